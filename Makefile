@@ -1,0 +1,54 @@
+# Everything is kept in .venv and .uv; a second run of any target finds it there.
+# ARGS goes to the program: make test ARGS="tests/calls -k busy", make run ARGS="--http 0.0.0.0:80".
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+RUN := .venv/.made-to-run
+DEV := .venv/.made-to-develop
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check bench
+
+help: ## Show these targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
+
+setup: $(DEV) ## Install all that is needed to work on Trunkline
+	@echo "==> Ready: .venv/bin/trunkline --help"
+
+demo: $(RUN) ## Start a sandbox, place a recorded call through the Open API, show what comes of it
+	@$(BIN)/trunkline demo $(ARGS)
+
+run: $(RUN) ## Start the server (ARGS="--data DIR --http HOST:PORT …")
+	@exec $(BIN)/trunkline up $(ARGS)
+
+test: $(DEV) ## Install what the tests need, and run them all
+	@sh tests/need.sh
+	@$(BIN)/pytest $(ARGS)
+
+check: $(DEV) ## All that a change must pass: style, types, layers, tests
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@sh tests/need.sh
+	@$(BIN)/pytest $(ARGS)
+
+bench: $(DEV) ## Measure, and print ratios
+	@sh tests/need.sh
+	@$(BIN)/python -m bench $(ARGS)
+
+# Without the tools of development, and without taking them away where they are.
+$(RUN): uv.lock pyproject.toml
+	@[ $(DEV) -nt uv.lock ] && [ $(DEV) -nt pyproject.toml ] || { \
+		uv=$$(sh setup/uv.sh) && \
+		echo "==> Installing Trunkline into .venv" && \
+		"$$uv" sync --frozen --no-dev --inexact; }
+	@touch $@
+
+$(DEV): uv.lock pyproject.toml
+	@uv=$$(sh setup/uv.sh) && \
+		echo "==> Installing Trunkline and its tools of development into .venv" && \
+		"$$uv" sync --frozen
+	@touch $@

@@ -1,0 +1,1 @@
+"""The HTTP door: the Open API, health, metrics and documents."""

@@ -1,0 +1,43 @@
+"""What the HTTP door needs from the rest; app.py fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from trunkline.db.port import App, Database
+from trunkline.recordings.port import Store
+from trunkline.work.place_call import CallPlaced, CallWanted
+from trunkline.work.vital_signs import VitalSigns
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiDeps:
+    """Everything from outside. The settings have the names and meanings of ``settings.py``."""
+
+    db: Database
+    place_call: Callable[[App, CallWanted], Awaitable[CallPlaced]]
+    """The verb; raises Refused."""
+    store: Store
+    vital_signs: VitalSigns
+    sync: Callable[[], Awaitable[None]]
+    """Takes a changed directory into the engine; returns once it has."""
+    sync_token: str = field(repr=False)
+    """The bearer token of server.json."""
+    url_key: bytes = field(repr=False)
+    """The key that recordings' links are signed with (32 random bytes of the installation)."""
+    clock: Callable[[], int]
+    """Now, in unix microseconds."""
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """Where the door's metrics go, and what /metrics shows."""
+    public_url: str = ""
+    cors_origins: str = "*"
+    token_seconds: int = 3600
+    recording_url_seconds: int = 300
+    request_rate: str = "500/second"
+    call_rate: str = "20/second"
+    auth_failures: str = "20/minute"
+    docs: bool = True
+    metrics: bool = True

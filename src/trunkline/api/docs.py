@@ -1,0 +1,49 @@
+"""The OpenAPI document and the page that shows it: all of it from the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import msgspec
+
+from trunkline.api.answers import JSON, Answer
+from trunkline.api.document import openapi_document
+from trunkline.api.errors import refuse
+from trunkline.api.oapi import AnyRequest
+
+_TYPES = {"html": b"text/html", "css": b"text/css", "js": b"text/javascript"}
+_POLICY = b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+
+class Docs:
+    """/openapi.json and /docs, as route handlers. Reads its files once, when it is made."""
+
+    def __init__(self) -> None:
+        self._document = msgspec.json.encode(openapi_document())
+        folder = files("trunkline.api") / "page"
+        names = ("index.html", "page.css", "page.js")
+        self._parts = {name: (folder / name).read_bytes() for name in names}
+
+    async def document(self) -> Answer:
+        """GET /openapi.json"""
+        return Answer(self._document, 200, (JSON, (b"cache-control", b"no-cache")))
+
+    async def page(self) -> Answer:
+        """GET /docs"""
+        return self._part("index.html")
+
+    async def part(self, request: AnyRequest) -> Answer:
+        """GET /docs/{name}: the page's style and script."""
+        return self._part(str(request.path_params["name"]))
+
+    def _part(self, name: str) -> Answer:
+        if name not in self._parts:
+            raise refuse("NOT_FOUND")
+        kind = _TYPES[name.rpartition(".")[2]] + b"; charset=utf-8"
+        headers = (
+            (b"content-type", kind),
+            (b"content-security-policy", _POLICY),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cache-control", b"no-cache"),
+        )
+        return Answer(self._parts[name], 200, headers)

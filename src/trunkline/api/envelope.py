@@ -1,0 +1,59 @@
+"""What every HTTP exchange has around it: a request id, a count, and no body after HEAD."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from prometheus_client import Counter
+
+from trunkline.api.auth import header
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+
+
+def request_id(scope: Scope) -> str:
+    """The id of the exchange: the client's, where it is a sane one, or else ours."""
+    return str(scope["state"]["request_id"])
+
+
+def _chosen_id(scope: Scope) -> str:
+    given = header(scope, b"x-request-id")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+class Envelope:
+    """ASGI around the whole door; WebSockets pass through."""
+
+    def __init__(self, app: ASGIApp, counter: Counter) -> None:
+        self._app = app
+        self._counter = counter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the exchange happen."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        id_ = scope.setdefault("state", {})["request_id"] = _chosen_id(scope)
+        head = scope["method"] == "HEAD"
+
+        async def enveloped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message["headers"], (b"x-request-id", id_.encode())]
+                message["headers"] = headers
+                self._count(scope, message["status"])
+            elif head and message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=id_):
+            await self._app(scope, receive, enveloped)
+
+    def _count(self, scope: HTTPScope, status: int) -> None:
+        method = str(scope["method"])
+        route = str(scope.get("path_template") or "none")
+        self._counter.labels(method if method in _METHODS else "other", route, str(status)).inc()

@@ -1,0 +1,336 @@
+"""The composition root: the one place where Trunkline's parts are built and joined."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvicorn
+from filelock import FileLock, Timeout
+
+from trunkline.api.application import build_api
+from trunkline.api.deps import ApiDeps
+from trunkline.bus.local import LocalBus
+from trunkline.calls.announce import Place
+from trunkline.db.port import Directory
+from trunkline.db.secrets import Key, open_key
+from trunkline.db.sqlite import SqliteDatabase, open_database
+from trunkline.engine import configuration
+from trunkline.engine.asterisk import Asterisk
+from trunkline.engine.cel import LogFollower
+from trunkline.engine.configuration import EngineConfiguration, write_private
+from trunkline.engine.credentials import credentials, with_free_port
+from trunkline.engine.install import Installed
+from trunkline.engine.port import EndpointChanged, EngineUnavailable, Signal
+from trunkline.engine.supervisor import Supervisor, run_directory
+from trunkline.live import LiveDeps, build_live
+from trunkline.live.door import Live
+from trunkline.recordings.disk import DiskStore
+from trunkline.settings import Settings, address, port_range
+from trunkline.work.file_recordings import FileRecordings, salvage
+from trunkline.work.follow_devices import FollowDevices
+from trunkline.work.follow_log import LOG_NAME, CallLog
+from trunkline.work.place_call import PlaceCall, Rules
+from trunkline.work.read_vitals import ReadVitals
+
+log = structlog.get_logger()
+
+_PRUNE_EVERY = 3600.0
+_ENGINE_GRACE = 5.0
+
+
+class AlreadyRunning(Exception):
+    """Another server has the data directory; the message says which."""
+
+
+class ServerFile(msgspec.Struct, frozen=True):
+    """server.json: how the command line reaches the running server. Its token is secret."""
+
+    url: str
+    token: str
+    pid: int
+
+    def __repr__(self) -> str:
+        return f"ServerFile(url={self.url!r}, pid={self.pid})"
+
+
+def now() -> int:
+    """Unix microseconds."""
+    return time.time_ns() // 1000
+
+
+@contextlib.contextmanager
+def data_lock(directory: Path) -> Iterator[None]:
+    """Hold the data directory; raises AlreadyRunning when another server does."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(directory / "lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        raise AlreadyRunning(
+            f"a server runs on {directory} already: stop it, or choose another --data directory"
+        ) from None
+
+
+class System:
+    """One server on one data directory, put together; ``run`` lives it."""
+
+    def __init__(self, settings: Settings, installed: Installed) -> None:
+        self._settings = settings
+        self._installed = installed
+        self._data = settings.directory
+        self.home = self._data / "engine"
+        self.key: Key = open_key(self._data / "secret.key")
+        self.db: SqliteDatabase = open_database(
+            self._data / "trunkline.db",
+            self.key,
+            event_days=settings.event_days,
+            journal_days=settings.journal_days,
+        )
+        self.bus = LocalBus()
+        self._changes: asyncio.Queue[EndpointChanged] = asyncio.Queue()
+        self._credentials = credentials(self.home)
+        self.engine = Asterisk(
+            self.home, self._credentials.port, self._credentials.password, self._on_signal
+        )
+        self.calls = CallLog(
+            self.db, self.bus, Place(settings.sip_realm, self._credentials.system), now
+        )
+        self.log = LogFollower(self.home / "log" / "cel.csv", self.db.calls.position(LOG_NAME))
+        self.supervisor = Supervisor(
+            installed, self.home, self._configure, self._engine_died, self.engine.answers
+        )
+        self.place_call = PlaceCall(
+            self.db, self.engine, self.calls, _rules(settings), now, lambda: secrets.token_hex(16)
+        )
+        self.vitals = ReadVitals(
+            self.db,
+            self.engine,
+            self.calls,
+            self.bus,
+            now,
+            self.log.behind,
+            lambda: self.supervisor.restarts,
+        )
+        self._store = DiskStore(self._data / "recordings")
+        self._token = secrets.token_hex(32)
+        self._spool = self.home / "spool"
+
+    def web(self) -> Live:
+        """The HTTP door and the event sockets, as one ASGI application."""
+        settings = self._settings
+        deps = ApiDeps(
+            db=self.db,
+            place_call=self.place_call,
+            store=self._store,
+            vital_signs=self.vitals,
+            sync=self.sync,
+            sync_token=self._token,
+            url_key=self.key.derive("recording links"),
+            clock=now,
+            public_url=settings.public_url,
+            cors_origins=settings.cors_origins,
+            token_seconds=settings.token_seconds,
+            recording_url_seconds=settings.recording_url_seconds,
+            request_rate=settings.request_rate,
+            call_rate=settings.call_rate,
+            auth_failures=settings.auth_failures,
+            docs=settings.docs,
+            metrics=settings.metrics,
+        )
+        origins = tuple(each.strip() for each in settings.cors_origins.split(",") if each.strip())
+        live = LiveDeps(self.db.events, self.db.tokens, self.bus, now, cors_origins=origins)
+        return build_live(live, build_api(deps))  # type: ignore[arg-type]  # two spellings of ASGI
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything but the web runs; calls can be made inside."""
+        self.calls.load()
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(work)
+                for work in (
+                    self.calls.follow(self.log.follow()),
+                    self.engine.run(),
+                    self.calls.follow_signals(),
+                    self._follow_devices(),
+                )
+            ]
+            try:
+                await self.supervisor.start()
+                await self._restart_if_changed()
+                await self._settle()
+                recordings = FileRecordings(
+                    self.db.recordings, self.bus, self._store, self._spool, now
+                )
+                running.append(tasks.create_task(recordings.run()))
+                running.append(tasks.create_task(self._prune()))
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+
+    async def drain(self, patience: Callable[[], bool]) -> None:
+        """Take no new calls; give the live ones their time, or until ``patience`` ends."""
+        self.place_call.draining = self.vitals.draining = True
+        with contextlib.suppress(EngineUnavailable):
+            await self.engine.refuse_new_calls(True)
+        deadline = time.monotonic() + self._settings.drain_seconds
+        while self.calls.live and patience() and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        if self.calls.live:
+            await self._hang_up_all()
+
+    async def stop_engine(self) -> None:
+        """End the engine, and close what it took along."""
+        await self.supervisor.stop(_ENGINE_GRACE)
+
+    async def sync(self) -> None:
+        """Take a changed directory into the engine; returns when the change works."""
+        await self.engine.sync(self.db.directory.trunks(), _EnabledDevices(self.db.directory))
+
+    def write_server_file(self, url: str) -> Path:
+        """Tell the command line where we are."""
+        file = self._data / "server.json"
+        told = ServerFile(url, self._token, os.getpid())
+        write_private(file, msgspec.json.encode(told).decode())
+        return file
+
+    def _configuration(self) -> EngineConfiguration:
+        settings = self._settings
+        return EngineConfiguration(
+            home=self.home,
+            run=run_directory(self.home),
+            modules=self._installed.modules,
+            share=self._installed.share,
+            database=self._data / "trunkline.db",
+            system=self._credentials.system,
+            ari_port=self._credentials.port,
+            ari_password=self._credentials.password,
+            sip=address(settings.sip, "sip"),
+            rtp=port_range(settings.rtp, "rtp"),
+            realm=settings.sip_realm,
+            external=settings.sip_external,
+            tls=address(settings.sip_tls, "sip_tls") if settings.sip_tls else None,
+            tls_cert=settings.sip_tls_cert,
+            tls_key=settings.sip_tls_key,
+            ring_seconds=settings.ring_seconds,
+            max_call_seconds=settings.max_call_seconds,
+        )
+
+    def _configure(self) -> None:
+        """Before each start of the engine: nobody reads the files now."""
+        self._credentials = with_free_port(self.home, self._credentials)
+        self.engine.move(self._credentials.port)
+        digest = configuration.write(self._configuration())
+        self.engine.write_trunks(self.db.directory.trunks())
+        write_private(self.home / "configured", digest)
+
+    async def _restart_if_changed(self) -> None:
+        """An adopted engine has the settings of its start: start it again if no call minds."""
+        wanted = configuration.digest(self._configuration())
+        if (self.home / "configured").read_text() == wanted:
+            return
+        if await self.engine.channels():
+            log.warning("engine.other_settings", mend="restart when no call is live")
+            return
+        await self.supervisor.stop(_ENGINE_GRACE)
+        await self.supervisor.start()
+
+    async def _settle(self) -> None:
+        """What the time without us left open."""
+        await self._drained_log()
+        living = {channel.leg_id for channel in await self.engine.channels()}
+        await self.calls.settle(living.__contains__)
+        await self.sync()
+
+    async def _drained_log(self) -> None:
+        while self.log.behind() or not self.calls.caught_up.is_set():
+            await asyncio.sleep(0.005)
+
+    async def _engine_died(self, last_sign_of_life: float) -> None:
+        """The log first, to its end: what it tells happened before the death."""
+        await self._drained_log()
+        await asyncio.to_thread(salvage, self._spool)
+        await self.calls.engine_died(int(last_sign_of_life * 1_000_000))
+
+    def _on_signal(self, signal: Signal) -> None:
+        if isinstance(signal, EndpointChanged):
+            self._changes.put_nowait(signal)
+        else:
+            self.calls.hear(signal)
+
+    async def _follow_devices(self) -> None:
+        follow = FollowDevices(self.db, self.bus, now)
+        while True:
+            await follow(await self._changes.get())
+
+    async def _hang_up_all(self) -> None:
+        legs = [leg_id for call in self.calls.live.values() for leg_id in call.legs]
+        with contextlib.suppress(EngineUnavailable):
+            await asyncio.gather(*(self.engine.hang_up(leg_id) for leg_id in legs))
+        deadline = time.monotonic() + 2
+        while self.calls.live and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+
+    async def _prune(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY)
+            try:
+                pruned = await self.db.prune(now())
+                log.info("database.pruned", rows=pruned)
+            except Exception:
+                log.exception("database.prune_failed")
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn, but signals are ours to handle: a stop drains calls first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def web_server(settings: Settings, application: Live) -> WebServer:
+    """The HTTP server for an application, not yet listening."""
+    return WebServer(
+        uvicorn.Config(
+            application,
+            loop="none",
+            http="httptools",
+            ws="websockets-sansio",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=settings.forwarded_allow_ips,
+            timeout_graceful_shutdown=5,
+            lifespan="on",
+        )
+    )
+
+
+class _EnabledDevices:
+    """The SIP user names of enabled devices, asked one at a time."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def __contains__(self, name: object) -> bool:
+        owner = self._directory.endpoint_owner(str(name))
+        return owner is not None and (
+            self._directory.device(owner.account_id, str(name)) is not None
+        )
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(settings.device_ring_seconds, settings.ring_seconds, settings.auth_failures)

@@ -1,0 +1,188 @@
+"""The facts that a call is made of: frozen values, one kind for each, named in the past tense.
+
+Facts are what the journal keeps. Folding all facts of a call, in their order, gives the call;
+nothing else is needed. Every ``at`` is a unix time in whole microseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Party(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One side of a call: an outside number, or a user of the account.
+
+    ``number`` is E.164 or as dialled for an outside number, the device's SIP user name for a user.
+    """
+
+    number: str
+    username: str | None = None
+    name: str = ""
+    user_id: str | None = None
+    device_id: str | None = None
+
+    @property
+    def type(self) -> Literal["user", "realnumber"]:
+        """The Open API's word for what this party is."""
+        return "realnumber" if self.username is None else "user"
+
+
+Class = Literal["one_one", "trunking"]
+Direction = Literal["from_ab", "to_ab"]
+LegDirection = Literal["inbound", "outbound"]
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
+    """Something that happened at a time in a call."""
+
+    call_id: str
+    at: int
+
+
+class CallRequested(Fact, frozen=True, tag=True):
+    """An application asked for a call: the device is to ring first, then ``callee`` is dialled.
+
+    ``shown_as`` is the caller ID for the far end, ``recording`` the raw recording's base name.
+    """
+
+    account_id: str
+    app_id: str
+    caller: Party
+    callee: Party
+    class_: Class = msgspec.field(name="class")
+    dialled: str
+    shown_as: str = ""
+    recording: str = ""
+    client_ref: str | None = None
+
+
+class RequestWithdrawn(Fact, frozen=True, tag=True):
+    """The requested call was never sent to the device; the application was told, and no record is made."""
+
+    reason: str
+
+
+class RouteChosen(Fact, frozen=True, tag=True):
+    """The dialplan decided where a call that came in from a device or a trunk goes.
+
+    ``shown_as`` is the caller ID for the far end, ``recording`` the raw recording's base name.
+    """
+
+    leg_id: str
+    class_: Class = msgspec.field(name="class")
+    direction: Direction
+    dialled: str
+    callee: Party | None = None
+    did_number: str | None = None
+    shown_as: str = ""
+    recording: str = ""
+    refused: bool = False
+
+
+class LegFact(Fact, frozen=True):
+    """A fact about one leg; ``leg_id`` is the channel's unique id."""
+
+    leg_id: str
+
+
+class LegStarted(LegFact, frozen=True, tag=True):
+    """A channel came to be. ``direction`` is seen from the switch: ``inbound`` is into it."""
+
+    account_id: str
+    direction: LegDirection
+    endpoint: str
+    endpoint_kind: Literal["device", "trunk"]
+    party: Party | None = None
+    caller_number: str = ""
+    caller_name: str = ""
+    dialled: str = ""
+
+
+class LegRinging(LegFact, frozen=True, tag=True):
+    """The far end of an outbound leg said that it rings (SIP 180 or 183)."""
+
+
+class LegAnswered(LegFact, frozen=True, tag=True):
+    """The leg was picked up."""
+
+
+class LegJoined(LegFact, frozen=True, tag=True):
+    """The leg entered a bridge."""
+
+    bridge_id: str
+
+
+class LegLeft(LegFact, frozen=True, tag=True):
+    """The leg left a bridge."""
+
+    bridge_id: str
+
+
+class LegHeld(LegFact, frozen=True, tag=True):
+    """The leg's phone put the other side on hold."""
+
+
+class LegUnheld(LegFact, frozen=True, tag=True):
+    """The leg's phone took the other side back from hold."""
+
+
+class LegHungUp(LegFact, frozen=True, tag=True):
+    """The leg was hung up. ``cause`` is a Q.850 number; ``sip_code`` is what the far end answered.
+
+    ``by`` is true when the far end of this leg hung up itself, false when the switch did.
+    """
+
+    cause: int
+    by: bool = False
+    dial_status: str = ""
+    sip_code: int | None = None
+
+
+class LegEnded(LegFact, frozen=True, tag=True):
+    """The channel is gone."""
+
+
+class CallMerged(Fact, frozen=True, tag=True):
+    """An attended transfer joined another call into this one; ``facts`` are all of the other's."""
+
+    other_call_id: str
+    facts: tuple[AnyFact, ...]
+
+
+class CallEnded(Fact, frozen=True, tag=True):
+    """The last channel of the call is gone."""
+
+
+class EngineDied(Fact, frozen=True, tag=True):
+    """The engine died with this call open; ``at`` is the last sign of life."""
+
+
+AnyFact = (
+    CallRequested
+    | RequestWithdrawn
+    | RouteChosen
+    | LegStarted
+    | LegRinging
+    | LegAnswered
+    | LegJoined
+    | LegLeft
+    | LegHeld
+    | LegUnheld
+    | LegHungUp
+    | LegEnded
+    | CallMerged
+    | CallEnded
+    | EngineDied
+)
+
+encode = msgspec.json.Encoder().encode
+_decoder: msgspec.json.Decoder[AnyFact] = msgspec.json.Decoder(AnyFact)
+
+
+def decode(raw: bytes | str) -> AnyFact:
+    """Read one fact back from the journal; raises msgspec.ValidationError on anything else."""
+    return _decoder.decode(raw)
+
+replace = msgspec.structs.replace

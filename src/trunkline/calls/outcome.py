@@ -1,0 +1,131 @@
+"""What became of a call: class, direction and status_detail, as the history shows them."""
+
+from __future__ import annotations
+
+from trunkline.calls import causes
+from trunkline.calls.call import Call, Leg
+from trunkline.calls.facts import Party
+from trunkline.calls.record import CallRecord
+
+_SECOND = 1_000_000
+
+
+def record(call: Call) -> CallRecord:
+    """The finished call's record; the call must be over, and not withdrawn."""
+    assert call.ended_at is not None
+    return CallRecord(
+        call_id=call.id,
+        account_id=call.account_id,
+        caller=call.caller or Party(number=""),
+        callee=callee(call),
+        class_=call.class_ or "trunking",
+        direction=call.direction or "from_ab",
+        did_number=call.did_number,
+        status_detail=status_detail(call),
+        started_at=call.started_at,
+        answered_at=_answered_at(call),
+        ended_at=call.ended_at,
+        duration_seconds=_rounded_up(call.ended_at - call.started_at),
+        billing_seconds=_rounded_up(call.talked),
+        ringing_seconds=_rounded_up(_ringing(call)),
+        hangup_cause=hangup_cause(call),
+        recording=recording_name(call),
+        client_ref=call.client_ref,
+        app_id=call.app_id,
+        trunk=next(
+            (leg.endpoint for leg in call.legs.values() if leg.endpoint_kind == "trunk"), None
+        ),
+        engine_died=call.engine_died,
+    )
+
+
+def status_detail(call: Call) -> str:
+    """SUCCESS, BUSY, CANCELLED or UNSUCCESS, by the table in ``docs/guides/history.md``."""
+    if call.first_answer is not None:
+        return "SUCCESS"
+    if call.engine_died:
+        return "UNSUCCESS"
+    first = call.first_leg
+    if call.origin == "click" and (first is None or first.answered_at is None):
+        return "UNSUCCESS"
+    far = _far_legs(call)
+    if call.origin == "trunk":
+        return "BUSY" if far and all(_refused_busy(leg) for leg in far) else "UNSUCCESS"
+    if any(_refused_busy(leg) for leg in far):
+        return "BUSY"
+    return "CANCELLED" if first is not None and first.hung_up_itself else "UNSUCCESS"
+
+
+def callee(call: Call) -> Party:
+    """The first person who answered; until then, whom the caller wanted."""
+    if call.first_answer is not None:
+        return _answerer(call, call.legs[call.first_answer])
+    return call.callee or Party(number=call.dialled)
+
+
+def hangup_cause(call: Call) -> str:
+    """The cause that ended the call: the far leg's if nobody answered, else the first leg's."""
+    if call.engine_died:
+        return "NORMAL_TEMPORARY_FAILURE"
+    legs = _far_legs(call) if call.first_answer is None else []
+    leg = next((leg for leg in reversed(legs) if leg.hung_up_at is not None), call.first_leg)
+    return leg_cause(leg) if leg is not None else "NORMAL_UNSPECIFIED"
+
+
+def leg_cause(leg: Leg) -> str:
+    """The hang-up cause of one leg, by the names in ``causes.py``.
+
+    For an outbound leg that nobody picked up and the switch took back, Asterisk's cause says why:
+    16 the caller gave up, 0 the ring time ended, 26 another phone was faster.
+    """
+    if leg.answered_at is None and leg.direction == "outbound" and not leg.hung_up_itself:
+        if leg.sip_code is None and leg.cause in (0, causes.NO_ANSWER):
+            return "NO_ANSWER"
+        if leg.cause == causes.NORMAL_CLEARING:
+            return "ORIGINATOR_CANCEL"
+    if leg.answered_at is None and leg.direction == "inbound" and leg.hung_up_itself:
+        return "ORIGINATOR_CANCEL"
+    if leg.cause == 0:
+        return "NORMAL_CLEARING"
+    return causes.name(leg.cause, None if leg.answered_at else leg.sip_code)
+
+
+def recording_name(call: Call) -> str:
+    """The recording's public name; empty unless two people were joined with the recorder on."""
+    if not call.recording or call.first_answer is None:
+        return ""
+    return f"call_recording_{call.recording}.mp3"
+
+
+def _far_legs(call: Call) -> list[Leg]:
+    """The legs that were dialled for the caller."""
+    return list(call.legs.values())[1:]
+
+
+def _refused_busy(leg: Leg) -> bool:
+    return (
+        leg.answered_at is None and leg.cause in causes.BUSY_CAUSES and leg.hung_up_at is not None
+    )
+
+
+def _answerer(call: Call, leg: Leg) -> Party:
+    if leg.endpoint_kind == "device":
+        return leg.party
+    return Party(number=leg.dialled or call.dialled)
+
+
+def _answered_at(call: Call) -> int | None:
+    return None if call.first_answer is None else call.legs[call.first_answer].answered_at
+
+
+def _ringing(call: Call) -> int:
+    """From the first ringing of a far leg to its answer, or to its end."""
+    for leg in _far_legs(call):
+        if leg.ringing_at is not None:
+            until = _answered_at(call) or leg.hung_up_at or leg.ended_at or leg.ringing_at
+            return max(0, until - leg.ringing_at)
+    return 0
+
+
+def _rounded_up(microseconds: int) -> int:
+    return -(-microseconds // _SECOND)

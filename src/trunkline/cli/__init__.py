@@ -1,0 +1,95 @@
+"""The command line: one file for each group of commands, imported only when it is asked for.
+
+``--help`` and shell completion stay fast because a module of commands imports what it works with
+inside its functions.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from trunkline.cli.failure import failures
+
+# name -> (module, its Typer or its function)
+COMMANDS = {
+    "up": ("trunkline.cli.up", "up"),
+    "account": ("trunkline.cli.manage", "account"),
+    "app": ("trunkline.cli.manage", "app"),
+    "user": ("trunkline.cli.manage", "user"),
+    "device": ("trunkline.cli.manage", "device"),
+    "trunk": ("trunkline.cli.manage", "trunk"),
+    "number": ("trunkline.cli.manage", "number"),
+    "calls": ("trunkline.cli.calls", "app"),
+    "history": ("trunkline.cli.calls", "history"),
+    "recording": ("trunkline.cli.recording", "app"),
+    "engine": ("trunkline.cli.engine", "app"),
+    "sandbox": ("trunkline.cli.sandbox", "app"),
+    "doctor": ("trunkline.cli.doctor", "doctor"),
+    "version": ("trunkline.cli.version", "version"),
+}
+
+
+class Commands(TyperGroup):
+    """Finds a command where it is written, and says in one line what went wrong in it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Every command whose module is there."""
+        return [name for name, (module, _) in COMMANDS.items() if find_spec(module)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command, imported now; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name]
+        return _command(cmd_name, getattr(import_module(module), attribute))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; a failure that is foreseen ends with exit status 1 and one line on stderr."""
+        with failures():
+            return super().invoke(ctx)
+
+
+def _command(name: str, made_of: Any) -> Any:
+    """A click command of a Typer or of a function."""
+    if not isinstance(made_of, typer.Typer):
+        single = typer.Typer(rich_markup_mode=None)
+        single.command(name)(made_of)
+        made_of = single
+    command = typer.main.get_command(made_of)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def trunkline(
+    ctx: typer.Context,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="TRUNKLINE_DATA",
+            help="The data directory; ~/.local/share/trunkline if not given.",
+        ),
+    ] = None,
+) -> None:
+    """A phone system that a company runs itself, driven by an Open API."""
+    ctx.obj = data
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="trunkline")

@@ -1,0 +1,328 @@
+"""trunkline account, app, user, device, trunk, number: the directory, by hand.
+
+Each command writes the database itself, in one transaction, and then tells the server that runs on
+the same data directory, if one does; so it works with and without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trunkline.cli.context import data_directory, settings_of
+from trunkline.cli.failure import CommandFailed
+from trunkline.cli.running import tell_server
+from trunkline.cli.showing import show_all, show_one
+
+if TYPE_CHECKING:
+    from trunkline.db.directory import AccountEntry, Directory, Entry
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Account = Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")]
+AccountIf = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The account: its name or its id.")
+]
+Named = Annotated[str, typer.Argument(metavar="NAME", help="Its name or its id.")]
+
+
+def _group(words: str) -> typer.Typer:
+    return typer.Typer(help=words, no_args_is_help=True, rich_markup_mode=None)
+
+
+account = _group("Accounts: each has its own users, phones, numbers and history.")
+app = _group("Apps: the credentials with which an application uses the Open API.")
+user = _group("Users: people with an extension and phones.")
+device = _group("Devices: SIP phones.")
+trunk = _group("Trunks: lines to carriers.")
+number = _group("Numbers: what is called from outside.")
+
+
+@contextmanager
+def _directory(ctx: typer.Context, changes: bool = False) -> Iterator[Directory]:
+    """The directory in one transaction; after one that changes it, the server is told."""
+    from trunkline.db.directory import DirectoryFile
+    from trunkline.db.secrets import KeyUnusable, open_key
+    from trunkline.work.directory_rules import DirectoryRefused
+
+    data = data_directory(settings_of(ctx))
+    try:
+        file = DirectoryFile(data / "trunkline.db", open_key(data / "secret.key"))
+        with file.transaction() as directory:
+            yield directory
+    except (DirectoryRefused, KeyUnusable) as error:
+        raise CommandFailed(str(error)) from error
+    if changes:
+        tell_server(data)
+
+
+def _account(directory: Directory, name: str) -> AccountEntry:
+    from trunkline.db.directory import AccountEntry
+    from trunkline.work.manage_directory import find
+
+    return find(directory, AccountEntry, name)
+
+
+def _shown(entry: Entry, **more: Any) -> dict[str, Any]:
+    """The entry's keys, its enabled switch last; ``more`` are secrets, shown this once."""
+    import msgspec
+
+    keys = msgspec.to_builtins(entry)
+    enabled = keys.pop("enabled")
+    return {**keys, **more, "enabled": enabled}
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+@account.command("create")
+def create_account(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    timezone: Annotated[str, typer.Option(metavar="TZ", help="IANA time zone.")] = "UTC",
+    caller_id: Annotated[
+        str | None, typer.Option(metavar="N", help="Shown to outside parties.")
+    ] = None,
+    allow: Annotated[
+        str, typer.Option(metavar="P,P", help="Prefixes that may be dialled; all if not given.")
+    ] = "",
+    deny: Annotated[
+        str, typer.Option(metavar="P,P", help="Prefixes that may not be dialled.")
+    ] = "",
+    no_record: Annotated[bool, typer.Option("--no-record", help="Do not record calls.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Add an account."""
+    from trunkline.work import manage_directory as manage
+
+    with _directory(ctx, changes=True) as directory:
+        entry = manage.create_account(
+            directory,
+            name,
+            timezone=timezone,
+            caller_id=caller_id,
+            allow=_listed(allow),
+            deny=_listed(deny),
+            record=not no_record,
+        )
+    show_one(_shown(entry), as_json)
+
+
+@app.command("create")
+def create_app(
+    ctx: typer.Context,
+    account: Account,
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    addresses: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="IP,IP", help="Where it may ask from; anywhere if not given."
+        ),
+    ] = "",
+    signed_only: Annotated[
+        bool, typer.Option("--signed-only", help="Refuse the API list's plain hashes.")
+    ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="It may not place calls.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Add an app, and show its secret: this once."""
+    from trunkline.work import manage_directory as manage
+
+    with _directory(ctx, changes=True) as directory:
+        entry, secret = manage.create_app(
+            directory,
+            _account(directory, account),
+            name,
+            allowed_addresses=_listed(addresses),
+            legacy_hashes=not signed_only,
+            read_only=read_only,
+        )
+    show_one(_shown(entry, appSecret=secret), as_json)
+
+
+@user.command("create")
+def create_user(
+    ctx: typer.Context,
+    username: Annotated[str, typer.Argument(metavar="USERNAME")],
+    account: Account,
+    name: Annotated[str, typer.Option(metavar="TEXT", help="Their name, for people.")] = "",
+    extension: Annotated[str | None, typer.Option(metavar="N", help="Their number inside.")] = None,
+    caller_id: Annotated[
+        str | None, typer.Option(metavar="N", help="Shown to outside parties.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a user."""
+    from trunkline.work import manage_directory as manage
+
+    with _directory(ctx, changes=True) as directory:
+        entry = manage.create_user(
+            directory,
+            _account(directory, account),
+            username,
+            name=name,
+            extension=extension,
+            caller_id=caller_id,
+        )
+    show_one(_shown(entry), as_json)
+
+
+@device.command("create")
+def create_device(
+    ctx: typer.Context,
+    account: Account,
+    user: Annotated[str, typer.Option(metavar="USERNAME", help="Whose it is.")],
+    sip_user: Annotated[str, typer.Option(metavar="S", help="Its SIP user name.")],
+    sip_password: Annotated[
+        str | None, typer.Option(metavar="P", help="Its SIP password; made if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add a SIP phone, and show its password: this once."""
+    from trunkline.db.directory import UserEntry
+    from trunkline.work import manage_directory as manage
+
+    with _directory(ctx, changes=True) as directory:
+        owner = _account(directory, account)
+        entry, password = manage.create_device(
+            directory,
+            owner,
+            manage.find(directory, UserEntry, user, owner.account_id),
+            sip_user,
+            realm=settings_of(ctx).sip_realm,
+            password=sip_password,
+        )
+    show_one(_shown(entry, sipPassword=password), as_json)
+
+
+@trunk.command("create")
+def create_trunk(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    account: Account,
+    host: Annotated[str, typer.Option(metavar="HOST:PORT", help="The carrier's address.")],
+    auth_user: Annotated[str | None, typer.Option(metavar="U", help="User at the carrier.")] = None,
+    auth_password: Annotated[
+        str | None, typer.Option(metavar="P", help="Password at the carrier.")
+    ] = None,
+    register: Annotated[bool, typer.Option("--register", help="Register at the carrier.")] = False,
+    match: Annotated[
+        str, typer.Option(metavar="IP,IP", help="Where its calls come from; the host if not given.")
+    ] = "",
+    transport: Annotated[str, typer.Option(help="udp, tcp or tls.")] = "udp",
+    priority: Annotated[int, typer.Option(min=0, max=1000, help="The lowest is dialled by.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Add a line to a carrier."""
+    from trunkline.work import manage_directory as manage
+
+    with _directory(ctx, changes=True) as directory:
+        entry = manage.create_trunk(
+            directory,
+            _account(directory, account),
+            name,
+            host,
+            transport=transport,
+            auth_user=auth_user,
+            auth_password=auth_password,
+            register=register,
+            match=_listed(match),
+            priority=priority,
+        )
+    show_one(_shown(entry), as_json)
+
+
+@number.command("create")
+def create_number(
+    ctx: typer.Context,
+    did: Annotated[str, typer.Argument(metavar="DID")],
+    account: Account,
+    to: Annotated[str, typer.Option(metavar="user:USERNAME", help="Where its calls go.")],
+    as_json: Json = False,
+) -> None:
+    """Add an inbound number."""
+    from trunkline.db.directory import UserEntry
+    from trunkline.work import manage_directory as manage
+
+    kind, _, username = to.partition(":")
+    if kind != "user" or not username:
+        raise CommandFailed(f"--to {to!r} is no destination: take user:USERNAME")
+    with _directory(ctx, changes=True) as directory:
+        owner = _account(directory, account)
+        destination = manage.find(directory, UserEntry, username, owner.account_id)
+        entry = manage.create_number(directory, owner, did, destination)
+    show_one(_shown(entry), as_json)
+
+
+def _kind(word: str) -> Any:
+    from trunkline.work.manage_directory import WORDS
+
+    return next(kind for kind, its_word in WORDS.items() if its_word == word)
+
+
+def _find(directory: Directory, word: str, name: str, account: str | None) -> Any:
+    from trunkline.work.manage_directory import find
+
+    account_id = _account(directory, account).account_id if account else None
+    return find(directory, _kind(word), name, account_id)
+
+
+def _add_common(group: typer.Typer, word: str) -> None:
+    """list, show, enable, disable and delete: the same for each kind."""
+
+    @group.command("list", help=f"List {word}s.")
+    def list_all(ctx: typer.Context, account: AccountIf = None, as_json: Json = False) -> None:
+        with _directory(ctx) as directory:
+            account_id = _account(directory, account).account_id if account else None
+            entries = directory.all(_kind(word), account_id)
+        show_all([_shown(entry) for entry in entries], as_json)
+
+    @group.command("show", help=f"Show one {word}.")
+    def show(
+        ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
+    ) -> None:
+        with _directory(ctx) as directory:
+            entry = _find(directory, word, name, account)
+        show_one(_shown(entry), as_json)
+
+    @group.command("delete", help=f"Delete a {word} and what is its own.")
+    def delete(
+        ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
+    ) -> None:
+        from trunkline.work import manage_directory as manage
+
+        with _directory(ctx, changes=True) as directory:
+            entry = _find(directory, word, name, account)
+            manage.delete(directory, _kind(word), entry)
+        show_one({**_shown(entry), "deleted": True}, as_json)
+
+    _add_switch(group, word, "enable", True)
+    _add_switch(group, word, "disable", False)
+
+
+def _add_switch(group: typer.Typer, word: str, verb: str, enabled: bool) -> None:
+    @group.command(verb, help=f"{verb.capitalize()} a {word}.")
+    def switch(
+        ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
+    ) -> None:
+        from trunkline.work import manage_directory as manage
+
+        with _directory(ctx, changes=True) as directory:
+            kind = _kind(word)
+            entry = _find(directory, word, name, account)
+            entry = manage.switch(directory, kind, entry, enabled)
+        show_one(_shown(entry), as_json)
+
+
+for _word, _typer in (
+    ("account", account),
+    ("app", app),
+    ("user", user),
+    ("device", device),
+    ("trunk", trunk),
+    ("number", number),
+):
+    _add_common(_typer, _word)

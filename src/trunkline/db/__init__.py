@@ -1,0 +1,1 @@
+"""The database: its ports, its tables, and the SQL behind them."""

@@ -1,0 +1,253 @@
+"""The directory as people manage it: accounts, apps, users, devices, trunks and numbers.
+
+SQLAlchemy Core, synchronous, one transaction for each change. Calls read the same tables through
+``db.port.Directory``; nothing here is on a call's way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from trunkline.db import tables
+from trunkline.db.migrations import upgrade
+from trunkline.db.port import DatabaseUnavailable
+from trunkline.db.secrets import Key
+from trunkline.db.sqlite.connect import core_engine
+from trunkline.db.sqlite.database import check_key
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One thing of the directory, as it is shown; ``enabled`` is its own switch only."""
+
+    enabled: bool
+
+
+class AccountEntry(Entry, frozen=True, kw_only=True):
+    """An account. What it may dial is said in prefixes; without any to allow, it may dial all."""
+
+    account_id: str
+    name: str
+    timezone: str
+    realm: str | None
+    caller_id: str | None
+    dial_allow: list[str]
+    dial_deny: list[str]
+    record: bool
+    sandbox: bool
+
+
+class AppEntry(Entry, frozen=True, kw_only=True):
+    """An application's credentials, without the secret."""
+
+    app_id: str
+    account_id: str
+    name: str
+    legacy_hashes: bool
+    allowed_addresses: list[str]
+    read_only: bool
+
+
+class UserEntry(Entry, frozen=True, kw_only=True):
+    """A person with an extension."""
+
+    user_id: str
+    account_id: str
+    username: str
+    name: str
+    extension: str | None
+    caller_id: str | None
+
+
+class DeviceEntry(Entry, frozen=True, kw_only=True):
+    """A phone of a user; ``online`` as last heard."""
+
+    device_id: str
+    account_id: str
+    user_id: str
+    username: str
+    sip_user: str
+    realm: str
+    online: bool
+
+
+class TrunkEntry(Entry, frozen=True, kw_only=True):
+    """A line to a carrier, without its password. The lowest ``priority`` is dialled by."""
+
+    trunk_id: str
+    account_id: str
+    name: str
+    host: str
+    port: int
+    transport: str
+    auth_user: str | None
+    register: bool
+    match: list[str]
+    priority: int
+    sandbox: bool
+
+
+class NumberEntry(Entry, frozen=True, kw_only=True):
+    """An inbound number and the user that it leads to."""
+
+    number_id: str
+    account_id: str
+    user_id: str
+    username: str
+    did: str
+
+
+AnyEntry = TypeVar("AnyEntry", bound=Entry)
+
+_TABLE: dict[type[Entry], sa.Table] = {
+    AccountEntry: tables.accounts,
+    AppEntry: tables.apps,
+    UserEntry: tables.users,
+    DeviceEntry: tables.devices,
+    TrunkEntry: tables.trunks,
+    NumberEntry: tables.numbers,
+}
+_NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
+    AccountEntry: tables.accounts.c.name,
+    AppEntry: tables.apps.c.name,
+    UserEntry: tables.users.c.username,
+    DeviceEntry: tables.devices.c.sip_user,
+    TrunkEntry: tables.trunks.c.name,
+    NumberEntry: tables.numbers.c.did,
+}
+
+
+class Directory:
+    """The directory within one transaction; what was added is seen at once."""
+
+    def __init__(self, connection: sa.Connection, key: Key) -> None:
+        self._connection = connection
+        self._key = key
+
+    def all(self, kind: type[AnyEntry], account_id: str | None = None) -> list[AnyEntry]:
+        """Every entry of a kind, of one account or of all, oldest first."""
+        return self._select(kind, *self._of(kind, account_id))
+
+    def called(
+        self, kind: type[AnyEntry], name: str, account_id: str | None = None
+    ) -> list[AnyEntry]:
+        """The entries with that id or name; names are unique in an account, device names overall."""
+        table = _TABLE[kind]
+        wanted = sa.or_(table.c.id == name, _NAMED_BY[kind] == name)
+        return self._select(kind, wanted, *self._of(kind, account_id))
+
+    def with_value(self, kind: type[AnyEntry], column: str, value: Any) -> list[AnyEntry]:
+        """The entries whose column has that value."""
+        return self._select(kind, _TABLE[kind].c[column] == value)
+
+    def add(self, kind: type[AnyEntry], id_: str, **columns: Any) -> AnyEntry:
+        """Add an entry under an id that the caller made."""
+        now = time.time_ns() // 1000
+        values = {"id": id_, "created_at": now, **columns}
+        self._connection.execute(_TABLE[kind].insert().values(**values))
+        return self.called(kind, id_)[0]
+
+    def encrypted(self, secret: str) -> str:
+        """A secret as it may be stored."""
+        return self._key.encrypt(secret)
+
+    def switch(self, kind: type[Entry], id_: str, enabled: bool) -> None:
+        """Enable or disable an entry."""
+        table = _TABLE[kind]
+        self._connection.execute(table.update().where(table.c.id == id_).values(enabled=enabled))
+
+    def delete(self, kind: type[Entry], id_: str) -> None:
+        """Delete an entry and all that belongs to it; an account's events go with it."""
+        table = _TABLE[kind]
+        self._connection.execute(table.delete().where(table.c.id == id_))
+        if kind is AccountEntry:
+            events = tables.events
+            self._connection.execute(events.delete().where(events.c.account_id == id_))
+
+    def has_calls(self, account_id: str) -> bool:
+        """Has the account any call, live or in its history?"""
+        found = sa.or_(
+            *(
+                sa.exists().where(table.c.account_id == account_id)
+                for table in (tables.calls, tables.live_calls)
+            )
+        )
+        return bool(self._connection.scalar(sa.select(found)))
+
+    @staticmethod
+    def _of(kind: type[Entry], account_id: str | None) -> list[sa.ColumnElement[bool]]:
+        if account_id is None:
+            return []
+        table = _TABLE[kind]
+        return [(table.c.id if kind is AccountEntry else table.c.account_id) == account_id]
+
+    def _select(self, kind: type[AnyEntry], *where: sa.ColumnElement[bool]) -> list[AnyEntry]:
+        table = _TABLE[kind]
+        columns = [_column(table, name).label(name) for name in kind.__struct_fields__]
+        query = (
+            sa.select(*columns)
+            .select_from(_joined(table))
+            .where(*where)
+            .order_by(table.c.created_at, table.c.id)
+        )
+        return [_entry(kind, row) for row in self._connection.execute(query).mappings()]
+
+
+_LISTS = {"dial_allow", "dial_deny", "allowed_addresses", "match"}
+"""Columns that hold several values with commas between."""
+
+
+def _entry(kind: type[AnyEntry], row: sa.RowMapping) -> AnyEntry:
+    lists = {name: [part for part in row[name].split(",") if part] for name in _LISTS & row.keys()}
+    return kind(**{**row, **lists})
+
+
+def _column(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
+    if name == f"{table.name.removesuffix('s')}_id":
+        return table.c.id
+    if name == "online":
+        return sa.func.coalesce(tables.device_states.c.online, sa.false())
+    if name == "username":
+        return tables.users.c.username
+    return table.c[name]
+
+
+def _joined(table: sa.Table) -> sa.FromClause:
+    if table is tables.devices:
+        return table.join(tables.users, tables.users.c.id == table.c.user_id).outerjoin(
+            tables.device_states, tables.device_states.c.device_id == table.c.id
+        )
+    if table is tables.numbers:
+        return table.join(tables.users, tables.users.c.id == table.c.user_id)
+    return table
+
+
+class DirectoryFile:
+    """The directory in a database file, made and migrated if need be.
+
+    Raises DatabaseUnusable.
+    """
+
+    def __init__(self, path: Path, key: Key) -> None:
+        upgrade(path)
+        check_key(path, key)
+        self._engine = core_engine(path)
+        self._key = key
+
+    @contextmanager
+    def transaction(self) -> Iterator[Directory]:
+        """One transaction; it is on the disk after the block. Raises DatabaseUnavailable."""
+        try:
+            with self._engine.begin() as connection:
+                yield Directory(connection, self._key)
+        except DBAPIError as error:
+            if error.orig.__class__.__name__ != "OperationalError":
+                raise
+            raise DatabaseUnavailable(f"the database cannot be used now: {error.orig}") from error

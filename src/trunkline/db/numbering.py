@@ -1,0 +1,28 @@
+"""How an announcement becomes a numbered event, the same in every database."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.calls.record import Announcement, StoredEvent
+
+_encode = msgspec.json.Encoder().encode
+
+
+def numbered(announcement: Announcement, seq: int) -> StoredEvent:
+    """The announcement as event ``seq`` of its account; ``Event-Seq`` is the body's last key."""
+    return StoredEvent(
+        account_id=announcement.account_id,
+        seq=seq,
+        category=announcement.category,
+        name=announcement.name,
+        subject=announcement.subject,
+        call_id=announcement.call_id,
+        at=announcement.at,
+        body=_encode({**announcement.body, "Event-Seq": seq}),
+    )
+
+
+def raw_name(recording: str) -> str:
+    """``call_recording_X.mp3`` -> ``X``, the base name of the raw file that it is made from."""
+    return recording.removeprefix("call_recording_").removesuffix(".mp3")

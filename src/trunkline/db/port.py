@@ -1,0 +1,323 @@
+"""What the rest of Trunkline may ask of a database, whichever one it is.
+
+Point reads are synchronous: they cost tens of microseconds and run in the caller's thread. What may
+take longer, and every write, is awaited. A write that returned is on the disk.
+Times are unix microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from trunkline.calls.facts import AnyFact
+from trunkline.calls.log import LogPosition as LogPosition
+from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot take a write now (disk full, locked, gone); trying again may help."""
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be opened by this program; the message says why and what to do."""
+
+
+class App(msgspec.Struct, frozen=True):
+    """An application that holds credentials of one account. ``secret`` never leaves the process."""
+
+    id: str
+    account_id: str
+    name: str
+    secret: str
+    legacy_hashes: bool
+    allowed_addresses: tuple[str, ...]
+    read_only: bool
+    timezone: str
+
+    def __repr__(self) -> str:
+        return f"App(id={self.id!r}, account_id={self.account_id!r})"
+
+
+class CallingDevice(msgspec.Struct, frozen=True):
+    """A device with all that placing a call for it needs, read in one go."""
+
+    id: str
+    account_id: str
+    sip_user: str
+    realm: str
+    ha1: str
+    user_id: str
+    username: str
+    display_name: str
+    extension: str | None
+    caller_id: str | None
+    dial_allow: str
+    dial_deny: str
+    record: bool
+    trunk_endpoint: str | None
+
+
+class Destination(msgspec.Struct, frozen=True):
+    """A user who can be rung: every enabled device of theirs, oldest first."""
+
+    user_id: str
+    username: str
+    display_name: str
+    extension: str | None
+    sip_users: tuple[str, ...]
+
+
+class EndpointOwner(msgspec.Struct, frozen=True):
+    """Whose an Asterisk endpoint is; devices belong to a user, trunks to an account only."""
+
+    kind: Literal["device", "trunk"]
+    account_id: str
+    device_id: str | None = None
+    user_id: str | None = None
+    username: str | None = None
+    display_name: str = ""
+
+
+class TrunkLine(msgspec.Struct, frozen=True):
+    """A trunk as the engine's configuration needs it. ``auth_password`` is plain: never log it."""
+
+    endpoint: str
+    account_id: str
+    name: str
+    host: str
+    port: int
+    transport: str
+    auth_user: str | None
+    auth_password: str | None
+    register: bool
+    match: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"TrunkLine(endpoint={self.endpoint!r}, host={self.host!r}, port={self.port})"
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """All that one step of the fold changes; it is committed whole or not at all."""
+
+    facts: list[AnyFact] = []
+    announcements: list[Announcement] = []
+    finished: list[CallRecord] = []
+    opened: list[tuple[str, str, int]] = []
+    """(call_id, account_id, at) of calls that are live from now on."""
+    closed: list[str] = []
+    """call_ids that are live no more (finished, withdrawn or merged)."""
+    position: tuple[str, LogPosition] | None = None
+    """(the log's name, how far it is taken in by this batch)."""
+
+
+class OpenCall(msgspec.Struct, frozen=True):
+    """A call that was live when the process ended, with its journal."""
+
+    call_id: str
+    account_id: str
+    facts: tuple[AnyFact, ...]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of history, newest first, and the exact number of calls in the whole window."""
+
+    total: int
+    rows: Sequence[HistoryRow]
+
+
+class Directory(Protocol):
+    """Accounts, apps, users, devices, trunks and numbers, as calls need them (reads only)."""
+
+    def app(self, app_id: str) -> App | None:
+        """The enabled app of an enabled account, its secret decrypted."""
+
+    def device(self, account_id: str, sip_user: str) -> CallingDevice | None:
+        """The account's enabled device."""
+
+    def extension(self, account_id: str, extension: str) -> Destination | None:
+        """The enabled user behind an extension."""
+
+    def did(self, account_id: str, did: str) -> Destination | None:
+        """The user behind an inbound number; ``did`` may have a leading ``+`` or not."""
+
+    def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
+        """Whose an endpoint is (a device's SIP user, or a trunk's endpoint name)."""
+
+    def user_owner(self, user_id: str) -> Destination | None:
+        """The user, by id."""
+
+    def trunks(self) -> list[TrunkLine]:
+        """All enabled trunks of enabled accounts."""
+
+    def timezone(self, account_id: str) -> str:
+        """The account's IANA time zone."""
+
+
+class Calls(Protocol):
+    """The journal, the live calls, and the history that grew from them."""
+
+    async def commit(self, batch: Batch) -> list[StoredEvent]:
+        """Write the batch in one transaction; gives the events with their numbers, in order.
+
+        A finished call whose id is already in the history is left as it is (a replayed log).
+        """
+
+    def open_calls(self) -> list[OpenCall]:
+        """The calls that are live according to the database, each with all its facts in order."""
+
+    def facts(self, call_id: str) -> list[AnyFact]:
+        """The journal of one call, in order."""
+
+    def position(self, log: str) -> LogPosition | None:
+        """How far the log has been taken in."""
+
+    async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
+        """Page ``page`` (from 1) of the calls that started in [start, end)."""
+
+    def known(self, call_id: str) -> bool:
+        """Is there a live or finished call under this id that the log has spoken of?"""
+
+
+class Events(Protocol):
+    """Each account's numbered log."""
+
+    def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
+        """At most ``limit`` events that follow number ``seq``, in order."""
+
+    def bounds(self, account_id: str) -> tuple[int, int]:
+        """(oldest number kept, newest number); (1, 0) when the log is empty."""
+
+    async def append(self, announcements: Sequence[Announcement]) -> list[StoredEvent]:
+        """Number and store events that belong to no call."""
+
+    async def device_state(
+        self, device_id: str, online: bool, announcement: Announcement
+    ) -> StoredEvent | None:
+        """Store the device's new state with its event; None (and no event) if it was so already."""
+
+    def device_states(self) -> Mapping[str, bool]:
+        """device id -> online, as last stored."""
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """The caller is the first with this key and has to answer it."""
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """The key has been answered before, with this."""
+
+    status: int
+    body: bytes
+
+
+class UnderWay(msgspec.Struct, frozen=True):
+    """Another request with this key is being answered; it is to place this call."""
+
+    call_id: str
+
+
+class KeyReused(msgspec.Struct, frozen=True):
+    """The key was used with another request."""
+
+
+Claim = Claimed | Replayed | UnderWay | KeyReused
+
+
+class Requests(Protocol):
+    """Idempotency: what an app's keys have been answered."""
+
+    async def claim(
+        self, app_id: str, key: str, fingerprint: str, call_id: str, now: int, kept_until: int
+    ) -> Claim:
+        """Take the key, or say what stands under it. An expired row counts as none."""
+
+    async def answer(self, app_id: str, key: str, status: int, body: bytes) -> None:
+        """Store the answer of a claimed key."""
+
+    async def release(self, app_id: str, key: str) -> None:
+        """Forget a claimed key: nothing came of it."""
+
+
+class Tokens(Protocol):
+    """Event-socket tokens, kept as hashes."""
+
+    async def add(self, token_hash: str, app_id: str, account_id: str, expires: int) -> None:
+        """Store a token's hash; ``expires`` is a unix time in microseconds."""
+
+    def account(self, token_hash: str, now: int) -> str | None:
+        """The account of a token that is valid at ``now`` and whose app is still enabled."""
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """A recording. ``name`` is public (``call_recording_<id>.mp3``); ``raw`` a base name."""
+
+    name: str
+    account_id: str
+    call_id: str
+    raw: str
+    state: Literal["expected", "done", "failed"]
+    attempts: int
+    bytes: int
+    seconds: float
+    created_at: int
+
+
+class Recordings(Protocol):
+    """The recordings' rows. A row comes to be with its call's record (in ``Calls.commit``)."""
+
+    def by_name(self, account_id: str, name: str) -> Recording | None:
+        """The account's recording of that public name."""
+
+    def any_account(self, name: str) -> Recording | None:
+        """The recording of that public name, for a URL whose signature has been checked."""
+
+    def by_raw(self, raw: str) -> Recording | None:
+        """The recording that a raw file belongs to."""
+
+    async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
+        """Take an expected recording, if no other worker holds it (conditional update)."""
+
+    async def done(
+        self, name: str, worker: str, size: int, seconds: float, announcement: Announcement
+    ) -> StoredEvent | None:
+        """Mark it done with its event; None if the claim was lost meanwhile."""
+
+    async def failed(
+        self, name: str, worker: str, reason: str, announcement: Announcement
+    ) -> StoredEvent | None:
+        """Mark it failed for good, with its event."""
+
+    async def released(self, name: str, worker: str, reason: str) -> None:
+        """Give a claim back; it will be tried again."""
+
+    def expected(self, before: int, limit: int) -> list[Recording]:
+        """Recordings not yet made whose call ended before ``before``, oldest first."""
+
+    def waiting(self) -> int:
+        """How many recordings are not yet made."""
+
+
+class Database(Protocol):
+    """One database, open."""
+
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def calls(self) -> Calls: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def requests(self) -> Requests: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def recordings(self) -> Recordings: ...
+
+    async def ping(self) -> None:
+        """Raises DatabaseUnavailable when a write could not be made now."""
+
+    async def close(self) -> None:
+        """Finish what is queued and close."""

@@ -1,0 +1,106 @@
+"""The journal, the live calls, and the batch that joins all that one step of the fold changes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import Any
+
+from trunkline.calls.facts import AnyFact, decode, encode
+from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.db.numbering import raw_name
+from trunkline.db.port import Batch, LogPosition, OpenCall, Page
+from trunkline.db.sqlite.events import store_events
+from trunkline.db.sqlite.history import History, write_call
+from trunkline.db.sqlite.queries import named
+from trunkline.db.sqlite.reader import Reader
+from trunkline.db.sqlite.writer import Writer
+
+_FARTHEST = 1 << 62
+
+
+class SqliteCalls:
+    """Journal, live calls and history (see ``db.port.Calls``)."""
+
+    def __init__(self, reader: Reader, writer: Writer, pages: ThreadPoolExecutor) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._pages = pages
+        self._sql = named("calls")
+
+    async def commit(self, batch: Batch) -> list[StoredEvent]:
+        """Write the batch in one transaction; gives the events with their numbers, in order.
+
+        Who awaits commits one by one, or publishes straight after each await, publishes in the
+        order of the numbers. An event of an account that is no more is left out.
+        """
+        now = time.time_ns() // 1000
+        return await self._writer.run(lambda connection: _commit(connection, batch, now))
+
+    def open_calls(self) -> list[OpenCall]:
+        """The calls that are live, oldest first, each with all its facts in order."""
+        rows = self._reader.all(self._sql.open_calls)
+        return [
+            OpenCall(call_id, account_id, tuple(decode(fact) for *_, fact in group if fact))
+            for (call_id, account_id), group in groupby(rows, key=lambda row: (row[0], row[1]))
+        ]
+
+    def facts(self, call_id: str) -> list[AnyFact]:
+        """The journal of one call, in order."""
+        return [decode(fact) for (fact,) in self._reader.all(self._sql.facts, call_id=call_id)]
+
+    def position(self, log: str) -> LogPosition | None:
+        """How far the log has been taken in."""
+        row = self._reader.one(self._sql.position, log=log)
+        return None if row is None else LogPosition(*row)
+
+    async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
+        """Page ``page`` (from 1) of the calls that started in [start, end)."""
+        low, high = max(start, -_FARTHEST), min(end, _FARTHEST)
+
+        def read() -> Page:
+            return self._reader.snapshot(
+                lambda connection: History(connection, account_id).page(low, high, limit, page)
+            )
+
+        return await asyncio.get_running_loop().run_in_executor(self._pages, read)
+
+    def known(self, call_id: str) -> bool:
+        """Has the engine spoken of this call? One that was only asked for is not known yet."""
+        return bool(self._reader.one(self._sql.known, call_id=call_id))
+
+
+def _commit(connection: sqlite3.Connection, batch: Batch, now: int) -> list[StoredEvent]:
+    sql = named("calls")
+    for fact in batch.facts:
+        sql.add_fact(connection, **_journal_row(fact))
+    for call_id, account_id, at in batch.opened:
+        sql.open_call(connection, call_id=call_id, account_id=account_id, at=at)
+    for call_id in batch.closed:
+        sql.close_call(connection, call_id=call_id)
+    for record in batch.finished:
+        _finish(connection, record, now)
+    if batch.position is not None:
+        log, reached = batch.position
+        sql.set_position(connection, log=log, file_id=reached.file_id, offset=reached.offset)
+    return store_events(connection, batch.announcements)
+
+
+def _journal_row(fact: AnyFact) -> dict[str, Any]:
+    kind = fact.__struct_config__.tag
+    return {"call_id": fact.call_id, "at": fact.at, "kind": kind, "fact": encode(fact)}
+
+
+def _finish(connection: sqlite3.Connection, record: CallRecord, now: int) -> None:
+    if write_call(connection, record, now) and record.recording:
+        named("recordings").expect(
+            connection,
+            name=record.recording,
+            account_id=record.account_id,
+            call_id=record.call_id,
+            raw=raw_name(record.recording),
+            at=record.ended_at,
+        )

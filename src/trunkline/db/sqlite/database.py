@@ -1,0 +1,87 @@
+"""The SQLite database, open: one writer thread, readers in every thread that asks."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from trunkline.db.migrations import upgrade
+from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable
+from trunkline.db.secrets import Key
+from trunkline.db.sqlite.calls import SqliteCalls
+from trunkline.db.sqlite.connect import connect_writer
+from trunkline.db.sqlite.directory import SqliteDirectory
+from trunkline.db.sqlite.events import SqliteEvents
+from trunkline.db.sqlite.queries import named
+from trunkline.db.sqlite.reader import Reader
+from trunkline.db.sqlite.recordings import SqliteRecordings
+from trunkline.db.sqlite.requests import SqliteRequests
+from trunkline.db.sqlite.retention import Retention
+from trunkline.db.sqlite.tokens import SqliteTokens
+from trunkline.db.sqlite.writer import Writer, unavailable
+
+
+class SqliteDatabase:
+    """One database, open (see ``db.port.Database``)."""
+
+    def __init__(self, path: Path, key: Key, event_days: int, journal_days: int) -> None:
+        self._writer = Writer(path)
+        self._reader = Reader(path)
+        self._pages = ThreadPoolExecutor(max_workers=2, thread_name_prefix="trunkline-page")
+        self._retention = Retention(self._reader, self._writer, event_days, journal_days)
+        self.directory = SqliteDirectory(self._reader, key)
+        self.calls = SqliteCalls(self._reader, self._writer, self._pages)
+        self.events = SqliteEvents(self._reader, self._writer)
+        self.requests = SqliteRequests(self._writer)
+        self.tokens = SqliteTokens(self._reader, self._writer)
+        self.recordings = SqliteRecordings(self._reader, self._writer)
+
+    async def ping(self) -> None:
+        """Writes a little; raises DatabaseUnavailable when a write cannot be made now."""
+        await self._writer.run(lambda connection: named("meta").ping(connection))
+
+    async def prune(self, now: int) -> int:
+        """Delete what is older than it is kept, in small steps; gives how many rows that were."""
+        return await self._retention.prune(now)
+
+    async def close(self) -> None:
+        """Finish what is queued and close."""
+        await self._writer.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._pages.shutdown)
+        self._reader.close()
+
+
+def open_database(
+    path: Path, key: Key, *, event_days: int = 31, journal_days: int = 31
+) -> SqliteDatabase:
+    """Open the database, made and migrated first if need be.
+
+    Raises DatabaseUnusable when it cannot be: newer than this program, under another key, no
+    database; and when it is locked for long.
+    """
+    upgrade(path)
+    check_key(path, key)
+    return SqliteDatabase(path, key, event_days, journal_days)
+
+
+def check_key(path: Path, key: Key) -> None:
+    """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
+    mark = key.derive("which key").hex()[:16]
+    sql = named("meta")
+    try:
+        with unavailable():
+            connection = connect_writer(path)
+            try:
+                found = sql.key_check(connection)
+                if found is None:
+                    sql.set_key_check(connection, value=mark)
+                    found = sql.key_check(connection)
+            finally:
+                connection.close()
+    except DatabaseUnavailable as error:
+        raise DatabaseUnusable(f"{path}: {error}") from error
+    if found != mark:
+        raise DatabaseUnusable(
+            f"the database {path} belongs to another secret.key: put that file back beside it"
+        )

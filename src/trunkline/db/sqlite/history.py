@@ -1,0 +1,179 @@
+"""The finished calls: writing one, and reading any page of them at the cost of the first.
+
+Beside ``calls`` stand the numbers of calls in each minute, hour and day of each account. A window is
+covered by the widest whole buckets that fit in it, and by rows only where it cuts a minute; their
+sum is the exact total. Going through them newest first until the page's offset is passed, and
+through the finer buckets of the one that holds it, leads to one minute: rows are skipped only there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from trunkline.calls.facts import Party
+from trunkline.calls.record import CallRecord, HistoryRow, shown_party
+from trunkline.db.port import Page
+from trunkline.db.sqlite.queries import named
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+WIDTHS = (1, MINUTE, HOUR, DAY)
+"""Microseconds of one step at each level: rows, minutes, hours, days."""
+
+
+def write_call(connection: sqlite3.Connection, record: CallRecord, now: int) -> bool:
+    """Write a finished call and count it; False, and nothing is changed, if it is there already.
+
+    The only function that writes ``calls``: the counts must always agree with it.
+    """
+    sql = named("history")
+    if not sql.add_call(connection, **_columns(record), updated_at=now):
+        return False
+    for count, width in ((sql.count_minute, MINUTE), (sql.count_hour, HOUR), (sql.count_day, DAY)):
+        count(connection, account_id=record.account_id, bucket=record.started_at // width)
+    return True
+
+
+def _columns(record: CallRecord) -> dict[str, Any]:
+    columns = {name: getattr(record, name) for name in record.__struct_fields__}
+    del columns["caller"], columns["callee"]
+    columns["id"] = columns.pop("call_id")
+    return {**columns, **_party("caller", record.caller), **_party("callee", record.callee)}
+
+
+def _party(side: str, party: Party) -> dict[str, str | None]:
+    return {
+        f"{side}_{name}": getattr(party, name)
+        for name in ("number", "username", "name", "user_id", "device_id")
+    }
+
+
+class Span(NamedTuple):
+    """Part of a window, ``low`` to ``high`` in microseconds, made of whole steps of its level."""
+
+    level: int
+    low: int
+    high: int
+
+
+class Place(NamedTuple):
+    """Where a page begins: skip so many calls of those that started in [low, high)."""
+
+    level: int
+    low: int
+    high: int
+    skip: int
+
+
+def cover(low: int, high: int, level: int = 0) -> Iterator[Span]:
+    """The window as spans of the widest steps that fit, newest first."""
+    if low >= high:
+        return
+    if level == len(WIDTHS) - 1:
+        yield Span(level, low, high)
+        return
+    wider = WIDTHS[level + 1]
+    first, last = -(-low // wider) * wider, high // wider * wider
+    if first >= last:
+        yield Span(level, low, high)
+        return
+    if last < high:
+        yield Span(level, last, high)
+    yield from cover(first, last, level + 1)
+    if low < first:
+        yield Span(level, low, first)
+
+
+class History:
+    """Reads the pages of one account on one connection, inside its transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, account_id: str) -> None:
+        self._connection = connection
+        self._account_id = account_id
+        self._sql = named("history")
+
+    def page(self, start: int, end: int, limit: int, page: int) -> Page:
+        """Page ``page`` (from 1) of the calls that started in [start, end), newest first."""
+        total, place = self._locate(start, end, (page - 1) * limit)
+        if place is None:
+            return Page(total, [])
+        while place.level > 1:
+            place = self._narrowed(place)
+        rows = self._sql.rows(
+            self._connection,
+            account_id=self._account_id,
+            low=start,
+            high=place.high,
+            limit=limit,
+            skip=place.skip,
+        )
+        return Page(total, [_history_row(*row) for row in rows])
+
+    def _locate(self, start: int, end: int, offset: int) -> tuple[int, Place | None]:
+        """The number of calls in the window, and the step that holds the one at ``offset``."""
+        total, place = 0, None
+        for span in cover(start, end):
+            for low, high, n in self._counted(span):
+                if place is None and total + n > offset:
+                    place = Place(span.level, low, high, offset - total)
+                total += n
+        return total, place
+
+    def _narrowed(self, place: Place) -> Place:
+        """The same place, found one level finer."""
+        skip = place.skip
+        for low, high, n in self._counted(Span(place.level - 1, place.low, place.high)):
+            if n > skip:
+                return Place(place.level - 1, low, high, skip)
+            skip -= n
+        raise AssertionError(f"the counts of {place} do not agree with each other")
+
+    def _counted(self, span: Span) -> Iterator[tuple[int, int, int]]:
+        """(low, high, number of calls) of each step of the span that has any, newest first."""
+        if span.level == 0:
+            n = self._sql.calls_between(
+                self._connection, account_id=self._account_id, low=span.low, high=span.high
+            )
+            return iter([(span.low, span.high, n)])
+        width = WIDTHS[span.level]
+        counts = (self._sql.minutes, self._sql.hours, self._sql.days)[span.level - 1]
+        rows = counts(
+            self._connection,
+            account_id=self._account_id,
+            low=span.low // width,
+            high=span.high // width,
+        )
+        return ((bucket * width, (bucket + 1) * width, n) for bucket, n in rows)
+
+
+def _history_row(
+    caller_number: str,
+    caller_username: str | None,
+    callee_number: str,
+    callee_username: str | None,
+    class_: str,
+    did_number: str | None,
+    direction: str,
+    status_detail: str,
+    duration_seconds: int,
+    started_at: int,
+    billing_seconds: int,
+    recording: str,
+    call_id: str,
+) -> HistoryRow:
+    return HistoryRow(
+        caller=shown_party(caller_number, caller_username),
+        callee=shown_party(callee_number, callee_username),
+        class_=class_,
+        did_number=did_number,
+        direction=direction,
+        status_detail=status_detail,
+        duration_seconds=duration_seconds,
+        unix_timestamp=started_at // 1_000_000,
+        billing_seconds=billing_seconds,
+        recording=recording,
+        call_id=call_id,
+    )

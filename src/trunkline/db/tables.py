@@ -1,0 +1,315 @@
+"""Every table, as SQLAlchemy Core knows it: what the migrations build and management queries use.
+
+Ids are 32 hex digits, times unix microseconds. What a call writes (journal, calls, events and their
+kin) has no foreign key to an account on purpose: a call outlives a deleted account, and taking in
+the event log must never stop at one row. ``calls`` is written by one function only
+(``db.sqlite.history.write_call``), or the counts would lie.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, Text
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[str]:
+    return Column("id", Text, primary_key=True)
+
+
+def _belongs_to(table: str) -> Column[str]:
+    return Column(
+        f"{table.removesuffix('s')}_id",
+        Text,
+        sa.ForeignKey(f"{table}.id", ondelete="CASCADE"),
+        nullable=False,
+    )
+
+
+def _text(name: str, default: str = "") -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _flag(name: str, default: bool) -> Column[bool]:
+    return Column(
+        name, Boolean, nullable=False, server_default=sa.true() if default else sa.false()
+    )
+
+
+def _time(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+# ---- The directory: who may call ----------------------------------------------------------------
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _text("timezone", "UTC"),
+    Column("realm", Text),  # of its devices' SIP passwords; null: the installation's
+    Column("caller_id", Text),
+    _text("dial_allow"),  # comma-separated prefixes; empty allows all
+    _text("dial_deny"),
+    _flag("record", True),
+    _flag("sandbox", False),
+    _flag("enabled", True),
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),
+    _time("created_at"),
+)
+
+apps = sa.Table(
+    "apps",
+    metadata,
+    _id(),
+    _belongs_to("accounts"),
+    _text("name"),
+    Column("secret", Text, nullable=False),  # encrypted, see db/secrets.py
+    _flag("legacy_hashes", True),
+    _text("allowed_addresses"),  # comma-separated networks; empty allows all
+    _flag("read_only", False),
+    _flag("enabled", True),
+    _time("created_at"),
+    sa.Index(None, "account_id"),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    _id(),
+    _belongs_to("accounts"),
+    Column("username", Text, nullable=False),
+    _text("name"),
+    Column("extension", Text),
+    Column("route_key", Text, unique=True),  # account_id:extension
+    Column("caller_id", Text),
+    _flag("enabled", True),
+    _time("created_at"),
+    sa.UniqueConstraint("account_id", "username"),
+    sa.UniqueConstraint("account_id", "extension"),
+)
+
+devices = sa.Table(
+    "devices",
+    metadata,
+    _id(),
+    _belongs_to("accounts"),
+    _belongs_to("users"),
+    Column("sip_user", Text, nullable=False, unique=True),
+    Column("realm", Text, nullable=False),
+    Column("ha1", Text, nullable=False),  # RFC 2617: md5(sip_user:realm:password)
+    _flag("enabled", True),
+    _time("created_at"),
+    sa.Index(None, "account_id"),
+    sa.Index(None, "user_id"),
+)
+
+trunks = sa.Table(
+    "trunks",
+    metadata,
+    _id(),
+    _belongs_to("accounts"),
+    Column("name", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    _text("transport", "udp"),
+    Column("auth_user", Text),
+    Column("auth_password", Text),  # encrypted
+    _flag("register", False),
+    _text("match"),  # comma-separated addresses that its calls come from
+    Column("priority", Integer, nullable=False, server_default="10"),
+    _flag("sandbox", False),
+    _flag("enabled", True),
+    _time("created_at"),
+    sa.UniqueConstraint("account_id", "name"),
+)
+
+numbers = sa.Table(
+    "numbers",
+    metadata,
+    _id(),
+    _belongs_to("accounts"),
+    _belongs_to("users"),
+    Column("did", Text, nullable=False),  # as the operator wrote it
+    Column("route_key", Text, nullable=False, unique=True),  # account_id:digits
+    _flag("enabled", True),
+    _time("created_at"),
+    sa.Index(None, "account_id"),
+    sa.Index(None, "user_id"),
+)
+
+device_states = sa.Table(
+    "device_states",
+    metadata,
+    Column("device_id", Text, sa.ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True),
+    Column("online", Boolean, nullable=False),
+    _time("changed_at"),
+)
+
+# ---- What applications hold ---------------------------------------------------------------------
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("app_id", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    _time("expires"),
+    sa.Index(None, "expires"),
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    _time("kept_until"),
+    sa.Index(None, "kept_until"),
+)
+
+# ---- What happened ------------------------------------------------------------------------------
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    Column(
+        "id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("call_id", Text, nullable=False),
+    _time("at"),
+    Column("kind", Text, nullable=False),
+    Column("fact", LargeBinary, nullable=False),  # JSON, calls/facts.py
+    sa.Index(None, "call_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+live_calls = sa.Table(
+    "live_calls",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    _time("opened_at"),
+)
+
+calls = sa.Table(
+    "calls",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("started_at", BigInteger, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("answered_at", BigInteger),
+    _time("ended_at"),
+    Column("duration_seconds", Integer, nullable=False),
+    Column("billing_seconds", Integer, nullable=False),
+    Column("ringing_seconds", Integer, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("status_detail", Text, nullable=False),
+    Column("hangup_cause", Text, nullable=False),
+    *(
+        column
+        for side in ("caller", "callee")
+        for column in (
+            Column(f"{side}_number", Text, nullable=False),
+            Column(f"{side}_username", Text),
+            _text(f"{side}_name"),
+            Column(f"{side}_user_id", Text),
+            Column(f"{side}_device_id", Text),
+        )
+    ),
+    Column("did_number", Text),
+    _text("recording"),
+    Column("client_ref", Text),
+    Column("app_id", Text),
+    Column("trunk", Text),
+    _flag("engine_died", False),
+    _time("updated_at"),
+    sa.UniqueConstraint("id"),
+    sqlite_with_rowid=False,
+)
+
+
+def _counts(width: str) -> sa.Table:
+    return sa.Table(
+        f"call_counts_{width}",
+        metadata,
+        Column("account_id", Text, primary_key=True),
+        Column("bucket", BigInteger, primary_key=True),  # started_at divided by the width
+        Column("n", BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+call_counts_minute = _counts("minute")
+call_counts_hour = _counts("hour")
+call_counts_day = _counts("day")
+
+events = sa.Table(
+    "events",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("category", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("call_id", Text),
+    _time("at"),
+    Column("body", LargeBinary, nullable=False),  # JSON
+    sqlite_with_rowid=False,
+)
+
+recordings = sa.Table(
+    "recordings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("raw", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("worker", Text),
+    Column("claimed_until", BigInteger),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _text("reason"),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    _time("created_at"),  # the end of its call
+    sa.CheckConstraint("state IN ('expected', 'done', 'failed')", name="state"),
+    sa.Index(
+        "ix_recordings_expected",
+        "created_at",
+        sqlite_where=sa.text("state = 'expected'"),
+        postgresql_where=sa.text("state = 'expected'"),
+    ),
+)
+
+log_positions = sa.Table(
+    "log_positions",
+    metadata,
+    Column("log", Text, primary_key=True),
+    Column("file_id", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+)
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,124 @@
+"""What the verbs may ask of the phone engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+
+class EngineUnavailable(Exception):
+    """The engine is down or does not answer; trying again later may help."""
+
+
+class OriginateFailed(Exception):
+    """The engine could not send the call to the device (it has no contact)."""
+
+
+class Originate(msgspec.Struct, frozen=True):
+    """A call to place: ring ``endpoint``; when it answers, run the dialplan at ``extension``.
+
+    ``variables`` are channel variables; names that start with two underscores are inherited.
+    """
+
+    call_id: str
+    endpoint: str
+    context: str
+    extension: str
+    caller_id: str
+    timeout: int
+    variables: dict[str, str]
+
+
+class Trunk(Protocol):
+    """A trunk as the engine needs it; ``match`` are the addresses that calls may come from."""
+
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def auth_user(self) -> str | None: ...
+    @property
+    def auth_password(self) -> str | None: ...
+    @property
+    def register(self) -> bool: ...
+    @property
+    def match(self) -> tuple[str, ...]: ...
+
+
+class Rang(msgspec.Struct, frozen=True):
+    """The far end of a leg said that it rings. ``at`` is unix microseconds, as everywhere."""
+
+    leg_id: str
+    at: int
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A leg's phone put the other side on hold, or took it back."""
+
+    leg_id: str
+    at: int
+    held: bool
+
+
+class AnsweredInSip(msgspec.Struct, frozen=True):
+    """The SIP status with which the far end refused a leg."""
+
+    leg_id: str
+    code: int
+
+
+class EndpointChanged(msgspec.Struct, frozen=True):
+    """A device or trunk came on or went off."""
+
+    endpoint: str
+    online: bool
+    at: int
+
+
+Signal = Rang | Held | AnsweredInSip | EndpointChanged
+OnSignal = Callable[[Signal], None]
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A leg that lives in the engine now."""
+
+    leg_id: str
+    ringing: bool
+
+
+class Engine(Protocol):
+    """A running phone engine."""
+
+    @property
+    def up(self) -> bool:
+        """Can calls be made now?"""
+
+    def online(self, endpoint: str) -> bool | None:
+        """Is the device registered and answering OPTIONS? None when it is not known here."""
+
+    async def look(self, endpoint: str) -> bool:
+        """Ask the engine itself whether the endpoint is online; raises EngineUnavailable."""
+
+    async def originate(self, call: Originate) -> None:
+        """Send the call to the device; raises OriginateFailed or EngineUnavailable."""
+
+    async def hang_up(self, leg_id: str) -> None:
+        """End a leg; one that is gone already is no error."""
+
+    async def channels(self) -> list[Channel]:
+        """The legs that live now; raises EngineUnavailable."""
+
+    def endpoints(self) -> Mapping[str, bool]:
+        """Every endpoint that is known here -> online."""
+
+    async def sync(self, trunks: Iterable[Trunk], devices: Container[str]) -> None:
+        """Take in changed trunks, and forget the contacts of devices that are not in ``devices``."""

@@ -1,0 +1,103 @@
+"""The trunks as PJSIP objects, in a file of their own that is written anew at each change.
+
+They stand in a file and not in a view for two reasons: an ``identify`` from realtime costs two full
+scans with each request, and a registering trunk's password must be plain for Asterisk, so it stands
+in a 0600 file rather than in the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trunkline.engine.port import Trunk
+
+
+_ENDPOINT = """\
+[{name}]
+type = aor
+contact = {uri}
+
+[{name}]
+type = endpoint
+transport = {transport}
+context = from-trunk
+aors = {name}
+identify_by = ip
+accountcode = {account}
+disallow = all
+allow = ulaw,alaw,g722
+direct_media = no
+rtp_symmetric = yes
+force_rport = yes
+from_domain = {host}
+trust_id_outbound = yes
+send_pai = yes
+allow_transfer = no
+allow_subscribe = no
+{outbound_auth}
+[{name}]
+type = identify
+endpoint = {name}
+{matches}
+"""
+
+_AUTH = """
+[{name}]
+type = auth
+auth_type = digest
+username = {user}
+password = {password}
+"""
+
+_REGISTRATION = """
+[{name}]
+type = registration
+transport = {transport}
+outbound_auth = {name}
+server_uri = {uri}
+client_uri = sip:{user}@{host}
+contact_user = {user}
+expiration = 300
+retry_interval = 5
+forbidden_retry_interval = 30
+fatal_retry_interval = 30
+max_retries = 1000000
+auth_rejection_permanent = no
+line = no
+endpoint = {name}
+"""
+
+
+def configuration(trunks: Iterable[Trunk]) -> str:
+    """The file's text. Names, hosts and users have been checked when they were stored."""
+    head = "; Made by Trunkline at each change of a trunk: changes here are lost.\n\n"
+    return head + "\n".join(_one(trunk) for trunk in trunks)
+
+
+def _one(trunk: Trunk) -> str:
+    values = {
+        "name": trunk.endpoint,
+        "account": trunk.account_id,
+        "transport": trunk.transport,
+        "host": trunk.host,
+        "uri": _uri(trunk),
+        "user": _value(trunk.auth_user or ""),
+        "password": _value(trunk.auth_password or ""),
+        "outbound_auth": f"outbound_auth = {trunk.endpoint}\n" if trunk.auth_user else "",
+        "matches": "\n".join(f"match = {match}" for match in trunk.match or (trunk.host,)),
+    }
+    text = _ENDPOINT.format(**values)
+    if trunk.auth_user:
+        text += _AUTH.format(**values)
+    if trunk.auth_user and trunk.register:
+        text += _REGISTRATION.format(**values)
+    return text
+
+
+def _uri(trunk: Trunk) -> str:
+    suffix = "" if trunk.transport == "udp" else f"\\;transport={trunk.transport}"
+    return f"sip:{trunk.host}:{trunk.port}{suffix}"
+
+
+def _value(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(";", "\\;")

@@ -1,0 +1,61 @@
+"""Recordings in a directory of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from pathlib import Path
+
+from obstore.store import LocalStore
+
+from trunkline.recordings.objects import ObjectStore, checked
+
+_STAGE = "incoming"
+_LEFT_OVER_SECONDS = 86_400
+
+
+class DiskStore(ObjectStore):
+    """A ``Store`` with one file for each recording, under its public name, in ``root``.
+
+    What is being written stands in ``root/incoming`` and takes its name once it is on the disk, so
+    a crash or a power cut leaves the older file or the new one. The directory is made at need.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stage = root / _STAGE
+        self._stage.mkdir(parents=True, exist_ok=True)
+        super().__init__(LocalStore(root))
+
+    async def put(self, name: str, file: Path) -> None:
+        """Store the file; raises ValueError for a name that no recording has, OSError, obstore's."""
+        staged = f"{checked(name)}.{secrets.token_hex(8)}"
+        await asyncio.to_thread(self._clear)
+        try:
+            # obstore renames a finished copy into place too, but it never calls fsync.
+            await self._copy(file, f"{_STAGE}/{staged}")
+            await asyncio.to_thread(self._settle, staged, name)
+        finally:
+            (self._stage / staged).unlink(missing_ok=True)
+
+    def _settle(self, staged: str, name: str) -> None:
+        _fsync(self._stage / staged)
+        os.replace(self._stage / staged, self._root / name)
+        _fsync(self._root)
+
+    def _clear(self) -> None:
+        """Remove what crashes have left; what is younger may be another's, at work."""
+        old = time.time() - _LEFT_OVER_SECONDS
+        for entry in os.scandir(self._stage):
+            if entry.stat().st_mtime < old:
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

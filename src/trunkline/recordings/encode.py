@@ -1,0 +1,104 @@
+"""From the engine's raw audio to an MP3 that any player plays.
+
+LAME runs outside Python's lock: encoding in a thread leaves the event loop alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import lameenc
+import msgspec
+
+RATE = 8000
+"""Samples a second of each channel, as the engine writes them."""
+
+BIT_RATE = 64_000
+"""Bits a second of the MP3, always the same, so that a player finds any second by counting.
+
+The most that MPEG 2.5 has at 8 kHz: 28.8 MB an hour.
+"""
+
+FRAME_BYTES = 4
+"""One sample of both channels: 16 bits little-endian of the caller, then of the callee."""
+
+_PIECE = 64 * 1024 * FRAME_BYTES
+# lameenc leaves LAME at joint stereo unless it is asked for more than 128 kbit/s. LAME then takes
+# the most that the sample rate has (BIT_RATE) and keeps the two channels apart.
+_ASKED_KBIT = 160
+# As good as LAME's best on telephone speech, and four times as fast.
+_QUALITY = 5
+
+
+class NoAudio(Exception):
+    """The raw file holds not even one sample."""
+
+
+class EncodingFailed(Exception):
+    """LAME refuses the audio; trying again hardly helps."""
+
+
+class EncodingStopped(Exception):
+    """The caller wanted no more of it."""
+
+
+class Encoded(msgspec.Struct, frozen=True):
+    """What was made: its size in ``bytes``, and the ``seconds`` of audio that went in."""
+
+    bytes: int
+    seconds: float
+
+
+def encode(raw: Path, out: Path, stopped: Callable[[], bool] = lambda: False) -> Encoded:
+    """Make ``out``, an MP3 on the disk, from ``raw``; memory stays flat. Blocks: call it in a thread.
+
+    A last sample that was cut off is dropped. Raises NoAudio, EncodingFailed, OSError, or
+    EncodingStopped soon after ``stopped()`` is true; ``out`` is then gone.
+    """
+    try:
+        with raw.open("rb") as source, out.open("wb") as target:
+            frames = _pour(source, target, stopped)
+            target.flush()
+            os.fsync(target.fileno())
+            return Encoded(bytes=target.tell(), seconds=frames / RATE)
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+
+
+def _pour(source: BinaryIO, target: BinaryIO, stopped: Callable[[], bool]) -> int:
+    encoder, frames = _encoder(), 0
+    while piece := _whole_frames(source.read(_PIECE)):
+        if stopped():
+            raise EncodingStopped
+        target.write(_lame(encoder.encode, piece))
+        frames += len(piece) // FRAME_BYTES
+    if not frames:
+        raise NoAudio
+    target.write(_lame(encoder.flush))
+    return frames
+
+
+def _whole_frames(piece: bytes) -> bytes:
+    return piece[: len(piece) - len(piece) % FRAME_BYTES]
+
+
+def _lame(step: Callable[..., bytes], *piece: bytes) -> bytes:
+    try:
+        return step(*piece)
+    except RuntimeError as error:
+        raise EncodingFailed(str(error)) from error
+
+
+def _encoder() -> lameenc.Encoder:
+    encoder = lameenc.Encoder()
+    encoder.silence()
+    encoder.set_channels(2)
+    encoder.set_in_sample_rate(RATE)
+    encoder.set_out_sample_rate(RATE)
+    encoder.set_bit_rate(_ASKED_KBIT)
+    encoder.set_quality(_QUALITY)
+    return encoder

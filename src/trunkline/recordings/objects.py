@@ -1,0 +1,81 @@
+"""Recordings in any place that obstore reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import NotFoundError
+from obstore.store import ObjectStore as Objects
+
+from trunkline.recordings.port import RecordingMissing
+
+NAME = re.compile(r"call_recording_[A-Za-z0-9-]{1,80}\.mp3")
+"""What a recording's name may be: nothing in it means anything to a file system or a URL."""
+
+_GONE = (NotFoundError, FileNotFoundError)  # which of them depends on obstore's version
+_PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part of an upload
+_PIECE_BYTES = 256 * 1024
+
+
+class ObjectStore:
+    """A ``Store`` over objects whose ``put`` is whole or not at all by itself (memory, S3)."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    async def put(self, name: str, file: Path) -> None:
+        """Store the file; raises ValueError for a name that no recording has, OSError, obstore's."""
+        await self._copy(file, checked(name))
+
+    async def size(self, name: str) -> int:
+        """Bytes; raises RecordingMissing, also for a name that no recording can have."""
+        try:
+            return (await obstore.head_async(self._objects, _checked_to_find(name)))["size"]
+        except _GONE as error:
+            raise RecordingMissing(name) from error
+
+    async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes [start, end), at most a few hundred KiB at a time; raises RecordingMissing.
+
+        A stream that has begun goes on with what it began with, though the name be replaced.
+        """
+        if start >= end:
+            await self.size(name)
+            return
+        try:
+            found = await obstore.get_async(
+                self._objects, _checked_to_find(name), options={"range": (start, end)}
+            )
+        except _GONE as error:
+            raise RecordingMissing(name) from error
+        async for piece in found.stream(min_chunk_size=_PIECE_BYTES):
+            yield bytes(piece)
+
+    async def delete(self, name: str) -> None:
+        """Remove it; one that is gone, or cannot be, is no error."""
+        if NAME.fullmatch(name):
+            try:
+                await obstore.delete_async(self._objects, name)
+            except _GONE:
+                return
+
+    async def _copy(self, file: Path, path: str) -> None:
+        await obstore.put_async(
+            self._objects, path, file, chunk_size=_PART_BYTES, max_concurrency=2
+        )
+
+
+def checked(name: str) -> str:
+    """The name; raises ValueError for one that no recording has."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a recording's name")
+    return name
+
+
+def _checked_to_find(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise RecordingMissing(name)
+    return name

@@ -1,0 +1,89 @@
+"""The folders in which raw audio waits for its MP3.
+
+``live/`` the engine writes here, ``done/`` the engine is through with it, ``encoding/`` MP3s on
+their way, ``failed/`` audio of recordings that were given up, ``unclaimed/`` audio that no call owns.
+A raw file keeps its name, ``<raw>.raw``, wherever it stands.
+"""
+
+from __future__ import annotations
+
+import os
+from glob import escape
+from pathlib import Path
+
+ENDING = ".raw"
+
+
+class Spool:
+    """The folders under ``root``; made at need."""
+
+    def __init__(self, root: Path) -> None:
+        self.live = root / "live"
+        self.done = root / "done"
+        self.encoding = root / "encoding"
+        self.failed = root / "failed"
+        self.unclaimed = root / "unclaimed"
+        for folder in (self.live, self.done, self.encoding, self.failed, self.unclaimed):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def waiting(self) -> list[str]:
+        """The raw names in ``done/``."""
+        return _raw_names(self.done)
+
+    def raw(self, name: str) -> Path:
+        """Where the raw audio of that name waits."""
+        return self.done / f"{name}{ENDING}"
+
+    def holds(self, name: str) -> bool:
+        """Is the audio still being written, or waiting?"""
+        return (self.live / f"{name}{ENDING}").exists() or self.raw(name).exists()
+
+    def came(self, name: str) -> int | None:
+        """When the audio came to ``done/``, in unix microseconds; None when it is gone."""
+        found = self._stat(name)
+        return None if found is None else found.st_ctime_ns // 1000
+
+    def size(self, name: str) -> int | None:
+        """Bytes of raw audio in ``done/``; None when it is gone."""
+        found = self._stat(name)
+        return None if found is None else found.st_size
+
+    def _stat(self, name: str) -> os.stat_result | None:
+        try:
+            return self.raw(name).stat()
+        except FileNotFoundError:
+            return None
+
+    def encoding_file(self, name: str, token: str) -> Path:
+        """A fresh place for the MP3 of that raw; what a crash has left of it is removed."""
+        for left in self.encoding.glob(f"{escape(name)}@*"):
+            left.unlink(missing_ok=True)
+        return self.encoding / f"{name}@{token}.mp3"
+
+    def drop(self, name: str) -> None:
+        """Remove the raw audio from ``done/``."""
+        self.raw(name).unlink(missing_ok=True)
+
+    def put_away(self, name: str, folder: Path) -> None:
+        """Move the raw audio from ``done/`` to another of the folders."""
+        if self.raw(name).exists():
+            self.raw(name).replace(folder / f"{name}{ENDING}")
+
+    def salvage(self) -> list[str]:
+        """Hand over what a dead engine was writing; gives the raw names. No engine may be running.
+
+        Audio never takes the place of other audio: where ``done/`` has the name, it stays.
+        """
+        moved = [name for name in _raw_names(self.live) if not self.raw(name).exists()]
+        for name in moved:
+            (self.live / f"{name}{ENDING}").replace(self.raw(name))
+        return moved
+
+
+def _raw_names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.name.removesuffix(ENDING)
+            for entry in entries
+            if entry.name.endswith(ENDING) and entry.is_file(follow_symlinks=False)
+        )

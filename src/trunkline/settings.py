@@ -1,0 +1,230 @@
+"""Settings: a file, the environment and flags, in that order; the only reader of all three.
+
+``trunkline.toml`` in the data directory, then ``TRUNKLINE_<NAME>`` in the environment, then the
+command line's flags: the last one that speaks wins. Every field below is a setting, and its
+docstring is its documentation (``docs/reference/settings.md`` is made from it, and a test
+compares the two).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it and says what would do."""
+
+
+def _default_data() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "trunkline"
+
+
+def default_cache() -> Path:
+    """Where fetched engines are kept: ``$XDG_CACHE_HOME/trunkline``."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "trunkline"
+
+
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+_D = msgspec.Meta
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be set. Addresses are ``HOST:PORT``; an IPv6 host stands in brackets."""
+
+    data: Annotated[
+        str, _D(description="The data directory: database, keys, recordings, engine files.")
+    ] = ""
+    http: Annotated[str, _D(description="Where the Open API and the event socket listen.")] = (
+        "127.0.0.1:8080"
+    )
+    sip: Annotated[
+        str, _D(description="Where phones and trunks reach the engine over UDP and TCP.")
+    ] = "0.0.0.0:5060"
+    sip_external: Annotated[
+        str,
+        _D(description="The public address to put in SIP and SDP when behind NAT; empty for none."),
+    ] = ""
+    sip_tls: Annotated[
+        str,
+        _D(
+            description="Where phones reach the engine over TLS; empty switches it off. Needs sip_tls_cert and sip_tls_key."
+        ),
+    ] = ""
+    sip_tls_cert: Annotated[str, _D(description="PEM file with the TLS certificate chain.")] = ""
+    sip_tls_key: Annotated[str, _D(description="PEM file with the TLS private key.")] = ""
+    sip_realm: Annotated[
+        str,
+        _D(
+            description="The realm of SIP passwords. Changing it makes every stored SIP password useless."
+        ),
+    ] = "trunkline"
+    rtp: Annotated[str, _D(description="UDP ports for audio, FROM-TO.")] = "10000-20000"
+    public_url: Annotated[
+        str,
+        _D(
+            description="What links in answers start with, such as https://phone.example.com; empty takes the request's own host."
+        ),
+    ] = ""
+    forwarded_allow_ips: Annotated[
+        str,
+        _D(
+            description="Proxies whose X-Forwarded-For and -Proto are believed, comma-separated addresses."
+        ),
+    ] = "127.0.0.1"
+    cors_origins: Annotated[
+        str,
+        _D(
+            description="Origins whose pages may use the event socket and the API, comma-separated; * for any."
+        ),
+    ] = "*"
+    token_seconds: Annotated[
+        Seconds, _D(description="How long an event-socket token is valid.")
+    ] = 3600
+    recording_url_seconds: Annotated[
+        Seconds, _D(description="How long a recording's URL is valid.")
+    ] = 300
+    device_ring_seconds: Annotated[
+        Seconds,
+        _D(description="Click-to-call: how long the device rings before the call is given up."),
+    ] = 30
+    ring_seconds: Annotated[
+        Seconds, _D(description="How long the called party rings before the call is given up.")
+    ] = 60
+    max_call_seconds: Annotated[Seconds, _D(description="A call that lasts longer is ended.")] = (
+        14_400
+    )
+    drain_seconds: Annotated[
+        int,
+        _D(
+            ge=0,
+            le=86_400,
+            description="After SIGTERM: how long live calls may go on before they are ended.",
+        ),
+    ] = 30
+    call_rate: Annotated[
+        str, _D(description="Click-to-calls an app may ask for; more are RATE_LIMITED.")
+    ] = "20/second"
+    request_rate: Annotated[
+        str, _D(description="Other requests an app may make; more are RATE_LIMITED.")
+    ] = "500/second"
+    auth_failures: Annotated[
+        str,
+        _D(
+            description="Wrong hashes one address may send for one app, and wrong SIP passwords one app may send for one device, before they are refused unread."
+        ),
+    ] = "20/minute"
+    event_days: Annotated[
+        int, _D(ge=1, le=3650, description="How many days events are kept for replay.")
+    ] = 31
+    journal_days: Annotated[
+        int,
+        _D(ge=1, le=3650, description="How many days the facts behind finished calls are kept."),
+    ] = 31
+    engine_prefix: Annotated[
+        str,
+        _D(description="Use the Asterisk unpacked in this directory; empty finds or fetches one."),
+    ] = ""
+    engine_mirror: Annotated[
+        str,
+        _D(
+            description="The Debian mirror to fetch the engine from; empty takes the machine's own."
+        ),
+    ] = ""
+    engine_suite: Annotated[str, _D(description="The Debian suite to fetch the engine from.")] = (
+        "sid"
+    )
+    engine_stale_index: Annotated[
+        Literal["warn", "refuse"],
+        _D(
+            description="What to do when the mirror's signed index is past its date: warn and go on, or refuse."
+        ),
+    ] = "warn"
+    log_format: Annotated[
+        Literal["auto", "console", "json"],
+        _D(description="How to log; auto is console on a terminal and JSON elsewhere."),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        _D(description="The least severe messages to log."),
+    ] = "info"
+    docs: Annotated[bool, _D(description="Serve the API's documents and their page at /docs.")] = (
+        True
+    )
+    metrics: Annotated[bool, _D(description="Serve Prometheus metrics at /metrics.")] = True
+    sandbox: Annotated[
+        bool, _D(description="Start the sandbox too: virtual phones and a pretend carrier.")
+    ] = False
+
+    @property
+    def directory(self) -> Path:
+        """The data directory."""
+        return Path(self.data).expanduser().absolute() if self.data else _default_data()
+
+
+def address(text: str, setting: str) -> tuple[str, int]:
+    """Split ``HOST:PORT``; raises SettingsError that names the setting."""
+    host, colon, port = text.rpartition(":")
+    if (
+        not colon
+        or not host
+        or not port.isascii()
+        or not port.isdigit()
+        or not 0 < int(port) < 65536
+    ):
+        raise SettingsError(f"{setting}: {text!r} is not HOST:PORT, such as 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+def port_range(text: str, setting: str) -> tuple[int, int]:
+    """Split ``FROM-TO``; raises SettingsError that names the setting."""
+    first, dash, last = text.partition("-")
+    if not dash or not first.isdigit() or not last.isdigit():
+        raise SettingsError(f"{setting}: {text!r} is not FROM-TO, such as 10000-20000")
+    if not 1024 <= int(first) < int(last) < 65536 or int(last) - int(first) < 3:
+        raise SettingsError(f"{setting}: {text!r} needs at least four ports between 1024 and 65535")
+    return int(first), int(last)
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
+    """Join file, environment and flags (None means not given); raises SettingsError."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    names = {field.name for field in msgspec.structs.fields(Settings)}
+    env = {name: environ[key] for name in names if (key := f"TRUNKLINE_{name.upper()}") in environ}
+    data = given.get("data") or env.get("data") or ""
+    file = (Path(data).expanduser() if data else _default_data()) / "trunkline.toml"
+    joined = {**_read_file(file), **env, **given}
+    if data or "data" not in joined:
+        joined["data"] = str(data or _default_data())
+    return _checked(joined, file)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from error
+
+
+def _checked(joined: dict[str, Any], file: Path) -> Settings:
+    try:
+        settings = msgspec.convert(joined, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{error} (from {file}, TRUNKLINE_… or a flag)") from error
+    address(settings.http, "http")
+    address(settings.sip, "sip")
+    port_range(settings.rtp, "rtp")
+    if settings.sip_tls:
+        address(settings.sip_tls, "sip_tls")
+        if not (settings.sip_tls_cert and settings.sip_tls_key):
+            raise SettingsError("sip_tls needs sip_tls_cert and sip_tls_key, two PEM files")
+    return settings

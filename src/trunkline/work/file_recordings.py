@@ -1,0 +1,279 @@
+"""File recordings: turn what the engine has recorded into MP3s in the store, each exactly once.
+
+The raw audio is the work item, and it goes last: claim the row, encode aside, put into the store,
+say done (the row and its event in one transaction), tell the bus, and only then unlink the raw.
+Killed at any of these steps, the next run finds the raw and either does it again or, where the row
+says done, unlinks it. What is kept in memory only says when to look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import structlog
+from asyncinotify import Inotify, Mask
+
+from trunkline.bus.port import Bus
+from trunkline.calls.announce_recording import recording_failed, recording_ready
+from trunkline.calls.record import StoredEvent
+from trunkline.db.port import Recording, Recordings
+from trunkline.recordings.encode import (
+    FRAME_BYTES,
+    RATE,
+    Encoded,
+    EncodingFailed,
+    NoAudio,
+    encode,
+)
+from trunkline.recordings.port import Store
+from trunkline.recordings.spool import ENDING, Spool
+
+log = structlog.get_logger()
+
+SECOND = 1_000_000
+LEASE = 600 * SECOND
+"""How long a claim holds, beside the length of the audio; encoding takes a 500th of that."""
+MISSING_AFTER = 600 * SECOND
+"""So long after its call a recording is given up when its audio never came."""
+UNCLAIMED_AFTER = 2 * 86_400 * SECOND
+"""Audio that has no row is put away after this: longer than the longest call may last."""
+TRIES = 5
+"""So often LAME may refuse the audio before the recording has failed."""
+LONGEST_PAUSE = 300.0
+"""Seconds. What the disk, the store or the database refuses is tried again for ever."""
+
+
+class FileRecordings:
+    """The verb: ``await file_recordings.run()`` files recordings until it is cancelled.
+
+    ``spool`` is the engine's (see ``recordings.spool``). ``clock`` gives unix microseconds.
+    ``worker`` holds the claims: the same name after a restart, so that what a killed run had
+    claimed is taken up at once, and another name for each spool. One run at a time per spool.
+    """
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        bus: Bus,
+        store: Store,
+        spool: Path,
+        clock: Callable[[], int],
+        worker: str = "spool",
+        *,
+        at_once: int = 2,
+        sweep_every: float = 30.0,
+        first_pause: float = 2.0,
+    ) -> None:
+        self._recordings = recordings
+        self._bus = bus
+        self._store = store
+        self._spool = Spool(spool)
+        self._clock = clock
+        self._worker = worker
+        self._at_once = at_once
+        self._sweep_every = sweep_every
+        self._first_pause = first_pause
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._busy: set[str] = set()
+        self._rowless: set[str] = set()
+        self._errors: dict[str, int] = {}
+        self._last_msg_id = 0
+
+    async def run(self) -> None:
+        """File what is there and what comes, until cancelled."""
+        stop_listening = self._bus.listen(self._heard)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch())
+                tasks.create_task(self._sweep())
+                for _ in range(self._at_once):
+                    tasks.create_task(self._work())
+        finally:
+            stop_listening()
+
+    # ---- What to look at: a file that came, a call that ended, or all there is ----
+
+    async def _watch(self) -> None:
+        try:
+            with Inotify() as inotify:
+                inotify.add_watch(self._spool.done, Mask.MOVED_TO | Mask.CLOSE_WRITE)
+                async for event in inotify:
+                    if event.name is not None and event.name.suffix == ENDING:
+                        self._offer([event.name.stem])
+        except OSError as error:  # no watches left on this machine: the sweep finds it all
+            log.warning("recordings_not_watched", error=str(error), sweep_every=self._sweep_every)
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                self._offer(await asyncio.to_thread(self._spool.waiting))
+                await self._give_up_missing()
+            except Exception as error:
+                log.warning("recordings_not_swept", error=repr(error))
+            await asyncio.sleep(self._sweep_every)
+
+    def _heard(self, events: Sequence[StoredEvent]) -> None:
+        """A recording's row comes to be with its call's record, just before CALL_ENDED is told."""
+        if self._rowless and any(event.name == "CALL_ENDED" for event in events):
+            self._offer(list(self._rowless))
+
+    def _offer(self, raws: Iterable[str]) -> None:
+        for raw in raws:
+            if raw not in self._busy:
+                self._busy.add(raw)
+                self._queue.put_nowait(raw)
+
+    # ---- One raw file ----
+
+    async def _work(self) -> None:
+        while True:
+            raw = await self._queue.get()
+            try:
+                await self._look_at(raw)
+            except Exception as error:
+                pause = self._pause(raw)
+                log.warning("recording_not_filed", raw=raw, error=repr(error), again_in=pause)
+                asyncio.get_running_loop().call_later(pause, self._again, raw)
+            else:
+                self._busy.discard(raw)
+                self._errors.pop(raw, None)
+
+    def _pause(self, raw: str) -> float:
+        self._errors[raw] = errors = self._errors.get(raw, 0) + 1
+        return float(min(self._first_pause * 2 ** min(errors - 1, 16), LONGEST_PAUSE))
+
+    def _again(self, raw: str) -> None:
+        self._busy.discard(raw)
+        self._offer([raw])
+
+    async def _look_at(self, raw: str) -> None:
+        self._rowless.discard(raw)
+        recording = self._recordings.by_raw(raw)
+        if recording is None:
+            self._wait_for_row(raw)
+        elif recording.state == "done":
+            self._spool.drop(raw)
+        elif recording.state == "failed":
+            self._spool.put_away(raw, self._spool.failed)
+        elif (size := self._spool.size(raw)) is not None:
+            await self._claim_and_make(recording, size)
+
+    def _wait_for_row(self, raw: str) -> None:
+        """Its call goes on, or has been lost: then what was said is kept, and silence is not."""
+        came = self._spool.came(raw)
+        if came is None:
+            return
+        if self._clock() - came < UNCLAIMED_AFTER:
+            self._rowless.add(raw)
+        elif (self._spool.size(raw) or 0) < FRAME_BYTES:
+            self._spool.drop(raw)
+        else:
+            self._spool.put_away(raw, self._spool.unclaimed)
+            log.warning("audio_without_call", raw=raw, moved_to=str(self._spool.unclaimed))
+
+    async def _claim_and_make(self, recording: Recording, size: int) -> None:
+        claimed = await self._claim(recording.name, size)
+        if claimed is None:
+            return  # another worker has it; the sweep looks again
+        try:
+            await self._make(claimed)
+        except Exception as error:
+            await self._recordings.released(claimed.name, self._worker, repr(error))
+            raise
+
+    async def _claim(self, name: str, size: int) -> Recording | None:
+        now = self._clock()
+        until = now + LEASE + size * SECOND // (FRAME_BYTES * RATE)
+        return await self._recordings.claim(name, self._worker, now, until)
+
+    async def _make(self, recording: Recording) -> None:
+        mp3 = self._spool.encoding_file(recording.raw, secrets.token_hex(8))
+        try:
+            made = await _encode(self._spool.raw(recording.raw), mp3)
+            await self._store.put(recording.name, mp3)
+        except NoAudio:
+            await self._fail(recording, "no audio")
+        except EncodingFailed as error:
+            if self._errors.get(recording.raw, 0) + 1 < TRIES:
+                raise
+            await self._fail(recording, f"encoding failed: {error}")
+        else:
+            await self._done(recording, made)
+        finally:
+            mp3.unlink(missing_ok=True)
+
+    async def _done(self, recording: Recording, made: Encoded) -> None:
+        at = self._clock()
+        event = await self._recordings.done(
+            recording.name,
+            self._worker,
+            made.bytes,
+            made.seconds,
+            recording_ready(
+                recording.account_id,
+                recording.call_id,
+                recording.name,
+                size=made.bytes,
+                seconds=made.seconds,
+                at=at,
+                msg_id=self._msg_id(at),
+            ),
+        )
+        if event is not None:  # else the claim was lost, and its new holder ends the matter
+            self._bus.publish([event])
+            self._spool.drop(recording.raw)
+            log.info("recording_ready", call_id=recording.call_id, seconds=made.seconds)
+
+    # ---- What never becomes a recording ----
+
+    async def _give_up_missing(self) -> None:
+        for recording in self._recordings.expected(self._clock() - MISSING_AFTER, 1000):
+            if self._spool.holds(recording.raw):
+                continue
+            if (claimed := await self._claim(recording.name, 0)) is not None:
+                await self._fail(claimed, "no audio file")
+
+    async def _fail(self, recording: Recording, reason: str) -> None:
+        at = self._clock()
+        announcement = recording_failed(
+            recording.account_id,
+            recording.call_id,
+            recording.name,
+            reason=reason,
+            at=at,
+            msg_id=self._msg_id(at),
+        )
+        event = await self._recordings.failed(recording.name, self._worker, reason, announcement)
+        if event is None:
+            return
+        self._bus.publish([event])
+        log.warning("recording_failed", call_id=recording.call_id, reason=reason)
+        if (self._spool.size(recording.raw) or 0) < FRAME_BYTES:
+            self._spool.drop(recording.raw)
+        else:
+            self._spool.put_away(recording.raw, self._spool.failed)
+
+    def _msg_id(self, at: int) -> int:
+        self._last_msg_id = max(at, self._last_msg_id + 1)
+        return self._last_msg_id
+
+
+def salvage(spool: Path) -> list[str]:
+    """Hand over the audio that a dead engine was writing; gives the raw names.
+
+    To be called only while no engine runs on the spool: what it writes would be cut in two.
+    """
+    return Spool(spool).salvage()
+
+
+async def _encode(raw: Path, mp3: Path) -> Encoded:
+    """Encode in a thread that ends soon when this is cancelled."""
+    stopped = threading.Event()
+    try:
+        return await asyncio.to_thread(encode, raw, mp3, stopped.is_set)
+    finally:
+        stopped.set()

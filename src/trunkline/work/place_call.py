@@ -1,0 +1,352 @@
+"""Place a call for an application: its device rings first, then the number is dialled.
+
+The call is written as *requested*, under an id that we choose, before the engine hears of it: so a
+kill at any line leaves either a call that the log tells of, or a request that is withdrawn at the
+next start; and the same ``Idempotency-Key`` finds out which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from limits import parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from trunkline.calls import dialling
+from trunkline.calls import facts as f
+from trunkline.db.port import (
+    App,
+    CallingDevice,
+    Claimed,
+    Database,
+    DatabaseUnavailable,
+    Destination,
+    KeyReused,
+    Replayed,
+    UnderWay,
+)
+from trunkline.engine.port import Engine, EngineUnavailable, Originate, OriginateFailed
+from trunkline.work.follow_log import CallLog
+from trunkline.work.refused import Refused
+
+log = structlog.get_logger()
+
+_KEY_KEPT = 24 * 3600 * 1_000_000
+_DOUBLE_CLICK = 3 * 1_000_000
+_RETRY = 5
+
+
+class CallWanted(msgspec.Struct, frozen=True):
+    """What an application asks for. ``sip_password`` is secret: never log it."""
+
+    number: str
+    sip_user: str
+    sip_password: str
+    client_ref: str | None = None
+    idempotency_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"CallWanted(number={self.number!r}, sip_user={self.sip_user!r})"
+
+
+class CallPlaced(msgspec.Struct, frozen=True):
+    """The answer: HTTP status and JSON body, kept for a replay under the same key."""
+
+    status: int
+    body: bytes
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """The settings that placing calls goes by. ``password_failures`` as limits spells rates."""
+
+    device_ring_seconds: int
+    ring_seconds: int
+    password_failures: str
+
+
+class PlaceCall:
+    """The verb. Called as ``await place_call(app, wanted)``; raises Refused."""
+
+    def __init__(
+        self,
+        db: Database,
+        engine: Engine,
+        calls: CallLog,
+        rules: Rules,
+        clock: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._db = db
+        self._engine = engine
+        self._calls = calls
+        self._rules = rules
+        self._clock = clock
+        self._new_id = new_id
+        self._passwords = FixedWindowRateLimiter(MemoryStorage())
+        self._failures = parse_many(rules.password_failures)
+        self._under_way: dict[tuple[str, str], asyncio.Future[CallPlaced]] = {}
+        self.draining = False
+
+    async def __call__(self, app: App, wanted: CallWanted) -> CallPlaced:
+        """Send the call to the device; does not wait for anyone to answer."""
+        number = _number(wanted.number)
+        device = self._device(app, wanted)
+        inside = self._inside(app, number)
+        if inside is None and not dialling.may_dial(device, number):
+            raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {number}")
+        if self.draining or not self._engine.up:
+            raise Refused("ENGINE_UNAVAILABLE", "no calls can be placed just now", _RETRY)
+        call = _Wanted(app, device, number, inside, wanted, self._new_id())
+        if wanted.idempotency_key is None:
+            return await self._once_in_a_moment(call)
+        return await self._once(call, wanted.idempotency_key, _KEY_KEPT)
+
+    def _device(self, app: App, wanted: CallWanted) -> CallingDevice:
+        """The app's device, its password checked; one answer for all that can be wrong."""
+        key = (app.id, wanted.sip_user)
+        for rate in self._failures:
+            if not self._passwords.test(rate, *key):
+                raise Refused("RATE_LIMITED", "too many wrong passwords for this device", _RETRY)
+        device = self._db.directory.device(app.account_id, wanted.sip_user)
+        realm, ha1 = (device.realm, device.ha1) if device else ("", "-" * 32)
+        given = hashlib.md5(  # noqa: S324 - RFC 7616's HA1
+            f"{wanted.sip_user}:{realm}:{wanted.sip_password}".encode()
+        ).hexdigest()
+        if not hmac.compare_digest(given, ha1) or device is None:
+            for rate in self._failures:
+                self._passwords.hit(rate, *key)
+            raise Refused("SIP_AUTH_FAILED", "no such device, or its password is wrong")
+        return device
+
+    def _inside(self, app: App, number: str) -> Destination | None:
+        if not dialling.could_be_extension(number):
+            return None
+        return self._db.directory.extension(app.account_id, number)
+
+    async def _once_in_a_moment(self, call: _Wanted) -> CallPlaced:
+        """Without a key: a double click is one call."""
+        return await self._once(call, f"click:{call.device.id}:{call.number}", _DOUBLE_CLICK)
+
+    async def _once(self, call: _Wanted, key: str, kept: int) -> CallPlaced:
+        """Answer a key once; a second request under it gets the first one's answer."""
+        implicit = kept == _DOUBLE_CLICK
+        slot = (call.app.id, key)
+        if slot in self._under_way:
+            if implicit:
+                return await asyncio.shield(self._under_way[slot])
+            raise _in_progress()
+        future: asyncio.Future[CallPlaced] = asyncio.get_running_loop().create_future()
+        self._under_way[slot] = future
+        try:
+            answer = await self._claimed(call, key, kept)
+            future.set_result(answer)
+        except BaseException as error:
+            future.set_exception(error)
+            future.exception()  # seen: nobody else may be waiting for it
+            raise
+        finally:
+            del self._under_way[slot]
+        return answer
+
+    async def _claimed(self, call: _Wanted, key: str, kept: int) -> CallPlaced:
+        now = self._clock()
+        requests = self._db.requests
+        try:
+            claim = await requests.claim(
+                call.app.id, key, call.fingerprint(), call.id, now, now + kept
+            )
+            match claim:
+                case Replayed(status, body):
+                    return _replayed(status, body)
+                case KeyReused():
+                    raise Refused(
+                        "IDEMPOTENCY_KEY_REUSED", "this key was used with another request"
+                    )
+                case UnderWay(call_id):
+                    return await self._left_behind(call, key, call_id, kept)
+                case Claimed():
+                    return await self._answer(call, key, kept)
+        except DatabaseUnavailable as error:
+            raise Refused(
+                "ENGINE_UNAVAILABLE", "calls cannot be stored just now", _RETRY
+            ) from error
+
+    async def _left_behind(self, call: _Wanted, key: str, call_id: str, kept: int) -> CallPlaced:
+        """A claim that no living request holds: its process died. Did its call get out?"""
+        if self._db.calls.known(call_id):
+            answer = _ok(call_id)
+            await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
+            return answer
+        await self._db.requests.release(call.app.id, key)
+        return await self._claimed(call, key, kept)
+
+    async def _answer(self, call: _Wanted, key: str, kept: int) -> CallPlaced:
+        try:
+            await self._place(call)
+        except Refused as refused:
+            await self._keep_refusal(call, key, kept, refused)
+            raise
+        answer = _ok(call.id)
+        await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
+        return answer
+
+    async def _keep_refusal(self, call: _Wanted, key: str, kept: int, refused: Refused) -> None:
+        """A final no is the key's answer as much as a yes; one that passes is not."""
+        if refused.retry_after is not None or kept == _DOUBLE_CLICK:
+            await self._db.requests.release(call.app.id, key)
+            return
+        body = msgspec.json.encode([refused.code, refused.detail])
+        await self._db.requests.answer(call.app.id, key, 400, body)
+
+    async def _place(self, call: _Wanted) -> None:
+        await self._check_online(call.device.sip_user)
+        way = _way(call)
+        await self._calls.record([call.requested(way, self._clock())])
+        try:
+            await self._engine.originate(self._originate(call, way))
+        except (OriginateFailed, EngineUnavailable) as error:
+            reason = type(error).__name__
+            withdrawn = f.RequestWithdrawn(call_id=call.id, at=self._clock(), reason=reason)
+            await self._calls.record([withdrawn])
+            if isinstance(error, OriginateFailed):
+                raise _offline() from error
+            raise Refused("ENGINE_UNAVAILABLE", "the phone engine is down", _RETRY) from error
+        log.info("call.placed", call_id=call.id, device=call.device.sip_user, number=call.number)
+
+    async def _check_online(self, sip_user: str) -> None:
+        """By the engine's signals; it is asked itself before anyone is told "offline"."""
+        if self._engine.online(sip_user):
+            return
+        try:
+            online = await self._engine.look(sip_user)
+        except EngineUnavailable as error:
+            raise Refused("ENGINE_UNAVAILABLE", "the phone engine is down", _RETRY) from error
+        if not online:
+            raise _offline()
+
+    def _originate(self, call: _Wanted, way: dialling.Way) -> Originate:
+        return Originate(
+            call_id=call.id,
+            endpoint=call.device.sip_user,
+            context="click",
+            extension=call.number,
+            caller_id=f'"{_plain_name(call.callee().name)}" <{call.number}>',
+            timeout=self._rules.device_ring_seconds,
+            variables={
+                "__CALL_ID": call.id,
+                "DIAL": way.dial,
+                "REC": call.recording(),
+                "RING": str(self._rules.ring_seconds),
+                "OUT_CID": call.shown_as(),
+                "OUT_NAME": _plain_name(call.device.display_name) if call.inside else "",
+            },
+        )
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """A wanted call whose app, device and number have been found good."""
+
+    app: App
+    device: CallingDevice
+    number: str
+    inside: Destination | None
+    wanted: CallWanted
+    id: str
+
+    def fingerprint(self) -> str:
+        """Tells one request from another under the same key; holds no secret."""
+        parts = [self.number, self.device.id, self.wanted.client_ref or ""]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def callee(self) -> f.Party:
+        """Whom the caller wants."""
+        if self.inside is None:
+            return f.Party(number=self.number)
+        number = self.inside.sip_users[0] if self.inside.sip_users else self.number
+        return f.Party(
+            number=number,
+            username=self.inside.username,
+            name=self.inside.display_name,
+            user_id=self.inside.user_id,
+        )
+
+    def shown_as(self) -> str:
+        """The caller ID that the far end sees."""
+        own = self.device.extension or self.device.sip_user
+        return own if self.inside else (self.device.caller_id or own)
+
+    def recording(self) -> str:
+        """The raw recording's base name; empty where the account does not record."""
+        return self.id if self.device.record else ""
+
+    def requested(self, way: dialling.Way, at: int) -> f.CallRequested:
+        """The fact that begins the call."""
+        device = self.device
+        return f.CallRequested(
+            call_id=self.id,
+            at=at,
+            account_id=self.app.account_id,
+            app_id=self.app.id,
+            caller=f.Party(
+                number=device.sip_user,
+                username=device.username,
+                name=device.display_name,
+                user_id=device.user_id,
+                device_id=device.id,
+            ),
+            callee=self.callee(),
+            class_="one_one" if way.class_ == "one_one" else "trunking",
+            dialled=self.number,
+            shown_as=self.shown_as(),
+            recording=self.recording(),
+            client_ref=self.wanted.client_ref,
+        )
+
+
+def _number(text: str) -> str:
+    try:
+        return dialling.number(text)
+    except dialling.NumberInvalid as error:
+        raise Refused("NUMBER_INVALID", str(error)) from error
+
+
+def _way(call: _Wanted) -> dialling.Way:
+    if call.inside is not None:
+        return dialling.inside(call.inside.sip_users)
+    try:
+        return dialling.outside(call.number, call.device.trunk_endpoint)
+    except dialling.NotAllowed as error:
+        raise Refused("DESTINATION_NOT_ALLOWED", str(error)) from error
+
+
+def _ok(call_id: str) -> CallPlaced:
+    body = {"success": True, "message": "OK", "call_id": call_id}
+    return CallPlaced(200, msgspec.json.encode(body))
+
+
+def _replayed(status: int, body: bytes) -> CallPlaced:
+    if status == 200:
+        return CallPlaced(status, body)
+    code, detail = msgspec.json.decode(body, type=tuple[str, str])
+    raise Refused(code, detail)
+
+
+def _offline() -> Refused:
+    return Refused("DEVICE_OFFLINE", "the device is not registered, or does not answer")
+
+
+def _in_progress() -> Refused:
+    return Refused(
+        "IDEMPOTENCY_IN_PROGRESS", "the first request with this key is being answered", 1
+    )
+
+
+def _plain_name(name: str) -> str:
+    """A display name that can stand between quotes in a SIP header."""
+    return "".join(char for char in name if char.isprintable() and char not in '"\\<>')

@@ -1,0 +1,108 @@
+"""Health, readiness, metrics, and the command line's door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from .conftest import World
+
+
+async def test_the_root_answers(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/")
+    assert (answer.status_code, answer.json()["name"]) == (200, "trunkline")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "reasons"),
+    [
+        ({}, 200, 0),
+        ({"engine_up": False}, 503, 1),
+        ({"draining": True}, 503, 1),
+        ({"engine_up": False, "draining": True}, 503, 2),
+    ],
+)
+async def test_it_is_healthy_when_calls_can_be_made(
+    world: World, client: httpx.AsyncClient, change: dict[str, Any], status: int, reasons: int
+) -> None:
+    world.vital_signs.values.update(change)
+    answer = await client.get("/healthz")
+    assert (answer.status_code, len(answer.json()["reasons"])) == (status, reasons)
+
+
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [
+        ({}, set()),
+        ({"engine_up": False}, {"engine"}),
+        ({"draining": True}, {"draining"}),
+        ({"log_lag_seconds": 31.0}, {"log"}),
+    ],
+)
+async def test_it_is_ready_when_each_part_is(
+    world: World, client: httpx.AsyncClient, change: dict[str, Any], failed: set[str]
+) -> None:
+    world.vital_signs.values.update(change)
+    answer = await client.get("/readyz")
+    checks = answer.json()["checks"]
+    assert {name for name, said in checks.items() if said != "ok"} == failed
+    assert answer.status_code == (503 if failed else 200)
+
+
+async def test_the_database_is_asked_once_a_second_at_most(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    world.db.broken = True
+    for _ in range(5):
+        assert (await client.get("/readyz")).status_code == 503
+    assert world.db.pings == 1
+    world.db.broken = False
+    world.now += 1_000_000
+    assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_metrics_tell_the_vital_signs_and_the_requests(client: httpx.AsyncClient) -> None:
+    await client.get("/oapi/v1/call/histories")
+    await client.post("/oapi/v1/call/click-to-call/0901234567")
+    await client.request("BREW", "/coffee")
+    answer = await client.get("/metrics")
+    families = text_string_to_metric_families(answer.text)
+    samples = {(s.name, tuple(s.labels.values())): s.value for f in families for s in f.samples}
+    assert samples["trunkline_up", ()] == 1
+    assert samples["trunkline_calls_live", ()] == 3
+    assert samples["trunkline_log_lag_seconds", ()] == 0.25
+    assert samples["trunkline_recordings_waiting", ()] == 2
+    assert samples["trunkline_registrations_online", ()] == 7
+    assert samples["trunkline_events_total", ()] == 100
+    assert samples["trunkline_engine_restarts_total", ()] == 1
+    requests = {key[1]: value for key, value in samples.items() if "requests_total" in key[0]}
+    assert requests["GET", "/oapi/v1/call/histories", "401"] == 1
+    assert requests["POST", "/oapi/v1/call/click-to-call/{number}", "401"] == 1
+    assert requests["other", "none", "404"] == 1
+
+
+async def test_metrics_and_docs_can_be_switched_off(world: World) -> None:
+    async with world.client(metrics=False, docs=False) as client:
+        for path in ("/metrics", "/docs", "/openapi.json"):
+            assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("given", [None, "Bearer wrong", "sync-token", "Bearer sync-tokené"])
+async def test_only_the_command_line_may_knock(
+    world: World, client: httpx.AsyncClient, given: str | None
+) -> None:
+    headers = {"authorization": given.encode()} if given else {}
+    answer = await client.post("/internal/sync", headers=headers)
+    assert (answer.status_code, answer.json()["message"]) == (401, "TOKEN_INVALID")
+    assert world.synced == 0
+
+
+async def test_the_change_is_in_when_the_door_answers(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    headers = {"authorization": "Bearer sync-token"}
+    answer = await client.post("/internal/sync", headers=headers)
+    assert (answer.status_code, answer.content, world.synced) == (204, b"", 1)

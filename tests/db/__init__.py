@@ -1,0 +1,1 @@
+"""The database: its own tests."""

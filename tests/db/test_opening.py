@@ -1,0 +1,101 @@
+"""Opening: migrations, keys, and what is refused."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from db.making import KEY, office
+from trunkline.db import migrations
+from trunkline.db.port import DatabaseUnusable
+from trunkline.db.secrets import Key, KeyUnusable, open_key
+from trunkline.db.sqlite import open_database
+from trunkline.db.sqlite.connect import core_engine
+from trunkline.db.tables import metadata
+
+
+def test_the_migrations_give_the_tables_of_the_code(tmp_path):
+    path = tmp_path / "trunkline.db"
+    migrations.upgrade(path)
+    engine = core_engine(path)
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    script = ScriptDirectory(str(Path(migrations.__file__).parent))
+    assert script.get_current_head() == migrations.revisions()[-1]
+
+
+def test_many_may_open_a_new_database_at_once(tmp_path):
+    path = tmp_path / "trunkline.db"
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.map(migrations.upgrade, [path] * 4) == [None] * 4
+    open_key(tmp_path / "secret.key")
+
+
+async def test_a_database_from_the_future_is_refused(tmp_path):
+    path = tmp_path / "trunkline.db"
+    migrations.upgrade(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(DatabaseUnusable, match=r"has schema 9999, .* use the newer Trunkline"):
+        open_database(path, KEY)
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough" * 99, b"\0" * 4096])
+def test_what_is_no_database_is_refused_and_left_alone(tmp_path, content):
+    path = tmp_path / "trunkline.db"
+    path.write_bytes(content)
+    with pytest.raises(DatabaseUnusable, match="cannot open the database"):
+        open_database(path, KEY)
+    assert path.read_bytes() == content
+
+
+def test_a_place_that_is_no_directory_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseUnusable, match="cannot open the database"):
+        open_database(tmp_path / "file" / "trunkline.db", KEY)
+
+
+async def test_another_key_is_refused(tmp_path):
+    path = tmp_path / "trunkline.db"
+    office(path)
+    with pytest.raises(DatabaseUnusable, match=r"another secret\.key"):
+        open_database(path, Key(b"x" * 32))
+
+
+def test_a_key_file_is_made_once_and_for_its_owner(tmp_path):
+    file = tmp_path / "secret.key"
+    key = open_key(file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["secret.key"]
+    again = open_key(file)
+    assert again.decrypt(key.encrypt("hush")) == "hush"
+    assert again.derive("urls") == key.derive("urls") != key.derive("tokens")
+    assert len(key.derive("urls")) == 32
+
+
+def test_a_key_does_not_show_itself(tmp_path):
+    key = Key(b"supersecretsupersecretsupersecre")
+    assert "super" not in repr(key)
+    assert "hush" not in key.encrypt("hush")
+    with pytest.raises(KeyUnusable, match="another key"):
+        Key(b"x" * 32).decrypt(key.encrypt("hush"))
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [(b"", 0o600, "holds no key"), (b"short", 0o600, "holds no key"), (b"x", 0o644, "chmod 600")],
+)
+def test_a_key_file_that_is_not_right_is_refused(tmp_path, content, mode, says):
+    file = tmp_path / "secret.key"
+    file.write_bytes(content)
+    file.chmod(mode)
+    with pytest.raises(KeyUnusable, match=says):
+        open_key(file)

@@ -1,0 +1,174 @@
+"""What Asterisk reads: each view gives the right row, and finds it by an index."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db.making import KEY, office
+from trunkline.db.directory import DirectoryFile
+from trunkline.db.sqlite.connect import connect_reader
+from trunkline.work import manage_directory as manage
+
+VIEWS = ["ps_endpoints", "ps_auths", "ps_aors", "tl_devices", "tl_extensions", "tl_dids"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "trunkline.db"
+
+
+@pytest.fixture
+def directory(path: Path) -> DirectoryFile:
+    return DirectoryFile(path, KEY)
+
+
+@pytest.fixture
+def asterisk(path: Path, directory: DirectoryFile) -> Iterator[sqlite3.Connection]:
+    connection = connect_reader(path)
+    connection.row_factory = sqlite3.Row
+    yield connection
+    connection.close()
+
+
+def row(connection: sqlite3.Connection, view: str, id_: str) -> dict[str, str] | None:
+    found = connection.execute(f"SELECT * FROM {view} WHERE id = ?", (id_,)).fetchall()
+    assert len(found) <= 1
+    return dict(found[0]) if found else None
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_row_is_found_by_an_index(asterisk, view):
+    plan = asterisk.execute(f"EXPLAIN QUERY PLAN SELECT * FROM {view} WHERE id = 'x'").fetchall()
+    steps = [step["detail"] for step in plan]
+    assert not any(step.startswith("SCAN") and step != "SCAN r" for step in steps), steps
+    assert any(step.startswith("SEARCH") and "INDEX" in step for step in steps), steps
+    assert asterisk.execute(f"SELECT * FROM {view} WHERE id = 'x'").fetchall() == []
+
+
+def test_a_device_can_register(asterisk, path):
+    account, _, _ = office(path)
+    endpoint, auth, aor = (row(asterisk, view, "an1") for view in VIEWS[:3])
+    assert endpoint is not None
+    assert (endpoint["aors"], endpoint["auth"], endpoint["context"]) == (
+        "an1",
+        "an1",
+        "from-device",
+    )
+    assert (endpoint["callerid"], endpoint["accountcode"]) == ('"An" <101>', account.account_id)
+    assert auth == {
+        "id": "an1",
+        "auth_type": "digest",
+        "username": "an1",
+        "realm": "trunkline",
+        "password_digest": "MD5:" + manage.ha1("an1", "trunkline", "pw"),
+    }
+    assert aor is not None
+    assert (aor["max_contacts"], aor["qualify_frequency"], aor["qualify_timeout"]) == (
+        "1",
+        "5",
+        "3.0",
+    )
+    everything = asterisk.execute("SELECT id FROM ps_aors WHERE qualify_frequency > '0'").fetchall()
+    assert [found["id"] for found in everything] == ["an1"]
+
+
+@pytest.mark.parametrize("kind", [manage.DeviceEntry, manage.UserEntry, manage.AccountEntry])
+def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
+    account, user, device = office(path)
+    entry = {manage.DeviceEntry: device, manage.UserEntry: user, manage.AccountEntry: account}[kind]
+    with directory.transaction() as open_:
+        manage.switch(open_, kind, entry, False)
+    for view in VIEWS[:4]:
+        assert row(asterisk, view, "an1") is None
+    extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
+    assert extension is None or (kind is manage.DeviceEntry and extension["dial"] == "")
+
+
+@pytest.mark.parametrize(
+    ("name", "callerid"),
+    [
+        ('O"Neil', '"O\'Neil" <101>'),
+        ("back\\slash", '"back/slash" <101>'),
+        ("semi;colon", '"semi,colon" <101>'),
+        ("Nguyễn Văn", '"Nguyễn Văn" <101>'),
+        ("", '"" <101>'),
+    ],
+)
+def test_no_display_name_breaks_the_caller_id(asterisk, directory, name, callerid):
+    with directory.transaction() as open_:
+        account = manage.create_account(open_, "acme")
+        user = manage.create_user(open_, account, "an", name=name, extension="101")
+        manage.create_device(open_, account, user, "an1", realm="r")
+    endpoint = row(asterisk, "ps_endpoints", "an1")
+    assert endpoint is not None
+    assert endpoint["callerid"] == callerid
+
+
+def test_what_the_dialplan_asks_about_a_device(asterisk, directory):
+    with directory.transaction() as open_:
+        account = manage.create_account(
+            open_, "acme", caller_id="028", allow=["84", "+84"], deny=["8490"], record=False
+        )
+        user = manage.create_user(open_, account, "an")
+        manage.create_device(open_, account, user, "an1", realm="r")
+    assert row(asterisk, "tl_devices", "an1") == {
+        "id": "an1",
+        "account_id": account.account_id,
+        "user_id": user.user_id,
+        "username": "an",
+        "caller_id": "028",
+        "allow_regex": "^(84|[+]84)",
+        "deny_regex": "^(8490)",
+        "record": "",
+        "trunk": "",
+    }
+    with directory.transaction() as open_:
+        manage.create_trunk(open_, account, "far", "10.0.0.1", priority=9)
+        near = manage.create_trunk(open_, account, "near", "10.0.0.2", priority=1)
+    device = row(asterisk, "tl_devices", "an1")
+    assert device is not None
+    assert device["trunk"] == f"trunk-{near.trunk_id}"
+
+
+def test_an_account_without_a_policy_may_dial_all(asterisk, path):
+    office(path)
+    device = row(asterisk, "tl_devices", "an1")
+    assert device is not None
+    assert (device["allow_regex"], device["deny_regex"], device["record"]) == (".*", "^$", "yes")
+
+
+def test_a_sandbox_account_has_no_real_trunk(asterisk, directory):
+    with directory.transaction() as open_:
+        account = manage.create_account(open_, "play", sandbox=True)
+        user = manage.create_user(open_, account, "an")
+        manage.create_device(open_, account, user, "an1", realm="r")
+        real = manage.create_trunk(open_, account, "t", "10.0.0.1", sandbox=True)
+    with sqlite3.connect(asterisk.execute("PRAGMA database_list").fetchone()["file"]) as by_hand:
+        by_hand.execute("UPDATE trunks SET sandbox = 0 WHERE id = ?", (real.trunk_id,))
+    by_hand.close()
+    device = row(asterisk, "tl_devices", "an1")
+    assert device is not None
+    assert device["trunk"] == ""
+
+
+def test_all_enabled_phones_of_a_user_ring(asterisk, directory, path):
+    account, user, first = office(path, sip_user="z1")
+    with directory.transaction() as open_:
+        for sip_user in ("b2", "a3"):
+            manage.create_device(open_, account, user, sip_user, realm="r")
+        manage.create_number(open_, account, "+84 28 7301.9555", user)
+    extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
+    did = row(asterisk, "tl_dids", f"{account.account_id}:842873019555")
+    assert extension is not None
+    assert did is not None
+    assert extension["dial"] == did["dial"] == "PJSIP/z1&PJSIP/b2&PJSIP/a3"
+    assert did["did"] == "+842873019555"
+    with directory.transaction() as open_:
+        manage.switch(open_, manage.DeviceEntry, first, False)
+    extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
+    assert extension is not None
+    assert extension["dial"] == "PJSIP/b2&PJSIP/a3"

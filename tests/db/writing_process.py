@@ -1,0 +1,35 @@
+"""Writes without end, and prints the number of each batch that is acknowledged; to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+from pathlib import Path
+
+from db.making import KEY, announcement, record, started
+from trunkline.db.port import Batch, LogPosition
+from trunkline.db.sqlite import open_database
+
+
+async def main(path: Path, account_id: str) -> None:
+    database = open_database(path, KEY)
+    numbers = itertools.count()
+
+    async def write() -> None:
+        for n in numbers:
+            await database.calls.commit(
+                Batch(
+                    facts=[started(f"c{n}", account_id)],
+                    finished=[record(f"c{n}", account_id, recording=f"call_recording_c{n}.mp3")],
+                    announcements=[announcement(account_id, n)],
+                    position=(f"log{n % 8}", LogPosition(1, n)),
+                )
+            )
+            os.write(1, b"%d\n" % n)
+
+    await asyncio.gather(*(write() for _ in range(8)))
+
+
+asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,1 @@
+"""One contract suite for each edge, run on every implementation of it."""

@@ -1,0 +1,400 @@
+"""What every database promises (``db/port.py``), on each implementation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from db.making import AT, KEY, announcement, ended, office, record, requested, started
+from trunkline.calls.record import shown
+from trunkline.db.directory import DirectoryFile
+from trunkline.db.port import (
+    Batch,
+    Claimed,
+    Database,
+    KeyReused,
+    LogPosition,
+    OpenCall,
+    Replayed,
+    UnderWay,
+)
+from trunkline.db.sqlite import open_database
+from trunkline.work import manage_directory as manage
+
+Opened = tuple[Database, Path]
+
+
+@pytest.fixture(params=["sqlite"])
+async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
+    path = tmp_path / "trunkline.db"
+    database = open_database(path, KEY)
+    yield database, path
+    await database.close()
+
+
+@pytest.fixture
+def database(opened: Opened) -> Database:
+    return opened[0]
+
+
+@pytest.fixture
+def change(opened: Opened) -> Callable[[Callable[..., Any]], Any]:
+    """Run a change of the directory, as another process would."""
+
+    def run(work: Callable[..., Any]) -> Any:
+        with DirectoryFile(opened[1], KEY).transaction() as directory:
+            return work(directory)
+
+    return run
+
+
+@pytest.fixture
+def account_id(opened: Opened) -> str:
+    return office(opened[1])[0].account_id
+
+
+# ---- The directory --------------------------------------------------------------------------------
+
+
+def test_an_app_is_read_with_its_secret(database, change):
+    account = change(lambda d: manage.create_account(d, "acme", timezone="Asia/Ho_Chi_Minh"))
+    entry, secret = change(
+        lambda d: manage.create_app(
+            d, account, "crm", allowed_addresses=["10.0.0.1", "10.1.0.0/16"]
+        )
+    )
+    app = database.directory.app(entry.app_id)
+    assert app is not None
+    assert app.secret == secret
+    assert len(secret) == 64
+    assert app.allowed_addresses == ("10.0.0.1", "10.1.0.0/16")
+    assert (app.account_id, app.timezone) == (account.account_id, "Asia/Ho_Chi_Minh")
+    assert app.legacy_hashes is True
+    assert secret not in repr(app)
+    assert database.directory.timezone(account.account_id) == "Asia/Ho_Chi_Minh"
+    assert database.directory.app("0" * 32) is None
+
+
+def test_a_disabled_app_or_account_is_none(database, change, account_id):
+    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
+    entry, _ = change(lambda d: manage.create_app(d, account))
+    for kind, thing in ((manage.AppEntry, entry), (manage.AccountEntry, account)):
+        change(lambda d, k=kind, t=thing: manage.switch(d, k, t, False))
+        assert database.directory.app(entry.app_id) is None
+        change(lambda d, k=kind, t=thing: manage.switch(d, k, t, True))
+        assert database.directory.app(entry.app_id) is not None
+
+
+def test_a_device_is_read_with_all_that_its_call_needs(database, change):
+    account = change(
+        lambda d: manage.create_account(d, "acme", caller_id="028", allow=["84"], deny=["8490"])
+    )
+    user = change(lambda d: manage.create_user(d, account, "an", name="An", extension="101"))
+    entry, _ = change(
+        lambda d: manage.create_device(d, account, user, "an1", realm="trunkline", password="pw")
+    )
+    device = database.directory.device(account.account_id, "an1")
+    assert device is not None
+    assert device.ha1 == manage.ha1("an1", "trunkline", "pw")
+    assert (device.id, device.username, device.extension) == (entry.device_id, "an", "101")
+    assert (device.caller_id, device.dial_allow, device.dial_deny) == ("028", "84", "8490")
+    assert device.record is True
+    assert device.trunk_endpoint is None
+    far = change(lambda d: manage.create_trunk(d, account, "far", "10.0.0.1:5060", priority=20))
+    near = change(lambda d: manage.create_trunk(d, account, "near", "10.0.0.2:5062", priority=5))
+    device = database.directory.device(account.account_id, "an1")
+    assert device is not None
+    assert device.trunk_endpoint == f"trunk-{near.trunk_id}"
+    change(lambda d: manage.switch(d, manage.TrunkEntry, near, False))
+    device = database.directory.device(account.account_id, "an1")
+    assert device is not None
+    assert device.trunk_endpoint == f"trunk-{far.trunk_id}"
+    assert [line.endpoint for line in database.directory.trunks()] == [f"trunk-{far.trunk_id}"]
+
+
+def test_another_accounts_device_is_none(database, change, account_id):
+    other = change(lambda d: manage.create_account(d, "other"))
+    assert database.directory.device(other.account_id, "an1") is None
+    assert database.directory.device(account_id, "an1") is not None
+
+
+def test_who_is_behind_an_extension_and_a_number(database, change, account_id):
+    account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
+    user = change(lambda d: manage.find(d, manage.UserEntry, "an"))
+    change(lambda d: manage.create_device(d, account, user, "a-later-one", realm="r"))
+    change(lambda d: manage.create_number(d, account, "+842873019555", user))
+    behind = database.directory.extension(account_id, "101")
+    assert behind is not None
+    assert behind.sip_users == ("an1", "a-later-one")
+    assert database.directory.did(account_id, "842873019555") == behind
+    assert database.directory.did(account_id, "+842873019555") == behind
+    assert database.directory.user_owner(user.user_id) == behind
+    assert database.directory.extension(account_id, "102") is None
+    assert database.directory.did(account_id, "1") is None
+
+
+def test_whose_an_endpoint_is(database, change, account_id):
+    account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
+    trunk = change(lambda d: manage.create_trunk(d, account, "viettel", "sip.example.com"))
+    device = database.directory.endpoint_owner("an1")
+    assert device is not None
+    assert (device.kind, device.account_id, device.username) == ("device", account_id, "an")
+    line = database.directory.endpoint_owner(f"trunk-{trunk.trunk_id}")
+    assert line is not None
+    assert (line.kind, line.account_id, line.display_name) == ("trunk", account_id, "viettel")
+    assert database.directory.endpoint_owner("nobody") is None
+    assert database.directory.endpoint_owner("trunk-nobody") is None
+
+
+def test_a_trunks_password_is_plain_only_when_read(database, change, opened):
+    account = change(lambda d: manage.create_account(d, "acme"))
+    change(
+        lambda d: manage.create_trunk(
+            d,
+            account,
+            "viettel",
+            "10.0.0.1:5070",
+            auth_user="u",
+            auth_password="hush-hush",
+            register=True,
+            match=["10.0.0.0/24", "10.0.1.1"],
+        )
+    )
+    (line,) = database.directory.trunks()
+    assert (line.auth_user, line.auth_password, line.register) == ("u", "hush-hush", True)
+    assert (line.host, line.port, line.match) == ("10.0.0.1", 5070, ("10.0.0.0/24", "10.0.1.1"))
+    assert "hush" not in repr(line)
+
+
+# ---- Calls -----------------------------------------------------------------------------------------
+
+
+async def test_a_batch_is_written_whole(database, account_id):
+    facts = [started("c1", account_id), ended("c1")]
+    finished = record("c1", account_id, recording="call_recording_c1.mp3")
+    events = await database.calls.commit(
+        Batch(
+            facts=facts,
+            announcements=[announcement(account_id, 1), announcement(account_id, 2)],
+            finished=[finished],
+            position=("cel", LogPosition(7, 100)),
+        )
+    )
+    assert [event.seq for event in events] == [1, 2]
+    assert msgspec.json.decode(events[1].body) == {
+        "Event-Name": "CHANNEL_CREATE",
+        "n": 2,
+        "Event-Seq": 2,
+    }
+    assert database.events.after(account_id, 0, 10) == events
+    assert database.calls.facts("c1") == facts
+    assert database.calls.position("cel") == LogPosition(7, 100)
+    page = await database.calls.page(account_id, AT, AT + 1, 20, 1)
+    assert (page.total, list(page.rows)) == (1, [shown(finished)])
+    kept = database.recordings.by_name(account_id, "call_recording_c1.mp3")
+    assert kept is not None
+    assert (kept.raw, kept.state, kept.call_id, kept.created_at) == (
+        "c1",
+        "expected",
+        "c1",
+        finished.ended_at,
+    )
+
+
+async def test_a_batch_that_cannot_be_written_leaves_nothing(database, account_id):
+    broken = announcement(account_id, at="not a time")  # type: ignore[arg-type]
+    batch = Batch(
+        facts=[started("c1", account_id)],
+        opened=[("c1", account_id, AT)],
+        finished=[record("c1", account_id)],
+        announcements=[announcement(account_id), msgspec.structs.replace(broken, subject=None)],
+        position=("cel", LogPosition(7, 100)),
+    )
+    results = await asyncio.gather(
+        database.calls.commit(Batch(facts=[started("c0", account_id)])),
+        database.calls.commit(batch),
+        database.calls.commit(Batch(facts=[started("c2", account_id)])),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], Exception)
+    assert results[0] == results[2] == []
+    assert database.calls.facts("c1") == []
+    assert database.calls.open_calls() == []
+    assert database.calls.position("cel") is None
+    assert database.events.bounds(account_id) == (1, 0)
+    assert (await database.calls.page(account_id, 0, AT * 2, 20, 1)).total == 0
+    assert len(database.calls.facts("c0")) == len(database.calls.facts("c2")) == 1
+
+
+async def test_a_replayed_call_stays_as_it_is(database, account_id):
+    first = record("c1", account_id)
+    await database.calls.commit(Batch(finished=[first]))
+    again = record("c1", account_id, AT + 5, status_detail="BUSY", recording="call_recording_x.mp3")
+    await database.calls.commit(Batch(finished=[again, first]))
+    page = await database.calls.page(account_id, 0, AT * 2, 20, 1)
+    assert (page.total, list(page.rows)) == (1, [shown(first)])
+    assert database.recordings.waiting() == 0
+
+
+async def test_open_calls_come_back_with_their_facts(database, account_id):
+    await database.calls.commit(
+        Batch(
+            opened=[("b", account_id, AT), ("a", account_id, AT + 1), ("gone", account_id, AT)],
+            facts=[requested("a", account_id), requested("b", account_id)],
+        )
+    )
+    await database.calls.commit(Batch(facts=[started("a", account_id)], closed=["gone"]))
+    assert database.calls.open_calls() == [
+        OpenCall("b", account_id, (requested("b", account_id),)),
+        OpenCall("a", account_id, (requested("a", account_id), started("a", account_id))),
+    ]
+
+
+async def test_a_call_is_known_once_the_engine_spoke_of_it(database, account_id):
+    await database.calls.commit(Batch(facts=[requested("c1", account_id)]))
+    assert not database.calls.known("c1")
+    await database.calls.commit(Batch(facts=[started("c1", account_id)]))
+    await database.calls.commit(Batch(finished=[record("c2", account_id)]))
+    assert database.calls.known("c1")
+    assert database.calls.known("c2")
+    assert not database.calls.known("c3")
+
+
+async def test_neighbouring_windows_share_no_call(database, account_id):
+    await database.calls.commit(
+        Batch(finished=[record("c1", account_id, AT), record("c2", account_id, AT)])
+    )
+    before = await database.calls.page(account_id, AT - 60, AT, 20, 1)
+    after = await database.calls.page(account_id, AT, AT + 60, 20, 1)
+    assert before.total == 0
+    assert [row.call_id for row in after.rows] == ["c2", "c1"]
+
+
+# ---- Events ----------------------------------------------------------------------------------------
+
+
+async def test_numbers_have_no_gap_under_concurrency(database, change, account_id):
+    other = change(lambda d: manage.create_account(d, "other")).account_id
+    told: list[tuple[str, int]] = []
+
+    async def tell(n: int) -> None:
+        events = await database.events.append(
+            [announcement(account_id, n), announcement(other, n), announcement(account_id, n)]
+        )
+        told.extend((event.account_id, event.seq) for event in events)
+
+    await asyncio.gather(*(tell(n) for n in range(200)))
+    assert [seq for owner, seq in told if owner == account_id] == list(range(1, 401))
+    assert [seq for owner, seq in told if owner == other] == list(range(1, 201))
+    assert [event.seq for event in database.events.after(account_id, 398, 10)] == [399, 400]
+    assert database.events.bounds(account_id) == (1, 400)
+
+
+async def test_an_account_that_is_no_more_stops_nothing(database, account_id):
+    events = await database.events.append([announcement("0" * 32), announcement(account_id)])
+    assert [event.seq for event in events] == [1]
+    assert database.events.bounds("0" * 32) == (1, 0)
+
+
+async def test_a_device_state_is_told_once(database, change, account_id):
+    device = change(lambda d: manage.find(d, manage.DeviceEntry, "an1"))
+    tell = announcement(account_id)
+    assert await database.events.device_state(device.device_id, False, tell) is None
+    event = await database.events.device_state(device.device_id, True, tell)
+    assert event is not None
+    assert event.seq == 1
+    assert await database.events.device_state(device.device_id, True, tell) is None
+    assert dict(database.events.device_states()) == {device.device_id: True}
+    assert await database.events.device_state(device.device_id, False, tell) is not None
+    assert dict(database.events.device_states()) == {device.device_id: False}
+    assert await database.events.device_state("0" * 32, True, tell) is None
+    change(lambda d: manage.delete(d, manage.DeviceEntry, device))
+    assert dict(database.events.device_states()) == {}
+
+
+# ---- Requests and tokens -----------------------------------------------------------------------------
+
+
+async def test_a_key_is_claimed_once(database):
+    async def claim(fingerprint: str = "f", now: int = 0, call_id: str = "c1") -> Any:
+        return await database.requests.claim("app", "key", fingerprint, call_id, now, 100)
+
+    claims = await asyncio.gather(*(claim(call_id=f"c{n}") for n in range(20)))
+    assert claims.count(Claimed()) == 1
+    assert set(map(type, claims)) == {Claimed, UnderWay}
+    assert await claim() == UnderWay("c0")
+    assert await claim("other") == KeyReused()
+    await database.requests.answer("app", "key", 200, b"{}")
+    await database.requests.release("app", "key")
+    assert await claim() == Replayed(200, b"{}")
+    assert await database.requests.claim("app2", "key", "f", "c", 0, 100) == Claimed()
+    assert await claim(now=100, call_id="c9") == Claimed()
+    assert await claim() == UnderWay("c9")
+    await database.requests.release("app", "key")
+    assert await claim() == Claimed()
+
+
+async def test_a_token_ends_with_its_time_and_with_its_app(database, change, account_id):
+    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
+    app, _ = change(lambda d: manage.create_app(d, account))
+    await database.tokens.add("hash", app.app_id, account_id, 1000)
+    assert database.tokens.account("hash", 999) == account_id
+    assert database.tokens.account("hash", 1000) is None
+    assert database.tokens.account("another", 1) is None
+    change(lambda d: manage.switch(d, manage.AppEntry, app, False))
+    assert database.tokens.account("hash", 999) is None
+
+
+# ---- Recordings --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def name(database, account_id) -> str:
+    name = "call_recording_c1.mp3"
+    await database.calls.commit(Batch(finished=[record("c1", account_id, recording=name)]))
+    return name
+
+
+async def test_a_recording_is_claimed_by_one_worker(database, account_id, name):
+    claims = await asyncio.gather(
+        *(database.recordings.claim(name, f"w{n}", 10, 20) for n in range(5))
+    )
+    assert [claim.attempts for claim in claims if claim] == [1]
+    assert await database.recordings.claim(name, "late", 20, 30) is not None
+    assert await database.recordings.done(name, "w0", 5, 1.5, announcement(account_id)) is None
+    event = await database.recordings.done(name, "late", 5, 1.5, announcement(account_id))
+    assert event is not None
+    assert event.seq == 1
+    done = database.recordings.any_account(name)
+    assert done is not None
+    assert (done.state, done.bytes, done.seconds, done.attempts) == ("done", 5, 1.5, 2)
+    assert await database.recordings.claim(name, "w0", 99, 100) is None
+    assert database.recordings.waiting() == 0
+    assert database.recordings.by_raw("c1") == done
+    assert database.recordings.by_name("0" * 32, name) is None
+
+
+async def test_a_recording_can_be_given_back_or_up(database, account_id, name):
+    assert database.recordings.waiting() == 1
+    ends = AT + 9_000_000
+    assert database.recordings.expected(ends, 10) == []
+    assert [item.name for item in database.recordings.expected(ends + 1, 10)] == [name]
+    assert await database.recordings.claim(name, "w0", 10, 20)
+    await database.recordings.released(name, "w1", "not mine")
+    assert await database.recordings.claim(name, "w1", 10, 20) is None
+    await database.recordings.released(name, "w0", "disk full")
+    assert await database.recordings.claim(name, "w1", 10, 20)
+    assert await database.recordings.failed(name, "w0", "no", announcement(account_id)) is None
+    assert await database.recordings.failed(name, "w1", "no", announcement(account_id))
+    failed = database.recordings.any_account(name)
+    assert failed is not None
+    assert failed.state == "failed"
+
+
+async def test_ping(database):
+    await database.ping()

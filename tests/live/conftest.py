@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from trunkline.bus.local import LocalBus
+from trunkline.live import Live, LiveDeps, LiveLimits, build_live
+
+from .fakes import ACCOUNT, OTHER, OTHER_TOKEN, TOKEN, FakeEvents, FakeTokens, Phones
+
+JS = Path(__file__).parent.parent / "js"
+
+
+@dataclass
+class World:
+    """A running server with its edges."""
+
+    events: FakeEvents
+    tokens: FakeTokens
+    bus: LocalBus
+    phones: Phones
+    live: Live
+    port: int
+    now: list[int] = field(default_factory=lambda: [1_700_000_000_000_000])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/oapi/v1/voice/events"
+
+
+Start = Callable[..., Awaitable[World]]
+
+
+async def api(scope: Any, receive: Any, send: Any) -> None:
+    """Stands for the HTTP door: says which request came through."""
+    if scope["type"] == "lifespan":
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+        return
+    body = f"api {scope['type']} {scope['path']}".encode()
+    kind = "websocket.http" if scope["type"] == "websocket" else "http"
+    await send({"type": f"{kind}.response.start", "status": 405, "headers": []})
+    await send({"type": f"{kind}.response.body", "body": body})
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    """Starts servers, each on a free port; stops them at the end."""
+    async with contextlib.AsyncExitStack() as running:
+
+        async def start_one(
+            limits: LiveLimits | None = None, origins: tuple[str, ...] = ("*",)
+        ) -> World:
+            return await running.enter_async_context(_serving(limits or LiveLimits(), origins))
+
+        yield start_one
+
+
+@pytest.fixture
+async def world(start: Start) -> World:
+    """A server with the default limits."""
+    return await start()
+
+
+@contextlib.asynccontextmanager
+async def _serving(limits: LiveLimits, origins: tuple[str, ...]) -> AsyncIterator[World]:
+    events, tokens, bus = FakeEvents(), FakeTokens(), LocalBus()
+    tokens.issue(TOKEN, ACCOUNT)
+    tokens.issue(OTHER_TOKEN, OTHER)
+    now = [1_700_000_000_000_000]
+    deps = LiveDeps(events, tokens, bus, lambda: now[0], origins, limits)
+    live = build_live(deps, api)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(live, lifespan="on", log_level="warning", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server._serve(sockets=[listener]))
+    await until(lambda: server.started)
+    port = listener.getsockname()[1]
+    try:
+        yield World(events, tokens, bus, Phones(events, bus), live, port, now)
+    finally:
+        await live.close()
+        server.should_exit = True
+        await task
+
+
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for a condition, which is what a test is about; fail when it does not come."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 (conditions of all kinds)
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture(scope="session")
+def listen_js() -> list[str]:
+    """The command of the JavaScript client, its packages installed."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    assert node, "the tests of JavaScript clients need node"
+    assert npm, "the tests of JavaScript clients need npm"
+    if not (JS / "node_modules" / "socket.io-client").exists():
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=JS, check=True, timeout=180)
+    return [node, str(JS / "listen.mjs")]

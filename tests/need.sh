@@ -1,0 +1,29 @@
+#!/bin/sh
+# What the tests need beside Python: a SIP phone, a SIP carrier and a JavaScript client, all real ones.
+set -eu
+cd "$(dirname "$0")/.."
+
+missing=""
+need() { command -v "$1" >/dev/null || missing="$missing $2"; }
+need baresip baresip-core
+need sipp sip-tester
+need node nodejs
+need npm npm
+
+if [ -n "$missing" ]; then
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "==> Installing what the tests need:$missing"
+		sh setup/apt.sh $missing
+	else
+		echo "error: the tests need some programs that are not here. Run this, then make test again:" >&2
+		echo "    sudo apt-get install --no-install-recommends$missing" >&2
+		exit 1
+	fi
+fi
+
+stamp=tests/js/node_modules/.stamp
+if [ -f tests/js/package-lock.json ] && ! [ "$stamp" -nt tests/js/package-lock.json ]; then
+	echo "==> Installing the JavaScript clients (tests/js)"
+	npm ci --prefix tests/js --no-audit --no-fund --loglevel=error
+	touch "$stamp"
+fi

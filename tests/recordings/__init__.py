@@ -1,0 +1,1 @@
+"""Recordings: from raw audio to an MP3."""

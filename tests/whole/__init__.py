@@ -1,0 +1,1 @@
+"""The whole product, outside in: real Asterisk, real SIP clients, real sockets."""

@@ -1,0 +1,111 @@
+"""The server that most whole tests share, and what is shown when one of them fails."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from .ports import Ports
+from .program import Program
+from .server import Server
+from .stage import Stage
+from .tls import certificate
+
+HERE = Path(__file__).parent
+SHORT: dict[str, Any] = {
+    "device_ring_seconds": 5,
+    "ring_seconds": 6,
+    "recording_url_seconds": 8,
+    "drain_seconds": 3,
+    "log_format": "console",
+}
+"""Settings that make waiting short; all other settings are as they come."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of these run in one event loop, so that they can share the server and its phones."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.whole)
+            item.add_marker(pytest.mark.timeout(240, func_only=True))
+            if pytest_asyncio.is_async_test(item):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of every program's output below a test that failed."""
+    report = yield
+    if report.failed:
+        running = [one for one in Program.seen if one.status is None or one.name.startswith("serv")]
+        report.sections += [(f"end of {one.name}", one.tail()) for one in running[-8:]]
+    return report
+
+
+@pytest.fixture(scope="session")
+def ports() -> Generator[Ports, None, None]:
+    """This run's ports; says at once which programs are missing."""
+    missing = [program for program in ("baresip", "sipp", "node") if not shutil.which(program)]
+    if missing:
+        pytest.fail(f"tests/whole need {', '.join(missing)}: `make test` gets them")
+    mine = Ports()
+    yield mine
+    mine.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """The server that tests share: each makes an account of its own."""
+    folder = tmp_path_factory.mktemp("shared")
+    cert, key = certificate(folder)
+    address = f"127.0.0.1:{ports.one()}"
+    tls = {"sip_tls": address, "sip_tls_cert": str(cert), "sip_tls_key": str(key)}
+    shared = Server(folder / "data", ports.one(), ports.one(), ports.range(400), SHORT | tls)
+    shared.ca_file, shared.sip_tls = str(cert), address
+    try:
+        yield await shared.start()
+    finally:
+        await shared.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(server: Server, ports: Ports, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Who takes part in this test, on the shared server."""
+    mine = Stage(server, ports, tmp_path)
+    yield mine
+    await mine.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def module_stage(
+    server: Server, ports: Ports, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stage]:
+    """Who takes part in this module's one long scene, on the shared server."""
+    mine = Stage(server, ports, tmp_path_factory.mktemp("stage"))
+    yield mine
+    await mine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_server(ports: Ports, tmp_path: Path) -> AsyncIterator[Server]:
+    """A server of the test's own, which it may kill."""
+    mine = Server(tmp_path / "data", ports.one(), ports.one(), ports.range(600), SHORT)
+    try:
+        yield await mine.start()
+    finally:
+        await mine.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_stage(own_server: Server, ports: Ports, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Who takes part in this test, on a server of its own."""
+    mine = Stage(own_server, ports, tmp_path)
+    yield mine
+    await mine.close()

@@ -1,0 +1,75 @@
+"""Tones: made for phones and carriers to play, and measured in what the other side got."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+import soundfile  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+RATE = 8000
+QUIET = 0.01
+"""Below this root mean square (of full scale) a window counts as silence."""
+
+
+def samples(frequency: float, seconds: float, level: float = 0.5) -> NDArray[np.int16]:
+    """A sine of ``frequency`` Hz at 8000 samples a second; 0 Hz is silence."""
+    at = np.arange(int(seconds * RATE)) / RATE
+    return np.asarray(level * 32767 * np.sin(2 * np.pi * frequency * at), dtype=np.int16)
+
+
+def write_wav(file: Path, frequency: float, seconds: float) -> Path:
+    """A mono 16-bit WAV file of that tone."""
+    with wave.open(str(file), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        out.writeframes(samples(frequency, seconds).tobytes())
+    return file
+
+
+def write_ulaw(file: Path, frequency: float, seconds: float) -> Path:
+    """The tone as bare G.711 mu-law bytes, as SIPp's rtp_stream wants it."""
+    pcm = samples(frequency, seconds).astype(np.float64) / 32768
+    soundfile.write(file, pcm, RATE, format="RAW", subtype="ULAW")
+    return file
+
+
+class Sound:
+    """Decoded audio (WAV, MP3); ``data`` is frames by channels, -1 to 1."""
+
+    def __init__(self, source: Path | bytes) -> None:
+        readable = io.BytesIO(source) if isinstance(source, bytes) else str(source)
+        self.data, self.rate = soundfile.read(readable, always_2d=True, dtype="float64")
+
+    @property
+    def channels(self) -> int:
+        """How many there are."""
+        return int(self.data.shape[1])
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return float(self.data.shape[0] / self.rate)
+
+    def heard(self, channel: int, window: float = 0.25) -> list[float]:
+        """The dominant frequency (Hz) in each window of a channel; 0 where it is silent."""
+        size = int(self.rate * window)
+        whole = self.data[: len(self.data) // size * size, channel]
+        return [_dominant(part, self.rate) for part in whole.reshape(-1, size)]
+
+    def share(self, channel: int, frequency: float, within: float = 8) -> float:
+        """How much of what sounds on a channel (0 to 1) is that tone."""
+        loud = [heard for heard in self.heard(channel) if heard]
+        near = [heard for heard in loud if abs(heard - frequency) <= within]
+        return len(near) / len(loud) if loud else 0.0
+
+
+def _dominant(part: NDArray[np.float64], rate: int) -> float:
+    if float(np.sqrt(np.mean(part**2))) < QUIET:
+        return 0.0
+    spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), 4 * len(part)))
+    return float(np.argmax(spectrum) * rate / (4 * len(part)))

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import lameenc
+import msgspec
+import pytest
+
+from recordings.audio import RATE, goertzel, heard, raw, tone
+from trunkline.calls.record import StoredEvent
+from trunkline.db.port import Recording
+from trunkline.recordings import encode as encoding
+from trunkline.recordings.disk import DiskStore
+from trunkline.work.file_recordings import FileRecordings, salvage
+
+from .fake_recordings import FakeBus, FakeRecordings
+
+NOW = 1_700_000_000_000_000
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+AUDIO = raw(tone(440, 2), tone(1000, 2))
+
+
+async def until(probe: Callable[[], object], what: str, timeout: float = 30) -> None:
+    deadline = time.monotonic() + timeout
+    while not probe():
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        await asyncio.sleep(0.01)
+
+
+class Filing:
+    """The verb with its parts, on a clock that only the test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spool = folder / "spool"
+        self.rows = FakeRecordings(folder / "rows.db")
+        self.bus = FakeBus()
+        self.store = DiskStore(folder / "recordings")
+        self.now = NOW
+        self.verb = self.another()
+
+    def another(self, worker: str = "spool", sweep_every: float = 0.05) -> FileRecordings:
+        return FileRecordings(
+            self.rows,
+            self.bus,
+            self.store,
+            self.spool,
+            lambda: self.now,
+            worker,
+            sweep_every=sweep_every,
+            first_pause=0.01,
+        )
+
+    def record(self, name: str, audio: bytes = AUDIO, folder: str = "done") -> Path:
+        """The engine has written this: it is moved into ``done/`` in one step."""
+        live, file = self.spool / "live" / f"{name}.raw", self.spool / folder / f"{name}.raw"
+        live.write_bytes(audio)
+        return live.replace(file)
+
+    def mp3(self, name: str) -> Path:
+        return self.folder / "recordings" / f"call_recording_{name}.mp3"
+
+    def row(self, name: str) -> Recording:
+        row = self.rows.by_raw(name)
+        assert row is not None
+        return row
+
+    def left(self) -> list[str]:
+        """All files in the spool."""
+        files = (path for path in self.spool.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.spool)) for path in files)
+
+    @asynccontextmanager
+    async def running(self, verb: FileRecordings | None = None) -> AsyncIterator[None]:
+        task = asyncio.create_task((verb or self.verb).run())
+        try:
+            yield
+            assert not task.done(), task.exception()
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def until_state(self, name: str, state: str) -> None:
+        await until(lambda: self.row(name).state == state, f"{name} {state}")
+
+
+@pytest.fixture
+def filing(tmp_path: Path) -> Filing:
+    return Filing(tmp_path)
+
+
+async def test_audio_of_an_ended_call_becomes_its_recording(filing: Filing) -> None:
+    filing.rows.expect("a")
+    filing.record("a")
+
+    async with filing.running():
+        await until(lambda: filing.bus.published and not filing.left(), "the recording")
+
+    left, right = heard(filing.mp3("a"))[RATE // 4 : RATE * 7 // 4].T
+    row = filing.row("a")
+    assert goertzel(left, 440) - goertzel(left, 1000) > 60
+    assert goertzel(right, 1000) - goertzel(right, 440) > 60
+    assert (row.state, row.bytes, row.seconds) == ("done", filing.mp3("a").stat().st_size, 2.0)
+    assert filing.rows.events() == [("RECORDING_READY", "id-a")]
+
+
+async def test_it_is_told_as_an_event_of_the_call(filing: Filing) -> None:
+    filing.rows.expect("a", account_id="0af3")
+    filing.record("a")
+
+    async with filing.running():
+        await until(lambda: filing.bus.published, "the event")
+
+    event = filing.bus.published[0]
+    assert (event.account_id, event.category, event.subject) == ("0af3", "call", "id-a")
+    assert (event.name, event.call_id, event.at) == ("RECORDING_READY", "id-a", NOW)
+    assert msgspec.json.decode(event.body) == {
+        "Event-Category": "call_event",
+        "Event-Name": "RECORDING_READY",
+        "Call-ID": "id-a",
+        "Media-Name": "call_recording_a.mp3",
+        "Media-Length": filing.mp3("a").stat().st_size,
+        "Duration-Seconds": "2",
+        "Timestamp": 1_700_000_000 + 62_167_219_200,
+        "Msg-ID": str(NOW),
+        "Custom-Channel-Vars": {"Account-ID": "0af3", "Call-Interaction-ID": "id-a"},
+    }
+
+
+async def test_each_event_has_its_own_message_id(filing: Filing) -> None:
+    for name in ("a", "b", "c"):
+        filing.rows.expect(name)
+        filing.record(name)
+
+    async with filing.running():
+        await until(lambda: len(filing.bus.published) == 3, "three events")
+
+    ids = {msgspec.json.decode(event.body)["Msg-ID"] for event in filing.bus.published}
+    assert len(ids) == 3
+
+
+async def test_a_file_that_comes_is_seen_without_a_sweep(filing: Filing) -> None:
+    filing.rows.expect("a")
+
+    async with filing.running(filing.another(sweep_every=3600)):
+        await asyncio.sleep(0.1)
+        filing.record("a")
+        await filing.until_state("a", "done")
+
+
+async def test_audio_waits_for_its_call_to_end(filing: Filing) -> None:
+    filing.record("a")
+
+    async with filing.running(filing.another(sweep_every=3600)):
+        await asyncio.sleep(0.2)
+        waiting = filing.left()
+        filing.rows.expect("a")
+        filing.bus.publish([StoredEvent("acc", 1, "call", "CALL_ENDED", "id-a", "id-a", NOW, b"")])
+        await filing.until_state("a", "done")
+
+    assert waiting == ["done/a.raw"]
+
+
+async def test_a_recording_that_was_done_before_only_loses_its_raw(filing: Filing) -> None:
+    filing.rows.expect("a")
+    filing.rows.db.execute("UPDATE recordings SET state = 'done'")
+    filing.record("a")
+
+    async with filing.running():
+        await until(lambda: not filing.left(), "the raw's end")
+
+    assert filing.rows.events() == []
+    assert not filing.mp3("a").exists()
+
+
+async def test_another_workers_claim_is_honoured_until_it_runs_out(filing: Filing) -> None:
+    name = filing.rows.expect("a")
+    await filing.rows.claim(name, "other", NOW, NOW + HOUR)
+    filing.record("a")
+
+    async with filing.running():
+        await asyncio.sleep(0.3)
+        before = filing.row("a").state
+        filing.now = NOW + HOUR
+        await filing.until_state("a", "done")
+
+    assert before == "expected"
+
+
+async def test_what_it_had_claimed_before_a_crash_it_takes_up_at_once(filing: Filing) -> None:
+    name = filing.rows.expect("a")
+    await filing.rows.claim(name, "spool", NOW, NOW + HOUR)
+    filing.record("a")
+    (filing.spool / "encoding" / "a@0123.mp3").write_bytes(b"half of it")
+
+    async with filing.running():
+        await until(lambda: not filing.left(), "the recording")
+
+    assert filing.row("a").state == "done"
+
+
+async def test_a_claim_lost_meanwhile_leaves_the_end_to_the_new_holder(filing: Filing) -> None:
+    filing.rows.expect("a")
+    filing.record("a")
+    put = filing.store.put
+
+    async def put_slowly(name: str, file: Path) -> None:
+        await put(name, file)
+        filing.rows.db.execute("UPDATE recordings SET worker = 'other', until = ?", (NOW + HOUR,))
+
+    filing.store.put = put_slowly  # type: ignore[method-assign]
+    async with filing.running():
+        await until(filing.mp3("a").exists, "the file")
+        await asyncio.sleep(0.2)
+
+    assert filing.rows.events() == []
+    assert filing.left() == ["done/a.raw"]
+
+
+@pytest.mark.parametrize("audio", [b"", b"\x00\x01\x02"])
+async def test_an_empty_raw_is_a_recording_that_failed(filing: Filing, audio: bytes) -> None:
+    filing.rows.expect("a")
+    filing.record("a", audio)
+
+    async with filing.running():
+        await until(lambda: filing.bus.published and not filing.left(), "the failure")
+
+    body = msgspec.json.decode(filing.bus.published[0].body)
+    assert filing.rows.reason("a") == "no audio"
+    assert filing.rows.events() == [("RECORDING_FAILED", "id-a")]
+    assert (body["Failure-Reason"], body["Media-Name"]) == ("no audio", "call_recording_a.mp3")
+
+
+async def test_audio_that_never_came_is_given_up_after_ten_minutes(filing: Filing) -> None:
+    filing.rows.expect("a", created_at=NOW)
+
+    async with filing.running():
+        filing.now = NOW + 590 * SECOND
+        await asyncio.sleep(0.2)
+        before = filing.row("a").state
+        filing.now = NOW + 601 * SECOND
+        await filing.until_state("a", "failed")
+
+    assert before == "expected"
+    assert filing.rows.reason("a") == "no audio file"
+    assert filing.rows.events() == [("RECORDING_FAILED", "id-a")]
+
+
+async def test_audio_that_is_still_being_written_is_waited_for(filing: Filing) -> None:
+    filing.rows.expect("a", created_at=NOW - HOUR)
+    (filing.spool / "live" / "a.raw").write_bytes(AUDIO)
+
+    async with filing.running():
+        await asyncio.sleep(0.2)
+        before = filing.row("a").state
+        filing.record("a")
+        await filing.until_state("a", "done")
+
+    assert before == "expected"
+
+
+async def test_audio_that_lame_refuses_is_kept_aside(
+    filing: Filing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[None] = []
+
+    def broken() -> lameenc.Encoder:
+        tried.append(None)
+        encoder = lameenc.Encoder()
+        encoder.silence()
+        encoder.set_in_sample_rate(3)
+        return encoder
+
+    monkeypatch.setattr(encoding, "_encoder", broken)
+    filing.rows.expect("a")
+    filing.record("a")
+
+    async with filing.running():
+        await filing.until_state("a", "failed")
+        await until(lambda: filing.left() == ["failed/a.raw"], "the raw aside")
+
+    assert filing.rows.reason("a").startswith("encoding failed: ")
+    assert len(tried) == 5
+
+
+async def test_what_the_store_refuses_is_tried_again_for_ever(filing: Filing) -> None:
+    filing.rows.expect("a")
+    filing.record("a")
+    put, refused = filing.store.put, []
+
+    async def full(name: str, file: Path) -> None:
+        if len(refused) < 7:
+            refused.append(name)
+            raise OSError(28, "No space left on device")
+        await put(name, file)
+
+    filing.store.put = full  # type: ignore[method-assign]
+    async with filing.running():
+        await filing.until_state("a", "done")
+        await until(lambda: not filing.left(), "the raw's end")
+
+    assert filing.rows.events() == [("RECORDING_READY", "id-a")]
+
+
+async def test_a_database_that_is_away_is_waited_for(filing: Filing) -> None:
+    filing.rows.expect("a")
+    filing.record("a")
+    filing.rows.unavailable = True
+
+    async with filing.running():
+        await asyncio.sleep(0.2)
+        waiting = filing.left()
+        filing.rows.unavailable = False
+        await filing.until_state("a", "done")
+
+    assert waiting == ["done/a.raw"]
+
+
+async def test_audio_without_a_call_is_put_away_and_silence_is_not(filing: Filing) -> None:
+    filing.record("said")
+    filing.record("silent", b"")
+    filing.now = time.time_ns() // 1000
+
+    async with filing.running():
+        await asyncio.sleep(0.2)
+        before = filing.left()
+        filing.now += 49 * HOUR
+        await until(lambda: filing.left() == ["unclaimed/said.raw"], "the tidying")
+
+    assert before == ["done/said.raw", "done/silent.raw"]
+
+
+async def test_it_ends_at_once_when_cancelled_though_the_call_was_long(filing: Filing) -> None:
+    filing.rows.expect("a")
+    filing.record("a", bytes(16 * 1024) * 4 * 3600)  # two hours
+
+    async with filing.running():
+        await until(lambda: any("encoding" in name for name in filing.left()), "the encoding")
+        started = time.monotonic()
+
+    assert time.monotonic() - started < 2
+    await until(lambda: filing.left() == ["done/a.raw"], "the half MP3's end")
+    assert filing.row("a").state == "expected"
+
+
+async def test_other_files_are_left_alone(filing: Filing) -> None:
+    (filing.spool / "done" / "notes.txt").write_text("x")
+    (filing.spool / "done" / "folder.raw").mkdir()
+
+    async with filing.running():
+        await asyncio.sleep(0.2)
+
+    assert filing.left() == ["done/notes.txt"]
+
+
+def test_salvage_hands_over_what_a_dead_engine_was_writing(filing: Filing) -> None:
+    (filing.spool / "live" / "a.raw").write_bytes(AUDIO)
+    (filing.spool / "live" / "b.raw").write_bytes(b"second")
+    (filing.spool / "done" / "b.raw").write_bytes(b"first")
+
+    moved = salvage(filing.spool)
+
+    assert moved == ["a"]
+    assert filing.left() == ["done/a.raw", "done/b.raw", "live/b.raw"]
+    assert (filing.spool / "done" / "b.raw").read_bytes() == b"first"

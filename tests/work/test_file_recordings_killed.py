@@ -1,0 +1,174 @@
+"""Recordings are filed by a process that is killed again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from recordings.audio import RATE, goertzel, heard, raw, tone
+from trunkline.calls.facts import Party
+from trunkline.calls.record import CallRecord
+from trunkline.db.port import Batch, Recording, Recordings
+from trunkline.recordings.spool import Spool
+
+from .fake_recordings import FakeRecordings
+from .filing_worker import open_sqlite
+
+KILLS = 40
+LINES = 260
+"""About as many are run for one recording or two."""
+NAMES = [f"r{number}" for number in range(20)]
+
+
+class Calls(Protocol):
+    """The rows as calls make them and as readers see them."""
+
+    rows: Recordings
+
+    async def end(self, name: str) -> None: ...
+    def events(self) -> list[tuple[str, str]]: ...
+    async def close(self) -> None: ...
+
+
+class FakeCalls:
+    def __init__(self, folder: Path) -> None:
+        self.rows = FakeRecordings(folder / "rows.db")
+
+    async def end(self, name: str) -> None:
+        self.rows.expect(name)
+
+    def events(self) -> list[tuple[str, str]]:
+        return self.rows.events()
+
+    async def close(self) -> None:
+        self.rows.db.close()
+
+
+class SqliteCalls:
+    def __init__(self, folder: Path) -> None:
+        self._db = open_sqlite(folder)
+        self.rows: Recordings = self._db.recordings
+
+    async def end(self, name: str) -> None:
+        now = time.time_ns() // 1000
+        record = CallRecord(
+            call_id=f"id-{name}",
+            account_id="acc",
+            caller=Party(number="101", username="an"),
+            callee=Party(number="0901234567"),
+            class_="trunking",
+            direction="from_ab",
+            did_number=None,
+            status_detail="SUCCESS",
+            started_at=now - 40_000_000,
+            answered_at=now - 40_000_000,
+            ended_at=now,
+            duration_seconds=40,
+            billing_seconds=40,
+            ringing_seconds=0,
+            hangup_cause="NORMAL_CLEARING",
+            recording=f"call_recording_{name}.mp3",
+        )
+        await self._db.calls.commit(Batch(finished=[record]))
+
+    def events(self) -> list[tuple[str, str]]:
+        stored = self._db.events.after("acc", 0, 1000)
+        return [(event.name, event.call_id or "") for event in stored]
+
+    async def close(self) -> None:
+        await self._db.close()
+
+
+CALLS = {"fake": FakeCalls, "sqlite": SqliteCalls}
+
+
+def tones(name: str) -> tuple[float, float]:
+    """A pair (caller, callee) that no other recording has."""
+    number = NAMES.index(name)
+    return 300.0 + 50 * number, 3000.0 - 50 * number
+
+
+def row(calls: Calls, name: str) -> Recording:
+    found = calls.rows.by_raw(name)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_each_recording_is_made_once_and_right(kind: str, tmp_path: Path) -> None:
+    """Killed at random lines; the raws come before, between and after their rows."""
+    chance, calls = random.Random(11), CALLS[kind](tmp_path)
+    spool = Spool(tmp_path / "spool")
+    coming = [(name, what) for name in NAMES for what in ("row", "raw")]
+    chance.shuffle(coming)
+
+    for _ in range(KILLS):
+        for name, what in [coming.pop() for _ in range(min(2, len(coming)))]:
+            if what == "row":
+                await calls.end(name)
+            else:
+                record(spool, name)
+        async with worker(tmp_path, kind, chance.randrange(1, LINES)) as killed:
+            assert await asyncio.wait_for(killed.wait(), 60) == -signal.SIGKILL
+    assert not coming
+    async with worker(tmp_path, kind):
+        await until(lambda: not calls.rows.waiting() and not left(tmp_path / "spool"))
+
+    assert {row(calls, name).state for name in NAMES} == {"done"}
+    assert sorted(calls.events()) == sorted(("RECORDING_READY", f"id-{name}") for name in NAMES)
+    assert left(tmp_path / "recordings", "call*") == {f"call_recording_{n}.mp3" for n in NAMES}
+    for name in NAMES:
+        assert_right(row(calls, name), tmp_path / "recordings" / f"call_recording_{name}.mp3")
+    await calls.close()
+
+
+def record(spool: Spool, name: str) -> None:
+    caller, callee = tones(name)
+    live = spool.live / f"{name}.raw"
+    live.write_bytes(raw(tone(caller, 40), tone(callee, 40)))
+    live.replace(spool.raw(name))
+
+
+def left(folder: Path, pattern: str = "*") -> set[str]:
+    return {path.name for path in folder.rglob(pattern) if path.is_file()}
+
+
+def assert_right(recording: Recording, mp3: Path) -> None:
+    left, right = heard(mp3)[RATE : 39 * RATE].T
+    caller, callee = tones(recording.raw)
+    assert (recording.bytes, recording.seconds) == (mp3.stat().st_size, 40.0)
+    assert goertzel(left, caller) - goertzel(left, callee) > 60
+    assert goertzel(right, callee) - goertzel(right, caller) > 60
+
+
+async def until(probe: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not probe():
+        assert time.monotonic() < deadline, "it was never through"
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def worker(folder: Path, kind: str, lines: int = 0) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "work.filing_worker", str(folder), kind, str(lines)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
