@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ from trunkline.engine.supervisor import Supervisor, run_directory
 from trunkline.live import LiveDeps, build_live
 from trunkline.live.door import Live
 from trunkline.recordings.disk import DiskStore
-from trunkline.settings import Settings, address, port_range
+from trunkline.settings import Settings, SettingsError, address, port_range
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.follow_devices import FollowDevices
 from trunkline.work.follow_log import LOG_NAME, CallLog
@@ -227,7 +228,11 @@ class System:
         )
 
     def _configure(self) -> None:
-        """Before each start of the engine: nobody reads the files now."""
+        """Before each start of the engine: nobody reads the files now.
+
+        Raises SettingsError when another program has the SIP address: Asterisk would start deaf.
+        """
+        refuse_taken_sip(self._settings)
         self._credentials = with_free_port(self.home, self._credentials)
         self.engine.move(self._credentials.port)
         digest = configuration.write(self._configuration())
@@ -291,6 +296,23 @@ class System:
                 log.exception("database.prune_failed")
 
 
+def refuse_taken_sip(settings: Settings) -> None:
+    """Raise SettingsError unless the SIP address can be had over UDP and TCP."""
+    host, port = address(settings.sip, "sip")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise SettingsError(
+                    f"sip: {settings.sip} cannot be had ({error.strerror}): "
+                    "choose another with --sip"
+                ) from error
+
+
 class WebServer(uvicorn.Server):
     """uvicorn, but signals are ours to handle: a stop drains calls first."""
 
@@ -308,6 +330,7 @@ def web_server(settings: Settings, application: Live) -> WebServer:
             loop="none",
             http="httptools",
             ws="websockets-sansio",
+            ws_max_size=65_536,
             log_config=None,
             access_log=False,
             server_header=False,

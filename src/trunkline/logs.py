@@ -30,7 +30,9 @@ def configure(settings: Settings) -> None:
         if console
         else structlog.processors.JSONRenderer()
     )
-    last: list[Processor] = [renderer] if console else [structlog.processors.format_exc_info, renderer]
+    last: list[Processor] = (
+        [renderer] if console else [structlog.processors.format_exc_info, renderer]
+    )
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),

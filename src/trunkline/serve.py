@@ -11,6 +11,7 @@ import structlog
 
 from trunkline.app import System, WebServer, data_lock, web_server
 from trunkline.engine.install import Installed, find, install
+from trunkline.sandbox import SandboxEngine
 from trunkline.settings import Settings, SettingsError, address, default_cache
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ def engine_for(settings: Settings, progress: Progress) -> Installed:
 
 
 async def serve(
-    settings: Settings, progress: Progress, on_ready: Callable[[System, str], None]
+    settings: Settings, progress: Progress, on_ready: Callable[[str], None]
 ) -> None:
     """Run until SIGTERM or SIGINT. The first one drains, a second one ends at once.
 
@@ -69,10 +70,13 @@ class _Server:
         installed: Installed,
         http: socket.socket,
         stop: _Stop,
-        on_ready: Callable[[System, str], None],
+        on_ready: Callable[[str], None],
     ) -> None:
         self._settings, self._http, self._stop, self._on_ready = settings, http, stop, on_ready
         self._system = System(settings, installed)
+        self._sandbox = (
+            SandboxEngine(settings, installed, self._system) if settings.sandbox else None
+        )
 
     async def live(self) -> None:
         """Start, serve, drain, stop."""
@@ -80,9 +84,17 @@ class _Server:
         try:
             async with system.running():
                 try:
+                    if self._sandbox:
+                        await self._sandbox.start()
                     await self._serve_web()
+                except BaseException:
+                    # Our own failure: the calls go on, and the next start takes them over.
+                    await system.supervisor.leave()
+                    raise
                 finally:
-                    await system.stop_engine()
+                    if self._sandbox:
+                        await self._sandbox.stop()
+                await system.stop_engine()
         except ExceptionGroup as group:
             if len(group.exceptions) == 1:
                 raise group.exceptions[0] from None
@@ -92,18 +104,20 @@ class _Server:
 
     async def _serve_web(self) -> None:
         system = self._system
-        server = web_server(self._settings, system.web())
+        live = system.web()
+        server = web_server(self._settings, live)
         serving = asyncio.create_task(server.serve(sockets=[self._http]))
         url = self._url()
         file = system.write_server_file(url)
         try:
             await self._started(server, serving)
-            self._on_ready(system, url)
+            self._on_ready(url)
             log.info("server.ready", url=url, sip=self._settings.sip)
             await self._asked_to_stop(serving)
             await system.drain(lambda: not self._stop.haste)
         finally:
             file.unlink(missing_ok=True)
+            await live.close()  # first: uvicorn would wait for open sockets and long polls
             server.should_exit = True
             server.force_exit = self._stop.haste
             await serving

@@ -215,6 +215,15 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: {error}") from error
 
 
+def _check_rate(name: str, text: str) -> None:
+    from limits import parse_many
+
+    try:
+        parse_many(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {text!r} is not a rate, such as 20/second") from error
+
+
 def _checked(joined: dict[str, Any], file: Path) -> Settings:
     try:
         settings = msgspec.convert(joined, Settings, strict=False)
@@ -223,6 +232,9 @@ def _checked(joined: dict[str, Any], file: Path) -> Settings:
     address(settings.http, "http")
     address(settings.sip, "sip")
     port_range(settings.rtp, "rtp")
+    for name in ("call_rate", "request_rate", "auth_failures"):
+        if name in joined:
+            _check_rate(name, getattr(settings, name))
     if settings.sip_tls:
         address(settings.sip_tls, "sip_tls")
         if not (settings.sip_tls_cert and settings.sip_tls_key):

@@ -166,6 +166,18 @@ async def test_a_known_binding_with_an_older_number_brings_only_what_came_before
     assert s.reader.seqs() == [5, 2, 3, 4, 6, 7]
 
 
+async def test_a_known_binding_with_an_older_number_while_the_bus_is_behind_the_log() -> None:
+    s = Setting()
+    s.subscribe("device.*.*")
+    event = s.phones.store("CHANNEL_CREATE")
+    s.subscribe("call.*.*", after=1)
+    s.subscribe("call.*.*", after=0)
+    await settle()
+    s.bus.publish([event])
+
+    assert s.reader.seqs() == [1]
+
+
 async def test_a_replay_waits_for_a_reader_that_has_no_room() -> None:
     s = Setting()
     for _ in range(20):
@@ -271,7 +283,7 @@ class Story:
         known = self.setting.hub._accounts.get(ACCOUNT)
         head = known.head if known else newest
         self.setting.subscribe(binding, after=after)
-        start = head if after is None else min(after, newest)
+        start = self.starts.get(binding, head) if after is None else min(after, newest)
         self.starts[binding] = min(start, self.starts.get(binding, start))
 
     def full(self, value: bool) -> None:

@@ -50,6 +50,18 @@ class Answering:
         command += ["-mp", str(media_port)] if media_port else []
         self.program = Program(f"carrier {self.host}", command, folder / "sipp.log")
 
+    async def ready(self) -> Answering:
+        """Wait until SIPp listens."""
+        octets = reversed(self.address.split("."))
+        here = "".join(f"{int(octet):02X}" for octet in octets) + f":{self.port:04X}"
+
+        def listens() -> bool:
+            assert self.program.status is None, self.program.tail()
+            return here in Path("/proc/net/udp").read_text()
+
+        await until(listens, f"SIPp at {self.host}")
+        return self
+
     @property
     def invites(self) -> list[Invite]:
         """Every call that was asked for, by its last INVITE (the one with credentials)."""

@@ -134,9 +134,15 @@ class Phone:
         self._read_to = self.events.all.index(found, self._read_to) + 1
         return found
 
-    def count(self, event: str) -> int:
-        """How many such events there have been."""
-        return sum(seen["type"] == event for seen in self.events.all)
+    @property
+    def rung(self) -> int:
+        """How many calls have come in so far (those picked up by themselves are no CALL_INCOMING)."""
+        return len({e["id"] for e in self.events.all if e.get("direction") == "incoming"})
+
+    @property
+    def ended(self) -> int:
+        """How many calls are over."""
+        return sum(seen["type"] == "CALL_CLOSED" for seen in self.events.all)
 
     @property
     def heard(self) -> tones.Sound:

@@ -16,8 +16,8 @@ class Ports:
     def __init__(self) -> None:
         blocks = list(range(FIRST, LAST, BLOCK))
         random.shuffle(blocks)
-        self._claim, self._next = next(filter(None, map(_claimed, blocks)))
-        self._end = self._next + BLOCK - 1
+        self._claim, self._first = next(filter(None, map(_claimed, blocks)))
+        self._next = self._first
 
     def one(self) -> int:
         """A port that is free for TCP and UDP on every address."""
@@ -25,13 +25,14 @@ class Ports:
 
     def range(self, size: int) -> tuple[int, int]:
         """(first, last) of ``size`` neighbouring free ports, the first one even (RFC 3550, 11)."""
-        start = self._next + self._next % 2
-        while start + size <= self._end:
-            taken = [port for port in range(start, start + size) if not _free(port)]
-            if not taken:
-                self._next = start + size
-                return start, start + size - 1
-            start = taken[-1] + 1 + (taken[-1] + 1) % 2
+        for begin in (self._next, self._first):  # once more from the start: servers end
+            start = begin + begin % 2
+            while start + size <= self._first + BLOCK - 1:
+                taken = [port for port in range(start, start + size) if not _free(port)]
+                if not taken:
+                    self._next = start + size
+                    return start, start + size - 1
+                start = taken[-1] + 1 + (taken[-1] + 1) % 2
         raise RuntimeError("this run's block of ports is used up")
 
     def close(self) -> None:

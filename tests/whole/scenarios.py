@@ -10,7 +10,9 @@ REFUSALS = {
     "0503": (503, "Service Unavailable"),
 }
 RINGS, EARLY, LATE, BRIEF = "0000", "0183", "0905", "0903"
-"""Ends of numbers: rings for ever; early media first; answers after 5 s; hangs up after 3 s."""
+"""Ends of numbers: rings for ever; early media first; answers after 5 s; answers at once.
+
+Once they have answered, all but the first hang up after 3 s."""
 
 ECHO = "[last_Via:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n{cseq}"
 TAG = ";tag=[pid]-[call_number]"
@@ -47,7 +49,8 @@ def answering(tone: str = "", user: str = "", password: str = "", challenge: boo
         f'<label id="to{LATE}"/>{_respond(180, "Ringing")}',
         '<recv request="CANCEL" timeout="5000" ontimeout="answer"/><nop next="cancel"/>',
         f'<label id="answer"/>{_respond(200, "OK", sdp=_sdp(tone), again=True)}',
-        f'<recv request="ACK"/>{_play(tone)}<nop next="to{BRIEF}" test="is{BRIEF}"/>',
+        f'<recv request="ACK"/>{_play(tone)}',
+        *(f'<nop next="to{BRIEF}" test="is{end}"/>' for end in (BRIEF, EARLY, LATE)),
         f'<recv request="BYE" next="bye"/><label id="to{BRIEF}"/>',
         '<recv request="BYE" timeout="3000" ontimeout="leave"/>',
         f'<label id="bye"/>{_respond(200, "OK", tag="")}<nop next="end"/>',

@@ -75,6 +75,7 @@ class _Dialogue(asyncio.DatagramProtocol):
             return answer
         finally:
             self.transport.close()
+            await asyncio.sleep(0)  # the socket is closed in the loop's next turn
 
     async def _transaction(self, credentials: list[str]) -> Answer:
         self.cseq += 1

@@ -67,8 +67,17 @@ class Tenant:
         )
 
     async def click(self, device: Device, number: str, **options: str) -> str:
-        """Place a call that is taken on; gives its call_id."""
-        answer = await self.api.click_to_call(number, device.sip_user, device.password, **options)
+        """Place a call that is taken on; gives its call_id.
+
+        A phone that has only just registered may be offline until it has answered OPTIONS.
+        """
+        for _ in range(30):
+            answer = await self.api.click_to_call(
+                number, device.sip_user, device.password, **options
+            )
+            if answer.status_code != 400:
+                break
+            await asyncio.sleep(0.1)
         assert (answer.status_code, answer.json()["success"]) == (200, True), answer.text
         return str(answer.json()["call_id"])
 
@@ -121,7 +130,7 @@ class Stage:
         self._ends.push_async_callback(phone.stop)
         return await phone.ready()
 
-    def carrier(self, address: str = "", port: int = 0, **options: Any) -> Answering:
+    async def carrier(self, address: str = "", port: int = 0, **options: Any) -> Answering:
         """SIPp that answers; see scenarios.py for what its numbers do."""
         media = self.ports.range(60)[0] if options.get("tone") else 0
         carrier = Answering(
@@ -132,7 +141,7 @@ class Stage:
             **options,
         )
         self._ends.push_async_callback(carrier.stop)
-        return carrier
+        return await carrier.ready()
 
     def calling(self, address: str, number: str, **options: Any) -> Calling:
         """SIPp that calls a number at the server."""
@@ -162,7 +171,7 @@ class Stage:
         )
         answer = await caller.register()
         assert answer.code == 200, answer
-        return self.carrier(address, port, **options)
+        return await self.carrier(address, port, **options)
 
     async def listen(
         self, kind: type[L], tenant: Tenant, after: int | None = None, *bindings: str

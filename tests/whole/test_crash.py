@@ -132,8 +132,9 @@ async def test_the_engine_killed_under_load(own_stage: Stage) -> None:
     assert again == 1
     await until(lambda: all_closed(listener), "the end of every call", 60)
     records = await truthful(stage, tenant, len(by_call(listener)))
-    assert len(records) >= 25
-    assert {one["status_detail"] for one in records} <= {"SUCCESS", "UNSUCCESS"}
+    ends = Counter(one["status_detail"] for one in records)
+    assert set(ends) <= {"SUCCESS", "UNSUCCESS"}
+    assert ends["SUCCESS"] >= 20, ends
 
 
 async def answered_call(stage: Stage, tenant: Tenant) -> int:

@@ -51,7 +51,7 @@ async def test_sigterm_lets_live_calls_end_and_takes_no_new_ones(
     own_stage: Stage, ports: Ports
 ) -> None:
     stage, server = own_stage, own_stage.server
-    carrier, tenant = stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(), await stage.tenant()
     await tenant.trunk(carrier.host)
     device, second = await together(tenant.user("last"), tenant.user("later"))
     phone, idle = await together(stage.phone(device), stage.phone(second))
@@ -66,7 +66,7 @@ async def test_sigterm_lets_live_calls_end_and_takes_no_new_ones(
         assert (answer.status_code, answer.json()["message"]) == (503, "ENGINE_UNAVAILABLE")
     except httpx.HTTPError:
         assert server.program.status is not None
-    assert (phone.count("CALL_CLOSED"), idle.count("CALL_INCOMING")) == (0, 0)
+    assert (phone.ended, idle.rung) == (0, 0)
     await phone.hang_up()
     assert await server.program.ended(15) == 0
     assert server.engine_pid is None
@@ -88,7 +88,7 @@ async def test_calls_that_outlast_the_drain_are_ended_and_recorded(
     signals: int, own_stage: Stage
 ) -> None:
     stage, server = own_stage, own_stage.server
-    carrier, tenant = stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(), await stage.tenant()
     await tenant.trunk(carrier.host)
     device = await tenant.user("talker")
     phone = await stage.phone(device)
@@ -113,7 +113,7 @@ async def test_calls_that_outlast_the_drain_are_ended_and_recorded(
 
 async def test_a_call_outlives_python_and_is_taken_over(own_stage: Stage) -> None:
     stage, server = own_stage, own_stage.server
-    carrier, tenant = stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(), await stage.tenant()
     await tenant.trunk(carrier.host)
     device = await tenant.user("steady")
     phone = await stage.phone(device, tone=500)
@@ -124,7 +124,7 @@ async def test_a_call_outlives_python_and_is_taken_over(own_stage: Stage) -> Non
     assert engine is not None
     os.kill(engine, 0)  # it is still there
     await server.start()
-    assert (server.engine_pid, phone.count("CALL_CLOSED")) == (engine, 0)
+    assert (server.engine_pid, phone.ended) == (engine, 0)
     await phone.hang_up()
     record = await tenant.api.record(call_id)
     assert record["status_detail"] == "SUCCESS"

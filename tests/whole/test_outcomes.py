@@ -141,7 +141,7 @@ class Calls:
 
     async def people(self) -> None:
         await together(
-            self.extension("answers", "201", "answers"),
+            self.extension("answers", "201", "p0903"),
             self.extension("busy", "202", "p0486"),
             self.extension("declines", "203", "p0603"),
             self.extension("rings", "204", "p0000"),
@@ -209,7 +209,7 @@ class Calls:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def calls(module_stage: Stage) -> Calls:
     """All calls of the table have been made; a scene that failed leaves its calls out."""
-    stage, carrier = module_stage, module_stage.carrier()
+    stage, carrier = module_stage, await module_stage.carrier()
     tenant, dead = await together(stage.tenant(), stage.tenant())
     await tenant.trunk(carrier.host)
     await dead.trunk(f"{loopback()}:{stage.ports.one()}")

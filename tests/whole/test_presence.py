@@ -36,7 +36,7 @@ async def test_a_lost_phone_is_offline_within_ten_seconds(how: str, stage: Stage
 
 
 async def test_a_phone_that_wakes_up_is_online_again(stage: Stage) -> None:
-    carrier, tenant = stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(), await stage.tenant()
     device = await tenant.user("sleeper")
     await tenant.trunk(carrier.host)
     listener = await stage.listen(SocketIo, tenant)
@@ -50,6 +50,15 @@ async def test_a_phone_that_wakes_up_is_online_again(stage: Stage) -> None:
     )
     call_id = await tenant.click(device, NUMBER)
     assert (await tenant.api.record(call_id))["status_detail"] == "SUCCESS"
+
+
+async def test_a_phone_can_be_called_as_soon_as_it_has_registered(stage: Stage) -> None:
+    tenant = await stage.tenant()
+    device = await tenant.user("early", "--extension", "502")
+    phone = await stage.phone(device)
+    answer = await tenant.api.click_to_call("502", device.sip_user, device.password)
+    assert answer.status_code == 200, answer.text
+    await phone.wait_for("CALL_ESTABLISHED")
 
 
 def _over(stage: Stage, transport: str) -> dict[str, Any]:

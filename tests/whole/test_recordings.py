@@ -18,7 +18,7 @@ from .waiting import until
 async def recorded(module_stage: Stage) -> tuple[Tenant, str]:
     """(tenant, media name) of a call of some seconds that was recorded."""
     stage = module_stage
-    carrier, tenant = stage.carrier(tone=900), await stage.tenant()
+    carrier, tenant = await stage.carrier(tone=900), await stage.tenant()
     await tenant.trunk(carrier.host)
     device = await tenant.user("talker")
     await stage.phone(device)

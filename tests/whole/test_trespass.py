@@ -20,7 +20,7 @@ OUTSIDE = "84908880200"
 async def target(module_stage: Stage) -> Any:
     """(tenant, device, carrier, trunk, listener): what a trespasser would like to use."""
     stage = module_stage
-    carrier, tenant = stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(), await stage.tenant()
     trunk = await tenant.trunk(carrier.host)
     device = await tenant.user("victim", "--extension", "401")
     await stage.phone(device)

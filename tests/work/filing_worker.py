@@ -1,7 +1,7 @@
 """A process that files recordings until it kills itself, as ``kill -9`` would, at a given line.
 
-``python -m work.filing_worker FOLDER ROWS LINES``: dead before the LINES-th line of the verb, the
-encoder, the spool or the store is run, in whichever thread; 0 is never.
+``python -m work.filing_worker FOLDER ROWS LINES``: it dies before the LINES-th line that the verb, the
+encoder, the spool or the store runs once a recording is to be claimed, in any thread; 0 is never.
 """
 
 from __future__ import annotations
@@ -44,15 +44,18 @@ TRACED = tuple(
 
 
 def die_at(last: int) -> None:
-    """SIGKILL this process before that many lines have been run."""
+    """SIGKILL this process before that line is run."""
     lines = itertools.count(1)
+    begun = threading.Event()
 
     def count(frame: FrameType, event: str, arg: object) -> Any:
-        if event == "line" and next(lines) == last:
+        if event == "line" and begun.is_set() and next(lines) == last:
             os.kill(os.getpid(), signal.SIGKILL)
         return count
 
     def enter(frame: FrameType, event: str, arg: object) -> Any:
+        if frame.f_code.co_name == "_claim_and_make":
+            begun.set()
         return count if frame.f_code.co_filename.startswith(TRACED) else None
 
     threading.settrace(enter)

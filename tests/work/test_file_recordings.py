@@ -197,7 +197,7 @@ async def test_what_it_had_claimed_before_a_crash_it_takes_up_at_once(filing: Fi
     name = filing.rows.expect("a")
     await filing.rows.claim(name, "spool", NOW, NOW + HOUR)
     filing.record("a")
-    (filing.spool / "encoding" / "a@0123.mp3").write_bytes(b"half of it")
+    (filing.spool / "encoding" / "a.0123.mp3").write_bytes(b"half of it")
 
     async with filing.running():
         await until(lambda: not filing.left(), "the recording")

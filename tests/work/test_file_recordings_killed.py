@@ -19,16 +19,21 @@ import pytest
 from recordings.audio import RATE, goertzel, heard, raw, tone
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
+from trunkline.db.directory import DirectoryFile
+from trunkline.db.migrations import upgrade
 from trunkline.db.port import Batch, Recording, Recordings
+from trunkline.db.secrets import open_key
 from trunkline.recordings.spool import Spool
+from trunkline.work import manage_directory as manage
 
 from .fake_recordings import FakeRecordings
 from .filing_worker import open_sqlite
 
 KILLS = 40
-LINES = 260
-"""About as many are run for one recording or two."""
-NAMES = [f"r{number}" for number in range(20)]
+LINES = 200
+"""About as many are run from a recording's claim to its end."""
+SECONDS = 10
+NAMES = [f"r{number}" for number in range(KILLS)]
 
 
 class Calls(Protocol):
@@ -57,6 +62,10 @@ class FakeCalls:
 
 class SqliteCalls:
     def __init__(self, folder: Path) -> None:
+        upgrade(folder / "trunkline.db")
+        file = DirectoryFile(folder / "trunkline.db", open_key(folder / "secret.key"))
+        with file.transaction() as directory:
+            self._account_id = manage.create_account(directory, "acme").account_id
         self._db = open_sqlite(folder)
         self.rows: Recordings = self._db.recordings
 
@@ -64,7 +73,7 @@ class SqliteCalls:
         now = time.time_ns() // 1000
         record = CallRecord(
             call_id=f"id-{name}",
-            account_id="acc",
+            account_id=self._account_id,
             caller=Party(number="101", username="an"),
             callee=Party(number="0901234567"),
             class_="trunking",
@@ -83,7 +92,7 @@ class SqliteCalls:
         await self._db.calls.commit(Batch(finished=[record]))
 
     def events(self) -> list[tuple[str, str]]:
-        stored = self._db.events.after("acc", 0, 1000)
+        stored = self._db.events.after(self._account_id, 0, 1000)
         return [(event.name, event.call_id or "") for event in stored]
 
     async def close(self) -> None:
@@ -96,7 +105,7 @@ CALLS = {"fake": FakeCalls, "sqlite": SqliteCalls}
 def tones(name: str) -> tuple[float, float]:
     """A pair (caller, callee) that no other recording has."""
     number = NAMES.index(name)
-    return 300.0 + 50 * number, 3000.0 - 50 * number
+    return 300.0 + 30 * number, 3400.0 - 30 * number
 
 
 def row(calls: Calls, name: str) -> Recording:
@@ -107,27 +116,21 @@ def row(calls: Calls, name: str) -> Recording:
 
 @pytest.mark.parametrize("kind", CALLS)
 async def test_each_recording_is_made_once_and_right(kind: str, tmp_path: Path) -> None:
-    """Killed at random lines; the raws come before, between and after their rows."""
+    """Killed at random lines, with a new recording to make each time."""
     chance, calls = random.Random(11), CALLS[kind](tmp_path)
     spool = Spool(tmp_path / "spool")
-    coming = [(name, what) for name in NAMES for what in ("row", "raw")]
-    chance.shuffle(coming)
-
-    for _ in range(KILLS):
-        for name, what in [coming.pop() for _ in range(min(2, len(coming)))]:
-            if what == "row":
-                await calls.end(name)
-            else:
-                record(spool, name)
+    for name in NAMES:
+        record(spool, name)
+        await calls.end(name)
         async with worker(tmp_path, kind, chance.randrange(1, LINES)) as killed:
             assert await asyncio.wait_for(killed.wait(), 60) == -signal.SIGKILL
-    assert not coming
+
     async with worker(tmp_path, kind):
         await until(lambda: not calls.rows.waiting() and not left(tmp_path / "spool"))
 
     assert {row(calls, name).state for name in NAMES} == {"done"}
     assert sorted(calls.events()) == sorted(("RECORDING_READY", f"id-{name}") for name in NAMES)
-    assert left(tmp_path / "recordings", "call*") == {f"call_recording_{n}.mp3" for n in NAMES}
+    assert left(tmp_path / "recordings", "*") == {f"call_recording_{n}.mp3" for n in NAMES}
     for name in NAMES:
         assert_right(row(calls, name), tmp_path / "recordings" / f"call_recording_{name}.mp3")
     await calls.close()
@@ -136,18 +139,18 @@ async def test_each_recording_is_made_once_and_right(kind: str, tmp_path: Path) 
 def record(spool: Spool, name: str) -> None:
     caller, callee = tones(name)
     live = spool.live / f"{name}.raw"
-    live.write_bytes(raw(tone(caller, 40), tone(callee, 40)))
+    live.write_bytes(raw(tone(caller, SECONDS), tone(callee, SECONDS)))
     live.replace(spool.raw(name))
 
 
-def left(folder: Path, pattern: str = "*") -> set[str]:
-    return {path.name for path in folder.rglob(pattern) if path.is_file()}
+def left(folder: Path, pattern: str = "*/*") -> set[str]:
+    return {path.name for path in folder.glob(pattern) if path.is_file()}
 
 
 def assert_right(recording: Recording, mp3: Path) -> None:
-    left, right = heard(mp3)[RATE : 39 * RATE].T
+    left, right = heard(mp3)[RATE : (SECONDS - 1) * RATE].T
     caller, callee = tones(recording.raw)
-    assert (recording.bytes, recording.seconds) == (mp3.stat().st_size, 40.0)
+    assert (recording.bytes, recording.seconds) == (mp3.stat().st_size, SECONDS)
     assert goertzel(left, caller) - goertzel(left, callee) > 60
     assert goertzel(right, callee) - goertzel(right, caller) > 60
 

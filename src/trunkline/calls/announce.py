@@ -156,13 +156,13 @@ def _other_leg(call: Call, leg: Leg) -> dict[str, Any]:
 
 
 def _end(leg: Leg) -> dict[str, Any]:
-    ended = leg.ended_at or leg.started_at
+    ended = max(leg.ended_at or 0, leg.started_at)
     ringing = 0
     if leg.ringing_at is not None:
         ringing = max(0, (leg.answered_at or leg.hung_up_at or ended) - leg.ringing_at)
     return {
         "Duration-Seconds": _seconds(ended - leg.started_at),
-        "Billing-Seconds": _seconds(leg.talked),
+        "Billing-Seconds": _seconds(min(leg.talked, ended - leg.started_at)),
         "Ringing-Seconds": _seconds(ringing),
         "Hangup-Cause": outcome.leg_cause(leg),
         "Hangup-Code": f"sip:{leg.sip_code}" if leg.sip_code else None,

@@ -215,7 +215,8 @@ def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
         cause=fact.cause,
         hung_up_itself=fact.by,
         dial_status=fact.dial_status,
-        sip_code=fact.sip_code,
+        # Of a leg that the switch took back, Asterisk tells the code that it would have sent.
+        sip_code=fact.sip_code if fact.by or leg.direction == "inbound" else None,
     )
     return Folded(_with(call, changed))
 
@@ -333,4 +334,5 @@ def _last_sign(call: Call) -> int:
     times = [call.started_at]
     for leg in call.legs.values():
         times += [leg.started_at, leg.ringing_at or 0, leg.answered_at or 0, leg.bridged_at]
+        times += [leg.held_at, leg.hung_up_at or 0, leg.ended_at or 0]
     return max(times)

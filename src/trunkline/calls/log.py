@@ -8,6 +8,7 @@ Source: Asterisk's ``main/cel.c`` and its documentation of CEL events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs
@@ -18,6 +19,8 @@ from trunkline.calls import facts as f
 from trunkline.calls.facts import AnyFact, Party
 
 COLUMNS = 12
+_EVENT = re.compile(r"[A-Z_]+")
+_TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
 class Row(NamedTuple):
@@ -66,13 +69,13 @@ User = Callable[[str], Party | None]
 
 
 def parse(columns: Sequence[str]) -> Row | None:
-    """A row from its columns; None for one that is not whole or has no time."""
-    if len(columns) != COLUMNS:
+    """A row from its columns; None for one that is not whole, or has no event or no time."""
+    if len(columns) != COLUMNS or not _EVENT.fullmatch(columns[0]):
         return None
-    seconds, dot, fraction = columns[1].partition(".")
-    if not seconds.isdigit() or (dot and not fraction.isdigit()):
+    written = _TIME.fullmatch(columns[1])
+    if written is None:
         return None
-    time = int(seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6] or 0)
+    time = int(written[1]) * 1_000_000 + int((written[2] or "").ljust(6, "0"))
     return Row(columns[0], time, *columns[2:])
 
 
@@ -121,7 +124,8 @@ def _party(endpoint: str, owner: Owner | None) -> Party | None:
 
 
 def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
-    said = {key: values[0] for key, values in parse_qs(_extra(row).get("extra", "")).items()}
+    told = _extra(row).get("extra")
+    said = {key: values[0] for key, values in parse_qs(str(told)).items()}
     if said.get("class") not in ("one_one", "trunking"):
         return None
     return f.RouteChosen(

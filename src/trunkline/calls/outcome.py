@@ -13,6 +13,7 @@ _SECOND = 1_000_000
 def record(call: Call) -> CallRecord:
     """The finished call's record; the call must be over, and not withdrawn."""
     assert call.ended_at is not None
+    lasted = max(0, call.ended_at - call.started_at)  # a clock may have been set back
     return CallRecord(
         call_id=call.id,
         account_id=call.account_id,
@@ -25,8 +26,8 @@ def record(call: Call) -> CallRecord:
         started_at=call.started_at,
         answered_at=_answered_at(call),
         ended_at=call.ended_at,
-        duration_seconds=_rounded_up(call.ended_at - call.started_at),
-        billing_seconds=_rounded_up(call.talked),
+        duration_seconds=_rounded_up(lasted),
+        billing_seconds=_rounded_up(min(call.talked, lasted)),
         ringing_seconds=_rounded_up(_ringing(call)),
         hangup_cause=hangup_cause(call),
         recording=recording_name(call),
@@ -49,10 +50,10 @@ def status_detail(call: Call) -> str:
     if call.origin == "click" and (first is None or first.answered_at is None):
         return "UNSUCCESS"
     far = _far_legs(call)
-    if call.origin == "trunk":
-        return "BUSY" if far and all(_refused_busy(leg) for leg in far) else "UNSUCCESS"
-    if any(_refused_busy(leg) for leg in far):
+    if far and all(_refused_busy(leg) for leg in far):
         return "BUSY"
+    if call.origin == "trunk":
+        return "UNSUCCESS"
     return "CANCELLED" if first is not None and first.hung_up_itself else "UNSUCCESS"
 
 
@@ -103,9 +104,12 @@ def _far_legs(call: Call) -> list[Leg]:
 
 
 def _refused_busy(leg: Leg) -> bool:
-    return (
-        leg.answered_at is None and leg.cause in causes.BUSY_CAUSES and leg.hung_up_at is not None
-    )
+    """Asterisk has cause 21 for 401, 403 and 407, too, where a trunk failed and nobody declined."""
+    if leg.answered_at is not None or leg.hung_up_at is None:
+        return False
+    if leg.sip_code is not None:
+        return leg.sip_code in causes.BUSY_CODES
+    return leg.cause in causes.BUSY_CAUSES
 
 
 def _answerer(call: Call, leg: Leg) -> Party:

@@ -18,6 +18,7 @@ from trunkline.cli.failure import failures
 # name -> (module, its Typer or its function)
 COMMANDS = {
     "up": ("trunkline.cli.up", "up"),
+    "demo": ("trunkline.cli.demo", "demo"),
     "account": ("trunkline.cli.manage", "account"),
     "app": ("trunkline.cli.manage", "app"),
     "user": ("trunkline.cli.manage", "user"),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-
-from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable
-from trunkline.settings import SettingsError
 
 
 class CommandFailed(Exception):
@@ -28,27 +26,27 @@ def failures() -> Iterator[None]:
         _fail(f"{error.strerror or error}: {error.filename or 'input or output'}", error)
 
 
-def _foreseen() -> tuple[type[Exception], ...]:
-    """Failures whose message is for people. Evaluated only when one is on its way."""
-    from trunkline.app import AlreadyRunning
-    from trunkline.db.secrets import KeyUnusable
-    from trunkline.engine.configuration import ConfigurationError
-    from trunkline.engine.install import EngineInstallError
-    from trunkline.engine.run_directory import RunDirectoryError
-    from trunkline.engine.supervisor import EngineStartError
+_FORESEEN = {
+    "trunkline.settings": ("SettingsError",),
+    "trunkline.db.port": ("DatabaseUnavailable", "DatabaseUnusable"),
+    "trunkline.db.secrets": ("KeyUnusable",),
+    "trunkline.app": ("AlreadyRunning",),
+    "trunkline.engine.configuration": ("ConfigurationError",),
+    "trunkline.engine.install": ("EngineInstallError",),
+    "trunkline.engine.run_directory": ("RunDirectoryError",),
+    "trunkline.engine.supervisor": ("EngineStartError",),
+}
+"""Failures whose message is for people. Who raised one has imported its module."""
 
-    return (
-        CommandFailed,
-        SettingsError,
-        DatabaseUnavailable,
-        DatabaseUnusable,
-        AlreadyRunning,
-        ConfigurationError,
-        EngineInstallError,
-        EngineStartError,
-        KeyUnusable,
-        RunDirectoryError,
+
+def _foreseen() -> tuple[type[Exception], ...]:
+    imported = (
+        getattr(sys.modules[module], name, CommandFailed)
+        for module, names in _FORESEEN.items()
+        if module in sys.modules
+        for name in names
     )
+    return (CommandFailed, *imported)
 
 
 def _fail(message: str, error: Exception) -> None:

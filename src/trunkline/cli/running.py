@@ -54,15 +54,20 @@ def tell_server(data: Path) -> None:
 
 def _post_sync(server: RunningServer) -> str:
     """Ask; gives what went wrong, or nothing."""
-    import httpx
+    # One POST to this machine: urllib is imported ten times faster than an HTTP client.
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import ProxyHandler, Request, build_opener
 
+    request = Request(  # noqa: S310 (the address is our own server's)
+        f"{server.url}/internal/sync",
+        method="POST",
+        headers={"Authorization": f"Bearer {server.token}"},
+    )
     try:
-        answer = httpx.post(
-            f"{server.url}/internal/sync",
-            headers={"Authorization": f"Bearer {server.token}"},
-            timeout=SECONDS,
-            trust_env=False,
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        build_opener(ProxyHandler({})).open(request, timeout=SECONDS).close()
+    except HTTPError as error:
+        return f"HTTP {error.code}"
+    except (OSError, ValueError, HTTPException) as error:
         return type(error).__name__
-    return "" if answer.is_success else f"HTTP {answer.status_code}"
+    return ""

@@ -64,5 +64,5 @@ def _progress(what: str, done: float | None) -> None:
     typer.echo(f"{what}{percent}", err=True)
 
 
-def _ready(system: object, url: str) -> None:
+def _ready(url: str) -> None:
     typer.echo(f"Trunkline is ready: {url}", err=True)

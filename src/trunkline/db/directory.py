@@ -163,6 +163,11 @@ class Directory:
         table = _TABLE[kind]
         self._connection.execute(table.update().where(table.c.id == id_).values(enabled=enabled))
 
+    def rename_account(self, id_: str, name: str) -> None:
+        """Give an account another name; its ids stay."""
+        table = tables.accounts
+        self._connection.execute(table.update().where(table.c.id == id_).values(name=name))
+
     def delete(self, kind: type[Entry], id_: str) -> None:
         """Delete an entry and all that belongs to it; an account's events go with it."""
         table = _TABLE[kind]

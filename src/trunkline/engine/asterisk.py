@@ -136,7 +136,9 @@ class Asterisk:
 
     async def _connected(self) -> None:
         await self.refuse_new_calls(False)
-        found = await self._ari.request("GET", "endpoints")  # by technology: 404 while none is known
+        found = await self._ari.request(
+            "GET", "endpoints"
+        )  # by technology: 404 while none is known
         now = time.time_ns() // 1000
         states = {each["resource"]: each["state"] == "online" for each in found}
         gone = {name: False for name in self._endpoints if name not in states}

@@ -1,15 +1,19 @@
 """Follows the engine's log (CEL): rows as they are appended, with the position after them.
 
-Asterisk appends each record with one open, write and close, so a file that was renamed away is
-never written to again, and a record that is only half there is one still being written. Fields may
-hold line breaks: a record ends at a line break outside quotes.
+Asterisk appends each record with one open, write and close, one record after the other. Fields may
+hold line breaks: a record ends at a line break outside quotes. A record may be cut short for ever,
+by a full disk or by a kill amid its write (Linux ends a write between two pages); the next one is
+then found by its beginning, which no field can hold, since quotes in fields are doubled.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
+import re
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +23,13 @@ from trunkline.calls.log import LogPosition, Row, parse
 
 _CHUNK = 256 * 1024
 _ROTATE_AT = 64 * 1024 * 1024
+_BEGINNING = rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","'
+_AT_LINE_START = re.compile(b"^" + _BEGINNING, re.MULTILINE)
+_ANYWHERE = re.compile(_BEGINNING)
 
 
 class Taken(NamedTuple):
-    """Rows, and where the log stands after them."""
+    """Rows, and where the log stands after them. ``skipped`` counts records that make no row."""
 
     rows: list[Row]
     position: LogPosition
@@ -30,30 +37,29 @@ class Taken(NamedTuple):
 
 
 class LogFollower:
-    """Reads one log file from a position on. Not safe for two readers."""
+    """Reads one log file from a position on. Not safe for two readers.
+
+    A large log is set aside as ``<name>.csv.1``, and read to its end there: Asterisk's log has one
+    writer, so nothing more comes to the old file once the new one holds something.
+    """
 
     def __init__(self, file: Path, position: LogPosition | None) -> None:
         self._file = file
+        self._aside = file.with_suffix(".csv.1")
         self._position = position
+        self._looked_at: LogPosition | None = None
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(exist_ok=True)
 
     def read(self) -> Taken | None:
         """What is new, up to 256 KiB of it; None when there is nothing whole."""
-        position = self._start()
-        with self._file.open("rb") as file:
-            file.seek(position.offset)
-            raw = file.read(_CHUNK)
-            while raw and not (whole := _whole_records(raw)):
-                more = file.read(_CHUNK)
-                if not more:
-                    return None
-                raw += more
-        if not raw:
-            return None
-        self._position = LogPosition(position.file_id, position.offset + len(whole))
-        rows, skipped = _rows(whole)
-        return Taken(rows, self._position, skipped)
+        new_has_begun = _size(self._file) > 0
+        file, position = self._where()
+        taken = self._take(file, position)
+        if taken is None and file == self._aside and new_has_begun:
+            self._position = LogPosition(self._file.stat().st_ino, 0)
+            return self._take(self._file, self._position)
+        return taken
 
     async def follow(self) -> AsyncIterator[Taken | None]:
         """Everything new, for ever; None each time that all has been read (then it waits)."""
@@ -67,29 +73,64 @@ class LogFollower:
                 await watch.get()
 
     def behind(self) -> int:
-        """How many bytes of the log have not been read."""
-        return max(0, self._file.stat().st_size - self._start().offset)
+        """How many bytes have not been read; a record that was cut short does not count."""
+        file, position = self._where()
+        end = LogPosition(position.file_id, _size(file))
+        unread = 0 if end == self._looked_at else max(0, end.offset - position.offset)
+        return unread + (_size(self._file) if file == self._aside else 0)
 
-    def _start(self) -> LogPosition:
-        status = self._file.stat()
-        position = self._position
-        if (
-            position is None
-            or position.file_id != status.st_ino
-            or position.offset > status.st_size
-        ):
-            return LogPosition(status.st_ino, 0)
-        return position
+    def _where(self) -> tuple[Path, LogPosition]:
+        """The file that is to be read, and from where: from its beginning if it is another one."""
+        for file in (self._file, self._aside):
+            status = _status(file)
+            if (
+                self._position is not None
+                and status is not None
+                and status.st_ino == self._position.file_id
+                and status.st_size >= self._position.offset
+            ):
+                return file, self._position
+        status = _status(self._file)
+        return self._file, LogPosition(status.st_ino if status else 0, 0)
+
+    def _take(self, path: Path, position: LogPosition) -> Taken | None:
+        if _status(path) is None:
+            return None
+        with path.open("rb") as file:
+            file.seek(position.offset)
+            raw = file.read(_CHUNK)
+            found = _records(raw)
+            while raw and not found.length and (more := file.read(_CHUNK)):
+                raw += more
+                found = _records(raw)
+        if not found.length:
+            self._looked_at = LogPosition(position.file_id, position.offset + len(raw))
+            return None
+        self._position = LogPosition(position.file_id, position.offset + found.length)
+        return Taken(found.rows, self._position, found.skipped)
 
     def _rotate(self) -> None:
         """Set a large log that has been read to its end aside; the one before it goes."""
-        if self._position is None or self._position.offset < _ROTATE_AT:
-            return
-        self._file.rename(self._file.with_suffix(".csv.1"))
-        self._file.touch()
-        last = LogFollower(self._file.with_suffix(".csv.1"), self._position).read()
-        if last is not None:  # written between the last read and the rename: read it again, whole
-            self._file.with_suffix(".csv.1").rename(self._file)
+        file, position = self._where()
+        if file == self._file and position.offset >= _ROTATE_AT:
+            self._file.rename(self._aside)
+            self._file.touch()
+
+
+class _Found(NamedTuple):
+    """Rows in the first ``length`` bytes; ``skipped`` records there make none."""
+
+    length: int
+    rows: list[Row]
+    skipped: int
+
+
+def _records(raw: bytes) -> _Found:
+    whole = _whole_records(raw)
+    rows = _rows(whole)
+    if whole and rows is not None:
+        return _Found(len(whole), rows, 0)
+    return _broken_records(raw)
 
 
 def _whole_records(raw: bytes) -> bytes:
@@ -101,8 +142,48 @@ def _whole_records(raw: bytes) -> bytes:
     return b""
 
 
-def _rows(raw: bytes) -> tuple[list[Row], int]:
+def _broken_records(raw: bytes) -> _Found:
+    """Records one by one, by their beginnings. The last may still be being written."""
+    starts = {0, len(raw), *(match.start() for match in _AT_LINE_START.finditer(raw))}
+    found: list[Row] = []
+    length = skipped = 0
+    for start, end in pairwise(sorted(starts)):
+        record = raw[start:end]
+        rows = _rows(record) if record.endswith(b"\n") else None
+        if rows is None:
+            rows = _after_a_cut(record)
+            if rows is None and end == len(raw):
+                break
+            skipped += 1
+        found += rows or []
+        length = end
+    return _Found(length, found, skipped)
+
+
+def _after_a_cut(record: bytes) -> list[Row] | None:
+    """The record that was appended, on the same line, to one that had been cut short."""
+    starts = [match.start() for match in _ANYWHERE.finditer(record, 1)]
+    return _rows(record[starts[-1] :]) if starts and record.endswith(b"\n") else None
+
+
+def _rows(raw: bytes) -> list[Row] | None:
+    """The rows, if these are whole records and nothing else."""
     text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
-    records = [record for record in csv.reader(io.StringIO(text, newline="")) if record]
+    try:
+        records = [each for each in csv.reader(io.StringIO(text, newline=""), strict=True) if each]
+    except csv.Error:
+        return None
     rows = [row for row in map(parse, records) if row is not None]
-    return rows, len(records) - len(rows)
+    return rows if len(rows) == len(records) else None
+
+
+def _status(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _size(file: Path) -> int:
+    status = _status(file)
+    return status.st_size if status else 0

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 from trunkline.engine.port import Trunk
 
-
 _ENDPOINT = """\
 [{name}]
 type = aor
@@ -32,6 +31,7 @@ force_rport = yes
 from_domain = {host}
 trust_id_outbound = yes
 send_pai = yes
+send_connected_line = no
 allow_transfer = no
 allow_subscribe = no
 {outbound_auth}
@@ -62,6 +62,7 @@ retry_interval = 5
 forbidden_retry_interval = 30
 fatal_retry_interval = 30
 max_retries = 1000000
+max_random_initial_delay = 0
 auth_rejection_permanent = no
 line = no
 endpoint = {name}

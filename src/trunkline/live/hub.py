@@ -145,7 +145,7 @@ class Feed:
         known, start = self.subscriptions.get(binding.text), self._start(after)
         if known and (after is None or start >= known.start):
             return
-        if start < self.account.head:
+        if known or start < self.account.head:
             self._start_replay()
         if known:
             self._earlier.append(Subscription(self, binding, start, start, until=known.start))

@@ -8,7 +8,6 @@ A raw file keeps its name, ``<raw>.raw``, wherever it stands.
 from __future__ import annotations
 
 import os
-from glob import escape
 from pathlib import Path
 
 ENDING = ".raw"
@@ -54,11 +53,10 @@ class Spool:
         except FileNotFoundError:
             return None
 
-    def encoding_file(self, name: str, token: str) -> Path:
-        """A fresh place for the MP3 of that raw; what a crash has left of it is removed."""
-        for left in self.encoding.glob(f"{escape(name)}@*"):
-            left.unlink(missing_ok=True)
-        return self.encoding / f"{name}@{token}.mp3"
+    def clear_encoding(self) -> None:
+        """Remove the half and unneeded MP3s that a crash has left. Nobody may be encoding."""
+        for left in self.encoding.iterdir():
+            left.unlink()
 
     def drop(self, name: str) -> None:
         """Remove the raw audio from ``done/``."""

@@ -85,6 +85,7 @@ class FileRecordings:
 
     async def run(self) -> None:
         """File what is there and what comes, until cancelled."""
+        await asyncio.to_thread(self._spool.clear_encoding)
         stop_listening = self._bus.listen(self._heard)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -191,7 +192,7 @@ class FileRecordings:
         return await self._recordings.claim(name, self._worker, now, until)
 
     async def _make(self, recording: Recording) -> None:
-        mp3 = self._spool.encoding_file(recording.raw, secrets.token_hex(8))
+        mp3 = self._spool.encoding / f"{recording.raw}.{secrets.token_hex(8)}.mp3"
         try:
             made = await _encode(self._spool.raw(recording.raw), mp3)
             await self._store.put(recording.name, mp3)

@@ -21,20 +21,18 @@ from trunkline.calls import facts as f
 from trunkline.calls import log as cel
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
-from trunkline.calls.fold import Heard, fold, refold
+from trunkline.calls.fold import refold
 from trunkline.calls.log import LogPosition
 from trunkline.calls.record import StoredEvent
 from trunkline.db.port import Batch, Database, DatabaseUnavailable
-from trunkline.engine.port import AnsweredInSip, Held, Rang, Signal
+from trunkline.engine.port import Signal
+from trunkline.work.signals import Signals
+from trunkline.work.step import Step, Transfer
 
 log = structlog.get_logger()
 
 LOG_NAME = "cel"
-_EARLY_KEPT = 10_000_000
-_SIGNAL_LATE = 5_000
-_CODES_KEPT = 4096
-
-_Early = f.LegRinging | f.LegHeld | f.LegUnheld
+_SIGNAL_LATE = 5
 
 
 class LogPart(Protocol):
@@ -61,9 +59,8 @@ class CallLog:
         self._lock = asyncio.Lock()
         self._calls: dict[str, Call] = {}
         self._call_of: dict[str, str] = {}
-        self._early: dict[str, list[_Early]] = {}
+        self._signals = Signals()
         self._heard = asyncio.Event()
-        self._codes: dict[str, int] = {}
         self._msg_id = 0
         self.newest_row = 0
         self.caught_up = asyncio.Event()
@@ -75,6 +72,7 @@ class CallLog:
 
     def load(self) -> None:
         """Fold the open calls again from their journals, as they were when the process ended."""
+        self._msg_id = self._clock()  # past all that were given before
         for stored in self._db.calls.open_calls():
             call = refold(list(stored.facts))
             if call is not None and not call.over:
@@ -84,7 +82,7 @@ class CallLog:
     async def record(self, facts: Iterable[AnyFact], position: LogPosition | None = None) -> None:
         """Fold the facts and commit; raises DatabaseUnavailable, and then nothing has changed."""
         async with self._lock:
-            await self._record(list(facts), position)
+            await self._record(facts, position)
 
     async def follow(self, parts: AsyncIterator[LogPart | None]) -> None:
         """Take in the engine's log for ever; waits out a database that cannot be written."""
@@ -112,15 +110,8 @@ class CallLog:
 
         It is kept until the log tells of its leg: a signal can be faster than the log.
         """
-        if isinstance(signal, AnsweredInSip):
-            self._codes[signal.leg_id] = signal.code
-            while len(self._codes) > _CODES_KEPT:
-                del self._codes[next(iter(self._codes))]
-        elif isinstance(signal, Rang):
-            self._keep(f.LegRinging(call_id="", at=signal.at, leg_id=signal.leg_id))
-        elif isinstance(signal, Held):
-            kind = f.LegHeld if signal.held else f.LegUnheld
-            self._keep(kind(call_id="", at=signal.at, leg_id=signal.leg_id))
+        self._signals.hear(signal, self.caught_up.is_set())
+        self._heard.set()
 
     async def follow_signals(self) -> None:
         """Fold what has been heard of known legs, for ever."""
@@ -153,37 +144,24 @@ class CallLog:
             with attempt:
                 await self.record(facts)
 
-    def _keep(self, fact: _Early) -> None:
-        for leg_id, kept in list(self._early.items()):  # in the order of their first signal
-            if kept[-1].at > fact.at - _EARLY_KEPT:
-                break
-            del self._early[leg_id]
-        self._early.setdefault(fact.leg_id, []).append(fact)
-        self._heard.set()
-
     async def _record_early(self) -> None:
-        known = [leg_id for leg_id in self._early if leg_id in self._call_of]
-        facts = [_in_call(each, self._call_of[leg]) for leg in known for each in self._early[leg]]
-        for leg_id in known:
-            del self._early[leg_id]
-        try:
-            await self._record(facts, None)
-        except DatabaseUnavailable:
-            for fact in facts:
-                self._keep(fact)  # type: ignore[arg-type]
-            raise
+        step = self._step()
+        for leg_id in self._signals.legs():
+            step.take_early(leg_id)
+        await self._commit(step, None)
 
     async def _let_signals_catch_up(self, rows: list[cel.Row]) -> None:
         """The log can be faster than a signal, too: give an expected one a few milliseconds."""
-        deadline = self._clock() + _SIGNAL_LATE
-        while self._clock() < deadline and any(map(self._expects_signal, rows)):
+        for _ in range(_SIGNAL_LATE):
+            if not any(map(self._expects_signal, rows)):
+                return
             await asyncio.sleep(0.001)
 
     def _expects_signal(self, row: cel.Row) -> bool:
         if row.event == "ANSWER":
-            return row.unique_id not in self._early and self._silent(row)
+            return not self._signals.of(row.unique_id) and self._silent(row)
         if row.event == "HANGUP":
-            return row.unique_id not in self._codes and cel.far_end_refused(row)
+            return self._signals.code(row.unique_id) is None and cel.far_end_refused(row)
         return False
 
     def _silent(self, row: cel.Row) -> bool:
@@ -194,26 +172,15 @@ class CallLog:
             return row.exten in ("", "s")
         return leg.direction == "outbound" and leg.ringing_at is None
 
-    def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact]:
-        facts: list[AnyFact] = []
+    def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact | Transfer]:
+        facts: list[AnyFact | Transfer] = []
         for row in rows:
-            other = cel.transferred_leg(row)
-            if other is not None:
-                facts += self._merge(row, other)
+            if (other := cel.transferred_leg(row)) is not None:
+                facts.append(Transfer(row.unique_id, other, row.time))
             fact = cel.read(row, self._db.directory.endpoint_owner, self._user)
             if fact is not None:
                 facts.append(fact)
         return facts
-
-    def _merge(self, row: cel.Row, other_leg: str) -> list[AnyFact]:
-        """An attended transfer: the younger of the two calls becomes part of the older."""
-        ids = (self._call_of.get(row.unique_id), self._call_of.get(other_leg))
-        calls = [self._calls[call_id] for call_id in ids if call_id in self._calls]
-        if len(calls) != 2 or calls[0].id == calls[1].id:
-            return []
-        older, younger = sorted(calls, key=lambda call: call.started_at)
-        facts = tuple(self._db.calls.facts(younger.id))
-        return [f.CallMerged(call_id=older.id, at=row.time, other_call_id=younger.id, facts=facts)]
 
     def _user(self, user_id: str) -> Party | None:
         found = self._db.directory.user_owner(user_id)
@@ -224,10 +191,18 @@ class CallLog:
             number=number, username=found.username, name=found.display_name, user_id=user_id
         )
 
-    async def _record(self, facts: list[AnyFact], position: LogPosition | None) -> None:
-        step = _Step(self._calls, self._call_of, self._early, self._codes)
+    async def _record(
+        self, facts: Iterable[AnyFact | Transfer], position: LogPosition | None
+    ) -> None:
+        step = self._step()
         for fact in facts:
             step.take(fact)
+        await self._commit(step, position)
+
+    def _step(self) -> Step:
+        return Step(self._calls, self._call_of, self._signals, self._db.calls)
+
+    async def _commit(self, step: Step, position: LogPosition | None) -> None:
         batch = self._batch(step, position)
         events: list[StoredEvent] = []
         if batch.facts or batch.position:
@@ -236,7 +211,7 @@ class CallLog:
         if events:
             self._bus.publish(events)
 
-    def _batch(self, step: _Step, position: LogPosition | None) -> Batch:
+    def _batch(self, step: Step, position: LogPosition | None) -> Batch:
         ended = [call for call in step.changed.values() if call.over]
         return Batch(
             facts=step.kept,
@@ -246,11 +221,11 @@ class CallLog:
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
             opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
-            closed=[call.id for call in ended] + step.merged,
+            closed=[call.id for call in ended] + list(step.merged),
             position=(LOG_NAME, position) if position else None,
         )
 
-    def _apply(self, step: _Step) -> None:
+    def _apply(self, step: Step) -> None:
         for call in step.changed.values():
             if call.over:
                 self._forget(call)
@@ -259,11 +234,7 @@ class CallLog:
         for call_id in step.merged:
             self._calls.pop(call_id, None)
         for leg_id, used in step.used_early.items():
-            left = [each for each in self._early.get(leg_id, []) if each not in used]
-            if left:
-                self._early[leg_id] = left
-            else:
-                self._early.pop(leg_id, None)
+            self._signals.used(leg_id, used)
 
     def _remember(self, call: Call) -> None:
         self._calls[call.id] = call
@@ -274,78 +245,11 @@ class CallLog:
         self._calls.pop(call.id, None)
         for leg_id in call.legs:
             self._call_of.pop(leg_id, None)
-            self._codes.pop(leg_id, None)
+            self._signals.forget(leg_id)
 
     def _next_msg_id(self, at: int) -> int:
         self._msg_id = max(self._msg_id + 1, at)
         return self._msg_id
-
-
-class _Step:
-    """One batch being folded, over the live calls but without touching them."""
-
-    def __init__(
-        self,
-        calls: Mapping[str, Call],
-        call_of: Mapping[str, str],
-        early: Mapping[str, list[_Early]],
-        codes: Mapping[str, int],
-    ) -> None:
-        self._calls = calls
-        self._known_legs = call_of
-        self._new_legs: dict[str, str] = {}
-        self._early = early
-        self._codes = codes
-        self.changed: dict[str, Call] = {}
-        self.opened: list[Call] = []
-        self.merged: list[str] = []
-        self.kept: list[AnyFact] = []
-        self.heard: list[tuple[Call, Heard]] = []
-        self.used_early: dict[str, list[_Early]] = {}
-
-    def take(self, fact: AnyFact) -> None:
-        """Fold one fact; one that changes nothing is not kept."""
-        if isinstance(fact, f.LegAnswered):
-            self._take_early(fact.leg_id)
-        fact = self._placed(fact)
-        before = self.changed.get(fact.call_id) or self._calls.get(fact.call_id)
-        after, heard = fold(before, fact)
-        if after is None or after is before:
-            return
-        if before is None:
-            self.opened.append(after)
-        self.changed[after.id] = after
-        self.kept.append(fact)
-        self.heard += [(after, each) for each in heard]
-        self._follow_up(fact, after)
-
-    def _placed(self, fact: AnyFact) -> AnyFact:
-        """The fact under its call: legs stay with the call that they began in."""
-        leg_id = getattr(fact, "leg_id", None)
-        if leg_id is None:
-            return fact
-        if isinstance(fact, f.LegHungUp) and fact.sip_code is None and leg_id in self._codes:
-            fact = f.replace(fact, sip_code=self._codes[leg_id])
-        call_id = self._new_legs.get(leg_id) or self._known_legs.get(leg_id)
-        return fact if call_id in (None, fact.call_id) else _in_call(fact, call_id)
-
-    def _follow_up(self, fact: AnyFact, call: Call) -> None:
-        if isinstance(fact, f.LegStarted):
-            self._new_legs[fact.leg_id] = call.id
-            self._take_early(fact.leg_id)
-        elif isinstance(fact, f.CallMerged):
-            self.merged.append(fact.other_call_id)
-            self._new_legs.update(dict.fromkeys(call.legs, call.id))
-
-    def _take_early(self, leg_id: str) -> None:
-        """Fold what was heard of a leg before the log got so far."""
-        call_id = self._new_legs.get(leg_id) or self._known_legs.get(leg_id)
-        if call_id is None or leg_id in self.used_early:
-            return
-        if early := self._early.get(leg_id):
-            self.used_early[leg_id] = list(early)
-            for each in early:
-                self.take(_in_call(each, call_id))
 
 
 def _insisting() -> AsyncIterator[Any]:
@@ -353,7 +257,3 @@ def _insisting() -> AsyncIterator[Any]:
     return stamina.retry_context(
         on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
     ).__aiter__()
-
-
-def _in_call(fact: AnyFact, call_id: str) -> AnyFact:
-    return f.replace(fact, call_id=call_id)

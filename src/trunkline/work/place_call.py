@@ -31,28 +31,17 @@ from trunkline.db.port import (
     Replayed,
     UnderWay,
 )
-from trunkline.engine.port import Engine, EngineUnavailable, Originate, OriginateFailed
+from trunkline.engine.port import Engine, EngineUnavailable, OriginateFailed
 from trunkline.work.follow_log import CallLog
 from trunkline.work.refused import Refused
+from trunkline.work.wanted_call import CallWanted as CallWanted
+from trunkline.work.wanted_call import GoodCall
 
 log = structlog.get_logger()
 
 _KEY_KEPT = 24 * 3600 * 1_000_000
 _DOUBLE_CLICK = 3 * 1_000_000
 _RETRY = 5
-
-
-class CallWanted(msgspec.Struct, frozen=True):
-    """What an application asks for. ``sip_password`` is secret: never log it."""
-
-    number: str
-    sip_user: str
-    sip_password: str
-    client_ref: str | None = None
-    idempotency_key: str | None = None
-
-    def __repr__(self) -> str:
-        return f"CallWanted(number={self.number!r}, sip_user={self.sip_user!r})"
 
 
 class CallPlaced(msgspec.Struct, frozen=True):
@@ -102,7 +91,7 @@ class PlaceCall:
             raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {number}")
         if self.draining or not self._engine.up:
             raise Refused("ENGINE_UNAVAILABLE", "no calls can be placed just now", _RETRY)
-        call = _Wanted(app, device, number, inside, wanted, self._new_id())
+        call = GoodCall(app, device, number, inside, wanted, self._new_id())
         if wanted.idempotency_key is None:
             return await self._once_in_a_moment(call)
         return await self._once(call, wanted.idempotency_key, _KEY_KEPT)
@@ -129,11 +118,11 @@ class PlaceCall:
             return None
         return self._db.directory.extension(app.account_id, number)
 
-    async def _once_in_a_moment(self, call: _Wanted) -> CallPlaced:
+    async def _once_in_a_moment(self, call: GoodCall) -> CallPlaced:
         """Without a key: a double click is one call."""
         return await self._once(call, f"click:{call.device.id}:{call.number}", _DOUBLE_CLICK)
 
-    async def _once(self, call: _Wanted, key: str, kept: int) -> CallPlaced:
+    async def _once(self, call: GoodCall, key: str, kept: int) -> CallPlaced:
         """Answer a key once; a second request under it gets the first one's answer."""
         implicit = kept == _DOUBLE_CLICK
         slot = (call.app.id, key)
@@ -154,12 +143,12 @@ class PlaceCall:
             del self._under_way[slot]
         return answer
 
-    async def _claimed(self, call: _Wanted, key: str, kept: int) -> CallPlaced:
+    async def _claimed(self, call: GoodCall, key: str, kept: int) -> CallPlaced:
         now = self._clock()
-        requests = self._db.requests
+        fingerprint = "" if kept == _DOUBLE_CLICK else call.fingerprint()
         try:
-            claim = await requests.claim(
-                call.app.id, key, call.fingerprint(), call.id, now, now + kept
+            claim = await self._db.requests.claim(
+                call.app.id, key, fingerprint, call.id, now, now + kept
             )
             match claim:
                 case Replayed(status, body):
@@ -177,16 +166,23 @@ class PlaceCall:
                 "ENGINE_UNAVAILABLE", "calls cannot be stored just now", _RETRY
             ) from error
 
-    async def _left_behind(self, call: _Wanted, key: str, call_id: str, kept: int) -> CallPlaced:
+    async def _left_behind(self, call: GoodCall, key: str, call_id: str, kept: int) -> CallPlaced:
         """A claim that no living request holds: its process died. Did its call get out?"""
-        if self._db.calls.known(call_id):
+        if self._db.calls.known(call_id) or await self._lives(call_id):
             answer = _ok(call_id)
             await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
             return answer
         await self._db.requests.release(call.app.id, key)
         return await self._claimed(call, key, kept)
 
-    async def _answer(self, call: _Wanted, key: str, kept: int) -> CallPlaced:
+    async def _lives(self, call_id: str) -> bool:
+        """Is the call out, though the log has not been read so far?"""
+        try:
+            return any(each.leg_id == call_id for each in await self._engine.channels())
+        except EngineUnavailable as error:
+            raise _engine_down() from error
+
+    async def _answer(self, call: GoodCall, key: str, kept: int) -> CallPlaced:
         try:
             await self._place(call)
         except Refused as refused:
@@ -196,7 +192,7 @@ class PlaceCall:
         await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
         return answer
 
-    async def _keep_refusal(self, call: _Wanted, key: str, kept: int, refused: Refused) -> None:
+    async def _keep_refusal(self, call: GoodCall, key: str, kept: int, refused: Refused) -> None:
         """A final no is the key's answer as much as a yes; one that passes is not."""
         if refused.retry_after is not None or kept == _DOUBLE_CLICK:
             await self._db.requests.release(call.app.id, key)
@@ -204,19 +200,21 @@ class PlaceCall:
         body = msgspec.json.encode([refused.code, refused.detail])
         await self._db.requests.answer(call.app.id, key, 400, body)
 
-    async def _place(self, call: _Wanted) -> None:
-        await self._check_online(call.device.sip_user)
+    async def _place(self, call: GoodCall) -> None:
         way = _way(call)
+        await self._check_online(call.device.sip_user)
         await self._calls.record([call.requested(way, self._clock())])
         try:
-            await self._engine.originate(self._originate(call, way))
+            rules = self._rules
+            originate = call.originate(way, rules.device_ring_seconds, rules.ring_seconds)
+            await self._engine.originate(originate)
         except (OriginateFailed, EngineUnavailable) as error:
             reason = type(error).__name__
             withdrawn = f.RequestWithdrawn(call_id=call.id, at=self._clock(), reason=reason)
             await self._calls.record([withdrawn])
             if isinstance(error, OriginateFailed):
                 raise _offline() from error
-            raise Refused("ENGINE_UNAVAILABLE", "the phone engine is down", _RETRY) from error
+            raise _engine_down() from error
         log.info("call.placed", call_id=call.id, device=call.device.sip_user, number=call.number)
 
     async def _check_online(self, sip_user: str) -> None:
@@ -226,87 +224,9 @@ class PlaceCall:
         try:
             online = await self._engine.look(sip_user)
         except EngineUnavailable as error:
-            raise Refused("ENGINE_UNAVAILABLE", "the phone engine is down", _RETRY) from error
+            raise _engine_down() from error
         if not online:
             raise _offline()
-
-    def _originate(self, call: _Wanted, way: dialling.Way) -> Originate:
-        return Originate(
-            call_id=call.id,
-            endpoint=call.device.sip_user,
-            context="click",
-            extension=call.number,
-            caller_id=f'"{_plain_name(call.callee().name)}" <{call.number}>',
-            timeout=self._rules.device_ring_seconds,
-            variables={
-                "__CALL_ID": call.id,
-                "DIAL": way.dial,
-                "REC": call.recording(),
-                "RING": str(self._rules.ring_seconds),
-                "OUT_CID": call.shown_as(),
-                "OUT_NAME": _plain_name(call.device.display_name) if call.inside else "",
-            },
-        )
-
-
-class _Wanted(msgspec.Struct, frozen=True):
-    """A wanted call whose app, device and number have been found good."""
-
-    app: App
-    device: CallingDevice
-    number: str
-    inside: Destination | None
-    wanted: CallWanted
-    id: str
-
-    def fingerprint(self) -> str:
-        """Tells one request from another under the same key; holds no secret."""
-        parts = [self.number, self.device.id, self.wanted.client_ref or ""]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-    def callee(self) -> f.Party:
-        """Whom the caller wants."""
-        if self.inside is None:
-            return f.Party(number=self.number)
-        number = self.inside.sip_users[0] if self.inside.sip_users else self.number
-        return f.Party(
-            number=number,
-            username=self.inside.username,
-            name=self.inside.display_name,
-            user_id=self.inside.user_id,
-        )
-
-    def shown_as(self) -> str:
-        """The caller ID that the far end sees."""
-        own = self.device.extension or self.device.sip_user
-        return own if self.inside else (self.device.caller_id or own)
-
-    def recording(self) -> str:
-        """The raw recording's base name; empty where the account does not record."""
-        return self.id if self.device.record else ""
-
-    def requested(self, way: dialling.Way, at: int) -> f.CallRequested:
-        """The fact that begins the call."""
-        device = self.device
-        return f.CallRequested(
-            call_id=self.id,
-            at=at,
-            account_id=self.app.account_id,
-            app_id=self.app.id,
-            caller=f.Party(
-                number=device.sip_user,
-                username=device.username,
-                name=device.display_name,
-                user_id=device.user_id,
-                device_id=device.id,
-            ),
-            callee=self.callee(),
-            class_="one_one" if way.class_ == "one_one" else "trunking",
-            dialled=self.number,
-            shown_as=self.shown_as(),
-            recording=self.recording(),
-            client_ref=self.wanted.client_ref,
-        )
 
 
 def _number(text: str) -> str:
@@ -316,7 +236,7 @@ def _number(text: str) -> str:
         raise Refused("NUMBER_INVALID", str(error)) from error
 
 
-def _way(call: _Wanted) -> dialling.Way:
+def _way(call: GoodCall) -> dialling.Way:
     if call.inside is not None:
         return dialling.inside(call.inside.sip_users)
     try:
@@ -341,12 +261,11 @@ def _offline() -> Refused:
     return Refused("DEVICE_OFFLINE", "the device is not registered, or does not answer")
 
 
+def _engine_down() -> Refused:
+    return Refused("ENGINE_UNAVAILABLE", "the phone engine is down", _RETRY)
+
+
 def _in_progress() -> Refused:
     return Refused(
         "IDEMPOTENCY_IN_PROGRESS", "the first request with this key is being answered", 1
     )
-
-
-def _plain_name(name: str) -> str:
-    """A display name that can stand between quotes in a SIP header."""
-    return "".join(char for char in name if char.isprintable() and char not in '"\\<>')

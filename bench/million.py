@@ -1,0 +1,167 @@
+"""A database with a million calls of one account, made once and kept.
+
+The calls go in by the product's own INSERT, many at a time. The counts beside them, which the
+product keeps call by call, are made in one go, and then compared: with counts of the rows
+themselves, and, on a sample, with what ``write_call`` makes of the same calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trunkline.calls.facts import Party
+from trunkline.calls.record import CallRecord
+from trunkline.db.directory import DirectoryFile
+from trunkline.db.migrations import upgrade
+from trunkline.db.secrets import open_key
+from trunkline.db.sqlite.connect import connect_writer
+from trunkline.db.sqlite.database import check_key
+from trunkline.db.sqlite.history import DAY, HOUR, MINUTE, _columns, write_call
+from trunkline.db.sqlite.queries import named
+from trunkline.work import manage_directory as manage
+
+DAYS = 30
+START = 1_760_000_000_000_000 // DAY * DAY
+"""Unix microseconds, at the beginning of a day in UTC."""
+_COUNTED = (("minute", MINUTE), ("hour", HOUR), ("day", DAY))
+_OUTCOMES = ("SUCCESS", "SUCCESS", "SUCCESS", "BUSY", "UNSUCCESS", "CANCELLED")
+
+
+class Million(msgspec.Struct, frozen=True):
+    """Where the calls are, and whose."""
+
+    folder: str
+    account: str
+    account_id: str
+    calls: int
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return Path(self.folder)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """All calls started in [start, end)."""
+        return START, START + DAYS * DAY
+
+
+def million(directory: str, calls: int) -> Million:
+    """The database, made now if it is not there yet."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    home = Path(directory) if directory else Path(base) / "trunkline" / "bench"
+    data = home / f"{calls}-calls"
+    described = data / "million.json"
+    if not described.exists():
+        _make(data, calls)
+    return msgspec.json.decode(described.read_bytes(), type=Million)
+
+
+def _make(data: Path, calls: int) -> None:
+    print(f"==> making {calls} calls in {data}, once", file=sys.stderr, flush=True)
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True)
+    file = data / "trunkline.db"
+    key = open_key(data / "secret.key")
+    upgrade(file)
+    check_key(file, key)
+    with DirectoryFile(file, key).transaction() as directory:
+        account = manage.create_account(directory, "million")
+    with closing(connect_writer(file)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        _fill(connection, account.account_id, calls)
+        connection.execute("COMMIT")
+        _check_counts(connection, account.account_id, calls)
+        connection.execute("ANALYZE")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    made = Million(str(data), "million", account.account_id, calls)
+    (data / "million.json").write_bytes(msgspec.json.encode(made))
+
+
+def _fill(connection: sqlite3.Connection, account_id: str, calls: int) -> None:
+    add = named("history").add_call.sql
+    rows = (_columns(record) | {"updated_at": START} for record in records(account_id, calls))
+    while part := list(islice(rows, 20_000)):
+        connection.executemany(add, part)
+    for name, width in _COUNTED:
+        connection.execute(
+            f"INSERT INTO call_counts_{name} (account_id, bucket, n) "  # names of our own
+            "SELECT account_id, started_at / ?, count(*) FROM calls GROUP BY 1, 2",
+            (width,),
+        )
+
+
+def records(account_id: str, calls: int) -> Iterator[CallRecord]:
+    """Calls as an office makes them: more by day than by night, the same at each run."""
+    chance = random.Random(1)
+    for n in range(calls):
+        day, hour = chance.randrange(DAYS), min(23, max(0, int(chance.gauss(13, 4))))
+        at = START + day * DAY + hour * HOUR + chance.randrange(HOUR)
+        yield _record(account_id, hashlib.md5(str(n).encode()).hexdigest(), at, chance)
+
+
+def _record(account_id: str, call_id: str, at: int, chance: random.Random) -> CallRecord:
+    status = chance.choice(_OUTCOMES)
+    talked = chance.randrange(1, 600) if status == "SUCCESS" else 0
+    agent = chance.randrange(200)
+    user = Party(f"agent{agent}", username=f"agent{agent}", name=f"Agent {agent}")
+    return CallRecord(
+        call_id=call_id,
+        account_id=account_id,
+        caller=user,
+        callee=Party(f"0{chance.randrange(10**9):09}"),
+        class_="trunking",
+        direction="from_ab",
+        did_number=None,
+        status_detail=status,
+        started_at=at,
+        answered_at=at + 5_000_000 if talked else None,
+        ended_at=at + (talked + 5) * 1_000_000,
+        duration_seconds=talked + 5,
+        billing_seconds=talked,
+        ringing_seconds=5,
+        hangup_cause="NORMAL_CLEARING",
+        recording=f"call_recording_{call_id}.mp3" if talked else "",
+    )
+
+
+def _check_counts(connection: sqlite3.Connection, account_id: str, calls: int) -> None:
+    for name, width in _COUNTED:
+        counted = _all(connection, f"SELECT bucket, n FROM call_counts_{name} ORDER BY 1")
+        rows = f"SELECT started_at / {width}, count(*) FROM calls GROUP BY 1 ORDER BY 1"
+        assert counted == _all(connection, rows), f"the counts by {name} are wrong"
+        assert sum(n for _, n in counted) == calls
+    _check_sample(connection, account_id)
+
+
+def _check_sample(connection: sqlite3.Connection, account_id: str, size: int = 500) -> None:
+    """``write_call`` on a copy of the schema must give the same rows and counts."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as mine:
+        tables = "SELECT sql FROM sqlite_master WHERE tbl_name GLOB 'call*' AND sql IS NOT NULL"
+        for (sql,) in _all(connection, tables + " AND type = 'table'"):
+            mine.execute(sql)
+        for record in records(account_id, size):
+            assert write_call(mine, record, START)
+        for row in _all(mine, "SELECT * FROM calls"):
+            found = _all(connection, "SELECT * FROM calls WHERE id = ?", row[2])
+            assert found == [row], (found, row)
+        for name, width in _COUNTED:
+            counted = _all(mine, f"SELECT bucket, n FROM call_counts_{name} ORDER BY 1")
+            rows = f"SELECT started_at / {width}, count(*) FROM calls GROUP BY 1 ORDER BY 1"
+            assert counted == _all(mine, rows)
+
+
+def _all(connection: sqlite3.Connection, sql: str, *parameters: Any) -> list[Any]:
+    return connection.execute(sql, parameters).fetchall()

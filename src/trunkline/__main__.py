@@ -1,0 +1,5 @@
+"""``python -m trunkline``: the command line."""
+
+from trunkline.cli import main
+
+main()

@@ -1,0 +1,50 @@
+"""Opening what happened, for the commands that only look; they need no running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import typer
+
+from trunkline.cli.context import settings_of
+from trunkline.cli.failure import CommandFailed
+
+if TYPE_CHECKING:
+    from trunkline.db.sqlite.archive import Account, Archive
+
+
+@contextmanager
+def archive(ctx: typer.Context) -> Iterator[Archive]:
+    """The data directory's database, open for reading; raises CommandFailed where there is none."""
+    from trunkline.db.sqlite.archive import Archive
+
+    file = settings_of(ctx).directory / "trunkline.db"
+    if not file.exists():
+        raise CommandFailed(
+            f"there is no database in {file.parent}: name the right directory with --data, "
+            "or make one with trunkline account create"
+        )
+    with closing(Archive(file)) as opened:
+        yield opened
+
+
+def account_called(opened: Archive, name: str) -> Account:
+    """The account with that name or id; raises CommandFailed."""
+    for account in opened.accounts():
+        if name in (account.name, account.id):
+            return account
+    raise CommandFailed(f"there is no account {name!r}: see trunkline account list")
+
+
+def accounts_called(opened: Archive, name: str | None) -> list[Account]:
+    """That account, or all of them; raises CommandFailed."""
+    return opened.accounts() if name is None else [account_called(opened, name)]
+
+
+def local(at: int, timezone: str, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Unix microseconds as a clock in that time zone shows them."""
+    return datetime.fromtimestamp(at / 1_000_000, ZoneInfo(timezone)).strftime(form)

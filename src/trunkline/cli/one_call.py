@@ -1,0 +1,139 @@
+"""One call in full: its record, its legs and its events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import typer
+
+from trunkline.cli.archive import local
+from trunkline.cli.failure import CommandFailed
+from trunkline.cli.showing import show_all, show_one
+
+if TYPE_CHECKING:
+    from trunkline.calls.call import Call, Leg
+    from trunkline.calls.facts import Party
+    from trunkline.db.sqlite.archive import Archive
+
+_CLOCK = "%H:%M:%S.%f"
+
+
+def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:
+    """The call with camelCase keys, ``legs`` and ``events`` last; raises CommandFailed.
+
+    Times are unix microseconds. Events are as they were sent.
+    """
+    record, call = opened.record(call_id), opened.call(call_id)
+    shown = _recorded(record) if record else _unrecorded(call) if call else None
+    if shown is None:
+        raise CommandFailed(
+            f"there is no call {call_id!r}: see trunkline calls list and trunkline history"
+        )
+    events = opened.events_of(shown["accountId"], call_id, shown["startedAt"], shown.get("endedAt"))
+    names = {each.id: each for each in opened.accounts()}
+    account = names.get(shown["accountId"])
+    return {
+        **shown,
+        "account": account.name if account else None,
+        "timezone": account.timezone if account else "UTC",
+        "legs": [_leg(leg) for leg in call.legs.values()] if call else [],
+        "events": [msgspec.Raw(event.body) for event in events],
+    }
+
+
+def print_call(whole: dict[str, Any]) -> None:
+    """The same for people: times in the account's time zone, an event in a line."""
+    zone = whole["timezone"]
+    head = {key: value for key, value in whole.items() if key not in ("legs", "events")}
+    show_one(
+        {key: _clock(key, value, zone, "%Y-%m-%d %H:%M:%S") for key, value in head.items()}, False
+    )
+    typer.echo("\nlegs")
+    show_all(
+        [{k: _clock(k, v, zone, "%H:%M:%S") for k, v in leg.items()} for leg in whole["legs"]],
+        False,
+    )
+    typer.echo("\nevents")
+    show_all([_event(msgspec.json.decode(body), zone) for body in whole["events"]], False)
+
+
+def state(call: Call) -> str:
+    """How far a call is: requested, calling, ringing, answered, talking, over or withdrawn."""
+    if call.over:
+        return "withdrawn" if call.withdrawn else "over"
+    if call.talking_since is not None:
+        return "talking"
+    legs = [leg for leg in call.legs.values() if leg.ended_at is None]
+    if any(leg.ringing_at and not leg.answered_at for leg in legs):
+        return "ringing"
+    if any(leg.answered_at for leg in legs):
+        return "answered"
+    return "calling" if legs else "requested"
+
+
+def who(party: Party | None) -> str:
+    """A party in a word: the user, else the number."""
+    return "" if party is None else party.username or party.number
+
+
+def _clock(key: str, value: Any, zone: str, form: str) -> Any:
+    return local(value, zone, form) if key.endswith("At") and value else value
+
+
+def _recorded(record: dict[str, Any]) -> dict[str, Any]:
+    shown = {_camel(key): value for key, value in record.items() if key != "updated_at"}
+    del shown["id"]
+    return {
+        "callId": record["id"],
+        "state": "over",
+        **shown,
+        "engineDied": bool(record["engine_died"]),
+    }
+
+
+def _unrecorded(call: Call) -> dict[str, Any]:
+    return {
+        "callId": call.id,
+        "state": state(call),
+        "accountId": call.account_id,
+        "startedAt": call.started_at,
+        "class": call.class_,
+        "direction": call.direction,
+        "caller": who(call.caller),
+        "callee": who(call.callee) or call.dialled,
+        "clientRef": call.client_ref,
+        "appId": call.app_id,
+    }
+
+
+def _leg(leg: Leg) -> dict[str, Any]:
+    from trunkline.calls.outcome import leg_cause
+
+    return {
+        "legId": leg.id,
+        "direction": leg.direction,
+        "endpoint": leg.endpoint,
+        "startedAt": leg.started_at,
+        "ringingAt": leg.ringing_at,
+        "answeredAt": leg.answered_at,
+        "endedAt": leg.ended_at,
+        "cause": leg_cause(leg) if leg.ended_at else None,
+        "sipCode": leg.sip_code,
+    }
+
+
+def _event(body: dict[str, Any], zone: str) -> dict[str, Any]:
+    return {
+        "seq": body["Event-Seq"],
+        "time": local(int(body["Msg-ID"]), zone, _CLOCK)[:-3],
+        "event": body["Event-Name"],
+        "leg": body["Call-ID"],
+        "cause": body.get("Hangup-Cause"),
+        "sip": body.get("Hangup-Code"),
+    }
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))

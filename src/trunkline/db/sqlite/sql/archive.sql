@@ -1,0 +1,38 @@
+-- name: accounts()
+-- Every account: id, name, time zone, and the newest number of its event log.
+SELECT id, name, timezone, last_seq FROM accounts ORDER BY name;
+
+-- name: revision()$
+-- The schema's revision.
+SELECT version_num FROM alembic_version;
+
+-- name: finished(call_id)^
+-- The whole record of a finished call.
+SELECT * FROM calls WHERE id = :call_id;
+
+-- name: live_account(call_id)$
+-- The account of a live call.
+SELECT account_id FROM live_calls WHERE call_id = :call_id;
+
+-- name: time_of(account_id, seq)$
+-- When the first event from a number on happened.
+SELECT at FROM events WHERE account_id = :account_id AND seq >= :seq ORDER BY seq LIMIT 1;
+
+-- name: of_call(account_id, call_id, first, last)
+-- The events of one call among the numbers [first, last], in order.
+SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
+WHERE account_id = :account_id AND seq >= :first AND seq <= :last AND call_id = :call_id
+ORDER BY seq;
+
+-- name: recordings(account_id, limit)
+-- An account's recordings, those of the newest calls first.
+SELECT r.name, r.account_id, r.call_id, r.state, r.bytes, r.seconds, r.reason, r.created_at
+FROM calls c CROSS JOIN recordings r ON r.name = c.recording
+WHERE c.account_id = :account_id AND c.recording <> ''
+ORDER BY c.started_at DESC, c.id DESC LIMIT :limit;
+
+-- name: recording(wanted)^
+-- The recording of that name, or of the call with that id.
+SELECT name, account_id, call_id, state, bytes, seconds, reason, created_at
+FROM recordings
+WHERE name = coalesce((SELECT recording FROM calls WHERE id = :wanted), :wanted);

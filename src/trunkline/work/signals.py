@@ -1,0 +1,68 @@
+"""What only the engine's live signals tell of a leg, kept until the log tells of that leg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trunkline.calls import facts as f
+from trunkline.engine.port import AnsweredInSip, Held, Rang, Signal
+
+Early = f.LegRinging | f.LegHeld | f.LegUnheld
+
+_KEPT = 10_000_000
+_CODES_KEPT = 4096
+
+
+class Signals:
+    """Ringing, holding and SIP codes, by leg. A signal can be faster than the log, and slower."""
+
+    def __init__(self) -> None:
+        self._early: dict[str, list[Early]] = {}
+        self._codes: dict[str, int] = {}
+
+    def hear(self, signal: Signal, log_is_read: bool) -> None:
+        """Keep a signal. Where the log is read to its end, what is long unclaimed never will be."""
+        if isinstance(signal, AnsweredInSip):
+            self._codes[signal.leg_id] = signal.code
+            while len(self._codes) > _CODES_KEPT:
+                del self._codes[next(iter(self._codes))]
+        elif isinstance(signal, Rang | Held):
+            if log_is_read:
+                self._drop_before(signal.at - _KEPT)
+            self._early.setdefault(signal.leg_id, []).append(_fact(signal))
+
+    def legs(self) -> list[str]:
+        """The legs of which something has been heard."""
+        return list(self._early)
+
+    def of(self, leg_id: str) -> Sequence[Early]:
+        """What has been heard of a leg and is not in its call yet; the call ids are empty."""
+        return self._early.get(leg_id, ())
+
+    def code(self, leg_id: str) -> int | None:
+        """The SIP status with which the leg's far end refused it."""
+        return self._codes.get(leg_id)
+
+    def used(self, leg_id: str, facts: Sequence[Early]) -> None:
+        """These are in the leg's call, for good."""
+        left = [each for each in self._early.pop(leg_id, []) if each not in facts]
+        if left:
+            self._early[leg_id] = left
+
+    def forget(self, leg_id: str) -> None:
+        """The leg's call is over."""
+        self._early.pop(leg_id, None)
+        self._codes.pop(leg_id, None)
+
+    def _drop_before(self, at: int) -> None:
+        for leg_id, kept in list(self._early.items()):  # in the order of their first signal
+            if kept[-1].at > at:
+                return
+            del self._early[leg_id]
+
+
+def _fact(signal: Rang | Held) -> Early:
+    if isinstance(signal, Rang):
+        return f.LegRinging(call_id="", at=signal.at, leg_id=signal.leg_id)
+    kind = f.LegHeld if signal.held else f.LegUnheld
+    return kind(call_id="", at=signal.at, leg_id=signal.leg_id)
