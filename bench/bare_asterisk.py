@@ -37,6 +37,7 @@ _MODULES = [
     "format_pcm",
 ]
 
+_EMPTY = ("pjproject.conf", "features.conf", "acl.conf", "udptl.conf", "ccss.conf", "indications.conf")
 _FILES = {
     "asterisk.conf": """[directories]
 astetcdir => {home}/etc
@@ -53,7 +54,8 @@ astlogdir => {home}/log
 verbose = 0
 """,
     "modules.conf": "[modules]\nautoload = no\n{load}\n",
-    "logger.conf": "[general]\n[logfiles]\nmessages.log => warning,error\n",
+    "logger.conf": "[general]\n[logfiles]\nmessages.log => notice,warning,error\n",
+    **dict.fromkeys(_EMPTY, "[general]\n"),
     "cdr.conf": "[general]\nenable = no\n",
     "cel.conf": "[general]\nenable = no\n",
     "rtp.conf": "[general]\nrtpstart = {first}\nrtpend = {last}\nicesupport = no\n",

@@ -1,6 +1,6 @@
 """Writes docs/reference/settings.md and commands.md from the code; tests/test_docs.py compares them.
 
-    python docs/make_reference.py
+python docs/make_reference.py
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def settings_page() -> str:
 
 def _setting(field: Any, hint: Any) -> str:
     words = " ".join(meta.description for meta in _metas(hint) if meta.description)
-    default = {True: "true", False: "false", "": "empty"}.get(field.default, field.default)
+    default = {True: "true", False: "false", "": ""}.get(field.default, field.default)
     if field.name == "data":
         default = "~/.local/share/trunkline"
-    return f"| `{field.name}` | `TRUNKLINE_{field.name.upper()}` | `{default}` | {words} |"
+    return f"| `{field.name}` | `TRUNKLINE_{field.name.upper()}` | {default and f'`{default}`'} | {words} |"
 
 
 def _metas(hint: Any) -> Iterator[msgspec.Meta]:
@@ -105,7 +105,7 @@ def _command(path: str, command: Any) -> str:
     words = inspect.cleandoc(command.help or "").replace("\f", "")
     shown = [one for one in command.params if _is_shown(one)]
     usage = " ".join(("trunkline", path, *(_usage(one) for one in shown))).strip()
-    rows = "".join(f"| `{_spelled(one)}` | {_help(one)} |\n" for one in shown)
+    rows = "".join(f"| `{_escaped(_spelled(one))}` | {_help(one)} |\n" for one in shown)
     table = f"\n| | |\n|---|---|\n{rows}" if rows else ""
     return f"\n## trunkline {path}\n\n```\n{usage}\n```\n\n{words}\n{table}"
 
@@ -133,11 +133,16 @@ def _kind(param: Any) -> str:
 
 
 def _help(param: Any) -> str:
-    words = " ".join((getattr(param, "help", None) or "").split()).replace("|", "\\|")
+    words = _escaped(" ".join((getattr(param, "help", None) or "").split()))
     default = param.default if isinstance(param.default, (str, int)) else None
     if isinstance(default, bool) or default in (None, ""):
         return words
     return f"{words} Default: `{default}`."
+
+
+def _escaped(text: str) -> str:
+    """Text that may stand in a cell of a table."""
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

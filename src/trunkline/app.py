@@ -233,6 +233,7 @@ class System:
         Raises SettingsError when another program has the SIP address: Asterisk would start deaf.
         """
         refuse_taken_sip(self._settings)
+        salvage(self._spool)
         self._credentials = with_free_port(self.home, self._credentials)
         self.engine.move(self._credentials.port)
         digest = configuration.write(self._configuration())
@@ -264,7 +265,6 @@ class System:
     async def _engine_died(self, last_sign_of_life: float) -> None:
         """The log first, to its end: what it tells happened before the death."""
         await self._drained_log()
-        await asyncio.to_thread(salvage, self._spool)
         await self.calls.engine_died(int(last_sign_of_life * 1_000_000))
 
     def _on_signal(self, signal: Signal) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from trunkline.db import migrations
 from trunkline.db.port import DatabaseUnusable
 from trunkline.db.secrets import Key, KeyUnusable, open_key
 from trunkline.db.sqlite import open_database
-from trunkline.db.sqlite.connect import core_engine
+from trunkline.db.sqlite.connect import connect_writer, core_engine
 from trunkline.db.tables import metadata
 
 
@@ -99,3 +101,22 @@ def test_a_key_file_that_is_not_right_is_refused(tmp_path, content, mode, says):
     file.chmod(mode)
     with pytest.raises(KeyUnusable, match=says):
         open_key(file)
+
+
+def test_opening_the_database_twice_in_one_process_keeps_its_locks(tmp_path):
+    path = tmp_path / "trunkline.db"
+    count = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+    count += "print(c.execute('SELECT count(*) FROM t').fetchone()[0]); c.close()"
+
+    def rows_seen_by_another_process() -> int:
+        command = [sys.executable, "-c", count, str(path)]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    first = connect_writer(path)
+    first.execute("CREATE TABLE t(a)")
+    first.execute("INSERT INTO t VALUES (1)")
+    connect_writer(path).close()
+    seen = [rows_seen_by_another_process()]
+    first.execute("INSERT INTO t VALUES (2)")
+    seen.append(rows_seen_by_another_process())
+    assert seen == [1, 2]
