@@ -44,11 +44,11 @@ $(RUN): uv.lock pyproject.toml
 	@[ $(DEV) -nt uv.lock ] && [ $(DEV) -nt pyproject.toml ] || { \
 		uv=$$(sh setup/uv.sh) && \
 		echo "==> Installing Trunkline into .venv" && \
-		"$$uv" sync --frozen --no-dev --inexact; }
+		"$$uv" sync --frozen --compile-bytecode --no-dev --inexact; }
 	@touch $@
 
 $(DEV): uv.lock pyproject.toml
 	@uv=$$(sh setup/uv.sh) && \
 		echo "==> Installing Trunkline and its tools of development into .venv" && \
-		"$$uv" sync --frozen
+		"$$uv" sync --frozen --compile-bytecode
 	@touch $@

@@ -121,7 +121,7 @@ def _figures(name: str, bare: Side, ours: Side, calls: int) -> list[Figure]:
 
 
 async def _bare(bench: Bench, caller: str, tone: float) -> Side:
-    carrier = bench.carrier(bench.address(), tone=tone)
+    carrier = await bench.carrier(bench.address(), tone=tone)
     bench.bare = BareAsterisk(
         bench.folder / "bare", bench.ports.one(), bench.ports.range(400), caller, carrier.host
     )

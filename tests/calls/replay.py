@@ -154,18 +154,20 @@ class Ledger:
 
 
 def folded(scene: Scenario) -> Ledger:
-    """The scene as it was lived: rows and signals as they came, one by one."""
+    """The scene as it was lived, row by row, each signal heard at the time that it tells."""
     ledger = Ledger()
     ledger.take(*scene.requests)
     codes = [signal for _, signal in scene.signals if isinstance(signal, AnsweredInSip)]
     for code in codes:  # CallLog waits a little for those; see test_follow_log.py
         ledger.signals.hear(code, False)
-    waiting = [each for each in scene.signals if not isinstance(each[1], AnsweredInSip)]
+    told = [signal for _, signal in scene.signals if not isinstance(signal, AnsweredInSip)]
     for row in scene.rows:
-        while waiting and waiting[0][0] <= row.time:
-            ledger.signals.hear(waiting.pop(0)[1], False)
-        ledger.take(scene.fact(row), early=True)
-    for _, signal in waiting:
+        while told and told[0].at <= row.time:
+            ledger.signals.hear(told.pop(0), False)
+        ledger.take(early=True)
+        ledger.take(scene.fact(row))
+    for signal in told:
         ledger.signals.hear(signal, False)
-    ledger.take(*scene.deaths, early=True)
+    ledger.take(early=True)
+    ledger.take(*scene.deaths)
     return ledger

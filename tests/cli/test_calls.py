@@ -1,13 +1,12 @@
-"""calls, history and recording: what they tell of a database that a server may be writing to."""
+"""calls and history: what they tell of a database that a server may be writing to."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,148 +14,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from trunkline.calls import facts as f
-from trunkline.calls.announce import Place, announce
-from trunkline.calls.fold import fold
 from trunkline.calls.outcome import record
-from trunkline.calls.record import Announcement
 from trunkline.cli import app
-from trunkline.db.directory import AccountEntry, DirectoryFile
 from trunkline.db.port import Batch
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import SqliteDatabase, open_database
-from trunkline.recordings.disk import DiskStore
-from trunkline.work import manage_directory as manage
+from trunkline.db.sqlite import SqliteDatabase
 
-AT = 1_700_000_000_000_000
-SECOND = 1_000_000
-CALL = "c" * 32
-NAME = f"call_recording_{CALL}.mp3"
-Run = Callable[..., Result]
-
-
-class Office:
-    """An account whose calls are written as a server would write them."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.file = data / "trunkline.db"
-        self.key = open_key(data / "secret.key")
-        self.account = self.add_account("acme")
-        self.call: Any = None
-
-    def add_account(self, name: str) -> AccountEntry:
-        with DirectoryFile(self.file, self.key).transaction() as directory:
-            return manage.create_account(directory, name, timezone="Asia/Ho_Chi_Minh")
-
-    def write(self, work: Callable[[SqliteDatabase], Any]) -> None:
-        async def write() -> None:
-            db = open_database(self.file, self.key)
-            try:
-                await work(db)
-            finally:
-                await db.close()
-
-        asyncio.run(write())
-
-    def say(self, *names: str, account: AccountEntry | None = None) -> None:
-        owner = (account or self.account).account_id
-        body = {"Device": "an1", "Msg-ID": str(AT)}
-        said = [
-            Announcement(owner, "device", name, "an1", AT, {"Event-Name": name, **body})
-            for name in names
-        ]
-        self.write(lambda db: db.events.append(said))
-
-    def happen(self, *happened: f.AnyFact) -> None:
-        """Fold the facts, and commit what comes of them."""
-        batch = Batch(facts=list(happened))
-        for fact in happened:
-            folded = fold(self.call, fact)
-            assert folded.call is not None
-            if self.call is None:
-                batch.opened.append((fact.call_id, folded.call.account_id, fact.at))
-            self.call = folded.call
-            place = Place("trunkline", "tl1")
-            batch.announcements += [
-                announce(self.call, heard, place, heard.at) for heard in folded.heard
-            ]
-        if self.call.over:
-            batch.closed, batch.finished = [self.call.id], [record(self.call)]
-        self.write(lambda db: db.calls.commit(batch))
-
-    def click(self, call_id: str = CALL) -> None:
-        """An agent has been asked for, and rings."""
-        self.happen(
-            f.CallRequested(
-                call_id=call_id, at=AT, account_id=self.account.account_id, app_id="a" * 32,
-                caller=f.Party("an1", username="an"), callee=f.Party("0901234567"),
-                class_="trunking", dialled="0901234567", recording=call_id,
-            ),
-            self.started(call_id, "an1", "device", 0),
-            f.LegRinging(call_id=call_id, at=AT + 1, leg_id=call_id),
-        )  # fmt: skip
-
-    def started(self, leg_id: str, endpoint: str, kind: Any, after: int) -> f.LegStarted:
-        return f.LegStarted(
-            call_id=self.call.id if self.call else CALL, at=AT + after * SECOND, leg_id=leg_id,
-            account_id=self.account.account_id, direction="outbound", endpoint=endpoint,
-            endpoint_kind=kind, party=f.Party("an1", username="an") if kind == "device" else None,
-        )  # fmt: skip
-
-    def talk_and_end(self) -> None:
-        legs = (CALL, "tl1-1.2")
-        self.happen(
-            f.LegAnswered(call_id=CALL, at=AT + SECOND, leg_id=CALL),
-            self.started(legs[1], "trunk-1", "trunk", 1),
-            *(f.LegAnswered(call_id=CALL, at=AT + 3 * SECOND, leg_id=leg) for leg in legs[1:]),
-            *(f.LegJoined(call_id=CALL, at=AT + 3 * SECOND, leg_id=leg, bridge_id="b") for leg in legs),
-            *(
-                fact
-                for leg in legs
-                for fact in (
-                    f.LegLeft(call_id=CALL, at=AT + 9 * SECOND, leg_id=leg, bridge_id="b"),
-                    f.LegHungUp(call_id=CALL, at=AT + 9 * SECOND, leg_id=leg, cause=16),
-                    f.LegEnded(call_id=CALL, at=AT + 9 * SECOND, leg_id=leg),
-                )
-            ),
-        )  # fmt: skip
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    (tmp_path / "data").mkdir()
-    return Office(tmp_path / "data")
-
-
-@pytest.fixture
-def run(office: Office) -> Run:
-    def invoke(*words: str) -> Result:
-        return CliRunner().invoke(app, ["--data", str(office.data), *words])
-
-    return invoke
-
-
-@pytest.fixture
-def told(run: Run) -> Callable[..., Any]:
-    """Run a command that must work, and read its JSON."""
-
-    def invoke(*words: str) -> Any:
-        result = run(*words, "--json")
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return invoke
-
-
-def refused(result: Result, says: str) -> None:
-    assert result.exit_code == 1, result.output
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    assert says in result.stderr
-
-
-# ---- history ------------------------------------------------------------------------------------
+from .office import AT, CALL, Office, Run, refused
 
 
 def test_history_gives_the_records_of_the_open_api(office: Office, told: Any) -> None:
@@ -383,123 +246,3 @@ def test_tail_follows_what_another_process_writes(
 
     assert seen == [1, 2, 3]
     assert tailing.wait(20) == 0
-
-
-# ---- recording ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def recorded(office: Office) -> Office:
-    """A call whose recording is done: 1000 bytes."""
-    office.click()
-    office.talk_and_end()
-    mp3 = office.data / "x.mp3"
-    mp3.write_bytes(b"m" * 1000)
-    said = Announcement(office.account.account_id, "call", "RECORDING_READY", CALL, AT, {})
-
-    async def make(db: SqliteDatabase) -> None:
-        await DiskStore(office.data / "recordings").put(NAME, mp3)
-        await db.recordings.claim(NAME, "w", AT, AT + 1)
-        await db.recordings.done(NAME, "w", 1000, 6.0, said)
-
-    office.write(make)
-    return office
-
-
-@pytest.mark.parametrize("wanted", [CALL, NAME])
-def test_a_recording_is_written_to_a_file(
-    recorded: Office, told: Any, tmp_path: Path, wanted: str
-) -> None:
-    file = tmp_path / "out.mp3"
-
-    assert told("recording", "get", wanted, "-o", str(file)) == {
-        "file": str(file), "bytes": 1000, "callId": CALL,
-    }  # fmt: skip
-    assert file.read_bytes() == b"m" * 1000
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_a_folder_gets_the_recording_under_its_name(
-    recorded: Office, told: Any, tmp_path: Path
-) -> None:
-    told("recording", "get", CALL, "-o", str(tmp_path))
-
-    assert (tmp_path / NAME).stat().st_size == 1000
-
-
-def test_a_file_is_only_replaced_by_force(recorded: Office, run: Run, tmp_path: Path) -> None:
-    file = tmp_path / "out.mp3"
-    file.write_text("mine")
-
-    refused(run("recording", "get", CALL, "-o", str(file)), "--force")
-    assert file.read_text() == "mine"
-
-    assert run("recording", "get", CALL, "-o", str(file), "--force").exit_code == 0
-    assert file.stat().st_size == 1000
-
-
-def test_a_recording_goes_to_standard_output(recorded: Office, run: Run) -> None:
-    assert run("recording", "get", CALL, "-o", "-").stdout_bytes == b"m" * 1000
-
-
-def test_recordings_are_listed(recorded: Office, told: Any) -> None:
-    [row] = told("recording", "list")
-
-    assert (row["name"], row["state"], row["bytes"], row["callId"]) == (NAME, "done", 1000, CALL)
-
-
-def test_a_recording_that_is_being_made_is_not_given(office: Office, run: Run) -> None:
-    office.click()
-    office.talk_and_end()
-
-    refused(run("recording", "get", CALL), "is still being made")
-
-
-def test_a_lost_or_unknown_recording_is_refused(recorded: Office, run: Run, tmp_path: Path) -> None:
-    refused(run("recording", "get", "nothing"), "there is no recording of 'nothing'")
-
-    (recorded.data / "recordings" / NAME).unlink()
-    refused(run("recording", "get", CALL, "-o", str(tmp_path / "o")), "put it back from a backup")
-    assert not (tmp_path / "o").exists()
-    assert not list(tmp_path.glob(".*"))
-
-
-# ---- how fast -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "words", [["version"], ["--help"], ["calls", "--help"], ["account", "--help"]]
-)
-def test_help_and_version_import_no_library_of_the_server(words: list[str]) -> None:
-    code = (
-        "import sys\nfrom trunkline.cli import app\n"
-        f"try: app({words!r})\nexcept SystemExit: pass\n"
-        "heavy = {'sqlalchemy', 'alembic', 'litestar', 'uvicorn', 'httpx', 'cryptography', 'obstore'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
-@pytest.mark.parametrize("words", [["calls", "list"], ["history", "--account", "acme"]])
-def test_looking_does_without_the_tools_of_changing(office: Office, words: list[str]) -> None:
-    code = (
-        "import sys\nfrom trunkline.cli import app\n"
-        f"try: app(['--data', {str(office.data)!r}, *{words!r}])\nexcept SystemExit: pass\n"
-        "print(sorted({'sqlalchemy', 'alembic', 'litestar', 'httpx', 'obstore'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_managing_imports_no_migrations_once_the_schema_is_there(office: Office) -> None:
-    code = (
-        "import sys\nfrom trunkline.cli import app\n"
-        f"try: app(['--data', {str(office.data)!r}, 'account', 'list'])\nexcept SystemExit: pass\n"
-        "print(sorted({'alembic', 'litestar', 'httpx', 'sqlalchemy.dialects.postgresql'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.splitlines()[-1] == "[]"

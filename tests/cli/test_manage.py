@@ -268,3 +268,12 @@ def test_a_server_that_does_not_answer_is_a_warning(server, run, tmp_path):
         json.dumps({"url": "http://127.0.0.1:9", "token": "t", "pid": 2**22 - 1})
     )
     assert run("account", "enable", "acme").stderr == ""
+
+
+def test_a_carrier_address_of_two_accounts_is_warned_of(run: Run, office: dict[str, Any]) -> None:
+    assert office["trunk"]["match"] == ["10.0.0.0/24", "10.1.1.1"]
+    assert run("account", "create", "other").exit_code == 0
+    alone = run("trunk", "create", "a", "--account", "other", "--host", "10.2.2.2")
+    shared = run("trunk", "create", "b", "--account", "other", "--host", "10.1.1.1")
+    warned = ("a trunk of acme takes calls from the same address" in shared.stderr, alone.stderr)
+    assert (shared.exit_code, warned) == (0, (True, ""))

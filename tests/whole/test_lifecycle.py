@@ -51,7 +51,7 @@ async def test_sigterm_lets_live_calls_end_and_takes_no_new_ones(
     own_stage: Stage, ports: Ports
 ) -> None:
     stage, server = own_stage, own_stage.server
-    carrier, tenant = await stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(tone=900), await stage.tenant()
     await tenant.trunk(carrier.host)
     device, second = await together(tenant.user("last"), tenant.user("later"))
     phone, idle = await together(stage.phone(device), stage.phone(second))
@@ -88,7 +88,7 @@ async def test_calls_that_outlast_the_drain_are_ended_and_recorded(
     signals: int, own_stage: Stage
 ) -> None:
     stage, server = own_stage, own_stage.server
-    carrier, tenant = await stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(tone=900), await stage.tenant()
     await tenant.trunk(carrier.host)
     device = await tenant.user("talker")
     phone = await stage.phone(device)
@@ -113,7 +113,7 @@ async def test_calls_that_outlast_the_drain_are_ended_and_recorded(
 
 async def test_a_call_outlives_python_and_is_taken_over(own_stage: Stage) -> None:
     stage, server = own_stage, own_stage.server
-    carrier, tenant = await stage.carrier(), await stage.tenant()
+    carrier, tenant = await stage.carrier(tone=900), await stage.tenant()
     await tenant.trunk(carrier.host)
     device = await tenant.user("steady")
     phone = await stage.phone(device, tone=500)

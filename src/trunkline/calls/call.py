@@ -45,7 +45,10 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a call. ``legs`` keeps the order in which they started."""
+    """All that is known of a call. ``legs`` keeps the order in which they started.
+
+    ``dialled`` is what the caller asked for, ``dialling`` what a transfer has since asked for.
+    """
 
     id: str
     account_id: str
@@ -56,6 +59,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     caller: Party | None = None
     callee: Party | None = None
     dialled: str = ""
+    dialling: str = ""
+    routed_at: int = 0
     did_number: str | None = None
     shown_as: str = ""
     recording: str = ""

@@ -37,8 +37,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trunkline.calls import facts as f
+from trunkline.calls import talk
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.facts import AnyFact, Party
+from trunkline.calls.talk import with_leg
 
 replace = msgspec.structs.replace
 
@@ -88,6 +90,7 @@ def _requested(fact: f.CallRequested) -> Folded:
             caller=fact.caller,
             callee=fact.callee,
             dialled=fact.dialled,
+            dialling=fact.dialled,
             shown_as=fact.shown_as,
             recording=fact.recording,
             client_ref=fact.client_ref,
@@ -106,6 +109,7 @@ def _began(fact: f.LegStarted) -> Folded:
         direction="to_ab" if from_trunk else "from_ab",
         caller=fact.party or Party(number=fact.caller_number, name=fact.caller_name),
         dialled=fact.dialled,
+        dialling=fact.dialled,
     )
     return _leg_started(call, fact)
 
@@ -121,14 +125,17 @@ def _leg_started(call: Call, fact: f.LegStarted) -> Folded:
         party=fact.party or Party(number=fact.caller_number, name=fact.caller_name),
         caller_number=fact.caller_number,
         caller_name=fact.caller_name,
-        dialled=fact.dialled or (call.dialled if fact.endpoint_kind == "trunk" else ""),
+        dialled=fact.dialled or (call.dialling if fact.endpoint_kind == "trunk" else ""),
         started_at=fact.at,
     )
-    return Folded(_with(call, leg), (Heard("CHANNEL_CREATE", leg.id, fact.at),))
+    return Folded(with_leg(call, leg), (Heard("CHANNEL_CREATE", leg.id, fact.at),))
 
 
 def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
-    if call.class_ is not None:
+    if fact.at <= call.routed_at:
+        return Folded(call)
+    call = replace(call, dialling=fact.dialled, routed_at=fact.at)
+    if call.class_ is not None:  # a transfer: the record stays as it began
         return Folded(call)
     changed = replace(
         call,
@@ -152,7 +159,7 @@ def _leg_ringing(call: Call, fact: f.LegRinging) -> Folded:
         return Folded(call)
     changed = replace(leg, ringing_at=max(fact.at, leg.started_at))
     return Folded(
-        _with(call, changed), (Heard("CHANNEL_PROGRESS", leg.id, changed.ringing_at or 0),)
+        with_leg(call, changed), (Heard("CHANNEL_PROGRESS", leg.id, changed.ringing_at or 0),)
     )
 
 
@@ -161,7 +168,7 @@ def _leg_answered(call: Call, fact: f.LegAnswered) -> Folded:
     if leg is None or leg.answered_at or leg.ended_at:
         return Folded(call)
     return Folded(
-        _with(call, replace(leg, answered_at=fact.at)),
+        with_leg(call, replace(leg, answered_at=fact.at)),
         (Heard("CHANNEL_ANSWER", leg.id, fact.at),),
     )
 
@@ -170,28 +177,19 @@ def _leg_joined(call: Call, fact: f.LegJoined) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.ended_at or fact.at <= leg.bridged_at:
         return Folded(call)
-    call = _with(call, replace(leg, bridge=fact.bridge_id, bridged_at=fact.at))
-    present = call.in_bridge(fact.bridge_id)
-    if len(present) < 2:
-        return Folded(call)
-    heard: list[Heard] = []
-    for one in present:
-        if one.joined_at is None or one.id == leg.id:
-            other = next(other for other in present if other.id != one.id)
-            call = _with(call, replace(one, joined_with=other.id, joined_at=fact.at))
-            heard.append(Heard("CHANNEL_BRIDGE", one.id, fact.at))
-    if call.talking_since is None:
-        call = replace(call, talking_since=fact.at)
-    if call.first_answer is None:
-        call = replace(call, first_answer=_who_answered(call, present))
-    return Folded(call, tuple(heard))
+    call = with_leg(call, replace(leg, bridge=fact.bridge_id, bridged_at=fact.at))
+    return _joined(*talk.meet(call, fact.bridge_id, fact.at, newcomer=leg.id), fact.at)
+
+
+def _joined(call: Call, legs: tuple[str, ...], at: int) -> Folded:
+    return Folded(call, tuple(Heard("CHANNEL_BRIDGE", leg_id, at) for leg_id in legs))
 
 
 def _leg_left(call: Call, fact: f.LegLeft) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.bridge != fact.bridge_id or fact.at < leg.bridged_at:
         return Folded(call)
-    return Folded(_out_of_bridge(call, leg, fact.at))
+    return Folded(talk.leave(call, leg, fact.at))
 
 
 def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
@@ -201,7 +199,7 @@ def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
         return Folded(call)
     name = "CHANNEL_HOLD" if held else "CHANNEL_UNHOLD"
     return Folded(
-        _with(call, replace(leg, held=held, held_at=fact.at)), (Heard(name, leg.id, fact.at),)
+        with_leg(call, replace(leg, held=held, held_at=fact.at)), (Heard(name, leg.id, fact.at),)
     )
 
 
@@ -218,7 +216,7 @@ def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
         # Of a leg that the switch took back, Asterisk tells the code that it would have sent.
         sip_code=fact.sip_code if fact.by or leg.direction == "inbound" else None,
     )
-    return Folded(_with(call, changed))
+    return Folded(with_leg(call, changed))
 
 
 def _leg_ended(call: Call, fact: f.LegEnded) -> Folded:
@@ -235,7 +233,12 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     other = refold(list(fact.facts))
     if other is None or all(leg_id in call.legs for leg_id in other.legs):
         return Folded(call)
-    return Folded(replace(call, legs={**call.legs, **other.legs}))
+    call = replace(call, legs={**call.legs, **other.legs})
+    joined: tuple[str, ...] = ()
+    for bridge in dict.fromkeys(leg.bridge for leg in call.legs.values() if leg.bridge):
+        call, more = talk.meet(call, bridge, fact.at)
+        joined += more
+    return _joined(call, joined, fact.at)
 
 
 def _call_ended(call: Call, fact: f.CallEnded) -> Folded:
@@ -284,35 +287,10 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
 }
 
 
-def _with(call: Call, leg: Leg) -> Call:
-    return replace(call, legs={**call.legs, leg.id: leg})
-
-
-def _who_answered(call: Call, present: list[Leg]) -> str:
-    """Of those who talk now, the first that is not the caller."""
-    first = call.first_leg
-    far = [leg.id for leg in present if first is None or leg.id != first.id]
-    return far[0]
-
-
-def _out_of_bridge(call: Call, leg: Leg, at: int) -> Call:
-    talked = leg.talked + (max(0, at - leg.joined_at) if leg.joined_at is not None else 0)
-    bridge = leg.bridge
-    call = _with(call, replace(leg, bridge=None, joined_at=None, talked=talked))
-    present = call.in_bridge(bridge)
-    if len(present) == 1 and present[0].joined_at is not None:
-        alone = present[0]
-        more = max(0, at - (alone.joined_at or at))
-        call = _with(call, replace(alone, joined_at=None, talked=alone.talked + more))
-    if call.talking_since is None or any(one.joined_at is not None for one in call.legs.values()):
-        return call
-    return replace(call, talking_since=None, talked=call.talked + max(0, at - call.talking_since))
-
-
 def _end_leg(call: Call, leg: Leg, at: int) -> tuple[Call, tuple[Heard, ...]]:
     if leg.bridge is not None:
-        call = _out_of_bridge(call, leg, at)
-    call = _with(call, replace(call.legs[leg.id], ended_at=at))
+        call = talk.leave(call, leg, at)
+    call = with_leg(call, replace(call.legs[leg.id], ended_at=at))
     return call, (Heard("CHANNEL_DESTROY", leg.id, at),)
 
 

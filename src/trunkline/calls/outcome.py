@@ -77,18 +77,20 @@ def leg_cause(leg: Leg) -> str:
     """The hang-up cause of one leg, by the names in ``causes.py``.
 
     For an outbound leg that nobody picked up and the switch took back, Asterisk's cause says why:
-    16 the caller gave up, 0 the ring time ended, 26 another phone was faster.
+    0 and 19 the ring time ended, 26 another phone was faster, and else the caller gave up: 16, 127
+    (its CANCEL, translated), or 21 where another phone declined before. The SIP code of an inbound leg is our own answer: its cause says more.
     """
     if leg.answered_at is None and leg.direction == "outbound" and not leg.hung_up_itself:
-        if leg.sip_code is None and leg.cause in (0, causes.NO_ANSWER):
+        if leg.cause in (0, causes.NO_ANSWER):
             return "NO_ANSWER"
-        if leg.cause == causes.NORMAL_CLEARING:
+        if leg.cause in causes.TAKEN_BACK:
             return "ORIGINATOR_CANCEL"
     if leg.answered_at is None and leg.direction == "inbound" and leg.hung_up_itself:
         return "ORIGINATOR_CANCEL"
     if leg.cause == 0:
         return "NORMAL_CLEARING"
-    return causes.name(leg.cause, None if leg.answered_at else leg.sip_code)
+    own_words = leg.answered_at is None and leg.direction == "outbound"
+    return causes.name(leg.cause, leg.sip_code if own_words else None)
 
 
 def recording_name(call: Call) -> str:
@@ -105,7 +107,7 @@ def _far_legs(call: Call) -> list[Leg]:
 
 def _refused_busy(leg: Leg) -> bool:
     """Asterisk has cause 21 for 401, 403 and 407, too, where a trunk failed and nobody declined."""
-    if leg.answered_at is not None or leg.hung_up_at is None:
+    if leg.answered_at is not None or not leg.hung_up_itself:
         return False
     if leg.sip_code is not None:
         return leg.sip_code in causes.BUSY_CODES

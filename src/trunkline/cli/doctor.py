@@ -14,6 +14,7 @@ from trunkline.cli.context import settings_of
 from trunkline.cli.running import RunningServer, running_server
 
 if TYPE_CHECKING:
+    from trunkline.db.directory import TrunkEntry
     from trunkline.engine.examine import Finding
 
 _MARKS = {True: "ok", False: "FAILED", None: "not checked"}
@@ -61,6 +62,7 @@ def _findings(chosen: settings.Settings) -> Iterator[Finding]:
     yield from _ports(chosen, [p for p in (pid, server.pid if server else None) if p])
     yield _certificate(chosen)
     yield from _server(server)
+    yield from _trunks(data)
 
 
 def _ports(chosen: settings.Settings, ours: list[int]) -> Iterator[Finding]:
@@ -82,12 +84,11 @@ def _certificate(chosen: settings.Settings) -> Finding:
 
 
 def _server(server: RunningServer | None) -> Iterator[Finding]:
-    """What the running server says of itself, by ``/readyz``, and of its trunks."""
-    from trunkline.engine.examine import Finding, trunks
+    """What the running server says of itself, by ``/readyz``."""
+    from trunkline.engine.examine import Finding
 
     if server is None:
         yield Finding("server", None, "no server runs on this data directory", "trunkline up")
-        yield Finding("trunks", None, "only a running server knows")
         return
     said = _ready(server)
     if said is None:
@@ -95,7 +96,28 @@ def _server(server: RunningServer | None) -> Iterator[Finding]:
         return
     for name, state in said.get("checks", {}).items():
         yield Finding(f"server: {name}", state == "ok", str(state))
-    yield from trunks(said.get("trunks", {}).items())
+
+
+def _trunks(data: Path) -> list[Finding]:
+    """Each trunk's carrier, asked with an OPTIONS request from here."""
+    from trunkline.engine import examine, reach
+
+    asked = [
+        (line.name, reach.answers(line.host, line.port, line.transport))
+        for line in _trunk_lines(data)
+    ]
+    return examine.trunks(asked)
+
+
+def _trunk_lines(data: Path) -> list[TrunkEntry]:
+    from trunkline.db.directory import DirectoryFile, TrunkEntry
+    from trunkline.db.secrets import open_key
+
+    database, key = data / "trunkline.db", data / "secret.key"
+    if not database.exists() or not key.exists():
+        return []
+    with DirectoryFile(database, open_key(key)).transaction() as directory:
+        return [trunk for trunk in directory.all(TrunkEntry) if trunk.enabled]
 
 
 def _ready(server: RunningServer) -> dict[str, Any] | None:

@@ -232,6 +232,14 @@ def create_trunk(
             match=_listed(match),
             priority=priority,
         )
+        shared = manage.accounts_at_the_same_address(directory, entry)
+    if shared:
+        typer.echo(
+            f"warning: a trunk of {', '.join(shared)} takes calls from the same address: a call that "
+            "comes in from there is taken for one of the two, whatever its number. Calls out are not "
+            "affected; for calls in, give each account a carrier address of its own (--match)",
+            err=True,
+        )
     show_one(_shown(entry), as_json)
 
 

@@ -200,11 +200,11 @@ def sockets(home: Path) -> Finding:
 
 
 def trunks(states: Iterable[tuple[str, bool | None]]) -> list[Finding]:
-    """Each trunk by its name: True is up, False is down, None is not watched."""
+    """Each trunk by its name: does its carrier answer?"""
     mend = "check the trunk's host, its login, and the way to it"
     return [
         Finding(f"trunk {name}", up, _STATE[up], mend if up is False else "") for name, up in states
     ]
 
 
-_STATE = {True: "up", False: "down", None: "not watched"}
+_STATE = {True: "its carrier answers", False: "no answer to OPTIONS", None: "not watched"}

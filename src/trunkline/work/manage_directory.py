@@ -229,6 +229,21 @@ def create_trunk(
     )
 
 
+def accounts_at_the_same_address(directory: Directory, trunk: TrunkEntry) -> list[str]:
+    """The names of other accounts whose trunks take calls from an address of this trunk.
+
+    A carrier is told by its address alone, so Asterisk takes a call from a shared one for any of
+    them. Networks are compared as they are written.
+    """
+    own = set(trunk.match or [trunk.host])
+    others = {
+        other.account_id
+        for other in directory.all(TrunkEntry)
+        if other.account_id != trunk.account_id and own & set(other.match or [other.host])
+    }
+    return [account.name for account in directory.all(AccountEntry) if account.account_id in others]
+
+
 def create_number(
     directory: Directory, account: AccountEntry, did: str, user: UserEntry
 ) -> NumberEntry:

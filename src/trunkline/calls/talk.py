@@ -1,0 +1,58 @@
+"""Who talks with whom: legs meet in a bridge, and leave it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from trunkline.calls.call import Call, Leg
+
+replace = msgspec.structs.replace
+
+
+def with_leg(call: Call, leg: Leg) -> Call:
+    """The call with this leg as it is now."""
+    return replace(call, legs={**call.legs, leg.id: leg})
+
+
+def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tuple[str, ...]]:
+    """Join those who are in a bridge together and were not joined, and the newcomer anew.
+
+    Gives the call, and the legs that were joined.
+    """
+    present = call.in_bridge(bridge)
+    if len(present) < 2:
+        return call, ()
+    joined: list[str] = []
+    for one in present:
+        if one.joined_at is None or one.id == newcomer:
+            other = next(other for other in present if other.id != one.id)
+            call = with_leg(call, replace(one, joined_with=other.id, joined_at=at))
+            joined.append(one.id)
+    call = replace(
+        call,
+        talking_since=at if call.talking_since is None else call.talking_since,
+        first_answer=call.first_answer or _who_answered(call, present),
+    )
+    return call, tuple(joined)
+
+
+def leave(call: Call, leg: Leg, at: int) -> Call:
+    """Take a leg out of its bridge; who is left there alone talks no more."""
+    talked = leg.talked + (max(0, at - leg.joined_at) if leg.joined_at is not None else 0)
+    bridge = leg.bridge
+    call = with_leg(call, replace(leg, bridge=None, joined_at=None, talked=talked))
+    present = call.in_bridge(bridge)
+    if len(present) == 1 and present[0].joined_at is not None:
+        alone = present[0]
+        more = max(0, at - (alone.joined_at or at))
+        call = with_leg(call, replace(alone, joined_at=None, talked=alone.talked + more))
+    if call.talking_since is None or any(one.joined_at is not None for one in call.legs.values()):
+        return call
+    return replace(call, talking_since=None, talked=call.talked + max(0, at - call.talking_since))
+
+
+def _who_answered(call: Call, present: list[Leg]) -> str:
+    """Of those who talk now, the first that is not the caller."""
+    first = call.first_leg
+    far = [leg.id for leg in present if first is None or leg.id != first.id]
+    return far[0]

@@ -1,0 +1,57 @@
+"""Does a SIP server answer? One OPTIONS request (RFC 3261, 11), and any SIP answer will do."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+
+_REQUEST = (
+    "OPTIONS sip:{host}:{port} SIP/2.0\r\n"
+    "Via: SIP/2.0/{transport} {own};rport;branch=z9hG4bK{branch}\r\n"
+    "Max-Forwards: 70\r\n"
+    "From: <sip:doctor@{own}>;tag={tag}\r\n"
+    "To: <sip:{host}:{port}>\r\n"
+    "Call-ID: {branch}@trunkline\r\n"
+    "CSeq: 1 OPTIONS\r\n"
+    "Contact: <sip:doctor@{own}>\r\n"
+    "Accept: application/sdp\r\n"
+    "Content-Length: 0\r\n\r\n"
+)
+_TRIES = 3
+
+
+def answers(host: str, port: int, transport: str, timeout: float = 1.0) -> bool:
+    """True when it answers over UDP (asked three times) or TCP; for TLS, when it takes a connection.
+
+    ``timeout`` is in seconds for each try. A name that cannot be resolved is False.
+    """
+    try:
+        if transport == "udp":
+            return _over_udp(host, port, timeout)
+        with socket.create_connection((host, port), timeout) as connection:
+            if transport == "tls":
+                return True
+            connection.sendall(_options(connection, host, port, "TCP"))
+            return connection.recv(4096).startswith(b"SIP/2.0 ")
+    except OSError:
+        return False
+
+
+def _over_udp(host: str, port: int, timeout: float) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect((host, port))
+        asking.settimeout(timeout)
+        request = _options(asking, host, port, "UDP")
+        for _ in range(_TRIES):
+            asking.send(request)
+            try:
+                return asking.recv(65_535).startswith(b"SIP/2.0 ")
+            except TimeoutError:
+                continue
+        return False
+
+
+def _options(asking: socket.socket, host: str, port: int, transport: str) -> bytes:
+    own_host, own_port = asking.getsockname()[:2]
+    values = {"host": host, "port": port, "transport": transport, "own": f"{own_host}:{own_port}"}
+    return _REQUEST.format(**values, branch=secrets.token_hex(8), tag=secrets.token_hex(4)).encode()

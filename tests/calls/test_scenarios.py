@@ -1,0 +1,129 @@
+"""Real recorded logs, and the calls, records and events that they must give."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from calls.expected import EVENTS, RECORDS
+from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
+from trunkline.calls import announce, outcome
+from trunkline.calls.record import CallRecord, shown
+
+ONCE = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_DESTROY", "CHANNEL_PROGRESS", "CALL_ENDED")
+
+
+@pytest.fixture(params=names())
+def scene(request: pytest.FixtureRequest) -> Scenario:
+    return scenario(request.param)
+
+
+def the_record(ledger: Ledger) -> CallRecord:
+    (call,) = ledger.calls.values()
+    return outcome.record(call)
+
+
+def test_every_recording_has_an_expectation() -> None:
+    assert names() == sorted(RECORDS)
+    assert set(EVENTS) <= set(RECORDS)
+
+
+def test_the_record_says_what_happened(scene: Scenario) -> None:
+    record = the_record(folded(scene))
+    actual = (
+        record.class_,
+        record.direction,
+        record.status_detail,
+        record.hangup_cause,
+        record.billing_seconds > 0,
+    )
+    assert actual == RECORDS[scene.name]
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_the_events_come_in_their_order(name: str) -> None:
+    assert ",".join(folded(scenario(name)).told()) == EVENTS[name]
+
+
+def test_each_leg_begins_and_ends_once(scene: Scenario) -> None:
+    counted = folded(scene).counted()
+    assert [what for what, count in counted.items() if what[0] in ONCE and count > 1] == []
+    created = {leg for name, leg in counted if name == "CHANNEL_CREATE"}
+    assert {leg for name, leg in counted if name == "CHANNEL_DESTROY"} == created
+
+
+def test_durations_agree(scene: Scenario) -> None:
+    record = the_record(folded(scene))
+    assert 0 <= record.billing_seconds <= record.duration_seconds
+    assert 0 <= record.ringing_seconds <= record.duration_seconds
+    answered = record.answered_at
+    assert answered is None or record.started_at <= answered <= record.ended_at
+
+
+def test_there_is_a_recording_where_two_people_talked(scene: Scenario) -> None:
+    record = the_record(folded(scene))
+    assert bool(record.recording) == (record.status_detail == "SUCCESS")
+
+
+def test_every_payload_has_what_the_contract_promises(scene: Scenario) -> None:
+    for number, (call, heard) in enumerate(folded(scene).heard):
+        said = announce.announce(call, heard, PLACE, number)
+        body = msgspec.json.decode(msgspec.json.encode(said.body))
+        assert heard.name == "CALL_ENDED" or None not in body.values()
+        assert body["Custom-Channel-Vars"]["Call-Interaction-ID"] == call.id
+        assert body["Timestamp"] == heard.at // 1_000_000 + announce.GREGORIAN
+        if heard.name in ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_DESTROY"):
+            assert all(body[key].count("@") == 1 for key in ("From", "To", "Request"))
+        if heard.name == "CHANNEL_DESTROY":
+            seconds = (body[f"{each}-Seconds"] for each in ("Billing", "Duration"))
+            billed, lasted = map(int, seconds)
+            assert 0 <= billed <= lasted
+            assert body["Hangup-Cause"]
+        if heard.name == "CALL_ENDED":
+            assert body["call_id"] == shown(outcome.record(call)).call_id
+
+
+def test_a_leg_that_was_cancelled_has_no_sip_code() -> None:
+    call = folded(scenario("internal_cancelled")).calls.popitem()[1]
+    assert [leg.sip_code for leg in call.legs.values()] == [487, None]
+
+
+def test_phones_that_lost_the_race_say_so() -> None:
+    call = folded(scenario("inbound_race")).calls.popitem()[1]
+    causes = [outcome.leg_cause(leg) for leg in call.legs.values()]
+    assert sorted(causes) == ["LOSE_RACE", "NORMAL_CLEARING", "NORMAL_CLEARING"]
+
+
+def test_who_answered_first_is_the_callee_of_a_transferred_call() -> None:
+    for name in ("blind_transfer", "attended_transfer"):
+        assert the_record(folded(scenario(name))).callee.username == "answers"
+
+
+def test_an_attended_transfer_joins_those_who_are_left() -> None:
+    ledger = folded(scenario("attended_transfer"))
+    (call,) = ledger.calls.values()
+    record = the_record(ledger)
+    assert (len(call.legs), len(ledger.merged)) == (4, 1)
+    assert record.billing_seconds == record.duration_seconds == 3
+    transferred, target = list(call.legs.values())[1], list(call.legs.values())[3]
+    assert (transferred.joined_with, target.joined_with) == (target.id, transferred.id)
+
+
+def test_a_blind_transfer_names_the_number_that_it_went_to() -> None:
+    ledger = folded(scenario("blind_transfer"))
+    (call,) = ledger.calls.values()
+    trunk = [leg.dialled for leg in call.legs.values() if leg.endpoint_kind == "trunk"]
+    assert (call.dialled, trunk) == ("201", ["84901230200"])
+
+
+def test_the_engines_death_ends_a_call_at_its_last_sign_of_life() -> None:
+    scene = scenario("engine_dies_in_talk")
+    record = the_record(folded(scene))
+    assert record.engine_died
+    assert record.ended_at == max(scene.deaths[0].at, scene.rows[-1].time)
+
+
+def test_holding_is_told() -> None:
+    for name, leg in (("held", 1), ("held_by_the_callee", 2)):
+        assert f"CHANNEL_HOLD {leg}" in folded(scenario(name)).told()
+    assert "CHANNEL_UNHOLD 1" in folded(scenario("held")).told()
