@@ -277,3 +277,12 @@ def test_a_carrier_address_of_two_accounts_is_warned_of(run: Run, office: dict[s
     shared = run("trunk", "create", "b", "--account", "other", "--host", "10.1.1.1")
     warned = ("a trunk of acme takes calls from the same address" in shared.stderr, alone.stderr)
     assert (shared.exit_code, warned) == (0, (True, ""))
+
+
+@pytest.mark.parametrize(("sip_user", "warned"), [("0901234567", True), ("1001", False)])
+def test_a_device_named_like_a_caller_is_warned_of(
+    run: Run, office: dict[str, Any], sip_user: str, warned: bool
+) -> None:
+    assert office["user"]["username"] == "an"
+    done = run("device", "create", "--account", "acme", "--user", "an", "--sip-user", sip_user)
+    assert (done.exit_code, "looks like a telephone number" in done.stderr) == (0, warned)

@@ -32,6 +32,8 @@ def _group(words: str) -> typer.Typer:
     return typer.Typer(help=words, no_args_is_help=True, rich_markup_mode=None)
 
 
+_AS_LONG_AS_A_NUMBER = 7
+
 account = _group("Accounts: each has its own users, phones, numbers and history.")
 app = _group("Apps: the credentials with which an application uses the Open API.")
 user = _group("Users: people with an extension and phones.")
@@ -194,6 +196,12 @@ def create_device(
             sip_user,
             realm=settings_of(ctx).sip_realm,
             password=sip_password,
+        )
+    if len(sip_user) >= _AS_LONG_AS_A_NUMBER and sip_user.isdigit():
+        typer.echo(
+            f"warning: {sip_user} looks like a telephone number: a call from outside whose caller has "
+            "that number would be asked for this device's password. A name with a letter in it is safe",
+            err=True,
         )
     show_one(_shown(entry, sipPassword=password), as_json)
 
