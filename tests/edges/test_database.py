@@ -396,5 +396,15 @@ async def test_a_recording_can_be_given_back_or_up(database, account_id, name):
     assert failed.state == "failed"
 
 
+@pytest.mark.parametrize(("lost", "left"), [(True, ""), (False, "call_recording_c1.mp3")])
+async def test_a_call_whose_recording_failed_names_none(database, account_id, name, lost, left):
+    assert await database.recordings.claim(name, "w", 10, 20)
+    end = database.recordings.failed if lost else database.recordings.done
+    told = ("no audio",) if lost else (5, 1.5)
+    assert await end(name, "w", *told, announcement(account_id))
+    page = await database.calls.page(account_id, 0, 2 * AT, 10, 1)
+    assert (page.total, [row.recording for row in page.rows]) == (1, [left])
+
+
 async def test_ping(database):
     await database.ping()

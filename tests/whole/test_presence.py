@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from .listener import SocketIo
+from .ports import loopback
 from .stage import Stage, together
 
 SOON = 10
@@ -18,6 +19,7 @@ NUMBER = "84909990903"
 @pytest.mark.parametrize("how", ["falls silent", "unregisters"])
 async def test_a_lost_phone_is_offline_within_ten_seconds(how: str, stage: Stage) -> None:
     tenant = await stage.tenant()
+    await tenant.trunk(f"{loopback()}:5060")
     device = await tenant.user("walker")
     listener = await stage.listen(SocketIo, tenant)
     phone = await stage.phone(device)

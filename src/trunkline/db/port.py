@@ -288,7 +288,7 @@ class Recordings(Protocol):
     async def failed(
         self, name: str, worker: str, reason: str, announcement: Announcement
     ) -> StoredEvent | None:
-        """Mark it failed for good, with its event."""
+        """Mark it failed for good, with its event; the call's record names no recording then."""
 
     async def released(self, name: str, worker: str, reason: str) -> None:
         """Give a claim back; it will be tried again."""

@@ -31,6 +31,8 @@ from trunkline.engine.port import (
 
 log = structlog.get_logger()
 
+_FIRST_OPTIONS = 1.5
+"""Seconds: ``max_initial_qualify_time`` in pjsip.conf, and some time for the answer."""
 _RELOADED = ("res_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_outbound_registration")
 
 
@@ -42,6 +44,7 @@ class Asterisk:
         self._on_signal = on_signal
         self._ari = Ari(port, password, self._event)
         self._endpoints: dict[str, bool] = {}
+        self._fresh_until: dict[str, float] = {}
         self._known = False
         self._sync_lock = asyncio.Lock()
 
@@ -77,7 +80,19 @@ class Asterisk:
         return self._endpoints
 
     async def look(self, endpoint: str) -> bool:
-        """Ask the engine itself; one that it never loaded is offline."""
+        """Ask the engine itself; one that it never loaded is offline.
+
+        A phone that has just registered is offline until it has answered its first OPTIONS, which
+        Asterisk sends within a second: that answer is waited for.
+        """
+        while not (online := await self._look_once(endpoint)) and self._is_fresh(endpoint):
+            await asyncio.sleep(0.02)
+        return online
+
+    def _is_fresh(self, endpoint: str) -> bool:
+        return time.monotonic() < self._fresh_until.get(endpoint, 0.0)
+
+    async def _look_once(self, endpoint: str) -> bool:
         try:
             found = await self._ari.request("GET", f"endpoints/PJSIP/{segment(endpoint)}")
         except AriError as error:
@@ -161,6 +176,8 @@ class Asterisk:
             online = endpoint["state"] == "online"
             self._endpoints[endpoint["resource"]] = online
             self._on_signal(EndpointChanged(endpoint["resource"], online, _at(event)))
+        elif kind == "ContactStatusChange":
+            self._contact_changed(event["endpoint"]["resource"], event["contact_info"])
         elif kind == "ChannelStateChange":
             if event["channel"]["state"] == "Ringing":
                 self._on_signal(Rang(event["channel"]["id"], _at(event)))
@@ -169,6 +186,12 @@ class Asterisk:
                 self._on_signal(AnsweredInSip(event["channel"]["id"], int(code)))
         elif kind in ("ChannelHold", "ChannelUnhold"):
             self._on_signal(Held(event["channel"]["id"], _at(event), kind == "ChannelHold"))
+
+    def _contact_changed(self, endpoint: str, contact: dict[str, Any]) -> None:
+        if contact.get("contact_status") == "NonQualified":
+            self._fresh_until[endpoint] = time.monotonic() + _FIRST_OPTIONS
+        else:
+            self._fresh_until.pop(endpoint, None)
 
     async def _forget_all_but(self, devices: Container[str]) -> None:
         """Remove the contacts of devices that are gone: disabling one leaves its contact behind."""

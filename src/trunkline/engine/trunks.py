@@ -64,8 +64,6 @@ fatal_retry_interval = 30
 max_retries = 1000000
 max_random_initial_delay = 0
 auth_rejection_permanent = no
-line = no
-endpoint = {name}
 """
 
 

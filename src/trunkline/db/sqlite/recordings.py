@@ -58,9 +58,14 @@ class SqliteRecordings:
         self, name: str, worker: str, reason: str, announcement: Announcement
     ) -> StoredEvent | None:
         """Mark it failed for good, with its event; None if the claim was lost meanwhile."""
-        return await self._end(
-            self._sql.failed, announcement, name=name, worker=worker, reason=reason
-        )
+
+        def fail(connection: sqlite3.Connection, **parameters: Any) -> int:
+            changed: int = self._sql.failed(connection, reason=reason, **parameters)
+            if changed:
+                self._sql.unnamed(connection, name=name)
+            return changed
+
+        return await self._end(fail, announcement, name=name, worker=worker)
 
     async def _end(
         self, statement: Any, announcement: Announcement, **parameters: Any

@@ -36,6 +36,10 @@ WHERE name = :name AND state = 'expected' AND worker = :worker;
 UPDATE recordings SET state = 'failed', reason = :reason, worker = NULL, claimed_until = NULL
 WHERE name = :name AND state = 'expected' AND worker = :worker;
 
+-- name: unnamed(name)!
+-- The call has no recording after all: its record names none. The counts are not touched by it.
+UPDATE calls SET recording = '' WHERE id = (SELECT call_id FROM recordings WHERE name = :name);
+
 -- name: released(reason, name, worker)!
 -- The claimed recording is to be tried again.
 UPDATE recordings SET reason = :reason, worker = NULL, claimed_until = NULL
