@@ -105,7 +105,9 @@ class System:
         self.calls = CallLog(
             self.db, self.bus, Place(settings.sip_realm, self._credentials.system), now
         )
-        self.log = LogFollower(self.home / "log" / "cel.csv", self.db.calls.position(LOG_NAME))
+        self.log = LogFollower(
+            configuration.event_log(self.home), self.db.calls.position(LOG_NAME)
+        )
         self.supervisor = Supervisor(
             installed, self.home, self._configure, self._engine_died, self.engine.answers
         )

@@ -52,7 +52,9 @@ RECORDS: dict[str, tuple[str, str, str, str, bool]] = {
     "engine_dies_ringing": (*INTERNAL, "UNSUCCESS", "NORMAL_TEMPORARY_FAILURE", False),
 }
 
-C, P, A, B, D = (f"CHANNEL_{name}" for name in ("CREATE", "PROGRESS", "ANSWER", "BRIDGE", "DESTROY"))
+C, P, A, B, D = (
+    f"CHANNEL_{name}" for name in ("CREATE", "PROGRESS", "ANSWER", "BRIDGE", "DESTROY")
+)
 END = "CALL_ENDED"
 
 EVENTS: dict[str, str] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -25,13 +26,14 @@ from trunkline.db.secrets import open_key
 from trunkline.db.sqlite import open_database
 from trunkline.engine.ari import Ari
 from trunkline.engine.cel import LogFollower
+from trunkline.engine.configuration import event_log
 from trunkline.engine.credentials import credentials
 from whole import server as server_module
 from whole.conftest import SHORT
 from whole.phone import Phone
 from whole.ports import Ports, loopback
 from whole.server import Server
-from whole.stage import Device, Stage, Tenant, together
+from whole.stage import Device, Stage
 from whole.waiting import until
 
 FAST: dict[str, Any] = SHORT | {"device_ring_seconds": 3, "ring_seconds": 4}
@@ -44,13 +46,15 @@ class Recorder:
 
     def __init__(self, stage: Stage, heard: Path) -> None:
         self.stage, self.server, self.heard = stage, stage.server, heard
-        self.log = self.server.data / "engine" / "log" / "cel.csv"
+        self.log = event_log(self.server.data / "engine")
 
     async def set_up(self) -> None:
         self.tenant = await self.stage.tenant()
         self.carrier = self.stage.carrier()
         await self.tenant.trunk(self.carrier.host)
-        self.agent = await self.tenant.user("agent", "--name", "An \\ \"Agent\"", "--extension", "101")
+        self.agent = await self.tenant.user(
+            "agent", "--name", 'An \\ "Agent"', "--extension", "101"
+        )
         self.phone = await self.stage.phone(self.agent)
         answers = await self.tenant.user("answers", "--extension", "201")
         await self.stage.phone(answers)
@@ -256,7 +260,8 @@ class Recorder:
         (folder / "signals.jsonl").write_bytes(b"".join(one + b"\n" for one in heard))
         taken = LogFollower(folder / "cel.csv", None).read()
         if taken is None or taken.skipped:
-            return print(f"{name}: no whole rows", flush=True)
+            print(f"{name}: no whole rows", flush=True)
+            return
         database = open_database(self.server.data / "trunkline.db", self.key)
         endpoints = {endpoint_of(row.channel) for row in taken.rows if row.channel}
         owners = {each: database.directory.endpoint_owner(each) for each in sorted(endpoints)}
@@ -267,11 +272,9 @@ class Recorder:
             for fact in database.calls.facts(call)
             if isinstance(fact, f.CallRequested | f.EngineDied)
         ]
-        users = {o.user_id: database.directory.user_owner(o.user_id) for o in owners.values() if o and o.user_id}
-        for row in taken.rows:
-            if row.event == "ROUTE" and "user=" in row.extra:
-                user = row.extra.split("user=")[1].split("&")[0][:32]
-                users[user] = database.directory.user_owner(user)
+        named = {owner.user_id for owner in owners.values() if owner and owner.user_id}
+        named |= set(re.findall(r"user=([0-9a-f]{32})", raw.decode()))
+        users = {each: database.directory.user_owner(each) for each in sorted(named)}
         await database.close()
         recorded = Recorded(
             owners={k: v for k, v in owners.items() if v},
@@ -288,7 +291,9 @@ async def main(wanted: list[str]) -> None:
     heard = folder / "heard.jsonl"
     os.environ["TRUNKLINE_HEARD"] = str(heard)
     start = folder / "trunkline"
-    start.write_text(f"#!/bin/sh\nexec {sys.executable} {Path(__file__).parent}/heard_server.py \"$@\"\n")
+    start.write_text(
+        f'#!/bin/sh\nexec {sys.executable} {Path(__file__).parent}/heard_server.py "$@"\n'
+    )
     start.chmod(0o755)
     server_module.TRUNKLINE = str(start)
     server = Server(folder / "data", ports.one(), ports.one(), ports.range(200), FAST)

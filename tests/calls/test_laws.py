@@ -108,7 +108,7 @@ def test_a_lost_row_never_raises_and_the_end_still_closes_the_call(scene, data: 
 
 # ---- Any facts at all ------------------------------------------------------------------------------
 
-text = st.sampled_from(["", "a", "101", "An \\ \"x\"", "é\n"])
+text = st.sampled_from(["", "a", "101", 'An \\ "x"', "é\n"])
 ids = st.sampled_from(["l1", "l2", "l3"])
 times = st.integers(1, 60_000_000)
 party = st.none() | st.builds(Party, text, st.none() | text, text, st.none() | text)
@@ -154,7 +154,10 @@ hung_up = st.builds(
     sip_code=st.none() | st.integers(100, 699),
 )
 simple = st.one_of(
-    [st.builds(kind, **leg) for kind in (f.LegRinging, f.LegAnswered, f.LegHeld, f.LegUnheld, f.LegEnded)]
+    [
+        st.builds(kind, **leg)
+        for kind in (f.LegRinging, f.LegAnswered, f.LegHeld, f.LegUnheld, f.LegEnded)
+    ]
 )
 few = st.builds(f.CallEnded, **base) | st.builds(f.EngineDied, **base)
 few |= st.builds(f.RequestWithdrawn, **base, reason=text)

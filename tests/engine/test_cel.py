@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from log_writer import append, record
 
 from trunkline.calls.log import Row
 from trunkline.engine import cel
 from trunkline.engine.cel import LogFollower, Taken
-
-from log_writer import append, record
 
 Numbers = list[int]
 
@@ -273,7 +272,11 @@ async def test_nothing_is_lost_while_a_writer_appends(rotate_at, file, monkeypat
     count = 2000
     file.parent.mkdir()
     writer = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__).with_name("log_writer.py")), str(file), str(count), "0.0003"
+        sys.executable,
+        str(Path(__file__).with_name("log_writer.py")),
+        str(file),
+        str(count),
+        "0.0003",
     )
     async with asyncio.timeout(60):
         found = await collected(file, count, lives=5)

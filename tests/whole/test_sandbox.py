@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import AsyncIterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,11 +99,15 @@ async def test_the_sandbox_keeps_its_credentials_over_a_restart(sandbox) -> None
     assert await server.cli("sandbox", "show") == before
 
 
-async def test_the_demonstration_shows_a_whole_call_and_ends_well() -> None:
+async def test_the_demonstration_shows_a_whole_call_and_ends_well(tmp_path: Path) -> None:
+    # Asterisk cuts names of many kinds at 79 characters: a long directory must not matter.
+    data = tmp_path / "a-directory-with-a-long-name" / "in-another-with-a-longer-name" / "data"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "trunkline",
+        "--data",
+        str(data),
         "demo",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

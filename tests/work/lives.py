@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,26 @@ from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.log import LogPosition, Row
 from trunkline.calls.record import StoredEvent
-from trunkline.db.port import Destination, EndpointOwner
+from trunkline.db.port import DatabaseUnavailable, Destination, EndpointOwner
 from trunkline.db.sqlite import open_database
 from trunkline.engine.port import AnsweredInSip
 from trunkline.work.follow_log import LOG_NAME, CallLog
+
+
+class Failing:
+    """Commits that fail for a time."""
+
+    def __init__(self, calls: Any, failures: int) -> None:
+        self._calls, self.left = calls, failures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._calls, name)
+
+    async def commit(self, batch: Any) -> Any:
+        if self.left:
+            self.left -= 1
+            raise DatabaseUnavailable("disk full")
+        return await self._calls.commit(batch)
 
 
 class Part(msgspec.Struct):
@@ -130,3 +146,20 @@ class Lives:
 def codes(scene: Scenario) -> list[AnsweredInSip]:
     """The scene's SIP codes."""
     return [signal for _, signal in scene.signals if isinstance(signal, AnsweredInSip)]
+
+
+def told(events: list[StoredEvent]) -> list[tuple[str, str]]:
+    return [(event.name, event.subject) for event in events]
+
+
+def gapless(lives: Lives) -> bool:
+    """Stored from 1 on without a gap, under unique message ids, and published just so."""
+    events = lives.events
+    ids = [msgspec.json.decode(event.body)["Msg-ID"] for event in events]
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert len(set(ids)) == len(ids)
+    return told(lives.published) == told(events)
+
+
+Living = Callable[[str], Awaitable[Lives]]
+"""Begins a life in which the scene of that name is asked for."""

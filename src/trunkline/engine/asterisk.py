@@ -85,7 +85,9 @@ class Asterisk:
         A phone that has just registered is offline until it has answered its first OPTIONS, which
         Asterisk sends within a second: that answer is waited for.
         """
-        while not (online := await self._look_once(endpoint)) and self._is_fresh(endpoint):
+        while not (online := await self._look_once(endpoint)) and self._is_fresh(  # noqa: ASYNC110
+            endpoint
+        ):
             await asyncio.sleep(0.02)
         return online
 

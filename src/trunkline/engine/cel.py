@@ -3,7 +3,7 @@
 Asterisk appends each record with one open, write and close, one record after the other. Fields may
 hold line breaks: a record ends at a line break outside quotes. A record may be cut short for ever,
 by a full disk or by a kill amid its write (Linux ends a write between two pages); the next one is
-then found by its beginning, which no field can hold, since quotes in fields are doubled.
+then found by its beginning.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import io
 import os
 import re
 from collections.abc import AsyncIterator
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +22,7 @@ from trunkline.calls.log import LogPosition, Row, parse
 
 _CHUNK = 256 * 1024
 _ROTATE_AT = 64 * 1024 * 1024
-_BEGINNING = rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","'
-_AT_LINE_START = re.compile(b"^" + _BEGINNING, re.MULTILINE)
-_ANYWHERE = re.compile(_BEGINNING)
+_BEGINNING = re.compile(rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","')
 
 
 class Taken(NamedTuple):
@@ -135,35 +132,44 @@ def _records(raw: bytes) -> _Found:
 
 def _whole_records(raw: bytes) -> bytes:
     """The longest beginning that ends with a record's end."""
-    end = len(raw)
-    while (end := raw.rfind(b"\n", 0, end)) >= 0:
-        if raw.count(b'"', 0, end) % 2 == 0:
-            return raw[: end + 1]
+    end, quotes = len(raw), raw.count(b'"')
+    while (line := raw.rfind(b"\n", 0, end)) >= 0:
+        quotes -= raw.count(b'"', line, end)
+        if quotes % 2 == 0:
+            return raw[: line + 1]
+        end = line
     return b""
 
 
 def _broken_records(raw: bytes) -> _Found:
-    """Records one by one, by their beginnings. The last may still be being written."""
-    starts = {0, len(raw), *(match.start() for match in _AT_LINE_START.finditer(raw))}
-    found: list[Row] = []
-    length = skipped = 0
-    for start, end in pairwise(sorted(starts)):
-        record = raw[start:end]
-        rows = _rows(record) if record.endswith(b"\n") else None
-        if rows is None:
-            rows = _after_a_cut(record)
-            if rows is None and end == len(raw):
-                break
-            skipped += 1
-        found += rows or []
-        length = end
-    return _Found(length, found, skipped)
+    """Records one by one; after one that is broken, the next is where one begins and is whole.
+
+    What follows the last whole one may still be being written.
+    """
+    rows: list[Row] = []
+    length = at = skipped = 0
+    while True:
+        record = _first_record(raw, at)
+        found = _rows(record)
+        if record and found is not None:
+            rows += found
+            skipped += at != length
+            length = at = at + len(record)
+        elif beginning := _BEGINNING.search(raw, at + 1):
+            at = beginning.start()
+        else:
+            return _Found(length, rows, skipped)
 
 
-def _after_a_cut(record: bytes) -> list[Row] | None:
-    """The record that was appended, on the same line, to one that had been cut short."""
-    starts = [match.start() for match in _ANYWHERE.finditer(record, 1)]
-    return _rows(record[starts[-1] :]) if starts and record.endswith(b"\n") else None
+def _first_record(raw: bytes, start: int) -> bytes:
+    """From here to the first line break outside quotes; empty if there is none."""
+    end, quotes = start, 0
+    while (line := raw.find(b"\n", end)) >= 0:
+        quotes += raw.count(b'"', end, line)
+        end = line + 1
+        if quotes % 2 == 0:
+            return raw[start:end]
+    return b""
 
 
 def _rows(raw: bytes) -> list[Row] | None:

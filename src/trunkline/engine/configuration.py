@@ -60,6 +60,11 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         return self.home / "spool"
 
 
+def event_log(home: Path) -> Path:
+    """The event log (CEL) of the engine in ``home``: where ``cel_custom.conf`` has it written."""
+    return home / "log" / "cel-custom" / "cel.csv"
+
+
 def write(
     config: EngineConfiguration, overlay: str | None = None, more: dict[str, str] | None = None
 ) -> str:
@@ -70,7 +75,7 @@ def write(
     cannot hold.
     """
     _check_paths(config)
-    for folder in ("etc", "log", "lib/keys", "spool/live", "spool/done"):
+    for folder in ("etc", "log/cel-custom", "lib/keys", "spool/live", "spool/done"):
         (config.home / folder).mkdir(parents=True, exist_ok=True)
     files = _files(config, overlay, more)
     for name, text in files.items():

@@ -25,16 +25,13 @@ The most that MPEG 2.5 has at 8 kHz: 28.8 MB an hour.
 FRAME_BYTES = 4
 """One sample of both channels: 16 bits little-endian of the caller, then of the callee."""
 
+_SILENCE = bytes(RATE * FRAME_BYTES)
 _PIECE = 64 * 1024 * FRAME_BYTES
 # lameenc leaves LAME at joint stereo unless it is asked for more than 128 kbit/s. LAME then takes
 # the most that the sample rate has (BIT_RATE) and keeps the two channels apart.
 _ASKED_KBIT = 160
 # As good as LAME's best on telephone speech, and four times as fast.
 _QUALITY = 5
-
-
-class NoAudio(Exception):
-    """The raw file holds not even one sample."""
 
 
 class EncodingFailed(Exception):
@@ -46,7 +43,7 @@ class EncodingStopped(Exception):
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """What was made: its size in ``bytes``, and the ``seconds`` of audio that went in."""
+    """What was made: its size in ``bytes``, and the ``seconds`` of audio in it."""
 
     bytes: int
     seconds: float
@@ -55,7 +52,8 @@ class Encoded(msgspec.Struct, frozen=True):
 def encode(raw: Path, out: Path, stopped: Callable[[], bool] = lambda: False) -> Encoded:
     """Make ``out``, an MP3 on the disk, from ``raw``; memory stays flat. Blocks: call it in a thread.
 
-    A last sample that was cut off is dropped. Raises NoAudio, EncodingFailed, OSError, or
+    A last sample that was cut off is dropped. A call in which nobody sent audio is a second of
+    silence: its record names a recording, and that one plays. Raises EncodingFailed, OSError, or
     EncodingStopped soon after ``stopped()`` is true; ``out`` is then gone.
     """
     try:
@@ -77,7 +75,8 @@ def _pour(source: BinaryIO, target: BinaryIO, stopped: Callable[[], bool]) -> in
         target.write(_lame(encoder.encode, piece))
         frames += len(piece) // FRAME_BYTES
     if not frames:
-        raise NoAudio
+        target.write(_lame(encoder.encode, _SILENCE))
+        frames = len(_SILENCE) // FRAME_BYTES
     target.write(_lame(encoder.flush))
     return frames
 

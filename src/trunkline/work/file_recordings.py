@@ -26,7 +26,6 @@ from trunkline.recordings.encode import (
     RATE,
     Encoded,
     EncodingFailed,
-    NoAudio,
     encode,
 )
 from trunkline.recordings.port import Store
@@ -41,6 +40,8 @@ MISSING_AFTER = 600 * SECOND
 """So long after its call a recording is given up when its audio never came."""
 UNCLAIMED_AFTER = 2 * 86_400 * SECOND
 """Audio that has no row is put away after this: longer than the longest call may last."""
+SILENT_AFTER = 3600 * SECOND
+"""An empty file that has no row goes after this: each call that nobody answered leaves one."""
 TRIES = 5
 """So often LAME may refuse the audio before the recording has failed."""
 LONGEST_PAUSE = 300.0
@@ -168,9 +169,10 @@ class FileRecordings:
         came = self._spool.came(raw)
         if came is None:
             return
-        if self._clock() - came < UNCLAIMED_AFTER:
+        age, silent = self._clock() - came, (self._spool.size(raw) or 0) < FRAME_BYTES
+        if age < (SILENT_AFTER if silent else UNCLAIMED_AFTER):
             self._rowless.add(raw)
-        elif (self._spool.size(raw) or 0) < FRAME_BYTES:
+        elif silent:
             self._spool.drop(raw)
         else:
             self._spool.put_away(raw, self._spool.unclaimed)
@@ -196,8 +198,6 @@ class FileRecordings:
         try:
             made = await _encode(self._spool.raw(recording.raw), mp3)
             await self._store.put(recording.name, mp3)
-        except NoAudio:
-            await self._fail(recording, "no audio")
         except EncodingFailed as error:
             if self._errors.get(recording.raw, 0) + 1 < TRIES:
                 raise

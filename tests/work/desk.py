@@ -1,0 +1,116 @@
+"""A desk to place calls from: a real database, and an engine that writes down what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calls.replay import PLACE
+from db.making import KEY
+from trunkline.bus.local import LocalBus
+from trunkline.db.directory import DirectoryFile
+from trunkline.db.port import App
+from trunkline.db.sqlite import open_database
+from trunkline.engine.port import Channel, Originate
+from trunkline.work import manage_directory as manage
+from trunkline.work.follow_log import CallLog
+from trunkline.work.place_call import CallPlaced, CallWanted, PlaceCall, Rules
+from trunkline.work.refused import Refused
+
+PASSWORD = "s3cret-of-an1"
+NUMBER = "02873019555"
+SECOND = 1_000_000
+
+
+class FakeEngine:
+    """An engine that writes down what it is asked."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self.states: dict[str, bool] = {"an1": True}
+        self.asked: list[Originate] = []
+        self.looked: list[str] = []
+        self.fails: Exception | None = None
+        self.living: list[str] = []
+        self.gate: asyncio.Event | None = None
+        self.reached = asyncio.Event()
+
+    def online(self, endpoint: str) -> bool | None:
+        return self.states.get(endpoint)
+
+    async def look(self, endpoint: str) -> bool:
+        self.looked.append(endpoint)
+        if self.fails:
+            raise self.fails
+        return self.states.get(endpoint, False)
+
+    async def originate(self, call: Originate) -> None:
+        self.reached.set()
+        if self.gate:
+            await self.gate.wait()
+        if self.fails:
+            raise self.fails
+        self.asked.append(call)
+        self.living.append(call.call_id)
+
+    async def channels(self) -> list[Channel]:
+        return [Channel(each, False) for each in self.living]
+
+
+class Desk:
+    """An account with one device, and the verb over a real database."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database: Any = open_database(path, KEY)
+        with self.directory() as directory:
+            self.account = manage.create_account(directory, "acme", deny=["0900"])
+            app, _ = manage.create_app(directory, self.account)
+            self.user = manage.create_user(
+                directory, self.account, "an", name="An", extension="101"
+            )
+            manage.create_device(
+                directory, self.account, self.user, "an1", realm="r", password=PASSWORD
+            )
+            manage.create_trunk(directory, self.account, "carrier", "127.0.0.1:5060")
+        found = self.database.directory.app(app.app_id)
+        assert found is not None
+        self.app: App = found
+        self.engine = FakeEngine()
+        self.now = 1_700_000_000 * SECOND
+        self.ids = (f"{n:032x}" for n in itertools.count(1))
+        self.begin()
+
+    def directory(self) -> Any:
+        return DirectoryFile(self.path, KEY).transaction()
+
+    def begin(self) -> None:
+        """A new process."""
+        self.calls = CallLog(self.database, LocalBus(), PLACE, lambda: self.now)
+        self.calls.load()
+        rules = Rules(30, 60, "3/minute")
+        engine: Any = self.engine
+        self.place = PlaceCall(
+            self.database, engine, self.calls, rules, lambda: self.now, self.ids.__next__
+        )
+
+    async def click(self, number: str = NUMBER, **wanted: Any) -> CallPlaced:
+        values = {"sip_user": "an1", "sip_password": PASSWORD, **wanted}
+        return await self.place(self.app, CallWanted(number, **values))
+
+    async def refusal(self, *arguments: Any, **wanted: Any) -> str:
+        with pytest.raises(Refused) as refused:
+            await self.click(*arguments, **wanted)
+        return refused.value.code
+
+    async def under_way(self, key: str | None) -> tuple[str, asyncio.Task[CallPlaced]]:
+        """A call that the engine has not taken yet: its id, and the request that waits."""
+        self.engine.gate, self.engine.reached = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(self.click(idempotency_key=key))
+        await self.engine.reached.wait()
+        (call_id,) = self.calls.live
+        return call_id, task

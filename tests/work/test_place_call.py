@@ -1,0 +1,187 @@
+"""Placing a call: the order of refusals, and nothing secret said."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from trunkline.db.directory import TrunkEntry
+from trunkline.engine.port import EngineUnavailable, OriginateFailed
+from trunkline.work import manage_directory as manage
+from trunkline.work.place_call import CallWanted
+from trunkline.work.refused import Refused
+from work.desk import NUMBER, PASSWORD, SECOND, Desk
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    made = Desk(tmp_path / "trunkline.db")
+    yield made
+    await made.database.close()
+
+
+async def test_the_call_goes_to_the_device_under_the_id_that_the_app_is_told(desk: Desk) -> None:
+    answer = await desk.click("+84 (28) 7301-9555", client_ref="crm-1")
+    (asked,) = desk.engine.asked
+    assert answer.status == 200
+    assert asked.call_id.encode() in answer.body
+    assert (asked.endpoint, asked.extension) == ("an1", "+842873019555")
+    assert asked.variables["__CALL_ID"] == asked.call_id
+    assert asked.variables["DIAL"].startswith("PJSIP/+842873019555@trunk-")
+    call = desk.calls.live[asked.call_id]
+    assert (call.client_ref, call.app_id, call.class_) == ("crm-1", desk.app.id, "trunking")
+    assert desk.database.calls.open_calls()[0].call_id == asked.call_id
+
+
+async def test_an_extension_rings_its_users_phones(desk: Desk) -> None:
+    await desk.click("101")
+    assert desk.engine.asked[0].variables["DIAL"] == "PJSIP/an1"
+
+
+# ---- Refusals, and their order -------------------------------------------------------------------
+
+
+async def test_refusals_come_in_the_contracts_order(desk: Desk) -> None:
+    desk.engine.states["an1"] = False
+    assert await desk.refusal("12-x", sip_password="wrong") == "NUMBER_INVALID"
+    assert await desk.refusal("0900123", sip_password="wrong") == "SIP_AUTH_FAILED"
+    assert await desk.refusal("0900123") == "DESTINATION_NOT_ALLOWED"
+    assert await desk.refusal() == "DEVICE_OFFLINE"
+    assert desk.engine.asked == []
+    assert desk.calls.live == {}
+
+
+async def test_an_account_without_a_trunk_may_not_dial_out(desk: Desk) -> None:
+    desk.engine.states["an1"] = False
+    with desk.directory() as directory:
+        (trunk,) = directory.all(TrunkEntry, desk.account.account_id)
+        directory.delete(TrunkEntry, trunk.trunk_id)
+    assert await desk.refusal() == "DESTINATION_NOT_ALLOWED"
+    assert await desk.refusal("101") == "DEVICE_OFFLINE"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "",
+        "1",
+        "+",
+        "12a",
+        "++12",
+        "1" * 21,
+        "12;34",
+        "12\n34",
+        "١٢٣",
+        "12&PJSIP/x",
+        "sip:1@h",
+        "12@x",
+        "*99#",
+    ],
+)
+async def test_what_is_no_number_is_refused(number: str, desk: Desk) -> None:
+    assert await desk.refusal(number) == "NUMBER_INVALID"
+
+
+async def test_every_wrong_device_gets_the_same_answer(desk: Desk) -> None:
+    answers = []
+    for wanted in (
+        {"sip_user": "nobody"},
+        {"sip_user": ""},
+        {"sip_user": "an1\0"},
+        {"sip_password": ""},
+        {"sip_password": PASSWORD + " "},
+    ):
+        with pytest.raises(Refused) as refused:
+            await desk.click(**wanted)
+        answers.append((refused.value.code, refused.value.detail, refused.value.retry_after))
+    assert set(answers) == {answers[0]}
+    assert answers[0][0] == "SIP_AUTH_FAILED"
+
+
+async def test_guessing_is_stopped_for_that_device_only(desk: Desk) -> None:
+    codes = [await desk.refusal(sip_password="wrong") for _ in range(5)]
+    assert codes == ["SIP_AUTH_FAILED"] * 3 + ["RATE_LIMITED"] * 2
+    assert await desk.refusal() == "RATE_LIMITED"
+    assert await desk.refusal(sip_user="other") == "SIP_AUTH_FAILED"
+
+
+async def test_right_passwords_are_never_counted(desk: Desk) -> None:
+    for n in range(6):
+        await desk.click(f"0287301955{n}")
+    assert len(desk.engine.asked) == 6
+
+
+async def test_deny_goes_before_allow(desk: Desk) -> None:
+    with desk.directory() as directory:
+        account = manage.create_account(directory, "strict", allow=["028", "101"], deny=["0289"])
+        app, _ = manage.create_app(directory, account)
+        user = manage.create_user(directory, account, "bo")
+        manage.create_device(directory, account, user, "bo1", realm="r", password=PASSWORD)
+        manage.create_trunk(directory, account, "carrier", "127.0.0.1:5060")
+    desk.engine.states["bo1"] = True
+    desk.app = desk.database.directory.app(app.app_id)
+    assert (await desk.click("0281234", sip_user="bo1")).status == 200
+    assert await desk.refusal("0289234", sip_user="bo1") == "DESTINATION_NOT_ALLOWED"
+    assert await desk.refusal("0301234", sip_user="bo1") == "DESTINATION_NOT_ALLOWED"
+
+
+async def test_another_accounts_device_is_unknown(desk: Desk) -> None:
+    with desk.directory() as directory:
+        account = manage.create_account(directory, "other")
+        app, _ = manage.create_app(directory, account)
+    desk.app = desk.database.directory.app(app.app_id)
+    assert await desk.refusal() == "SIP_AUTH_FAILED"
+
+
+async def test_no_calls_while_draining_or_without_an_engine(desk: Desk) -> None:
+    desk.place.draining = True
+    assert await desk.refusal() == "ENGINE_UNAVAILABLE"
+    desk.place.draining, desk.engine.up = False, False
+    assert await desk.refusal() == "ENGINE_UNAVAILABLE"
+    assert await desk.refusal("0900123") == "DESTINATION_NOT_ALLOWED"
+
+
+async def test_the_engine_is_asked_itself_before_a_device_is_called_offline(desk: Desk) -> None:
+    desk.engine.states.clear()
+    assert await desk.refusal() == "DEVICE_OFFLINE"
+    assert desk.engine.looked == ["an1"]
+    desk.engine.fails = EngineUnavailable("cut off")
+    assert await desk.refusal() == "ENGINE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OriginateFailed("no contact"), "DEVICE_OFFLINE"),
+        (EngineUnavailable("x"), "ENGINE_UNAVAILABLE"),
+    ],
+)
+async def test_a_call_that_could_not_be_sent_never_was(error, code: str, desk: Desk) -> None:
+    desk.engine.fails = error
+    assert await desk.refusal() == code
+    assert desk.calls.live == {}
+    assert desk.database.calls.open_calls() == []
+    desk.engine.fails = None
+    assert (await desk.click()).status == 200
+
+
+# ---- Nothing secret said ---------------------------------------------------------------------------
+
+
+async def test_no_password_is_said_anywhere(desk: Desk) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await desk.click(idempotency_key="k")
+        desk.now += 10 * SECOND
+        with pytest.raises(Refused) as refused:
+            await desk.click(sip_password="wr0ng-" + PASSWORD)
+        desk.engine.fails = OriginateFailed("x")
+        await desk.refusal("02873019557")
+    wanted = CallWanted(NUMBER, "an1", PASSWORD)
+    said = [repr(wanted), str(wanted), repr(refused.value), refused.value.detail, repr(logs)]
+    said += [repr(desk.app), repr(desk.engine.asked), *map(repr, desk.calls.live.values())]
+    assert [one for one in said if PASSWORD in one or desk.app.secret in one] == []
+    with desk.path.open("rb") as file:
+        assert PASSWORD.encode() not in file.read()
