@@ -38,7 +38,14 @@ _MODULES = [
     "format_pcm",
 ]
 
-_EMPTY = ("pjproject.conf", "features.conf", "acl.conf", "udptl.conf", "ccss.conf", "indications.conf")
+_EMPTY = (
+    "pjproject.conf",
+    "features.conf",
+    "acl.conf",
+    "udptl.conf",
+    "ccss.conf",
+    "indications.conf",
+)
 _FILES = {
     "asterisk.conf": """[directories]
 astetcdir => {home}/etc
@@ -122,6 +129,10 @@ class BareAsterisk:
 
     async def start(self) -> None:
         """Start it, and wait until it answers SIP."""
+        self._spawn()
+        await asyncio.to_thread(self._answers)
+
+    def _spawn(self) -> None:
         command = [*self._installed.command, "-f", "-C", str(self._home / "etc" / "asterisk.conf")]
         with (self._home / "log" / "console.log").open("ab") as console:
             self._process = subprocess.Popen(
@@ -133,7 +144,6 @@ class BareAsterisk:
                 env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "dumb"},
                 start_new_session=True,
             )
-        await asyncio.to_thread(self._answers)
 
     @property
     def pid(self) -> int:

@@ -55,6 +55,8 @@ async def measure(calls: int = CALLS) -> list[Figure]:
             await asyncio.sleep(0.15)
         await asyncio.sleep(0.5)
         for task in listening:
+            if task.done():
+                task.result()  # it ended by itself: say why
             task.cancel()
         await client.disconnect()
     return [
@@ -99,7 +101,7 @@ async def _hear_ari(socket: ClientConnection, seen: Seen) -> None:
     async for message in socket:
         now = time.monotonic()
         event = _decode(message)
-        channel = event.get("channel")
+        channel = event.get("channel") or {}
         kind = STEPS.get(event["type"])
         if event["type"] == "ChannelStateChange":
             kind = STATES.get(channel["state"])

@@ -23,7 +23,7 @@ from trunkline.calls.announce import Place
 from trunkline.db.port import Directory
 from trunkline.db.secrets import Key, open_key
 from trunkline.db.sqlite import SqliteDatabase, open_database
-from trunkline.engine import configuration
+from trunkline.engine import configuration, process
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.cel import LogFollower
 from trunkline.engine.configuration import EngineConfiguration, write_private
@@ -105,9 +105,7 @@ class System:
         self.calls = CallLog(
             self.db, self.bus, Place(settings.sip_realm, self._credentials.system), now
         )
-        self.log = LogFollower(
-            configuration.event_log(self.home), self.db.calls.position(LOG_NAME)
-        )
+        self.log = LogFollower(configuration.event_log(self.home), self.db.calls.position(LOG_NAME))
         self.supervisor = Supervisor(
             installed, self.home, self._configure, self._engine_died, self.engine.answers
         )
@@ -172,7 +170,12 @@ class System:
                 await self._restart_if_changed()
                 await self._settle()
                 recordings = FileRecordings(
-                    self.db.recordings, self.bus, self._store, self._spool, now
+                    self.db.recordings,
+                    self.bus,
+                    self._store,
+                    self._spool,
+                    now,
+                    open_now=self._open_now,
                 )
                 running.append(tasks.create_task(recordings.run()))
                 running.append(tasks.create_task(self._prune()))
@@ -268,6 +271,10 @@ class System:
         """The log first, to its end: what it tells happened before the death."""
         await self._drained_log()
         await self.calls.engine_died(int(last_sign_of_life * 1_000_000))
+
+    def _open_now(self) -> frozenset[Path] | None:
+        pid = self.supervisor.pid
+        return None if pid is None else process.open_files(pid)
 
     def _on_signal(self, signal: Signal) -> None:
         if isinstance(signal, EndpointChanged):

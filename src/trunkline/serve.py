@@ -33,9 +33,7 @@ def engine_for(settings: Settings, progress: Progress) -> Installed:
     )
 
 
-async def serve(
-    settings: Settings, progress: Progress, on_ready: Callable[[str], None]
-) -> None:
+async def serve(settings: Settings, progress: Progress, on_ready: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT. The first one drains, a second one ends at once.
 
     Raises AlreadyRunning, SettingsError (an address that cannot be had), EngineInstallError,

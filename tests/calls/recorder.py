@@ -50,7 +50,7 @@ class Recorder:
 
     async def set_up(self) -> None:
         self.tenant = await self.stage.tenant()
-        self.carrier = self.stage.carrier()
+        self.carrier = await self.stage.carrier()
         await self.tenant.trunk(self.carrier.host)
         self.agent = await self.tenant.user(
             "agent", "--name", 'An \\ "Agent"', "--extension", "101"

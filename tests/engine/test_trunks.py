@@ -111,17 +111,7 @@ def asterisk(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> 
         running.stop()
 
 
-DOUBLED = pytest.mark.xfail(
-    strict=True,
-    reason="trunks._value doubles backslashes; Asterisk's config.c undoes that for ; only",
-)
-UNCHECKED = pytest.mark.xfail(strict=True, reason="trunks.configuration trusts what is stored")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(each, marks=[DOUBLED] if "\\" in PASSWORDS[each] else []) for each in PASSWORDS],
-)
+@pytest.mark.parametrize("name", PASSWORDS)
 def test_asterisk_reads_the_password_that_was_stored(name: str, asterisk: Running) -> None:
     shown = asterisk.ask(f"pjsip show auth trunk-{name}")
     assert re.findall(r"^ *password *: (.*)$", shown, re.M) == [PASSWORDS[name]]
@@ -160,7 +150,6 @@ def test_no_password_adds_a_line_or_a_section(password: str) -> None:
 
 @pytest.mark.parametrize("field", ["auth_password", "auth_user", "host"])
 @pytest.mark.parametrize("odd", ["x\n[evil]\ntype=endpoint", "x\rcontext = click"])
-@UNCHECKED
 def test_line_breaks_never_get_into_the_file(field: str, odd: str) -> None:
     """They cannot be stored either (directory_rules.py); this is the second lock."""
     with pytest.raises(ValueError):

@@ -8,10 +8,10 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from trunkline.api.errors import refuse
+from trunkline.work.counters import Counters
 from trunkline.work.refused import Refused
 
 
@@ -22,7 +22,7 @@ class Rates:
         self._requests = parse(request_rate)
         self._calls = parse(call_rate)
         self._failures = parse(auth_failures)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._limiter = FixedWindowRateLimiter(Counters())
 
     def request(self, app_id: str) -> None:
         """Count a request of the app; raises Refused RATE_LIMITED."""

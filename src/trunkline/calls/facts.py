@@ -185,4 +185,5 @@ def decode(raw: bytes | str) -> AnyFact:
     """Read one fact back from the journal; raises msgspec.ValidationError on anything else."""
     return _decoder.decode(raw)
 
+
 replace = msgspec.structs.replace

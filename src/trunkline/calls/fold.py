@@ -233,7 +233,13 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     other = refold(list(fact.facts))
     if other is None or all(leg_id in call.legs for leg_id in other.legs):
         return Folded(call)
-    call = replace(call, legs={**call.legs, **other.legs})
+    newest = max(call, other, key=lambda one: one.routed_at)
+    call = replace(
+        call,
+        legs={**call.legs, **other.legs},
+        dialling=newest.dialling,
+        routed_at=newest.routed_at,
+    )
     joined: tuple[str, ...] = ()
     for bridge in dict.fromkeys(leg.bridge for leg in call.legs.values() if leg.bridge):
         call, more = talk.meet(call, bridge, fact.at)

@@ -82,6 +82,7 @@ class Ari:
                 TimeoutError,
                 EngineUnavailable,
                 AriError,
+                msgspec.DecodeError,
             ) as error:
                 log.debug("ari.cut_off", error=str(error))
             on_cut_off()
@@ -132,11 +133,18 @@ class Ari:
         async for raw in connection:
             message = _decode(raw)
             if message.get("type") != "RESTResponse":
-                self._on_event(message)
+                self._tell(message)
                 continue
             waiting = self._waiting.get(message.get("request_id", ""))
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        """An event that is not as we know it costs itself only: calls hang on this connection."""
+        try:
+            self._on_event(message)
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("ari.strange_event", kind=message.get("type"), error=repr(error))
 
     def _give_up(self) -> None:
         for waiting in self._waiting.values():

@@ -101,7 +101,7 @@ class Asterisk:
             if error.status == 404:
                 return False
             raise EngineUnavailable(f"the phone engine answered {error}") from error
-        return bool(found["state"] == "online")
+        return bool(found.get("state") == "online")
 
     async def originate(self, call: Originate) -> None:
         """Ring the endpoint under the call's id; from then on the dialplan has it."""
@@ -117,6 +117,11 @@ class Asterisk:
         }
         try:
             await self._ari.request("POST", "channels", body)
+        except EngineUnavailable:
+            # It may have been taken all the same: a call that was refused must not ring.
+            with contextlib.suppress(EngineUnavailable):
+                await self.hang_up(call.call_id)
+            raise
         except AriError as error:
             if error.status >= 500:
                 raise OriginateFailed(f"the call could not be sent: {error}") from error
@@ -157,7 +162,7 @@ class Asterisk:
             "GET", "endpoints"
         )  # by technology: 404 while none is known
         now = time.time_ns() // 1000
-        states = {each["resource"]: each["state"] == "online" for each in found}
+        states = {each["resource"]: each.get("state") == "online" for each in found}
         gone = {name: False for name in self._endpoints if name not in states}
         for name, online in {**gone, **states}.items():
             self._endpoints[name] = online
@@ -175,7 +180,7 @@ class Asterisk:
         kind = event["type"]
         if kind == "PeerStatusChange":
             endpoint = event["endpoint"]
-            online = endpoint["state"] == "online"
+            online = endpoint.get("state") == "online"
             self._endpoints[endpoint["resource"]] = online
             self._on_signal(EndpointChanged(endpoint["resource"], online, _at(event)))
         elif kind == "ContactStatusChange":

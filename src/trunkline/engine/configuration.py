@@ -128,7 +128,14 @@ def _templates(overlay: str | None) -> dict[str, str]:
 
 
 def _check_paths(config: EngineConfiguration) -> None:
-    for path in (config.home, config.run, config.database):
+    for text in (config.realm, config.external):
+        if found := _UNSAFE_PATH.search(text):
+            raise ConfigurationError(
+                f"{text!r} has {found[0]!r} in it, which no realm or address has"
+            )
+    paths = [config.home, config.run, config.database]
+    paths += [Path(file) for file in (config.tls_cert, config.tls_key) if file]
+    for path in paths:
         if found := _UNSAFE_PATH.search(str(path)):
             raise ConfigurationError(
                 f"{path} has {found[0]!r} in it, which the phone engine's files cannot hold: "

@@ -6,6 +6,7 @@ id, and the command line; signals and the end of a process go by pidfd (pidfd_op
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -126,3 +127,17 @@ def write(file: Path, process: Process) -> None:
     aside = file.with_name(f"{file.name}.new")
     aside.write_bytes(msgspec.json.encode(process))
     aside.replace(file)
+
+
+def open_files(pid: int) -> frozenset[Path] | None:
+    """The files that a process holds open; None when it is gone or not ours to look at."""
+    folder = Path(f"/proc/{pid}/fd")
+    try:
+        links = list(folder.iterdir())
+    except OSError:
+        return None
+    found = set()
+    for link in links:
+        with contextlib.suppress(OSError):  # closed in between
+            found.add(link.readlink())
+    return frozenset(found)

@@ -68,12 +68,16 @@ auth_rejection_permanent = no
 
 
 def configuration(trunks: Iterable[Trunk]) -> str:
-    """The file's text. Names, hosts and users have been checked when they were stored."""
+    """The file's text; raises ValueError for a value with a line break, which could say anything.
+
+    Names, hosts and users have been checked when they were stored; this is the second guard.
+    """
     head = "; Made by Trunkline at each change of a trunk: changes here are lost.\n\n"
     return head + "\n".join(_one(trunk) for trunk in trunks)
 
 
 def _one(trunk: Trunk) -> str:
+    _refuse_line_breaks(trunk)
     values = {
         "name": trunk.endpoint,
         "account": trunk.account_id,
@@ -98,5 +102,20 @@ def _uri(trunk: Trunk) -> str:
     return f"sip:{trunk.host}:{trunk.port}{suffix}"
 
 
+def _refuse_line_breaks(trunk: Trunk) -> None:
+    stored = (
+        trunk.endpoint,
+        trunk.account_id,
+        trunk.transport,
+        trunk.host,
+        trunk.auth_user or "",
+        trunk.auth_password or "",
+        *trunk.match,
+    )
+    if any(char in text for text in stored for char in "\r\n\0"):
+        raise ValueError(f"a value of {trunk.endpoint} has a line break")
+
+
 def _value(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(";", "\\;")
+    # A semicolon begins a comment; a backslash is itself anywhere else (Asterisk's config.c).
+    return text.replace(";", "\\;")

@@ -1,13 +1,15 @@
 """The folders in which raw audio waits for its MP3.
 
-``live/`` the engine writes here, ``done/`` the engine is through with it, ``encoding/`` MP3s on
+``live/`` the engine writes here, ``done/`` the engine has closed it, ``encoding/`` MP3s on
 their way, ``failed/`` audio of recordings that were given up, ``unclaimed/`` audio that no call owns.
 A raw file keeps its name, ``<raw>.raw``, wherever it stands.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
 ENDING = ".raw"
@@ -67,14 +69,33 @@ class Spool:
         if self.raw(name).exists():
             self.raw(name).replace(folder / f"{name}{ENDING}")
 
+    def take_closed(self, open_now: Callable[[], Container[Path] | None]) -> None:
+        """Hand over what stands in ``live/`` and is not open any more.
+
+        ``open_now`` gives resolved paths; it is asked after the look into ``live/``, so that a file
+        made in between cannot seem closed. None is "not known": then nothing is.
+        """
+        names, live = _raw_names(self.live), self.live.resolve()
+        still_open = open_now() if names else None
+        if still_open is not None:
+            self._hand_over(n for n in names if live / f"{n}{ENDING}" not in still_open)
+
+    def hand_over(self, name: str) -> None:
+        """Move one file that the engine has closed from ``live/`` to ``done/``."""
+        self._hand_over([name])
+
     def salvage(self) -> list[str]:
         """Hand over what a dead engine was writing; gives the raw names. No engine may be running.
 
         Audio never takes the place of other audio: where ``done/`` has the name, it stays.
         """
-        moved = [name for name in _raw_names(self.live) if not self.raw(name).exists()]
+        return self._hand_over(_raw_names(self.live))
+
+    def _hand_over(self, names: Iterable[str]) -> list[str]:
+        moved = [name for name in names if not self.raw(name).exists()]
         for name in moved:
-            (self.live / f"{name}{ENDING}").replace(self.raw(name))
+            with contextlib.suppress(FileNotFoundError):  # handed over by another look
+                (self.live / f"{name}{ENDING}").replace(self.raw(name))
         return moved
 
 

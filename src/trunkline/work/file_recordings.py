@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -54,6 +54,8 @@ class FileRecordings:
     ``spool`` is the engine's (see ``recordings.spool``). ``clock`` gives unix microseconds.
     ``worker`` holds the claims: the same name after a restart, so that what a killed run had
     claimed is taken up at once, and another name for each spool. One run at a time per spool.
+    ``open_now`` gives the files that the engine holds open, or None when that is not known: what
+    stands in ``live/`` and is not open is final. Closing one is told by inotify, too, at once.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class FileRecordings:
         clock: Callable[[], int],
         worker: str = "spool",
         *,
+        open_now: Callable[[], Container[Path] | None] = lambda: None,
         at_once: int = 2,
         sweep_every: float = 30.0,
         first_pause: float = 2.0,
@@ -75,6 +78,7 @@ class FileRecordings:
         self._spool = Spool(spool)
         self._clock = clock
         self._worker = worker
+        self._open_now = open_now
         self._at_once = at_once
         self._sweep_every = sweep_every
         self._first_pause = first_pause
@@ -103,8 +107,13 @@ class FileRecordings:
         try:
             with Inotify() as inotify:
                 inotify.add_watch(self._spool.done, Mask.MOVED_TO | Mask.CLOSE_WRITE)
+                closing = inotify.add_watch(self._spool.live, Mask.CLOSE_WRITE)
                 async for event in inotify:
-                    if event.name is not None and event.name.suffix == ENDING:
+                    if event.name is None or event.name.suffix != ENDING:
+                        continue
+                    if event.watch is closing:
+                        self._spool.hand_over(event.name.stem)  # and hear of it in done/
+                    else:
                         self._offer([event.name.stem])
         except OSError as error:  # no watches left on this machine: the sweep finds it all
             log.warning("recordings_not_watched", error=str(error), sweep_every=self._sweep_every)
@@ -112,11 +121,16 @@ class FileRecordings:
     async def _sweep(self) -> None:
         while True:
             try:
-                self._offer(await asyncio.to_thread(self._spool.waiting))
+                self._offer(await asyncio.to_thread(self._look_around))
                 await self._give_up_missing()
             except Exception as error:
                 log.warning("recordings_not_swept", error=repr(error))
             await asyncio.sleep(self._sweep_every)
+
+    def _look_around(self) -> list[str]:
+        """All that is final; what inotify did not tell, or told while nobody listened, is here."""
+        self._spool.take_closed(self._open_now)
+        return self._spool.waiting()
 
     def _heard(self, events: Sequence[StoredEvent]) -> None:
         """A recording's row comes to be with its call's record, just before CALL_ENDED is told."""

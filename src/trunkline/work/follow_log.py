@@ -32,7 +32,8 @@ from trunkline.work.step import Step, Transfer
 log = structlog.get_logger()
 
 LOG_NAME = "cel"
-_SIGNAL_LATE = 5
+_SIGNAL_LATE = 3
+"""Milliseconds."""
 
 
 class LogPart(Protocol):

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
 from limits import parse_many
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from trunkline.calls import dialling
@@ -32,6 +31,7 @@ from trunkline.db.port import (
     UnderWay,
 )
 from trunkline.engine.port import Engine, EngineUnavailable, OriginateFailed
+from trunkline.work.counters import Counters
 from trunkline.work.follow_log import CallLog
 from trunkline.work.refused import Refused
 from trunkline.work.wanted_call import CallWanted as CallWanted
@@ -42,6 +42,10 @@ log = structlog.get_logger()
 _KEY_KEPT = 24 * 3600 * 1_000_000
 _DOUBLE_CLICK = 3 * 1_000_000
 _RETRY = 5
+
+
+_Clicks = dict[tuple[str, ...], tuple[int, "asyncio.Future[CallPlaced]"]]
+"""(app, device, number) -> until when a second click is the same call, and the first's answer."""
 
 
 class CallPlaced(msgspec.Struct, frozen=True):
@@ -77,9 +81,10 @@ class PlaceCall:
         self._rules = rules
         self._clock = clock
         self._new_id = new_id
-        self._passwords = FixedWindowRateLimiter(MemoryStorage())
+        self._passwords = FixedWindowRateLimiter(Counters())
         self._failures = parse_many(rules.password_failures)
-        self._under_way: dict[tuple[str, str], asyncio.Future[CallPlaced]] = {}
+        self._under_way: set[tuple[str, str]] = set()
+        self._clicks: _Clicks | None = None
         self.draining = False
 
     async def __call__(self, app: App, wanted: CallWanted) -> CallPlaced:
@@ -94,7 +99,7 @@ class PlaceCall:
         call = GoodCall(app, device, number, inside, wanted, self._new_id())
         if wanted.idempotency_key is None:
             return await self._once_in_a_moment(call)
-        return await self._once(call, wanted.idempotency_key, _KEY_KEPT)
+        return await self._once(call, wanted.idempotency_key)
 
     def _device(self, app: App, wanted: CallWanted) -> CallingDevice:
         """The app's device, its password checked; one answer for all that can be wrong."""
@@ -119,61 +124,87 @@ class PlaceCall:
         return self._db.directory.extension(app.account_id, number)
 
     async def _once_in_a_moment(self, call: GoodCall) -> CallPlaced:
-        """Without a key: a double click is one call."""
-        return await self._once(call, f"click:{call.device.id}:{call.number}", _DOUBLE_CLICK)
-
-    async def _once(self, call: GoodCall, key: str, kept: int) -> CallPlaced:
-        """Answer a key once; a second request under it gets the first one's answer."""
-        implicit = kept == _DOUBLE_CLICK
-        slot = (call.app.id, key)
-        if slot in self._under_way:
-            if implicit:
-                return await asyncio.shield(self._under_way[slot])
-            raise _in_progress()
+        """Without a key: a double click is one call, also over a restart in between."""
+        clicks = self._recent_clicks()
+        slot = (call.app.id, call.device.id, call.number)
+        if slot in clicks:
+            return await asyncio.shield(clicks[slot][1])
         future: asyncio.Future[CallPlaced] = asyncio.get_running_loop().create_future()
-        self._under_way[slot] = future
+        clicks[slot] = (self._clock() + _DOUBLE_CLICK, future)
         try:
-            answer = await self._claimed(call, key, kept)
-            future.set_result(answer)
+            answer = await self._stored(self._place(call))
         except BaseException as error:
+            del clicks[slot]  # nothing rang: the next click may try
             future.set_exception(error)
             future.exception()  # seen: nobody else may be waiting for it
             raise
-        finally:
-            del self._under_way[slot]
+        future.set_result(answer)
         return answer
 
-    async def _claimed(self, call: GoodCall, key: str, kept: int) -> CallPlaced:
+    def _recalled(self) -> _Clicks:
+        """The clicks that an earlier process took on just before it died: their calls are live."""
+        clicks: _Clicks = {}
+        for call in sorted(self._calls.live.values(), key=lambda call: call.started_at):
+            if call.origin == "click" and call.caller is not None:
+                slot = (call.app_id or "", call.caller.device_id or "", call.dialled)
+                answer: asyncio.Future[CallPlaced] = asyncio.get_running_loop().create_future()
+                answer.set_result(_ok(call.id))
+                clicks[slot] = (call.started_at + _DOUBLE_CLICK, answer)
+        return clicks
+
+    def _recent_clicks(self) -> _Clicks:
+        """The clicks of this moment; they stand in the order of their times."""
+        if self._clicks is None:
+            self._clicks = self._recalled()
         now = self._clock()
-        fingerprint = "" if kept == _DOUBLE_CLICK else call.fingerprint()
+        for slot, (until, future) in list(self._clicks.items()):
+            if until > now or not future.done():
+                break
+            del self._clicks[slot]
+        return self._clicks
+
+    async def _once(self, call: GoodCall, key: str) -> CallPlaced:
+        """Answer a key once; a second request under it gets the first one's answer."""
+        slot = (call.app.id, key)
+        if slot in self._under_way:
+            raise _in_progress()
+        self._under_way.add(slot)
         try:
-            claim = await self._db.requests.claim(
-                call.app.id, key, fingerprint, call.id, now, now + kept
-            )
-            match claim:
-                case Replayed(status, body):
-                    return _replayed(status, body)
-                case KeyReused():
-                    raise Refused(
-                        "IDEMPOTENCY_KEY_REUSED", "this key was used with another request"
-                    )
-                case UnderWay(call_id):
-                    return await self._left_behind(call, key, call_id, kept)
-                case Claimed():
-                    return await self._answer(call, key, kept)
+            return await self._stored(self._claimed(call, key))
+        finally:
+            self._under_way.discard(slot)
+
+    async def _stored(self, placing: Awaitable[CallPlaced]) -> CallPlaced:
+        try:
+            return await placing
         except DatabaseUnavailable as error:
             raise Refused(
                 "ENGINE_UNAVAILABLE", "calls cannot be stored just now", _RETRY
             ) from error
 
-    async def _left_behind(self, call: GoodCall, key: str, call_id: str, kept: int) -> CallPlaced:
+    async def _claimed(self, call: GoodCall, key: str) -> CallPlaced:
+        now = self._clock()
+        claim = await self._db.requests.claim(
+            call.app.id, key, call.fingerprint(), call.id, now, now + _KEY_KEPT
+        )
+        match claim:
+            case Replayed(status, body):
+                return _replayed(status, body)
+            case KeyReused():
+                raise Refused("IDEMPOTENCY_KEY_REUSED", "this key was used with another request")
+            case UnderWay(call_id):
+                return await self._left_behind(call, key, call_id)
+            case Claimed():
+                return await self._answer(call, key)
+
+    async def _left_behind(self, call: GoodCall, key: str, call_id: str) -> CallPlaced:
         """A claim that no living request holds: its process died. Did its call get out?"""
         if self._db.calls.known(call_id) or await self._lives(call_id):
             answer = _ok(call_id)
             await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
             return answer
         await self._db.requests.release(call.app.id, key)
-        return await self._claimed(call, key, kept)
+        return await self._claimed(call, key)
 
     async def _lives(self, call_id: str) -> bool:
         """Is the call out, though the log has not been read so far?"""
@@ -182,27 +213,26 @@ class PlaceCall:
         except EngineUnavailable as error:
             raise _engine_down() from error
 
-    async def _answer(self, call: GoodCall, key: str, kept: int) -> CallPlaced:
+    async def _answer(self, call: GoodCall, key: str) -> CallPlaced:
         try:
-            await self._place(call)
+            answer = await self._place(call)
         except Refused as refused:
-            await self._keep_refusal(call, key, kept, refused)
+            await self._keep_refusal(call, key, refused)
             raise
-        answer = _ok(call.id)
         await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
         return answer
 
-    async def _keep_refusal(self, call: GoodCall, key: str, kept: int, refused: Refused) -> None:
+    async def _keep_refusal(self, call: GoodCall, key: str, refused: Refused) -> None:
         """A final no is the key's answer as much as a yes; one that passes is not."""
-        if refused.retry_after is not None or kept == _DOUBLE_CLICK:
+        if refused.retry_after is not None:
             await self._db.requests.release(call.app.id, key)
             return
         body = msgspec.json.encode([refused.code, refused.detail])
         await self._db.requests.answer(call.app.id, key, 400, body)
 
-    async def _place(self, call: GoodCall) -> None:
-        way = _way(call)
+    async def _place(self, call: GoodCall) -> CallPlaced:
         await self._check_online(call.device.sip_user)
+        way = _way(call)
         await self._calls.record([call.requested(way, self._clock())])
         try:
             rules = self._rules
@@ -216,6 +246,7 @@ class PlaceCall:
                 raise _offline() from error
             raise _engine_down() from error
         log.info("call.placed", call_id=call.id, device=call.device.sip_user, number=call.number)
+        return _ok(call.id)
 
     async def _check_online(self, sip_user: str) -> None:
         """By the engine's signals; it is asked itself before anyone is told "offline"."""
