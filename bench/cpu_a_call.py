@@ -2,7 +2,7 @@
 
 SIPp calls, SIPp answers, two seconds later the caller hangs up. Once without audio and once with a
 tone both ways. CPU is what the kernel counts for the whole process, ended threads included; that of
-children (the ``mv`` that makes a recording final) and of our Python stands beside it.
+children (none is expected: a recording ends without a command) and of our Python stands beside it.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def _figures(name: str, bare: Side, ours: Side, calls: int) -> list[Figure]:
             note=note,
         ),
         figure(
-            "its mv", ours.typical("children"), [our.children / own.asterisk for own, our in pairs]
+            "its children",
+            ours.typical("children"),
+            [our.children / own.asterisk for own, our in pairs],
         ),
         figure("Python", ours.typical("python"), [our.python / own.asterisk for own, our in pairs]),
         figure(

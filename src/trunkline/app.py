@@ -6,15 +6,12 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import msgspec
 import structlog
-import uvicorn
-from filelock import FileLock, Timeout
 
 from trunkline.api.application import build_api
 from trunkline.api.deps import ApiDeps
@@ -31,10 +28,11 @@ from trunkline.engine.credentials import credentials, with_free_port
 from trunkline.engine.install import Installed
 from trunkline.engine.port import EndpointChanged, EngineUnavailable, Signal
 from trunkline.engine.supervisor import Supervisor, run_directory
+from trunkline.listening import refuse_taken_sip
 from trunkline.live import LiveDeps, build_live
 from trunkline.live.door import Live
 from trunkline.recordings.disk import DiskStore
-from trunkline.settings import Settings, SettingsError, address, port_range
+from trunkline.settings import Settings, address, port_range
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.follow_devices import FollowDevices
 from trunkline.work.follow_log import LOG_NAME, CallLog
@@ -45,10 +43,8 @@ log = structlog.get_logger()
 
 _PRUNE_EVERY = 3600.0
 _ENGINE_GRACE = 5.0
-
-
-class AlreadyRunning(Exception):
-    """Another server has the data directory; the message says which."""
+_RECONCILE_EVERY = 30.0
+_ROWS_LATE = 2.0
 
 
 class ServerFile(msgspec.Struct, frozen=True):
@@ -65,20 +61,6 @@ class ServerFile(msgspec.Struct, frozen=True):
 def now() -> int:
     """Unix microseconds."""
     return time.time_ns() // 1000
-
-
-@contextlib.contextmanager
-def data_lock(directory: Path) -> Iterator[None]:
-    """Hold the data directory; raises AlreadyRunning when another server does."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(directory / "lock")
-    try:
-        with lock.acquire(timeout=0):
-            yield
-    except Timeout:
-        raise AlreadyRunning(
-            f"a server runs on {directory} already: stop it, or choose another --data directory"
-        ) from None
 
 
 class System:
@@ -179,6 +161,7 @@ class System:
                 )
                 running.append(tasks.create_task(recordings.run()))
                 running.append(tasks.create_task(self._prune()))
+                running.append(tasks.create_task(self._reconcile()))
                 yield
             finally:
                 for task in running:
@@ -295,6 +278,21 @@ class System:
         while self.calls.live and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
 
+    async def _reconcile(self) -> None:
+        """Close calls that are open here and gone in the engine: rows of its log were lost."""
+        while True:
+            await asyncio.sleep(_RECONCILE_EVERY)
+            with contextlib.suppress(EngineUnavailable):
+                gone = await self._without_channels()
+                if gone:
+                    await asyncio.sleep(_ROWS_LATE)
+                    await self._drained_log()
+                    await self.calls.lost(gone & await self._without_channels())
+
+    async def _without_channels(self) -> set[str]:
+        living = {channel.leg_id for channel in await self.engine.channels()}
+        return self.calls.without_channels(living)
+
     async def _prune(self) -> None:
         while True:
             await asyncio.sleep(_PRUNE_EVERY)
@@ -303,52 +301,6 @@ class System:
                 log.info("database.pruned", rows=pruned)
             except Exception:
                 log.exception("database.prune_failed")
-
-
-def refuse_taken_sip(settings: Settings) -> None:
-    """Raise SettingsError unless the SIP address can be had over UDP and TCP."""
-    host, port = address(settings.sip, "sip")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        with socket.socket(family, kind) as probe:
-            if kind == socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise SettingsError(
-                    f"sip: {settings.sip} cannot be had ({error.strerror}): "
-                    "choose another with --sip"
-                ) from error
-
-
-class WebServer(uvicorn.Server):
-    """uvicorn, but signals are ours to handle: a stop drains calls first."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
-
-
-def web_server(settings: Settings, application: Live) -> WebServer:
-    """The HTTP server for an application, not yet listening."""
-    return WebServer(
-        uvicorn.Config(
-            application,
-            loop="none",
-            http="httptools",
-            ws="websockets-sansio",
-            ws_max_size=65_536,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=True,
-            forwarded_allow_ips=settings.forwarded_allow_ips,
-            timeout_graceful_shutdown=5,
-            lifespan="on",
-        )
-    )
 
 
 class _EnabledDevices:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import structlog
 
-from trunkline.app import System, WebServer, data_lock, web_server
+from trunkline.app import System
 from trunkline.engine.install import Installed, find, install
+from trunkline.listening import WebServer, data_lock, listen, web_server
 from trunkline.sandbox import SandboxEngine
-from trunkline.settings import Settings, SettingsError, address, default_cache
+from trunkline.settings import Settings, address, default_cache
 
 log = structlog.get_logger()
 
@@ -39,7 +40,7 @@ async def serve(settings: Settings, progress: Progress, on_ready: Callable[[str]
     Raises AlreadyRunning, SettingsError (an address that cannot be had), EngineInstallError,
     EngineStartError, KeyUnusable, DatabaseUnusable.
     """
-    with data_lock(settings.directory), _listen(settings) as http:
+    with data_lock(settings.directory), listen(settings) as http:
         installed = await asyncio.to_thread(engine_for, settings, progress)
         stop = _Stop()
         await _Server(settings, installed, http, stop, on_ready).live()
@@ -134,20 +135,3 @@ class _Server:
         if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
             host = "127.0.0.1"
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """The HTTP socket, before anything else starts; raises SettingsError when it is taken."""
-    host, port = address(settings.http, "http")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(2048)
-    except OSError as error:
-        listening.close()
-        raise SettingsError(
-            f"http: {settings.http} cannot be had ({error.strerror}): choose another with --http"
-        ) from error
-    return listening

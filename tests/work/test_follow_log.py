@@ -148,6 +148,22 @@ async def test_the_engines_death_closes_every_call_once(living: Living) -> None:
         assert len(await lives.history()) == 1
 
 
+async def test_a_call_whose_last_rows_were_lost_is_closed_at_its_last_sign(living) -> None:
+    lives = await living("click_answered")
+    joined = next(n for n, row in enumerate(lives.scene.rows) if row.event == "BRIDGE_EXIT")
+    await lives.one_by_one(joined)
+    (call,) = lives.log.live.values()
+    legs = set(call.legs)
+    assert lives.log.without_channels(legs) == set()
+    assert lives.log.without_channels(set()) == {call.id}
+    await lives.log.lost([call.id])
+    (record,) = await lives.history()
+    (ended,) = [event for event in lives.events if event.name == "CALL_ENDED"]
+    last = max(row.time for row in lives.scene.rows[:joined])
+    assert (record.status_detail, ended.at, gapless(lives)) == ("SUCCESS", last, True)
+    assert (lives.log.live, lives.begin().live) == ({}, {})
+
+
 async def test_a_request_that_was_never_sent_is_withdrawn_at_the_next_start(living) -> None:
     lives = await living("click_answered")
     call_id = lives.scene.requests[0].call_id

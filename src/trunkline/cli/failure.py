@@ -30,7 +30,7 @@ _FORESEEN = {
     "trunkline.settings": ("SettingsError",),
     "trunkline.db.port": ("DatabaseUnavailable", "DatabaseUnusable"),
     "trunkline.db.secrets": ("KeyUnusable",),
-    "trunkline.app": ("AlreadyRunning",),
+    "trunkline.listening": ("AlreadyRunning",),
     "trunkline.engine.configuration": ("ConfigurationError",),
     "trunkline.engine.install": ("EngineInstallError",),
     "trunkline.engine.run_directory": ("RunDirectoryError",),

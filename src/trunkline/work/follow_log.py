@@ -9,7 +9,7 @@ event has its number once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import stamina
@@ -130,6 +130,25 @@ class CallLog:
         if dead:
             log.warning("calls.closed_with_engine", count=len(dead))
             await self._insist(dead)
+
+    def without_channels(self, living: Container[str]) -> set[str]:
+        """The calls that have begun and none of whose open legs lives in the engine."""
+        return {
+            call.id
+            for call in self._calls.values()
+            if call.legs
+            and not any(leg.id in living for leg in call.legs.values() if leg.ended_at is None)
+        }
+
+    async def lost(self, call_ids: Iterable[str]) -> None:
+        """Close calls whose end the log will never tell (its rows were lost: a full disk).
+
+        They end at their last sign of life.
+        """
+        gone = [f.EngineDied(call_id=each, at=0) for each in call_ids if each in self._calls]
+        if gone:
+            log.warning("calls.lost", call_ids=[fact.call_id for fact in gone])
+            await self._insist(gone)
 
     async def settle(self, living: Callable[[str], bool]) -> None:
         """After a restart: withdraw requests that never reached the engine."""
