@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from trunkline import server_file
 from trunkline.api.application import build_api
 from trunkline.api.deps import ApiDeps
 from trunkline.bus.local import LocalBus
@@ -45,17 +46,6 @@ _PRUNE_EVERY = 3600.0
 _ENGINE_GRACE = 5.0
 _RECONCILE_EVERY = 30.0
 _ROWS_LATE = 2.0
-
-
-class ServerFile(msgspec.Struct, frozen=True):
-    """server.json: how the command line reaches the running server. Its token is secret."""
-
-    url: str
-    token: str
-    pid: int
-
-    def __repr__(self) -> str:
-        return f"ServerFile(url={self.url!r}, pid={self.pid})"
 
 
 def now() -> int:
@@ -188,8 +178,8 @@ class System:
 
     def write_server_file(self, url: str) -> Path:
         """Tell the command line where we are."""
-        file = self._data / "server.json"
-        told = ServerFile(url, self._token, os.getpid())
+        file = self._data / server_file.NAME
+        told = server_file.ServerFile(url, self._token, os.getpid())
         write_private(file, msgspec.json.encode(told).decode())
         return file
 

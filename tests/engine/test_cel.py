@@ -287,3 +287,17 @@ async def test_nothing_is_lost_while_a_writer_appends(rotate_at, file, monkeypat
         found = await collected(file, count, lives=5)
     assert await writer.wait() == 0
     assert found == list(range(count))
+
+
+async def test_a_machine_without_inotify_is_followed_all_the_same(follower, file, monkeypatch):
+    def none_left() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(cel, "Inotify", none_left)
+    parts = follower.follow()
+    assert await anext(parts) is None
+    file.write_bytes(written(row(7)))
+    async with asyncio.timeout(10):
+        got = numbers(await anext(parts))
+    await parts.aclose()
+    assert got == [7]

@@ -11,11 +11,12 @@ import typer
 
 from trunkline import settings
 from trunkline.cli.context import settings_of
-from trunkline.cli.running import RunningServer, running_server
+from trunkline.cli.running import running_server
 
 if TYPE_CHECKING:
     from trunkline.db.directory import TrunkEntry
     from trunkline.engine.examine import Finding
+    from trunkline.server_file import ServerFile
 
 _MARKS = {True: "ok", False: "FAILED", None: "not checked"}
 SECONDS = 5.0
@@ -83,7 +84,7 @@ def _certificate(chosen: settings.Settings) -> Finding:
     return examine.certificate(Path(chosen.sip_tls_cert), Path(chosen.sip_tls_key))
 
 
-def _server(server: RunningServer | None) -> Iterator[Finding]:
+def _server(server: ServerFile | None) -> Iterator[Finding]:
     """What the running server says of itself, by ``/readyz``."""
     from trunkline.engine.examine import Finding
 
@@ -120,7 +121,7 @@ def _trunk_lines(data: Path) -> list[TrunkEntry]:
         return [trunk for trunk in directory.all(TrunkEntry) if trunk.enabled]
 
 
-def _ready(server: RunningServer) -> dict[str, Any] | None:
+def _ready(server: ServerFile) -> dict[str, Any] | None:
     import httpx
 
     try:

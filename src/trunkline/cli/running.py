@@ -5,32 +5,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import msgspec
 import typer
+
+from trunkline import server_file
+from trunkline.server_file import ServerFile
 
 SECONDS = 5.0
 
 
-class RunningServer(msgspec.Struct, frozen=True):
-    """``server.json`` of the data directory: where the running server listens. ``token`` is secret."""
-
-    url: str
-    token: str
-    pid: int
-
-    def __repr__(self) -> str:
-        return f"RunningServer(url={self.url!r}, pid={self.pid})"
-
-
-def running_server(data: Path) -> RunningServer | None:
+def running_server(data: Path) -> ServerFile | None:
     """The server that runs on the data directory, if one does."""
-    try:
-        server = msgspec.json.decode((data / "server.json").read_bytes(), type=RunningServer)
-        os.kill(server.pid, 0)
-    except PermissionError:
-        return server
-    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError):
+    server = server_file.read(data)
+    if server is None:
         return None
+    try:
+        os.kill(server.pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # it lives, and is another user's
     return server
 
 
@@ -52,7 +45,7 @@ def tell_server(data: Path) -> None:
         )
 
 
-def _post_sync(server: RunningServer) -> str:
+def _post_sync(server: ServerFile) -> str:
     """Ask; gives what went wrong, or nothing."""
     # One POST to this machine: urllib is imported ten times faster than an HTTP client.
     from http.client import HTTPException

@@ -8,18 +8,25 @@ then found by its beginning.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import csv
 import io
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import structlog
 from asyncinotify import Inotify, Mask
 
 from trunkline.calls.log import LogPosition, Row, parse
 
+log = structlog.get_logger()
+
+_LOOKS_EVERY = 0.02
+"""Seconds."""
 _CHUNK = 256 * 1024
 _ROTATE_AT = 64 * 1024 * 1024
 _BEGINNING = re.compile(rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","')
@@ -60,14 +67,24 @@ class LogFollower:
 
     async def follow(self) -> AsyncIterator[Taken | None]:
         """Everything new, for ever; None each time that all has been read (then it waits)."""
-        with Inotify() as watch:
-            watch.add_watch(self._file.parent, Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO)
+        with contextlib.ExitStack() as held:
+            changed = self._watched(held)
             while True:
                 while taken := self.read():
                     yield taken
                 self._rotate()
                 yield None
-                await watch.get()
+                await changed()
+
+    def _watched(self, held: contextlib.ExitStack) -> Callable[[], Awaitable[object]]:
+        """What to await for the next change: inotify, or a pause where the machine has none left."""
+        try:
+            watch = held.enter_context(Inotify())
+            watch.add_watch(self._file.parent, Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO)
+        except OSError as error:
+            log.warning("log.not_watched", error=str(error), looks_every=_LOOKS_EVERY)
+            return lambda: asyncio.sleep(_LOOKS_EVERY)
+        return watch.get
 
     def behind(self) -> int:
         """How many bytes have not been read; a record that was cut short does not count."""
