@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the tests need beside Python: a SIP phone, a SIP carrier and a JavaScript client, all real ones.
+# What the tests need beside Python: a SIP phone, a SIP carrier and a JavaScript client, all real
+# ones, and the tools of the documented samples.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,6 +10,8 @@ need baresip baresip-core
 need sipp sip-tester
 need node nodejs
 need npm npm
+need curl curl
+need openssl openssl
 
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

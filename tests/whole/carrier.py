@@ -119,6 +119,9 @@ class Calling:
         self._counts = folder / "counts.csv"
         command = [*_sipp(folder, address, port), server, "-s", number, "-m", str(calls)]
         command += ["-r", str(int(rate * 10)), "-rp", "10000", "-l", "10000"]
+        # A switch that dies after its 100 never answers, and SIPp has no Timer C of its own. A time-out
+        # of the 200 alone would not do: SIPp stands at the optional 180 then.
+        command += ["-recv_timeout", "30000"]
         command += ["-trace_stat", "-stf", str(self._counts), "-fd", "1"]
         command += ["-mp", str(media_port)] if media_port else []
         self.program = Program(f"caller {address}:{port}", command, folder / "sipp.log")

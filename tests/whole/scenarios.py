@@ -79,8 +79,7 @@ def calling(hold: float, tone: str = "", user: str = "", password: str = "") -> 
     provisional = [f'<recv response="{code}" optional="true"/>' for code in (100, 180, 183)]
     steps += [
         *provisional,
-        # A switch that dies after its 180 sends no final answer: SIPp has no Timer C of its own.
-        '<recv response="200" rrs="true" timeout="30000"/>',
+        '<recv response="200" rrs="true"/>',
         _send(_request("ACK", cseq, user)) + _play(tone),
         f'<recv request="BYE" timeout="{int(hold * 1000)}" ontimeout="leave"/>',
         f'{_respond(200, "OK", tag="")}<nop next="end"/><label id="leave"/>',

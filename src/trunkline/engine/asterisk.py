@@ -31,8 +31,8 @@ from trunkline.engine.port import (
 
 log = structlog.get_logger()
 
-_FIRST_OPTIONS = 1.5
-"""Seconds: ``max_initial_qualify_time`` in pjsip.conf, and some time for the answer."""
+_FIRST_OPTIONS = 4.0
+"""Seconds: ``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take."""
 _RELOADED = ("res_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_outbound_registration")
 
 
