@@ -154,6 +154,33 @@ async def test_a_file_that_comes_is_seen_without_a_sweep(filing: Filing) -> None
         await filing.until_state("a", "done")
 
 
+def ended(call_id: str) -> StoredEvent:
+    return StoredEvent("acc", 1, "call", "CALL_ENDED", call_id, call_id, NOW, b"")
+
+
+@pytest.mark.parametrize("closed_first", [True, False])
+async def test_a_call_that_nobody_answered_leaves_no_file(
+    filing: Filing, closed_first: bool
+) -> None:
+    async with filing.running(filing.another(sweep_every=3600)):
+        if closed_first:
+            filing.record("tl1-17-2", b"")
+        await asyncio.sleep(0.2)  # it listens, and has looked at the file
+        filing.bus.publish([ended("tl1-17.2")])
+        if not closed_first:
+            filing.record("tl1-17-2", b"")
+        await until(lambda: not filing.left(), "the file's end")
+    assert filing.rows.events() == []
+
+
+async def test_audio_without_a_row_is_kept_though_its_call_is_over(filing: Filing) -> None:
+    async with filing.running(filing.another(sweep_every=3600)):
+        filing.bus.publish([ended("a")])
+        filing.record("a")
+        await asyncio.sleep(0.3)
+        assert filing.left() == ["done/a.raw"]
+
+
 async def test_audio_waits_for_its_call_to_end(filing: Filing) -> None:
     filing.record("a")
 
@@ -161,7 +188,7 @@ async def test_audio_waits_for_its_call_to_end(filing: Filing) -> None:
         await asyncio.sleep(0.2)
         waiting = filing.left()
         filing.rows.expect("a")
-        filing.bus.publish([StoredEvent("acc", 1, "call", "CALL_ENDED", "id-a", "id-a", NOW, b"")])
+        filing.bus.publish([ended("a")])
         await filing.until_state("a", "done")
 
     assert waiting == ["done/a.raw"]

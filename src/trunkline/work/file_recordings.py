@@ -41,7 +41,9 @@ MISSING_AFTER = 600 * SECOND
 UNCLAIMED_AFTER = 2 * 86_400 * SECOND
 """Audio that has no row is put away after this: longer than the longest call may last."""
 SILENT_AFTER = 3600 * SECOND
-"""An empty file that has no row goes after this: each call that nobody answered leaves one."""
+"""An empty file that has no row goes after this, if the end of its call was not heard."""
+ENDED_KEPT = 4096
+"""Of so many calls it is remembered that they are over, for files that are closed after that."""
 TRIES = 5
 """So often LAME may refuse the audio before the recording has failed."""
 LONGEST_PAUSE = 300.0
@@ -85,6 +87,7 @@ class FileRecordings:
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._busy: set[str] = set()
         self._rowless: set[str] = set()
+        self._ended: dict[str, None] = {}
         self._errors: dict[str, int] = {}
         self._last_msg_id = 0
 
@@ -134,8 +137,15 @@ class FileRecordings:
 
     def _heard(self, events: Sequence[StoredEvent]) -> None:
         """A recording's row comes to be with its call's record, just before CALL_ENDED is told."""
-        if self._rowless and any(event.name == "CALL_ENDED" for event in events):
-            self._offer(list(self._rowless))
+        for event in events:
+            if event.name != "CALL_ENDED":
+                continue
+            raw = event.subject.replace(".", "-")  # as the dialplan names it (STRREPLACE)
+            self._ended[raw] = None
+            if raw in self._rowless:
+                self._offer([raw])
+        while len(self._ended) > ENDED_KEPT:
+            del self._ended[next(iter(self._ended))]
 
     def _offer(self, raws: Iterable[str]) -> None:
         for raw in raws:
@@ -184,7 +194,8 @@ class FileRecordings:
         if came is None:
             return
         age, silent = self._clock() - came, (self._spool.size(raw) or 0) < FRAME_BYTES
-        if age < (SILENT_AFTER if silent else UNCLAIMED_AFTER):
+        unanswered = silent and raw in self._ended  # over, and its record names no recording
+        if not unanswered and age < (SILENT_AFTER if silent else UNCLAIMED_AFTER):
             self._rowless.add(raw)
         elif silent:
             self._spool.drop(raw)
