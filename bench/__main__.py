@@ -18,6 +18,8 @@ MEASURED = {
     "cpu": "cpu_a_call",
     "event": "event_at_client",
     "history": "history_pages",
+    "fanout": "fanout",
+    "soak": "soak",
 }
 
 

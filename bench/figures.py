@@ -40,7 +40,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             aim = f"{self.aim:g}{'' if self.aim_is == 'ratio' else ' ' + self.unit}"
             aim += " met" if self.met else " MISSED"
         return (
-            f"{self.name:<34} ratio={ratio:<6} baseline={self._amount(self.baseline):<11} "
+            f"{self.name:<42} ratio={ratio:<6} baseline={self._amount(self.baseline):<11} "
             f"candidate={self._amount(self.candidate):<11} aim={aim:<12} {self.note}"
         ).rstrip()
 

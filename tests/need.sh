@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests need beside Python: a SIP phone, a SIP carrier and a JavaScript client, all real
-# ones, and the tools of the documented samples.
+# What the tests need beside Python: a SIP phone, a SIP carrier, a JavaScript client and a PostgreSQL
+# server, all real ones, and the tools of the documented samples.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,8 @@ need node nodejs
 need npm npm
 need curl curl
 need openssl openssl
+# The server's own programs are not on the path; the tests start a private one.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

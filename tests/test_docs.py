@@ -14,11 +14,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 
 from trunkline.api.errors import ERRORS
-from trunkline.calls.announce import CALL_EVENTS, DEVICE_EVENTS
+from trunkline.calls import state
+from trunkline.calls.payloads import KINDS, Event, Variables
 from trunkline.calls.record import HistoryRow
 from trunkline.cli import COMMANDS
 
@@ -64,9 +66,37 @@ def test_every_command_and_option_has_help() -> None:
                 assert param.help, (path, param.name)
 
 
-@pytest.mark.parametrize("name", [*CALL_EVENTS, *DEVICE_EVENTS])
+@pytest.mark.parametrize("name", [*KINDS, "GAP"])
 def test_every_event_is_documented(name: str) -> None:
     assert f"`{name}`" in (DOCS / "guides/events.md").read_text()
+
+
+@pytest.mark.parametrize("kind", [*KINDS.values(), Variables], ids=lambda kind: kind.__name__)
+def test_every_key_of_an_event_is_documented(kind: type[Event]) -> None:
+    page = (DOCS / "guides/events.md").read_text().partition("## The payload")[2]
+    for key in kind.__struct_encode_fields__:
+        assert f"`{key}`" in page, key
+
+
+STATES = [*state.State.__subclasses__(), state.ShownParty]
+
+
+@pytest.mark.parametrize("kind", STATES, ids=lambda kind: kind.__name__)
+def test_every_key_of_a_state_is_documented(kind: type[state.State]) -> None:
+    page = (DOCS / "guides/events.md").read_text().partition("## The state")[2]
+    for key in kind.__struct_encode_fields__:
+        assert re.search(rf"\b{key}\b", page), key
+
+
+@pytest.mark.parametrize(
+    "words",
+    [state.CallStatus, state.LegStatus, state.FailureReason, state.TrunkReason],
+    ids=["call", "leg", "recording", "trunk"],
+)
+def test_every_word_of_a_state_is_documented(words: object) -> None:
+    page = (DOCS / "guides/events.md").read_text()
+    for word in get_args(words):
+        assert f"`{word}`" in page, word
 
 
 def test_every_error_code_is_documented_with_its_status() -> None:

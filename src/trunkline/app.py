@@ -13,12 +13,12 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from trunkline import server_file
+from trunkline import server_file, webhook_parts
 from trunkline.api.application import build_api
 from trunkline.api.deps import ApiDeps
+from trunkline.api.v1.door import V1
 from trunkline.bus.local import LocalBus
 from trunkline.calls.announce import Place
-from trunkline.db.port import Directory
 from trunkline.db.secrets import Key, open_key
 from trunkline.db.sqlite import SqliteDatabase, open_database
 from trunkline.engine import configuration, process
@@ -27,18 +27,24 @@ from trunkline.engine.cel import LogFollower
 from trunkline.engine.configuration import EngineConfiguration, write_private
 from trunkline.engine.credentials import credentials, with_free_port
 from trunkline.engine.install import Installed
-from trunkline.engine.port import EndpointChanged, EngineUnavailable, Signal
-from trunkline.engine.supervisor import Supervisor, run_directory
+from trunkline.engine.port import EndpointChanged, EngineUnavailable, Signal, TrunkChanged
+from trunkline.engine.supervisor import Supervisor
+from trunkline.engine_parts import EnabledDevices, engine_configuration
 from trunkline.listening import refuse_taken_sip
-from trunkline.live import LiveDeps, build_live
+from trunkline.live import LiveDeps, LiveLimits, build_live
 from trunkline.live.door import Live
 from trunkline.recordings.disk import DiskStore
-from trunkline.settings import Settings, address, port_range
+from trunkline.settings import Settings
+from trunkline.work.deliver_webhooks import DeliverWebhooks
 from trunkline.work.file_recordings import FileRecordings, salvage
-from trunkline.work.follow_devices import FollowDevices
+from trunkline.work.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow_log import LOG_NAME, CallLog
+from trunkline.work.manage_webhooks import ManageWebhooks
+from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import PlaceCall, Rules
 from trunkline.work.read_vitals import ReadVitals
+from trunkline.work.trigger_event import TriggerEvent
+from trunkline.work.try_webhook import TryWebhook
 
 log = structlog.get_logger()
 
@@ -69,13 +75,23 @@ class System:
             journal_days=settings.journal_days,
         )
         self.bus = LocalBus()
-        self._changes: asyncio.Queue[EndpointChanged] = asyncio.Queue()
+        self.message_ids = MessageIds(now)
+        self._changes: asyncio.Queue[Change] = asyncio.Queue()
         self._credentials = credentials(self.home)
         self.engine = Asterisk(
-            self.home, self._credentials.port, self._credentials.password, self._on_signal
+            self.home,
+            self._credentials.port,
+            self._credentials.password,
+            self._on_signal,
+            trunk_qualify_seconds=settings.trunk_qualify_seconds,
         )
+        place = Place(settings.sip_realm, self._credentials.system)
         self.calls = CallLog(
-            self.db, self.bus, Place(settings.sip_realm, self._credentials.system), now
+            self.db,
+            self.bus,
+            place,
+            now,
+            self.message_ids,
         )
         self.log = LogFollower(configuration.event_log(self.home), self.db.calls.position(LOG_NAME))
         self.supervisor = Supervisor(
@@ -84,6 +100,25 @@ class System:
         self.place_call = PlaceCall(
             self.db, self.engine, self.calls, _rules(settings), now, lambda: secrets.token_hex(16)
         )
+        self.trigger_event = TriggerEvent(self.db.events, self.bus, place, now, self.message_ids)
+        post = webhook_parts.post(settings, now)
+        self.deliver_webhooks = DeliverWebhooks(
+            self.db,
+            self.bus,
+            post,
+            now,
+            self.message_ids,
+            webhook_parts.rules(settings),
+            webhook_parts.limits(settings),
+        )
+        self.manage_webhooks = ManageWebhooks(
+            self.db,
+            post.check,
+            self.key.derive(webhook_parts.SECRETS),
+            now,
+            self.deliver_webhooks.refresh,
+        )
+        self.try_webhook = TryWebhook(self.db, post, now)
         self.vitals = ReadVitals(
             self.db,
             self.engine,
@@ -96,6 +131,8 @@ class System:
         self._store = DiskStore(self._data / "recordings")
         self._token = secrets.token_hex(32)
         self._spool = self.home / "spool"
+        self.end_polls: Callable[[], None] = lambda: None
+        """Has the HTTP requests that wait for events answer; before the web server stops."""
 
     def web(self) -> Live:
         """The HTTP door and the event sockets, as one ASGI application."""
@@ -106,22 +143,43 @@ class System:
             store=self._store,
             vital_signs=self.vitals,
             sync=self.sync,
+            trigger_event=self.trigger_event,
+            manage_webhooks=self.manage_webhooks,
+            try_webhook=self.try_webhook,
+            webhook_tally=self.deliver_webhooks.tally,
             sync_token=self._token,
             url_key=self.key.derive("recording links"),
+            answers_key=self.key.derive("kept answers"),
+            bus=self.bus,
             clock=now,
             public_url=settings.public_url,
             cors_origins=settings.cors_origins,
             token_seconds=settings.token_seconds,
             recording_url_seconds=settings.recording_url_seconds,
             request_rate=settings.request_rate,
+            v1_request_rate=settings.v1_request_rate,
             call_rate=settings.call_rate,
             auth_failures=settings.auth_failures,
             docs=settings.docs,
             metrics=settings.metrics,
         )
+        v1 = V1(deps)
+        self.end_polls = v1.close
         origins = tuple(each.strip() for each in settings.cors_origins.split(",") if each.strip())
-        live = LiveDeps(self.db.events, self.db.tokens, self.bus, now, cors_origins=origins)
-        return build_live(live, build_api(deps))  # type: ignore[arg-type]  # two spellings of ASGI
+        live = LiveDeps(
+            self.db.events,
+            self.db.tokens,
+            self.bus,
+            now,
+            v1.admit,  # type: ignore[arg-type]  # two spellings of ASGI
+            v1.refuse,  # type: ignore[arg-type]
+            v1.gate.valid,
+            cors_origins=origins,
+            limits=_live_limits(settings),
+        )
+        built = build_live(live, build_api(deps, v1))  # type: ignore[arg-type]
+        self.vitals.event_connections = built.connections
+        return built
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -134,7 +192,8 @@ class System:
                     self.calls.follow(self.log.follow()),
                     self.engine.run(),
                     self.calls.follow_signals(),
-                    self._follow_devices(),
+                    self._follow_endpoints(),
+                    self.deliver_webhooks.run(),
                 )
             ]
             try:
@@ -147,6 +206,7 @@ class System:
                     self._store,
                     self._spool,
                     now,
+                    self.message_ids,
                     open_now=self._open_now,
                 )
                 running.append(tasks.create_task(recordings.run()))
@@ -173,8 +233,9 @@ class System:
         await self.supervisor.stop(_ENGINE_GRACE)
 
     async def sync(self) -> None:
-        """Take a changed directory into the engine; returns when the change works."""
-        await self.engine.sync(self.db.directory.trunks(), _EnabledDevices(self.db.directory))
+        """Take a changed directory in; returns when the change works."""
+        self.deliver_webhooks.refresh()
+        await self.engine.sync(self.db.directory.trunks(), EnabledDevices(self.db.directory))
 
     def write_server_file(self, url: str) -> Path:
         """Tell the command line where we are."""
@@ -184,26 +245,7 @@ class System:
         return file
 
     def _configuration(self) -> EngineConfiguration:
-        settings = self._settings
-        return EngineConfiguration(
-            home=self.home,
-            run=run_directory(self.home),
-            modules=self._installed.modules,
-            share=self._installed.share,
-            database=self._data / "trunkline.db",
-            system=self._credentials.system,
-            ari_port=self._credentials.port,
-            ari_password=self._credentials.password,
-            sip=address(settings.sip, "sip"),
-            rtp=port_range(settings.rtp, "rtp"),
-            realm=settings.sip_realm,
-            external=settings.sip_external,
-            tls=address(settings.sip_tls, "sip_tls") if settings.sip_tls else None,
-            tls_cert=settings.sip_tls_cert,
-            tls_key=settings.sip_tls_key,
-            ring_seconds=settings.ring_seconds,
-            max_call_seconds=settings.max_call_seconds,
-        )
+        return engine_configuration(self._settings, self._installed, self.home, self._credentials)
 
     def _configure(self) -> None:
         """Before each start of the engine: nobody reads the files now.
@@ -250,13 +292,13 @@ class System:
         return None if pid is None else process.open_files(pid)
 
     def _on_signal(self, signal: Signal) -> None:
-        if isinstance(signal, EndpointChanged):
+        if isinstance(signal, EndpointChanged | TrunkChanged):
             self._changes.put_nowait(signal)
         else:
             self.calls.hear(signal)
 
-    async def _follow_devices(self) -> None:
-        follow = FollowDevices(self.db, self.bus, now)
+    async def _follow_endpoints(self) -> None:
+        follow = FollowEndpoints(self.db, self.bus, self.message_ids)
         while True:
             await follow(await self._changes.get())
 
@@ -293,17 +335,12 @@ class System:
                 log.exception("database.prune_failed")
 
 
-class _EnabledDevices:
-    """The SIP user names of enabled devices, asked one at a time."""
-
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
-
-    def __contains__(self, name: object) -> bool:
-        owner = self._directory.endpoint_owner(str(name))
-        return owner is not None and (
-            self._directory.device(owner.account_id, str(name)) is not None
-        )
+def _live_limits(settings: Settings) -> LiveLimits:
+    return LiveLimits(
+        connections_per_app=settings.event_connections_per_app,
+        subscriptions_per_app=settings.event_subscriptions_per_app,
+        commands_per_second=settings.event_commands_per_second,
+    )
 
 
 def _rules(settings: Settings) -> Rules:

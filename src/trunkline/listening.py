@@ -11,6 +11,7 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from trunkline.live.door import Live
+from trunkline.live.http import EventHttp
 from trunkline.settings import Settings, SettingsError, address
 
 
@@ -81,9 +82,8 @@ def web_server(settings: Settings, application: Live) -> WebServer:
         uvicorn.Config(
             application,
             loop="none",
-            http="httptools",
-            ws="websockets-sansio",
-            ws_max_size=65_536,
+            http=EventHttp,
+            ws=application.sockets,  # type: ignore[arg-type]  # a maker of protocols does as well
             log_config=None,
             access_log=False,
             server_header=False,

@@ -116,6 +116,7 @@ class _Server:
             await system.drain(lambda: not self._stop.haste)
         finally:
             file.unlink(missing_ok=True)
+            system.end_polls()
             await live.close()  # first: uvicorn would wait for open sockets and long polls
             server.should_exit = True
             server.force_exit = self._stop.haste

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,8 +33,15 @@ def default_cache() -> Path:
     return Path(base) / "trunkline"
 
 
+def default_config() -> Path:
+    """Where the command line keeps what is its user's: ``$XDG_CONFIG_HOME/trunkline``."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "trunkline"
+
+
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 _D = msgspec.Meta
+_LONGEST_PAUSE = 30 * 86_400
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,12 +123,53 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     request_rate: Annotated[
         str, _D(description="Other requests an app may make; more are RATE_LIMITED.")
     ] = "500/second"
+    v1_request_rate: Annotated[
+        str, _D(description="Requests a key of /v1 may make; more are rate_limited.")
+    ] = "100/second"
     auth_failures: Annotated[
         str,
         _D(
-            description="Wrong hashes one address may send for one app, and wrong SIP passwords one app may send for one device, before they are refused unread."
+            description="Wrong hashes one address may send for one app, and wrong SIP passwords one app may send for one device, before they are refused unread; and wrong keys of /v1 that one address may send before it is told to wait."
         ),
     ] = "20/minute"
+    trunk_qualify_seconds: Annotated[
+        int,
+        _D(
+            ge=1,
+            le=3600,
+            description="How often a trunk's carrier is asked by OPTIONS whether it is there; three seconds without an answer make the trunk TRUNK_DOWN.",
+        ),
+    ] = 15
+    webhook_allow: Annotated[
+        str,
+        _D(
+            description="Networks that webhooks may go to though they are not public, comma-separated, such as 10.1.0.0/16; plain http reaches only these. A cloud's metadata address has to be listed by itself."
+        ),
+    ] = ""
+    webhook_timeout_seconds: Annotated[
+        int,
+        _D(ge=1, le=120, description="How long a webhook's receiver has for its whole answer."),
+    ] = 15
+    webhook_retry_seconds: Annotated[
+        str,
+        _D(
+            description="The pauses between the attempts at a webhook, comma-separated; each is up to a tenth shorter or longer."
+        ),
+    ] = "5,300,1800,7200,18000,36000,50400,72000,86400"
+    webhook_suspend_days: Annotated[
+        int,
+        _D(
+            ge=1,
+            le=365,
+            description="A webhook at which every attempt has failed for so many days is suspended.",
+        ),
+    ] = 5
+    webhook_connections: Annotated[
+        int, _D(ge=1, le=1000, description="How many webhooks may be under way at a time, in all.")
+    ] = 64
+    webhook_endpoint_connections: Annotated[
+        int, _D(ge=1, le=100, description="The same, to one endpoint.")
+    ] = 8
     event_days: Annotated[
         int, _D(ge=1, le=3650, description="How many days events are kept for replay.")
     ] = 31
@@ -128,6 +177,24 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         int,
         _D(ge=1, le=3650, description="How many days the facts behind finished calls are kept."),
     ] = 31
+    event_connections_per_app: Annotated[
+        int,
+        _D(
+            ge=1,
+            description="Event connections of one app, or streams of one key of /v1, at a time; the next is closed (4029) or refused.",
+        ),
+    ] = 10_000
+    event_subscriptions_per_app: Annotated[
+        int,
+        _D(ge=1, description="Bindings of one app on all its event connections; more are refused."),
+    ] = 100_000
+    event_commands_per_second: Annotated[
+        int,
+        _D(
+            ge=1,
+            description="Messages that one app may send on all its event connections within a second; more are answered with an error.",
+        ),
+    ] = 200
     engine_prefix: Annotated[
         str,
         _D(description="Use the Asterisk unpacked in this directory; empty finds or fetches one."),
@@ -193,6 +260,28 @@ def port_range(text: str, setting: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
+def networks(text: str, setting: str) -> tuple[str, ...]:
+    """Split comma-separated networks; raises SettingsError that names the setting."""
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    for part in parts:
+        try:
+            ip_network(part, strict=False)
+        except ValueError as error:
+            raise SettingsError(f"{setting}: {error}: take networks such as 10.1.0.0/16") from error
+    return parts
+
+
+def pauses(text: str, setting: str) -> tuple[float, ...]:
+    """Split comma-separated seconds; raises SettingsError that names the setting."""
+    try:
+        seconds = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        seconds = ()
+    if not seconds or not all(0 < each <= _LONGEST_PAUSE for each in seconds):
+        raise SettingsError(f"{setting}: {text!r} are not seconds, such as 5,300,1800")
+    return seconds
+
+
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
     """Join file, environment and flags (None means not given); raises SettingsError."""
     given = {name: value for name, value in flags.items() if value is not None}
@@ -232,9 +321,11 @@ def _checked(joined: dict[str, Any], file: Path) -> Settings:
     address(settings.http, "http")
     address(settings.sip, "sip")
     port_range(settings.rtp, "rtp")
-    for name in ("call_rate", "request_rate", "auth_failures"):
+    for name in ("call_rate", "request_rate", "v1_request_rate", "auth_failures"):
         if name in joined:
             _check_rate(name, getattr(settings, name))
+    networks(settings.webhook_allow, "webhook_allow")
+    pauses(settings.webhook_retry_seconds, "webhook_retry_seconds")
     if settings.sip_tls:
         address(settings.sip_tls, "sip_tls")
         if not (settings.sip_tls_cert and settings.sip_tls_key):

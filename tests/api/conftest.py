@@ -12,7 +12,8 @@ import pytest
 
 from trunkline.api.application import build_api
 from trunkline.api.deps import ApiDeps
-from trunkline.calls.record import HistoryRow
+from trunkline.bus.local import LocalBus
+from trunkline.calls.record import HistoryRow, StoredEvent
 from trunkline.db.port import (
     App,
     Claim,
@@ -22,6 +23,7 @@ from trunkline.db.port import (
     Page,
     Recording,
 )
+from trunkline.db.webhook_port import Backlog
 from trunkline.recordings.port import RecordingMissing
 from trunkline.work.place_call import CallPlaced, CallWanted
 from trunkline.work.refused import Refused
@@ -134,13 +136,29 @@ class FakeRecordings:
         return self.rows.get(name)
 
 
+class FakeKeys:
+    """No key is good: the tests of /v1 work with a real database."""
+
+    def by_hash(self, key_hash: str, now: int) -> None:
+        return None
+
+
+class FakeDeliveries:
+    """Five are pending, the oldest for two seconds; one endpoint was stopped."""
+
+    def backlog(self) -> Backlog:
+        return Backlog(5, NOW - 2_000_000, 1)
+
+
 class FakeDatabase:
     def __init__(self) -> None:
+        self.deliveries = FakeDeliveries()
         self.directory = FakeDirectory()
         self.calls = FakeCalls()
         self.tokens = FakeTokens()
         self.requests = FakeRequests()
         self.recordings = FakeRecordings()
+        self.keys = FakeKeys()
         self.broken = False
         self.pings = 0
 
@@ -189,6 +207,7 @@ class FakeVitalSigns:
             "registrations_online": 7,
             "events_total": 100,
             "engine_restarts": 1,
+            "event_connections": {"websocket": 5, "sse": 0},
         }
 
     def read(self) -> Vitals:
@@ -200,14 +219,21 @@ class World:
 
     def __init__(self) -> None:
         self.now = NOW
+        self.bus = LocalBus()
         self.db = FakeDatabase()
         self.place_call = FakePlaceCall()
         self.store = FakeStore()
         self.vital_signs = FakeVitalSigns()
         self.synced = 0
+        self.triggered: list[tuple[Any, ...]] = []
 
     async def sync(self) -> None:
         self.synced += 1
+
+    async def trigger_event(self, *wanted: Any) -> list[StoredEvent]:
+        self.triggered.append(wanted)
+        body = b'{"Event-Name":"DEVICE_ONLINE","Test":true,"Event-Seq":7}'
+        return [StoredEvent(wanted[0], 7, "device", wanted[1], "an1", None, NOW, body)]
 
     def deps(self, **settings: Any) -> ApiDeps:
         return ApiDeps(
@@ -216,8 +242,13 @@ class World:
             store=self.store,  # type: ignore[arg-type]
             vital_signs=self.vital_signs,
             sync=self.sync,
+            trigger_event=self.trigger_event,
+            manage_webhooks=None,  # type: ignore[arg-type]  # the tests of /v1 have a real one
+            try_webhook=None,  # type: ignore[arg-type]
             sync_token="sync-token",
             url_key=b"k" * 32,
+            answers_key=b"a" * 32,
+            bus=self.bus,
             clock=lambda: self.now,
             **settings,
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from trunkline.work.deliver_webhooks import Tally
 
 from .conftest import World
 
@@ -78,6 +81,8 @@ async def test_metrics_tell_the_vital_signs_and_the_requests(client: httpx.Async
     assert samples["trunkline_registrations_online", ()] == 7
     assert samples["trunkline_events_total", ()] == 100
     assert samples["trunkline_engine_restarts_total", ()] == 1
+    assert samples["trunkline_event_connections", ("websocket",)] == 5
+    assert samples["trunkline_event_connections", ("sse",)] == 0
     requests = {key[1]: value for key, value in samples.items() if "requests_total" in key[0]}
     assert requests["GET", "/oapi/v1/call/histories", "401"] == 1
     assert requests["POST", "/oapi/v1/call/click-to-call/{number}", "401"] == 1
@@ -106,3 +111,39 @@ async def test_the_change_is_in_when_the_door_answers(
     headers = {"authorization": "Bearer sync-token"}
     answer = await client.post("/internal/sync", headers=headers)
     assert (answer.status_code, answer.content, world.synced) == (204, b"", 1)
+
+
+async def test_a_sample_is_asked_for_with_the_same_token(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    wanted = {"account_id": "c" * 32, "name": "DEVICE_ONLINE"}
+    refused = await client.post("/internal/samples", json=wanted)
+    headers = {"authorization": "Bearer sync-token"}
+    answer = await client.post("/internal/samples", json=wanted, headers=headers)
+    assert (refused.status_code, world.triggered) == (401, [("c" * 32, "DEVICE_ONLINE", None)])
+    assert [one["data"]["test"] for one in answer.json()] == [True]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"account_id":"c"}', b"\xff"])
+async def test_a_sample_needs_a_whole_body(
+    world: World, client: httpx.AsyncClient, body: bytes
+) -> None:
+    headers = {"authorization": "Bearer sync-token"}
+    answer = await client.post("/internal/samples", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["message"]) == (400, "BODY_INVALID")
+    assert world.triggered == []
+
+
+async def test_webhooks_are_measured(world: World) -> None:
+    tally = Tally(attempts=Counter({"2xx": 7, "error": 2}), delivered=7, failed=1)
+    async with world.client(webhook_tally=tally) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    for line in (
+        'trunkline_webhook_attempts_total{result="2xx"} 7.0',
+        'trunkline_webhook_attempts_total{result="error"} 2.0',
+        'trunkline_webhook_deliveries_total{state="failed"} 1.0',
+        "trunkline_webhook_pending 5.0",
+        "trunkline_webhook_lag_seconds 2.0",
+        "trunkline_webhook_stopped 1.0",
+    ):
+        assert line in lines

@@ -12,13 +12,13 @@ import msgspec
 
 from trunkline.app import System
 from trunkline.cli import main
-from trunkline.engine.port import EndpointChanged, Signal
+from trunkline.engine.port import EndpointChanged, Signal, TrunkChanged
 
 _take = System._on_signal
 
 
 def _write_down(system: System, signal: Signal) -> None:
-    if not isinstance(signal, EndpointChanged):
+    if not isinstance(signal, EndpointChanged | TrunkChanged):
         line = [time.time_ns() // 1000, type(signal).__name__, *msgspec.structs.astuple(signal)]
         with open(os.environ["TRUNKLINE_HEARD"], "ab") as file:
             file.write(msgspec.json.encode(line) + b"\n")

@@ -190,7 +190,7 @@ def lived(facts: list[AnyFact]) -> tuple[Call | None, list[Heard]]:
         told += heard
         for each in heard:
             assert call is not None
-            assert announce.announce(call, each, PLACE, n).body["Msg-ID"] == str(n)
+            assert announce.announce(call, each, PLACE, n).body.msg_id == str(n)
     return call, told
 
 

@@ -9,6 +9,7 @@ from calls.expected import EVENTS, RECORDS
 from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import announce, outcome
 from trunkline.calls.record import CallRecord, shown
+from trunkline.calls.times import GREGORIAN
 
 ONCE = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_DESTROY", "CHANNEL_PROGRESS", "CALL_ENDED")
 
@@ -71,7 +72,7 @@ def test_every_payload_has_what_the_contract_promises(scene: Scenario) -> None:
         body = msgspec.json.decode(msgspec.json.encode(said.body))
         assert heard.name == "CALL_ENDED" or None not in body.values()
         assert body["Custom-Channel-Vars"]["Call-Interaction-ID"] == call.id
-        assert body["Timestamp"] == heard.at // 1_000_000 + announce.GREGORIAN
+        assert body["Timestamp"] == heard.at // 1_000_000 + GREGORIAN
         if heard.name in ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_DESTROY"):
             assert all(body[key].count("@") == 1 for key in ("From", "To", "Request"))
         if heard.name == "CHANNEL_DESTROY":

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner, Result
 from trunkline.cli import app
 
 from .office import Office, Run, Told
+from .served import Served, Start, Tailing
 
 
 @pytest.fixture
@@ -36,3 +38,31 @@ def told(run: Run) -> Told:
         return json.loads(result.stdout)
 
     return invoke
+
+
+@pytest.fixture
+def served(office: Office) -> Iterator[Served]:
+    server = Served(office)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def key(office: Office, told: Told) -> str:
+    words = ("key", "create", "tail", "--account", "acme", "--scopes", "events:read")
+    return str(told(*words)["key"])
+
+
+@pytest.fixture
+def tailing() -> Iterator[Start]:
+    running: list[Tailing] = []
+
+    def start(*words: str, **env: str) -> Tailing:
+        running.append(Tailing(*words, **env))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.process.kill()
+        each.process.wait()

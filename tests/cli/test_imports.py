@@ -11,7 +11,15 @@ from .office import Office
 
 
 @pytest.mark.parametrize(
-    "words", [["version"], ["--help"], ["calls", "--help"], ["account", "--help"]]
+    "words",
+    [
+        ["version"],
+        ["--help"],
+        ["calls", "--help"],
+        ["account", "--help"],
+        ["events", "tail", "--help"],
+        ["webhooks", "listen", "--help"],
+    ],
 )
 def test_help_and_version_import_no_library_of_the_server(words: list[str]) -> None:
     code = (
@@ -25,7 +33,9 @@ def test_help_and_version_import_no_library_of_the_server(words: list[str]) -> N
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("words", [["calls", "list"], ["history", "--account", "acme"]])
+@pytest.mark.parametrize(
+    "words", [["calls", "list"], ["history", "--account", "acme"], ["events", "tail", "--once"]]
+)
 def test_looking_does_without_the_tools_of_changing(office: Office, words: list[str]) -> None:
     code = (
         "import sys\nfrom trunkline.cli import app\n"

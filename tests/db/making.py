@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
 from trunkline.calls.record import Announcement, CallRecord
 from trunkline.db.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
+from trunkline.db.place import Place
 from trunkline.db.secrets import Key
 from trunkline.work import manage_directory as manage
 
@@ -71,7 +70,7 @@ def ended(call_id: str, at: int = AT) -> CallEnded:
 
 
 def office(
-    path: Path, name: str = "acme", sip_user: str = "an1"
+    path: Place, name: str = "acme", sip_user: str = "an1"
 ) -> tuple[AccountEntry, UserEntry, DeviceEntry]:
     """An account with a user on extension 101 and a device of theirs."""
     with DirectoryFile(path, KEY).transaction() as directory:

@@ -11,9 +11,12 @@ import msgspec
 import pytest
 
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
+from edges.bridge import Bridge, everything_stored
 from trunkline.calls.record import shown
 from trunkline.db.directory import DirectoryFile
+from trunkline.db.place import Place
 from trunkline.db.port import (
+    ApiKey,
     Batch,
     Claimed,
     Database,
@@ -21,19 +24,24 @@ from trunkline.db.port import (
     LogPosition,
     OpenCall,
     Replayed,
+    TokenOwner,
     UnderWay,
 )
 from trunkline.db.sqlite import open_database
 from trunkline.work import manage_directory as manage
+from trunkline.work import manage_keys
+from trunkline.work.api_keys import key_hash
 
-Opened = tuple[Database, Path]
+Opened = tuple[Any, Place]
 
 
-@pytest.fixture(params=["sqlite"])
-async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
-    path = tmp_path / "trunkline.db"
-    database = open_database(path, KEY)
-    yield database, path
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opened]:
+    place: Place = tmp_path / "trunkline.db"
+    if request.param == "postgresql":
+        place = request.getfixturevalue("postgres_url")
+    database = Bridge(place, KEY) if isinstance(place, str) else open_database(place, KEY)
+    yield database, place
     await database.close()
 
 
@@ -147,6 +155,7 @@ def test_whose_an_endpoint_is(database, change, account_id):
     line = database.directory.endpoint_owner(f"trunk-{trunk.trunk_id}")
     assert line is not None
     assert (line.kind, line.account_id, line.display_name) == ("trunk", account_id, "viettel")
+    assert line.trunk_id == trunk.trunk_id
     assert database.directory.endpoint_owner("nobody") is None
     assert database.directory.endpoint_owner("trunk-nobody") is None
 
@@ -295,6 +304,19 @@ async def test_numbers_have_no_gap_under_concurrency(database, change, account_i
     assert database.events.bounds(account_id) == (1, 400)
 
 
+async def test_the_events_of_a_call_are_read_by_themselves(database, change, account_id, opened):
+    other = change(lambda d: manage.create_account(d, "other")).account_id
+    for n in range(3):
+        await database.events.append(
+            [announcement(account_id, n, call_id=call_id) for call_id in ("a", "b", None)]
+            + [announcement(other, n, call_id="a")]
+        )
+    assert [event.seq for event in database.events.of_call(account_id, "a", 0, 10)] == [1, 4, 7]
+    assert [event.seq for event in database.events.of_call(account_id, "b", 2, 1)] == [5]
+    assert database.events.of_call(account_id, "c", 0, 10) == []
+    assert database.events.of_call(account_id, "a", 0, 1) == database.events.after(account_id, 0, 1)
+
+
 async def test_an_account_that_is_no_more_stops_nothing(database, account_id):
     events = await database.events.append([announcement("0" * 32), announcement(account_id)])
     assert [event.seq for event in events] == [1]
@@ -317,6 +339,26 @@ async def test_a_device_state_is_told_once(database, change, account_id):
     assert dict(database.events.device_states()) == {}
 
 
+async def test_a_trunk_state_is_told_once_and_the_first_always(database, change, account_id):
+    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
+    one, other = (
+        change(lambda d, n=name: manage.create_trunk(d, account, n, "10.0.0.1:5060")).trunk_id
+        for name in ("one", "other")
+    )
+    tell = announcement(account_id)
+    assert await database.events.trunk_state(one, False, tell) is not None
+    assert await database.events.trunk_state(one, False, tell) is None
+    assert await database.events.trunk_state(other, True, tell) is not None
+    event = await database.events.trunk_state(one, True, tell)
+    assert event is not None
+    assert event.seq == 3
+    assert await database.events.trunk_state("0" * 32, True, tell) is None
+    assert dict(database.events.trunk_states()) == {one: True, other: True}
+    assert change(lambda d: manage.find(d, manage.TrunkEntry, one)).up is True
+    change(lambda d: manage.delete(d, manage.TrunkEntry, manage.find(d, manage.TrunkEntry, one)))
+    assert dict(database.events.trunk_states()) == {other: True}
+
+
 # ---- Requests and tokens -----------------------------------------------------------------------------
 
 
@@ -326,8 +368,9 @@ async def test_a_key_is_claimed_once(database):
 
     claims = await asyncio.gather(*(claim(call_id=f"c{n}") for n in range(20)))
     assert claims.count(Claimed()) == 1
+    winner = UnderWay(f"c{claims.index(Claimed())}")
     assert set(map(type, claims)) == {Claimed, UnderWay}
-    assert await claim() == UnderWay("c0")
+    assert {each for each in claims if each != Claimed()} == {winner} == {await claim()}
     assert await claim("other") == KeyReused()
     await database.requests.answer("app", "key", 200, b"{}")
     await database.requests.release("app", "key")
@@ -343,11 +386,79 @@ async def test_a_token_ends_with_its_time_and_with_its_app(database, change, acc
     account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
     app, _ = change(lambda d: manage.create_app(d, account))
     await database.tokens.add("hash", app.app_id, account_id, 1000)
-    assert database.tokens.account("hash", 999) == account_id
-    assert database.tokens.account("hash", 1000) is None
-    assert database.tokens.account("another", 1) is None
+    assert database.tokens.owner("hash", 999) == TokenOwner(app.app_id, account_id)
+    assert database.tokens.owner("hash", 1000) is None
+    assert database.tokens.owner("another", 1) is None
     change(lambda d: manage.switch(d, manage.AppEntry, app, False))
-    assert database.tokens.account("hash", 999) is None
+    assert database.tokens.owner("hash", 999) is None
+
+
+# ---- Keys --------------------------------------------------------------------------------------------
+
+
+def _key(change: Callable[..., Any], account_id: str, **more: Any) -> tuple[Any, str]:
+    def make(d: Any) -> Any:
+        account = manage.find(d, manage.AccountEntry, account_id)
+        return manage_keys.create_key(d, account, "crm", ["keys:read", "events:read"], **more)
+
+    return change(make)
+
+
+def test_a_key_is_found_by_its_hash(database, change, account_id, opened):
+    entry, key = _key(
+        change, account_id, expires_at=1000, allowed_addresses=["10.0.0.1", "10.1.0.0/16"]
+    )
+    assert database.keys.by_hash(key_hash(key), 999) == ApiKey(
+        id=entry.key_id,
+        account_id=account_id,
+        name="crm",
+        scopes=frozenset({"events:read", "keys:read"}),
+        allowed_addresses=("10.0.0.1", "10.1.0.0/16"),
+        prefix=key[:12],
+        expires_at=1000,
+    )
+    assert database.keys.by_hash(key_hash(key), 1000) is None
+    assert database.keys.by_hash(key_hash(key + "x"), 1) is None
+    assert database.keys.by_hash(key, 1) is None
+    assert (database.keys.valid(entry.key_id, 999), database.keys.valid(entry.key_id, 1000)) == (
+        True,
+        False,
+    )
+    assert key[12:].encode() not in everything_stored(opened[1])
+
+
+def test_a_key_ends_with_its_revoking_and_with_its_account(database, change, account_id):
+    entry, key = _key(change, account_id)
+    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
+
+    def good() -> tuple[bool, bool]:
+        found = database.keys.by_hash(key_hash(key), 0) is not None
+        return found, database.keys.valid(entry.key_id, 0)
+
+    assert good() == (True, True)
+    change(lambda d: manage.switch(d, manage.AccountEntry, account, False))
+    assert good() == (False, False)
+    change(lambda d: manage.switch(d, manage.AccountEntry, account, True))
+    assert good() == (True, True)
+    change(lambda d: manage_keys.revoke_key(d, entry.prefix))
+    assert good() == (False, False)
+    assert [row.enabled for row in database.keys.listed(account_id, (0, ""), 10)] == [False]
+    change(lambda d: manage.delete(d, manage.AccountEntry, account))
+    assert database.keys.listed(account_id, (0, ""), 10) == []
+
+
+async def test_keys_are_listed_in_their_order(database, change, account_id):
+    other = change(lambda d: manage.create_account(d, "other")).account_id
+    _key(change, other)
+    made = [_key(change, account_id)[0].key_id for _ in range(5)]
+    first = database.keys.listed(account_id, (0, ""), 2)
+    rest = database.keys.listed(account_id, (first[-1].created_at, first[-1].id), 10)
+    assert [row.id for row in first + rest] == made
+    assert {row.last_used_at for row in first + rest} == {None}
+    await database.keys.used(made[0], 70)
+    await database.keys.used(made[0], 60)
+    await database.keys.used("0" * 32, 60)
+    assert database.keys.listed(account_id, (0, ""), 1)[0].last_used_at == 70
 
 
 # ---- Recordings --------------------------------------------------------------------------------------
@@ -358,6 +469,19 @@ async def name(database, account_id) -> str:
     name = "call_recording_c1.mp3"
     await database.calls.commit(Batch(finished=[record("c1", account_id, recording=name)]))
     return name
+
+
+async def test_a_recording_knows_the_reference_of_its_call(database, account_id, name):
+    other = "call_recording_c2.mp3"
+    batch = Batch(finished=[record("c2", account_id, recording=other, client_ref="crm-7")])
+    await database.calls.commit(batch)
+    found = (database.recordings.any_account(each) for each in (name, other))
+    assert [recording.client_ref for recording in found] == [None, "crm-7"]
+    claimed = await database.recordings.claim(other, "w0", 10, 20)
+    assert (claimed.client_ref, database.recordings.expected(1 << 62, 9)[-1].client_ref) == (
+        "crm-7",
+        "crm-7",
+    )
 
 
 async def test_a_recording_is_claimed_by_one_worker(database, account_id, name):

@@ -151,10 +151,13 @@ def test_long_paths_are_told(tmp_path: Path) -> None:
     assert examine.sockets(Path("/srv/trunkline/engine")).detail == "/srv/trunkline/engine/run"
 
 
-def test_trunks_are_up_down_or_not_watched() -> None:
-    found = examine.trunks([("a", True), ("b", False), ("c", None)])
+def test_a_trunk_is_well_when_it_answers_and_is_up_for_the_server() -> None:
+    states = [("a", True, True), ("b", False, None), ("c", True, None), ("d", True, False)]
+    found = examine.trunks(states)
     assert [(f.name, f.ok, bool(f.mend)) for f in found] == [
         ("trunk a", True, False),
         ("trunk b", False, True),
-        ("trunk c", None, False),
+        ("trunk c", True, False),
+        ("trunk d", False, True),
     ]
+    assert found[3].detail == "its carrier answers; it is down for the server"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import time
@@ -16,8 +17,10 @@ from trunkline.db.secrets import Key
 from trunkline.db.sqlite import open_database
 from trunkline.engine import configuration, trunks
 from trunkline.engine.configuration import TRUNKS_FILE, EngineConfiguration, write_private
+from trunkline.engine.control import Control
 from trunkline.engine.install import Installed
 from trunkline.engine.run_directory import run_directory
+from trunkline.engine.trunks import probe
 
 PASSWORDS = {
     "plain": "s3cret",
@@ -58,6 +61,7 @@ class Running:
     """An Asterisk that has read the file."""
 
     def __init__(self, installed: Installed, config: EngineConfiguration) -> None:
+        self.run = config.run
         self._command = [*installed.command, "-C", str(config.etc / "asterisk.conf")]
         output = (config.home / "log" / "out").open("wb")
         self.process = subprocess.Popen(
@@ -99,11 +103,12 @@ def asterisk(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> 
     )
     configuration.write(config)
     lines = [line(name, password) for name, password in PASSWORDS.items()]
-    write_private(config.etc / TRUNKS_FILE, trunks.configuration([*lines, line("open", None)]))
+    lines += [line("open", None), line("registering", register=True)]
+    write_private(config.etc / TRUNKS_FILE, trunks.configuration(lines, 1))
     running = Running(installed, config)
     try:
         deadline = time.monotonic() + 60
-        while "trunk-open" not in running.ask("pjsip show endpoints"):
+        while "trunk-registering" not in running.ask("pjsip show endpoints"):
             assert running.process.poll() is None, (home / "log" / "out").read_text()
             assert time.monotonic() < deadline, running.ask("core show version")
         yield running
@@ -118,10 +123,29 @@ def test_asterisk_reads_the_password_that_was_stored(name: str, asterisk: Runnin
 
 
 def test_asterisk_has_these_trunks_and_no_other_object(asterisk: Running) -> None:
-    expected = {f"trunk-{name}" for name in (*PASSWORDS, "open")}
+    expected = {f"trunk-{name}" for name in (*PASSWORDS, "open", "registering")}
     endpoints = asterisk.ask("pjsip show endpoints")
     assert set(re.findall(r"Endpoint: +(trunk-\S+)", endpoints)) == expected
     assert "endpoint]" not in asterisk.ask("pjsip show aors")
+
+
+async def test_the_control_socket_tells_who_answers_options(asterisk: Running) -> None:
+    control = Control(asterisk.run)
+    async with asyncio.timeout(60):
+        while (found := await control.contacts(probe("trunk-open"))) != [False]:
+            assert found == [None]
+    assert await control.contacts("trunk-open") == [None]  # it is not qualified
+    assert await control.contacts("nobody") == []
+
+
+async def test_the_control_socket_tells_the_registrations(asterisk: Running) -> None:
+    assert (await Control(asterisk.run).registrations()).keys() == {"trunk-registering"}
+
+
+async def test_many_may_ask_the_control_socket_at_once(asterisk: Running) -> None:
+    asking = [Control(asterisk.run) for _ in range(20)]
+    found = await asyncio.gather(*(one.contacts("trunk-open") for one in asking * 5))
+    assert found == [[None]] * 100
 
 
 # ---- What stands in the file ----------------------------------------------------------------------
@@ -143,8 +167,8 @@ def sections(text: str) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("password", PASSWORDS.values())
 def test_no_password_adds_a_line_or_a_section(password: str) -> None:
-    plain = trunks.configuration([line("t", "pw", register=True)])
-    odd = trunks.configuration([line("t", password, register=True)])
+    plain = trunks.configuration([line("t", "pw", register=True)], 15)
+    odd = trunks.configuration([line("t", password, register=True)], 15)
     assert sections(odd) == sections(plain)
 
 
@@ -153,21 +177,21 @@ def test_no_password_adds_a_line_or_a_section(password: str) -> None:
 def test_line_breaks_never_get_into_the_file(field: str, odd: str) -> None:
     """They cannot be stored either (directory_rules.py); this is the second lock."""
     with pytest.raises(ValueError):
-        trunks.configuration([msgspec.structs.replace(line("t"), **{field: odd})])
+        trunks.configuration([msgspec.structs.replace(line("t"), **{field: odd})], 15)
 
 
 def test_a_trunk_without_credentials_has_none() -> None:
-    text = trunks.configuration([line("t", None, match=())])
+    text = trunks.configuration([line("t", None, match=())], 15)
     assert "auth" not in {key for _, keys in sections(text) for key in keys}
     assert "match = 127.0.0.1" in text
 
 
 def test_no_trunks_make_an_empty_file() -> None:
-    assert sections(trunks.configuration([])) == []
+    assert sections(trunks.configuration([], 15)) == []
 
 
 def test_a_trunk_is_known_by_address_only_and_transfers_nothing() -> None:
-    text = trunks.configuration([line("t")])
+    text = trunks.configuration([line("t")], 15)
     assert "identify_by = ip\n" in text
     assert "allow_transfer = no\n" in text
     assert "context = from-trunk\n" in text

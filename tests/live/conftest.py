@@ -12,13 +12,25 @@ from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 
 from trunkline.bus.local import LocalBus
 from trunkline.live import Live, LiveDeps, LiveLimits, build_live
+from trunkline.live.http import EventHttp
 
-from .fakes import ACCOUNT, OTHER, OTHER_TOKEN, TOKEN, FakeEvents, FakeTokens, Phones
+from .fakes import ACCOUNT, OTHER, OTHER_TOKEN, TOKEN, FakeEvents, FakeKeys, FakeTokens, Phones
 
 JS = Path(__file__).parent.parent / "js"
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """uvloop, as the server; where transports matter, the standard library's loop too."""
+    factories = {"uvloop": uvloop.new_event_loop}
+    if item.path.name == "test_websocket.py":
+        factories["asyncio"] = asyncio.new_event_loop
+    return factories
 
 
 @dataclass
@@ -27,10 +39,12 @@ class World:
 
     events: FakeEvents
     tokens: FakeTokens
+    keys: FakeKeys
     bus: LocalBus
     phones: Phones
     live: Live
     port: int
+    server: uvicorn.Server
     now: list[int] = field(default_factory=lambda: [1_700_000_000_000_000])
 
     @property
@@ -53,9 +67,8 @@ async def api(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": f"lifespan.{step}.complete"})
         return
     body = f"api {scope['type']} {scope['path']}".encode()
-    kind = "websocket.http" if scope["type"] == "websocket" else "http"
-    await send({"type": f"{kind}.response.start", "status": 405, "headers": []})
-    await send({"type": f"{kind}.response.body", "body": body})
+    await send({"type": "http.response.start", "status": 405, "headers": []})
+    await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
@@ -79,20 +92,37 @@ async def world(start: Start) -> World:
 
 @contextlib.asynccontextmanager
 async def _serving(limits: LiveLimits, origins: tuple[str, ...]) -> AsyncIterator[World]:
-    events, tokens, bus = FakeEvents(), FakeTokens(), LocalBus()
+    events, tokens, keys, bus = FakeEvents(), FakeTokens(), FakeKeys(), LocalBus()
     tokens.issue(TOKEN, ACCOUNT)
     tokens.issue(OTHER_TOKEN, OTHER)
     now = [1_700_000_000_000_000]
-    deps = LiveDeps(events, tokens, bus, lambda: now[0], origins, limits)
+    deps = LiveDeps(
+        events,
+        tokens,
+        bus,
+        lambda: now[0],
+        keys.admit,
+        keys.refuse,
+        keys.still_good,
+        origins,
+        limits,
+    )
     live = build_live(deps, api)
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(live, lifespan="on", log_level="warning", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        live,
+        http=EventHttp,
+        ws=live.sockets,  # type: ignore[arg-type]
+        lifespan="on",
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve(sockets=[listener]))
     await until(lambda: server.started)
     port = listener.getsockname()[1]
     try:
-        yield World(events, tokens, bus, Phones(events, bus), live, port, now)
+        yield World(events, tokens, keys, bus, Phones(events, bus), live, port, server, now)
     finally:
         await live.close()
         server.should_exit = True
@@ -112,6 +142,6 @@ def listen_js() -> list[str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     assert node, "the tests of JavaScript clients need node"
     assert npm, "the tests of JavaScript clients need npm"
-    if not (JS / "node_modules" / "socket.io-client").exists():
+    if not (JS / "node_modules" / "socket.io-client-v1").exists():
         subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=JS, check=True, timeout=180)
     return [node, str(JS / "listen.mjs")]

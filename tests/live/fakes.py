@@ -10,6 +10,9 @@ import msgspec
 
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.db.port import ApiKey, TokenOwner
+from trunkline.live.asgi import Scope, Send, header
+from trunkline.work.refused import Refused
 
 
 class FakeEvents:
@@ -63,18 +66,52 @@ class FakeTokens:
     """``db.port.Tokens`` in memory."""
 
     def __init__(self) -> None:
-        self._tokens: dict[str, tuple[str, int]] = {}
+        self._tokens: dict[str, tuple[TokenOwner, int]] = {}
 
     async def add(self, token_hash: str, app_id: str, account_id: str, expires: int) -> None:
-        self._tokens[token_hash] = (account_id, expires)
+        self._tokens[token_hash] = (TokenOwner(app_id, account_id), expires)
 
-    def issue(self, token: str, account_id: str, expires: int = 10**18) -> str:
-        self._tokens[hashlib.sha256(token.encode()).hexdigest()] = (account_id, expires)
+    def issue(
+        self, token: str, account_id: str, expires: int = 10**18, app_id: str = "app1"
+    ) -> str:
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        self._tokens[digest] = (TokenOwner(app_id, account_id), expires)
         return token
 
-    def account(self, token_hash: str, now: int) -> str | None:
-        account_id, expires = self._tokens.get(token_hash, (None, 0))
-        return account_id if now < expires else None
+    def owner(self, token_hash: str, now: int) -> TokenOwner | None:
+        owner, expires = self._tokens.get(token_hash, (None, 0))
+        return owner if now < expires else None
+
+
+class FakeKeys:
+    """Stands for ``/v1``: `admit`, `refuse` and `still_good` of ``LiveDeps``."""
+
+    def __init__(self) -> None:
+        scopes = frozenset({"events:read"})
+        key = ApiKey("key1", ACCOUNT, "a key", scopes, ())
+        self.keys = {"Bearer tlk_k": key}
+
+    async def admit(self, scope: Scope, required: str) -> ApiKey:
+        sent = header(scope, b"authorization")
+        if sent is None:
+            raise Refused("key_missing", "No key was sent.")
+        if sent not in self.keys:
+            raise Refused("key_invalid", "The key is not good.")
+        if required not in self.keys[sent].scopes:
+            raise Refused("scope_missing", f"The key has no scope {required}.")
+        return self.keys[sent]
+
+    async def refuse(self, scope: Scope, send: Send, refused: Refused) -> None:
+        body = msgspec.json.encode({"code": refused.code, "detail": refused.detail})
+        status = {"key_missing": 401, "key_invalid": 401, "scope_missing": 403}
+        status |= {"method_not_allowed": 405, "rate_limited": 429}
+        headers = [(b"content-type", b"application/problem+json")]
+        start = {"status": status.get(refused.code, 400), "headers": headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": body})
+
+    def still_good(self, key: ApiKey) -> bool:
+        return key in self.keys.values()
 
 
 class Phones:

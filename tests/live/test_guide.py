@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from trunkline.calls.bindings import EVENTS, parse
 from trunkline.live import LiveLimits
-from trunkline.live.bindings import EVENTS, parse
 
 from .conftest import JS, World, until
 from .fakes import ACCOUNT, TOKEN
@@ -19,7 +20,9 @@ from .fakes import ACCOUNT, TOKEN
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "events.md").read_text()
 
 
-@pytest.mark.parametrize("name", sorted({*EVENTS["call"], *EVENTS["device"], "GAP"}))
+@pytest.mark.parametrize(
+    "name", sorted({"GAP", *(name for names in EVENTS.values() for name in names)})
+)
 def test_every_event_is_in_the_guide(name: str) -> None:
     assert f"`{name}`" in GUIDE
 
@@ -41,20 +44,22 @@ def test_the_limits_in_the_guide_are_right() -> None:
 
     assert f"more than {limits.subscriptions} bindings" in GUIDE
     assert f"more than {limits.frames_per_second} frames" in GUIDE
-    assert f"{limits.buffered_events:,} events wait" in GUIDE
+    assert f"{limits.buffered_bytes // 1024} KiB wait" in GUIDE
     assert f"{limits.frame_bytes // 1024} KiB" in GUIDE
+    assert f"has {limits.stall_seconds:.0f} seconds to take" in GUIDE
+    assert f"pings every {limits.ping_seconds:.0f} seconds" in GUIDE
+    assert f"no sign of life for {2 * limits.ping_seconds:.0f}" in GUIDE
+    assert f"comment every {limits.keep_alive_seconds:.0f} seconds" in GUIDE
 
 
-async def test_the_sample_in_the_guide_works(
-    listen_js: list[str], world: World, tmp_path: Path
-) -> None:
-    sample = GUIDE.partition("```js\n")[2].partition("```")[0]
+async def _run(node: str, sample: str, world: World, tmp_path: Path) -> bytes:
+    """The first line that a sample prints."""
     (tmp_path / "sample.mjs").write_text(sample)
     os.symlink(JS / "node_modules", tmp_path / "node_modules")
     env = {"TRUNKLINE_URL": world.url, "ACCOUNT_ID": ACCOUNT, "AUTH_TOKEN": TOKEN}
     process = await asyncio.create_subprocess_exec(
-        *(listen_js[0], str(tmp_path / "sample.mjs")),
-        env={**os.environ, **env},
+        *(node, str(tmp_path / "sample.mjs")),
+        env={**os.environ, **env, "TRUNKLINE_KEY": "tlk_k"},
         stdout=asyncio.subprocess.PIPE,
     )
     try:
@@ -62,14 +67,26 @@ async def test_the_sample_in_the_guide_works(
         world.phones.say("CHANNEL_CREATE", "leg7")
         assert process.stdout
         async with asyncio.timeout(20):
-            line = await process.stdout.readline()
+            return await process.stdout.readline()
     finally:
         process.terminate()
         await process.wait()
 
-    assert line == b"new leg leg7\n"
+
+SAMPLES = re.findall(r"```js\n(.*?)```", GUIDE, re.S)
+
+
+@pytest.mark.parametrize(
+    ("sample", "line"), [(SAMPLES[0], b"new leg leg7\n"), (SAMPLES[1], b"1 CHANNEL_CREATE\n")]
+)
+async def test_the_samples_in_the_guide_work(
+    listen_js: list[str], world: World, tmp_path: Path, sample: str, line: bytes
+) -> None:
+    assert await _run(listen_js[0], sample, world, tmp_path) == line
 
 
 def test_the_packages_of_the_javascript_client_name_no_host() -> None:
     assert shutil.which("node")
-    assert "://" not in (JS / "package-lock.json").read_text()
+    lock = json.loads((JS / "package-lock.json").read_text())
+
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]

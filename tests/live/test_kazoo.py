@@ -92,6 +92,22 @@ async def test_several_bindings_and_an_end_of_one_and_of_all(world: World, clien
     assert rest["data"] == {"unsubscribed": both[1:], "subscriptions": []}
 
 
+async def test_a_socket_to_the_bare_host_is_the_same_as_in_kazoos_samples(world: World) -> None:
+    async with connect(f"ws://127.0.0.1:{world.port}") as socket:
+        client = Client(socket)
+        reply = await client.subscribe(binding="call.CHANNEL_CREATE.*")
+        world.phones.say("CHANNEL_CREATE")
+
+        assert reply["data"]["subscriptions"] == ["call.CHANNEL_CREATE.*"]
+        assert (await client.next())["name"] == "CHANNEL_CREATE"
+
+
+async def test_where_both_are_given_binding_is_taken_as_in_kazoo(client: Client) -> None:
+    reply = await client.subscribe("call.CHANNEL_CREATE.*", binding="call.CHANNEL_ANSWER.*")
+
+    assert reply["data"]["subscribed"] == ["call.CHANNEL_ANSWER.*"]
+
+
 async def test_a_replay_joins_the_live_stream(world: World, client: Client) -> None:
     for _ in range(1200):
         world.phones.say("CHANNEL_CREATE")
@@ -218,8 +234,67 @@ async def test_too_many_frames_are_answered_with_an_error(start: Start) -> None:
     assert later["status"] == "success"
 
 
+async def test_an_app_may_have_so_many_connections(start: Start) -> None:
+    world = await start(LiveLimits(connections_per_app=2))
+    world.tokens.issue("d" * 32, ACCOUNT, app_id="app2")
+    async with connect(world.ws) as one, connect(world.ws) as two, connect(world.ws) as three:
+        for socket_ in (one, two, two):
+            assert (await Client(socket_).subscribe("#"))["status"] == "success"
+        await three.send(json.dumps(_subscribe(TOKEN)))
+        with pytest.raises(ConnectionClosed) as closed:
+            await three.recv()
+        async with connect(world.ws) as another_app:
+            assert (await Client(another_app).subscribe("#", token="d" * 32))["status"] == "success"
+        await one.close()
+        async with connect(world.ws) as again:
+            assert (await Client(again).subscribe("#"))["status"] == "success"
+    await until(lambda: not len(world.live._hub.usage))
+
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
+        4029,
+        "too many connections: at most 2 of one app",
+    )
+
+
+async def test_an_app_may_have_so_many_bindings(start: Start) -> None:
+    world = await start(LiveLimits(subscriptions_per_app=3))
+    async with connect(world.ws) as one, connect(world.ws) as two:
+        first, second = Client(one), Client(two)
+        await first.subscribe("call.*.*", "device.*.*")
+        refused = await second.subscribe("call.*.*", "device.*.*")
+        granted = await second.subscribe("call.*.*")
+        known = await first.subscribe("call.*.*")
+        await first.ask(action="unsubscribe")
+        later = await second.subscribe("call.*.*", "device.*.*", "#")
+
+    assert refused["data"] == {"errors": ["too many subscriptions: at most 3 of one app"]}
+    assert [reply["status"] for reply in (granted, known, later)] == ["success"] * 3
+
+
+async def test_an_app_may_send_so_many_frames_in_a_second(start: Start) -> None:
+    world = await start(LiveLimits(commands_per_second=3))
+    async with connect(world.ws) as one, connect(world.ws) as two:
+        first, second = Client(one), Client(two)
+        for client in (first, second):
+            await client.subscribe("call.*.*")
+        world.now[0] += 1_000_000
+        replies = [await client.ask(action="ping") for client in (first, second, first, second)]
+        world.now[0] += 1_000_000
+        later = await first.ask(action="ping")
+
+    assert [reply["status"] for reply in replies] == ["success"] * 3 + ["error"]
+    assert replies[3]["data"] == {"errors": ["rate limiting threshold hit for app1!"]}
+    assert later["status"] == "success"
+
+
+def _subscribe(token: str) -> dict[str, Any]:
+    data = {"account_id": ACCOUNT, "binding": "#"}
+    return {"action": "subscribe", "auth_token": token, "data": data}
+
+
 async def test_a_slow_reader_is_cut_off_and_told_where_to_resume(start: Start) -> None:
-    world = await start(LiveLimits(buffered_events=50))
+    world = await start(LiveLimits(buffered_bytes=50_000))
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", world.port))
@@ -257,7 +332,7 @@ async def _until_cut_off(world: World) -> None:
 async def test_a_client_that_leaves_leaves_nothing_behind(world: World) -> None:
     async with connect(world.ws) as socket:
         await Client(socket).subscribe("call.CHANNEL_CREATE.x", "#")
-    await until(lambda: world.live.connections() == {"socket_io": 0, "websocket": 0})
+    await until(lambda: world.live.connections() == {"socket_io": 0, "websocket": 0, "sse": 0})
 
     assert not world.live._hub._accounts
 
@@ -300,4 +375,4 @@ async def test_all_else_is_the_apis(world: World) -> None:
 
     assert (get.status_code, get.text) == (405, "api http /oapi/v1/voice/events")
     assert root.text == "api http /"
-    assert elsewhere.value.response.body == b"api websocket /oapi/v1/other"
+    assert elsewhere.value.response.status_code == 404

@@ -22,6 +22,8 @@ SHORT: dict[str, Any] = {
     "ring_seconds": 6,
     "recording_url_seconds": 8,
     "drain_seconds": 3,
+    "trunk_qualify_seconds": 2,
+    "webhook_allow": "127.0.0.0/8",
     "log_format": "console",
 }
 """Settings that make waiting short; all other settings are as they come."""

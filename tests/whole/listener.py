@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from .waiting import Timeline
 
 SCRIPT = Path(__file__).parent.parent / "js" / "listen.mjs"
-EVERYTHING = ("call.*.*", "device.*.*")
+EVERYTHING = ("call.*.*", "device.*.*", "trunk.*.*")
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -42,7 +42,8 @@ def snake(value: Any) -> Any:
     """The same payload in Kazoo's raw spelling: Call-ID is call_id."""
     if not isinstance(value, dict):
         return value
-    return {re.sub("[^a-z0-9]+", "_", key.lower()): snake(item) for key, item in value.items()}
+    words = {key: re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower() for key in value}  # clientRef
+    return {re.sub("[^a-z0-9]+", "_", words[key]): snake(item) for key, item in value.items()}
 
 
 class Listener(ABC):

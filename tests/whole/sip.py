@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import re
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -38,6 +40,18 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         extra = [f"Expires: {expires}"]
         return await self._ask("REGISTER", f"sip:{self.server}", self.user, extra)
 
+    @asynccontextmanager
+    async def registered(self) -> AsyncIterator[None]:
+        """Be a registered phone that answers OPTIONS at once and declines every call as busy."""
+        dialogue = _Dialogue(self, "REGISTER", f"sip:{self.server}", self.user, ["Expires: 600"])
+        async with asyncio.timeout(40):
+            answer = await dialogue.run(close=False)
+        try:
+            assert answer.code == 200, answer
+            yield
+        finally:
+            dialogue.transport.close()
+
     async def invite(self, number: str) -> Answer:
         """INVITE with an offer; a call that is answered is ended at once."""
         return await self._ask("INVITE", f"sip:{number}@{self.server}", number, [])
@@ -56,9 +70,14 @@ class _Dialogue(asyncio.DatagramProtocol):
         self.cseq, self.answers = 0, asyncio.Queue[str]()
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        self.answers.put_nowait(data.decode(errors="replace"))
+        text = data.decode(errors="replace")
+        if text.startswith("SIP/2.0 "):
+            self.answers.put_nowait(text)
+        elif text.startswith(("OPTIONS", "INVITE")):
+            code = "200 OK" if text.startswith("OPTIONS") else "486 Busy Here"
+            self.transport.sendto(_respond(text, code))
 
-    async def run(self) -> Answer:
+    async def run(self, close: bool = True) -> Answer:
         loop = asyncio.get_running_loop()
         host, port = self.who.server.rsplit(":", 1)
         self.transport, _ = await loop.create_datagram_endpoint(
@@ -74,8 +93,9 @@ class _Dialogue(asyncio.DatagramProtocol):
                 answer = await self._transaction([self._credentials(answer.code, challenge)])
             return answer
         finally:
-            self.transport.close()
-            await asyncio.sleep(0)  # the socket is closed in the loop's next turn
+            if close:
+                self.transport.close()
+                await asyncio.sleep(0)  # the socket is closed in the loop's next turn
 
     async def _transaction(self, credentials: list[str]) -> Answer:
         self.cseq += 1
@@ -153,6 +173,13 @@ def _parsed(raw: str) -> Answer | None:
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     return Answer(int(first.split()[1]), headers)
+
+
+def _respond(request: str, code: str) -> bytes:
+    kept = re.findall(
+        r"^(?:Via|From|To|Call-ID|CSeq):.*\r$", request.partition("\r\n\r\n")[0] + "\r", re.M
+    )
+    return "\n".join([f"SIP/2.0 {code}\r", *kept, "Content-Length: 0\r", "\r", ""]).encode()
 
 
 def _offer(host: str) -> str:

@@ -59,7 +59,7 @@ async def scene(module_stage: Stage, at: float) -> Scene:
     await tenant.trunk(f"{address}:{far.line.port}")
     phone = await stage.phone(alice, tone=500)
     kinds: list[type[Listener]] = [JavaScript, RawWebSocket, SocketIo]
-    listeners = await together(*(stage.listen(kind, tenant) for kind in kinds))
+    listeners = await together(*(stage.listen(kind, tenant, 0) for kind in kinds))
     call_id = await tenant.click(alice, NUMBER, client_ref="order-7")
     scene = Scene(tenant, call_id, listeners)
     await together(far.wait_for("CALL_ESTABLISHED"), phone.wait_for("CALL_ESTABLISHED"))

@@ -9,7 +9,8 @@ import pytest
 
 from .listener import SocketIo
 from .ports import loopback
-from .stage import Stage, together
+from .sip import Caller
+from .stage import Device, Stage, together
 
 SOON = 10
 """Seconds: the contract's time in which a lost device is DEVICE_OFFLINE."""
@@ -61,6 +62,34 @@ async def test_a_phone_can_be_called_as_soon_as_it_has_registered(stage: Stage) 
     answer = await tenant.api.click_to_call("502", device.sip_user, device.password)
     assert answer.status_code == 200, answer.text
     await phone.wait_for("CALL_ESTABLISHED")
+
+
+async def test_no_phone_that_saw_its_200_is_offline(stage: Stage) -> None:
+    """However late the engine's own signals come: all register and click at the same time."""
+    tenant = await stage.tenant()
+    await tenant.user("desk", "--extension", "503")
+    devices = [await tenant.device("desk") for _ in range(10)]
+
+    async def register_and_click(device: Device) -> str:
+        phone = Caller(
+            address=loopback(),
+            server=stage.server.sip,
+            user=device.sip_user,
+            password=device.password,
+        )
+        async with phone.registered():
+            return await tenant.click(device, "503")
+
+    assert len(set(await together(*map(register_and_click, devices)))) == 10
+
+
+async def test_a_phone_that_never_registered_is_offline_at_once(stage: Stage) -> None:
+    tenant = await stage.tenant()
+    device = await tenant.user("nobody", "--extension", "504")
+    asked = time.monotonic()
+    answer = await tenant.api.click_to_call("504", device.sip_user, device.password)
+    assert (answer.status_code, answer.json()["message"]) == (400, "DEVICE_OFFLINE")
+    assert time.monotonic() - asked < 3
 
 
 def _over(stage: Stage, transport: str) -> dict[str, Any]:

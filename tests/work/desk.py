@@ -18,6 +18,7 @@ from trunkline.db.sqlite import open_database
 from trunkline.engine.port import Channel, Originate
 from trunkline.work import manage_directory as manage
 from trunkline.work.follow_log import CallLog
+from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import CallPlaced, CallWanted, PlaceCall, Rules
 from trunkline.work.refused import Refused
 
@@ -90,7 +91,9 @@ class Desk:
 
     def begin(self) -> None:
         """A new process."""
-        self.calls = CallLog(self.database, LocalBus(), PLACE, lambda: self.now)
+        self.calls = CallLog(
+            self.database, LocalBus(), PLACE, lambda: self.now, MessageIds(lambda: self.now)
+        )
         self.calls.load()
         rules = Rules(30, 60, "3/minute")
         engine: Any = self.engine

@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS recordings (
   worker TEXT, until INTEGER, reason TEXT);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, call_id TEXT, body BLOB);
 """
-_ROW = "SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at FROM recordings"
+_ROW = "SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at, 'crm-7' FROM recordings"
 
 
 class FakeRecordings:

@@ -24,6 +24,7 @@ from trunkline.db.secrets import open_key
 from trunkline.db.sqlite import SqliteDatabase, open_database
 from trunkline.recordings.disk import DiskStore
 from trunkline.work.file_recordings import FileRecordings
+from trunkline.work.message_ids import MessageIds
 
 from .fake_recordings import FakeBus, FakeRecordings
 
@@ -62,13 +63,18 @@ def die_at(last: int) -> None:
     sys.settrace(enter)
 
 
+def clock() -> int:
+    return time.time_ns() // 1000
+
+
 async def main(folder: Path, rows: str, lines: int) -> None:
     file_recordings = FileRecordings(
         ROWS[rows](folder),
         FakeBus(),
         DiskStore(folder / "recordings"),
         folder / "spool",
-        lambda: time.time_ns() // 1000,
+        clock,
+        MessageIds(clock),
         sweep_every=0.2,
         first_pause=0.05,
     )

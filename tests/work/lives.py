@@ -20,6 +20,7 @@ from trunkline.db.port import DatabaseUnavailable, Destination, EndpointOwner
 from trunkline.db.sqlite import open_database
 from trunkline.engine.port import AnsweredInSip
 from trunkline.work.follow_log import LOG_NAME, CallLog
+from trunkline.work.message_ids import MessageIds
 
 
 class Failing:
@@ -101,7 +102,7 @@ class Lives:
         self.db = Recorded(self.database, self.scene)
         bus = LocalBus()
         bus.listen(self.published.extend)
-        self.log = CallLog(self.db, bus, PLACE, self.clock)  # type: ignore[arg-type]
+        self.log = CallLog(self.db, bus, PLACE, self.clock, MessageIds(self.clock))  # type: ignore[arg-type]
         self.log.load()
         return self.log
 

@@ -16,6 +16,7 @@ from trunkline.db.port import Recording
 from trunkline.recordings import encode as encoding
 from trunkline.recordings.disk import DiskStore
 from trunkline.work.file_recordings import FileRecordings, salvage
+from trunkline.work.message_ids import MessageIds
 
 from .fake_recordings import FakeBus, FakeRecordings
 
@@ -42,6 +43,7 @@ class Filing:
         self.bus = FakeBus()
         self.store = DiskStore(folder / "recordings")
         self.now = NOW
+        self.message_ids = MessageIds(lambda: NOW - 1)
         self.verb = self.another()
 
     def another(self, worker: str = "spool", sweep_every: float = 0.05) -> FileRecordings:
@@ -51,6 +53,7 @@ class Filing:
             self.store,
             self.spool,
             lambda: self.now,
+            self.message_ids,
             worker,
             sweep_every=sweep_every,
             first_pause=0.01,
@@ -123,13 +126,29 @@ async def test_it_is_told_as_an_event_of_the_call(filing: Filing) -> None:
     assert msgspec.json.decode(event.body) == {
         "Event-Category": "call_event",
         "Event-Name": "RECORDING_READY",
+        "Event-Time": "2023-11-14T22:13:20.000Z",
+        "call_id": "id-a",
+        "clientRef": "crm-7",
         "Call-ID": "id-a",
         "Media-Name": "call_recording_a.mp3",
         "Media-Length": filing.mp3("a").stat().st_size,
         "Duration-Seconds": "2",
         "Timestamp": 1_700_000_000 + 62_167_219_200,
         "Msg-ID": str(NOW),
-        "Custom-Channel-Vars": {"Account-ID": "0af3", "Call-Interaction-ID": "id-a"},
+        "Custom-Channel-Vars": {
+            "Account-ID": "0af3",
+            "Call-Interaction-ID": "id-a",
+            "Client-Ref": "crm-7",
+        },
+        "State": {
+            "name": "call_recording_a.mp3",
+            "call_id": "id-a",
+            "client_ref": "crm-7",
+            "status": "ready",
+            "bytes": filing.mp3("a").stat().st_size,
+            "seconds": 2.0,
+            "reason": None,
+        },
     }
 
 
@@ -264,6 +283,13 @@ async def test_a_call_in_which_nobody_sent_audio_is_a_silent_recording(
     assert filing.mp3("a").stat().st_size > 0
 
 
+def failure(filing: Filing) -> str:
+    """The reason that the world is told."""
+    body = msgspec.json.decode(filing.bus.published[0].body)
+    assert body["State"]["reason"] == body["Failure-Reason"]
+    return str(body["Failure-Reason"])
+
+
 async def test_audio_that_never_came_is_given_up_after_ten_minutes(filing: Filing) -> None:
     filing.rows.expect("a", created_at=NOW)
 
@@ -276,6 +302,7 @@ async def test_audio_that_never_came_is_given_up_after_ten_minutes(filing: Filin
 
     assert before == "expected"
     assert filing.rows.reason("a") == "no audio file"
+    assert failure(filing) == "AUDIO_MISSING"
     assert filing.rows.events() == [("RECORDING_FAILED", "id-a")]
 
 
@@ -313,6 +340,7 @@ async def test_audio_that_lame_refuses_is_kept_aside(
         await until(lambda: filing.left() == ["failed/a.raw"], "the raw aside")
 
     assert filing.rows.reason("a").startswith("encoding failed: ")
+    assert failure(filing) == "ENCODING_FAILED"
     assert len(tried) == 5
 
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
+
 import structlog
 from litestar import HttpMethod, Litestar, Response
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
+from trunkline.api.answers import Answer
 from trunkline.api.bodies import ClientGone
 from trunkline.api.deps import ApiDeps
 from trunkline.api.docs import Docs
 from trunkline.api.envelope import Envelope, request_id
 from trunkline.api.errors import ERRORS, error_body, error_headers
 from trunkline.api.health import Health, VitalSignsCollector, request_counter
+from trunkline.api.internal import Internal
 from trunkline.api.links import Links
 from trunkline.api.media import Media, RangeRefused
 from trunkline.api.oapi import AnyRequest, OpenApi
 from trunkline.api.rates import Rates
+from trunkline.api.v1.door import V1
+from trunkline.api.v1.problem_pages import ProblemPages
+from trunkline.api.v1.problems import problem
+from trunkline.api.v1.routing import Route
+from trunkline.api.v1.table import ROUTES
+from trunkline.api.webhook_metrics import WebhookCollector
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.work.refused import Refused
 
@@ -31,23 +41,32 @@ _SHOWN_HEADERS = [
     "Accept-Ranges",
     "Content-Range",
     "Content-Length",
+    "Idempotency-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "WWW-Authenticate",
 ]
 
 
-def build_api(deps: ApiDeps) -> Litestar:
+def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
     """The door as an ASGI application; raises ValueError when a rate is not like ``20/second``.
 
-    Registers its metrics in ``deps.registry``, so one registry takes one door.
+    Registers its metrics in ``deps.registry``, so one registry takes one door. ``v1`` is given by
+    who needs it besides.
     """
+    v1 = v1 or V1(deps)
+    told = _Told(v1)
     deps.registry.register(VitalSignsCollector(deps.vital_signs))
+    deps.registry.register(WebhookCollector(deps))
     api = Litestar(
-        route_handlers=_routes(deps),
+        route_handlers=[*_routes(deps), *(_v1_route(v1, route) for route in ROUTES)],
         exception_handlers={
-            Refused: _refused,
+            Refused: told.refused,
             RangeRefused: _range_refused,
-            DatabaseUnavailable: _database_unavailable,
-            HTTPException: _framework_error,
-            Exception: _failed,
+            DatabaseUnavailable: told.database_unavailable,
+            HTTPException: told.framework_error,
+            Exception: told.failed,
         },
         cors_config=_cors(deps.cors_origins),
         openapi_config=None,
@@ -63,6 +82,7 @@ def _routes(deps: ApiDeps) -> list[HTTPRouteHandler]:
     links = Links(deps.url_key)
     rates = Rates(deps.request_rate, deps.call_rate, deps.auth_failures)
     oapi, media, health = OpenApi(deps, rates, links), Media(deps, links), Health(deps)
+    internal = Internal(deps)
     routes = [
         _post("/oapi/v1/voice/auth_token")(oapi.auth_token),
         _post("/oapi/v1/call/click-to-call/{number:path}")(oapi.click_to_call),
@@ -72,18 +92,36 @@ def _routes(deps: ApiDeps) -> list[HTTPRouteHandler]:
         _get("/")(health.root),
         _get("/healthz")(health.healthz),
         _get("/readyz")(health.readyz),
-        _post("/internal/sync")(health.sync),
+        _post("/internal/sync")(internal.sync),
+        _post("/internal/samples")(internal.sample),
     ]
     if deps.metrics:
         routes.append(_get("/metrics")(health.metrics))
     return [*routes, *_docs_routes()] if deps.docs else routes
 
 
+def _v1_route(v1: V1, route: Route) -> HTTPRouteHandler:
+    """Path parameters are texts to the framework; ``V1`` reads them."""
+
+    async def serve(request: AnyRequest) -> Answer:
+        path = {name: str(value) for name, value in request.path_params.items()}
+        return await v1.serve(route, request.scope, request.receive, path)
+
+    path = re.sub(r"{(\w+)}", r"{\1:str}", route.path)
+    if route.method == "GET":
+        return _get(path)(serve)
+    return HTTPRouteHandler(path, http_method=HttpMethod[route.method], status_code=200)(serve)
+
+
 def _docs_routes() -> list[HTTPRouteHandler]:
-    docs = Docs()
+    docs, problems = Docs(), ProblemPages()
     return [
+        _get("/docs/errors")(problems.all),
+        _get("/docs/errors/{code:str}")(problems.one),
         _get("/openapi.json")(docs.document),
+        _get("/asyncapi.json")(docs.events_document),
         _get("/docs")(docs.page),
+        _get("/docs/events")(docs.events_page),
         _get("/docs/{name:str}")(docs.part),
     ]
 
@@ -100,10 +138,65 @@ def _cors(origins: str) -> CORSConfig:
     allowed = [origin.strip() for origin in origins.split(",") if origin.strip()]
     return CORSConfig(
         allow_origins=allowed,
-        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["*"],
         expose_headers=_SHOWN_HEADERS,
     )
+
+
+class _Told:
+    """Exceptions as answers: problems below /v1, the contract's shape elsewhere."""
+
+    def __init__(self, v1: V1) -> None:
+        self._problems = v1.problems
+
+    def refused(self, request: AnyRequest, refused: Refused) -> Response[bytes]:
+        if _below_v1(request):
+            return self._problem(request, refused)
+        headers = error_headers(refused.code, refused.retry_after)
+        return _error(request, refused.code, refused.detail, headers)
+
+    def database_unavailable(
+        self, request: AnyRequest, error: DatabaseUnavailable
+    ) -> Response[bytes]:
+        _log.error("the database took no write", error=str(error))
+        detail = "The database takes no writes now; try again."
+        if _below_v1(request):
+            return self._problem(request, problem("unavailable", detail))
+        return _error(request, "ENGINE_UNAVAILABLE", detail)
+
+    def framework_error(self, request: AnyRequest, error: HTTPException) -> Response[bytes]:
+        """405 with Allow; whatever else the framework refuses (an odd Host) has nothing behind it."""
+        if error.status_code >= 500:
+            return self.failed(request, error)
+        if error.status_code != 405:
+            return self._by_code(request, "not_found", "NOT_FOUND", {})
+        allowed = dict(error.headers or {})
+        return self._by_code(request, "method_not_allowed", "METHOD_NOT_SUPPORT", allowed)
+
+    def failed(self, request: AnyRequest, error: Exception) -> Response[bytes]:
+        """The log gets the traceback, the client a request id."""
+        if not isinstance(error, ClientGone):
+            _log.error("a request failed", path=request.scope["path"], exc_info=error)
+        return self._by_code(request, "internal", "INTERNAL", {})
+
+    def _by_code(
+        self, request: AnyRequest, code: str, contracts: str, headers: dict[str, str]
+    ) -> Response[bytes]:
+        if not _below_v1(request):
+            return _error(request, contracts, headers=headers)
+        sent = tuple((k.lower().encode(), v.encode()) for k, v in headers.items())
+        return self._problem(request, problem(code, headers=sent))
+
+    def _problem(self, request: AnyRequest, refused: Refused) -> Response[bytes]:
+        answer = self._problems.answer(request.scope, refused)
+        headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
+        kind = headers.pop("content-type")
+        return Response(answer.body, status_code=answer.status, media_type=kind, headers=headers)
+
+
+def _below_v1(request: AnyRequest) -> bool:
+    return f"{request.scope['path']}/".startswith("/v1/")
 
 
 def _error(
@@ -117,32 +210,6 @@ def _error(
     )
 
 
-def _refused(request: AnyRequest, refused: Refused) -> Response[bytes]:
-    headers = error_headers(refused.code, refused.retry_after)
-    return _error(request, refused.code, refused.detail, headers)
-
-
 def _range_refused(request: AnyRequest, refused: RangeRefused) -> Response[bytes]:
     headers = {"content-range": f"bytes */{refused.size}"}
     return _error(request, "RANGE_NOT_SATISFIABLE", headers=headers)
-
-
-def _database_unavailable(request: AnyRequest, error: DatabaseUnavailable) -> Response[bytes]:
-    _log.error("the database took no write", error=str(error))
-    return _error(request, "ENGINE_UNAVAILABLE", "The database takes no writes now; try again.")
-
-
-def _framework_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """405 with Allow; whatever else the framework refuses (an odd Host) has nothing behind it."""
-    if error.status_code >= 500:
-        return _failed(request, error)
-    if error.status_code == 405:
-        return _error(request, "METHOD_NOT_SUPPORT", headers=dict(error.headers or {}))
-    return _error(request, "NOT_FOUND")
-
-
-def _failed(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """The log gets the traceback, the client a request id."""
-    if not isinstance(error, ClientGone):
-        _log.error("a request failed", path=request.scope["path"], exc_info=error)
-    return _error(request, "INTERNAL")

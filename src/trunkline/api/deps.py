@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
+from trunkline.bus.port import Bus
+from trunkline.calls.record import StoredEvent
 from trunkline.db.port import App, Database
 from trunkline.recordings.port import Store
+from trunkline.work.deliver_webhooks import Tally
+from trunkline.work.manage_webhooks import ManageWebhooks
 from trunkline.work.place_call import CallPlaced, CallWanted
+from trunkline.work.try_webhook import TryWebhook
 from trunkline.work.vital_signs import VitalSigns
 
 
@@ -24,20 +29,32 @@ class ApiDeps:
     vital_signs: VitalSigns
     sync: Callable[[], Awaitable[None]]
     """Takes a changed directory into the engine; returns once it has."""
+    trigger_event: Callable[[str, str, str | None], Awaitable[Sequence[StoredEvent]]]
+    """The verb (account id, sample's name, call id or None for a new one); raises Refused."""
+    manage_webhooks: ManageWebhooks
+    try_webhook: TryWebhook
+    """The verbs; both raise Refused."""
     sync_token: str = field(repr=False)
     """The bearer token of server.json."""
     url_key: bytes = field(repr=False)
     """The key that recordings' links are signed with (32 random bytes of the installation)."""
+    answers_key: bytes = field(repr=False)
+    """The key that kept answers of /v1 are encrypted with (32 bytes, likewise)."""
+    bus: Bus
+    """What requests that wait for events are woken by."""
     clock: Callable[[], int]
     """Now, in unix microseconds."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """Where the door's metrics go, and what /metrics shows."""
+    webhook_tally: Tally = field(default_factory=Tally)
+    """What has been delivered since the start."""
     public_url: str = ""
     cors_origins: str = "*"
     token_seconds: int = 3600
     recording_url_seconds: int = 300
     request_rate: str = "500/second"
     call_rate: str = "20/second"
+    v1_request_rate: str = "100/second"
     auth_failures: str = "20/minute"
     docs: bool = True
     metrics: bool = True

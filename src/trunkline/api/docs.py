@@ -1,4 +1,4 @@
-"""The OpenAPI document and the page that shows it: all of it from the package."""
+"""The OpenAPI and AsyncAPI documents and the pages that show them: all of it from the package."""
 
 from __future__ import annotations
 
@@ -7,33 +7,43 @@ from importlib.resources import files
 import msgspec
 
 from trunkline.api.answers import JSON, Answer
+from trunkline.api.asyncapi import asyncapi_document
 from trunkline.api.document import openapi_document
 from trunkline.api.errors import refuse
 from trunkline.api.oapi import AnyRequest
 
+_FILES = ("index.html", "events.html", "page.css", "elements.js", "page.js", "events.js")
 _TYPES = {"html": b"text/html", "css": b"text/css", "js": b"text/javascript"}
 _POLICY = b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 class Docs:
-    """/openapi.json and /docs, as route handlers. Reads its files once, when it is made."""
+    """The documents and /docs, as route handlers. Reads its files once, when it is made."""
 
     def __init__(self) -> None:
-        self._document = msgspec.json.encode(openapi_document())
+        self._openapi = msgspec.json.encode(openapi_document())
+        self._asyncapi = msgspec.json.encode(asyncapi_document())
         folder = files("trunkline.api") / "page"
-        names = ("index.html", "page.css", "page.js")
-        self._parts = {name: (folder / name).read_bytes() for name in names}
+        self._parts = {name: (folder / name).read_bytes() for name in _FILES}
 
     async def document(self) -> Answer:
         """GET /openapi.json"""
-        return Answer(self._document, 200, (JSON, (b"cache-control", b"no-cache")))
+        return Answer(self._openapi, 200, (JSON, (b"cache-control", b"no-cache")))
+
+    async def events_document(self) -> Answer:
+        """GET /asyncapi.json"""
+        return Answer(self._asyncapi, 200, (JSON, (b"cache-control", b"no-cache")))
 
     async def page(self) -> Answer:
         """GET /docs"""
         return self._part("index.html")
 
+    async def events_page(self) -> Answer:
+        """GET /docs/events"""
+        return self._part("events.html")
+
     async def part(self, request: AnyRequest) -> Answer:
-        """GET /docs/{name}: the page's style and script."""
+        """GET /docs/{name}: the pages' style and scripts."""
         return self._part(str(request.path_params["name"]))
 
     def _part(self, name: str) -> Answer:

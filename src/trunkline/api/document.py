@@ -1,4 +1,5 @@
-"""The OpenAPI 3.1 document, written by hand: the routes are few, and their words matter.
+"""The OpenAPI 3.1 document. The contract is written by hand: its routes are few, and their words
+matter; ``/v1`` is made from its table (``v1/document.py``).
 
 Schemas and texts of the parts are in ``document_parts.py``; a test holds both against the routes
 and the error table.
@@ -11,6 +12,8 @@ from typing import Any
 from trunkline import __version__
 from trunkline.api import document_parts as parts
 from trunkline.api.errors import ERRORS
+from trunkline.api.v1 import document as v1
+from trunkline.api.v1.table import ROUTES
 
 Json = dict[str, Any]
 
@@ -69,12 +72,12 @@ def openapi_document() -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": parts.TAGS,
-        "paths": _paths(),
+        "tags": [*parts.TAGS, *v1.TAGS],
+        "paths": {**_paths(), **v1.paths(ROUTES)},
         "components": {
-            "schemas": parts.SCHEMAS,
-            "headers": parts.HEADERS,
-            "securitySchemes": parts.SECURITY_SCHEMES,
+            "schemas": parts.SCHEMAS | v1.schemas(ROUTES),
+            "headers": parts.HEADERS | v1.HEADERS,
+            "securitySchemes": parts.SECURITY_SCHEMES | v1.SECURITY_SCHEMES,
         },
     }
 

@@ -1,8 +1,7 @@
-"""Is it alive, is it ready, how is it doing; and the door at which the command line knocks."""
+"""Is it alive, is it ready, how is it doing?"""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
 
 import msgspec
@@ -13,10 +12,7 @@ from prometheus_client.registry import Collector
 
 from trunkline import __version__
 from trunkline.api.answers import NO_STORE, Answer
-from trunkline.api.auth import header
 from trunkline.api.deps import ApiDeps
-from trunkline.api.errors import refuse
-from trunkline.api.oapi import AnyRequest
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.work.vital_signs import Vitals, VitalSigns
 
@@ -28,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Health:
-    """/, /healthz, /readyz, /metrics and /internal/sync, as route handlers."""
+    """/, /healthz, /readyz and /metrics, as route handlers."""
 
     def __init__(self, deps: ApiDeps) -> None:
         self._deps = deps
@@ -61,15 +57,6 @@ class Health:
         kind = (b"content-type", CONTENT_TYPE_LATEST.encode())
         return Answer(generate_latest(self._deps.registry), 200, (kind, NO_STORE))
 
-    async def sync(self, request: AnyRequest) -> Answer:
-        """POST /internal/sync: take a changed directory in. Not part of the public API."""
-        right = f"Bearer {self._deps.sync_token}".encode()
-        given = header(request.scope, b"authorization").encode()
-        if not self._deps.sync_token or not hmac.compare_digest(right, given):
-            raise refuse("TOKEN_INVALID")
-        await self._deps.sync()
-        return Answer(b"", 204, ())
-
     async def _database(self) -> str:
         """What the last ping said; at most one a second, so that strangers cost no writes."""
         now = self._deps.clock()
@@ -101,6 +88,7 @@ class VitalSignsCollector(Collector):
             yield GaugeMetricFamily(f"trunkline_{name}", text, value=gauge)
         for name, text, count in _counters(vitals):
             yield CounterMetricFamily(f"trunkline_{name}", text, value=count)
+        yield _connections(vitals)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: a registry asks at its start, when there may be no vital signs yet."""
@@ -115,6 +103,14 @@ def _gauges(vitals: Vitals) -> list[tuple[str, str, float]]:
         ("recordings_waiting", "Recordings not yet made.", vitals.recordings_waiting),
         ("registrations_online", "Devices that are online.", vitals.registrations_online),
     ]
+
+
+def _connections(vitals: Vitals) -> Metric:
+    text = "Clients connected for events, by transport."
+    family = GaugeMetricFamily("trunkline_event_connections", text, labels=["transport"])
+    for transport, count in vitals.event_connections.items():
+        family.add_metric([transport], count)
+    return family
 
 
 def _counters(vitals: Vitals) -> list[tuple[str, str, float]]:

@@ -1,4 +1,4 @@
-"""The public events: what of the fold is told to the world, and in which words.
+"""The public events of calls: what of the fold is told to the world, and in which words.
 
 The payload is the Open API's (``docs/guides/events.md``): Kazoo's spelling, a key that is not known
 is left out, ``Timestamp`` in whole Gregorian seconds, durations as strings.
@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.fold import Heard
-from trunkline.calls.record import Announcement, shown
-
-GREGORIAN = 62_167_219_200
-"""Seconds from year 0 to 1970: what Erlang, and so Kazoo, counts from."""
+from trunkline.calls.payloads import KINDS, CallEnded, Variables
+from trunkline.calls.record import Announcement
+from trunkline.calls.state import call_state, party
+from trunkline.calls.times import SECOND, gregorian, rfc3339
 
 CHANNEL_EVENTS = (
     "CHANNEL_CREATE",
@@ -29,8 +30,8 @@ CHANNEL_EVENTS = (
 )
 CALL_EVENTS = (*CHANNEL_EVENTS, "CALL_ENDED", "RECORDING_READY", "RECORDING_FAILED")
 DEVICE_EVENTS = ("DEVICE_ONLINE", "DEVICE_OFFLINE")
-
-_SECOND = 1_000_000
+TRUNK_EVENTS = ("TRUNK_UP", "TRUNK_DOWN")
+WEBHOOK_EVENTS = ("WEBHOOK_SUSPENDED", "WEBHOOK_DISABLED")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -45,92 +46,64 @@ def announce(call: Call, heard: Heard, place: Place, msg_id: int) -> Announcemen
     if heard.leg_id is None:
         return _call_ended(call, heard, msg_id)
     leg = call.legs[heard.leg_id]
-    body = _head("call_event", heard.name, heard.at, msg_id)
-    body |= _leg(call, leg, place) | _other_leg(call, leg)
+    said = _leg(call, leg, place) | _other_leg(call, leg)
     if heard.name == "CHANNEL_DESTROY":
-        body |= _end(leg)
-    body["Custom-Channel-Vars"] = _variables(call, leg, place)
+        said |= _end(leg)
+    body = KINDS[heard.name](
+        timestamp=gregorian(heard.at),
+        event_time=rfc3339(heard.at),
+        msg_id=str(msg_id),
+        custom_channel_vars=_variables(call, leg, place),
+        **said,
+    )
     return Announcement(
         account_id=call.account_id,
         category="call",
         name=heard.name,
         subject=leg.id,
         at=heard.at,
-        body=_known(body),
+        body=body,
         call_id=call.id,
     )
-
-
-def device_state(
-    account_id: str,
-    device_id: str,
-    sip_user: str,
-    username: str | None,
-    online: bool,
-    at: int,
-    msg_id: int,
-) -> Announcement:
-    """DEVICE_ONLINE or DEVICE_OFFLINE; its subject is the device's SIP user name."""
-    name = "DEVICE_ONLINE" if online else "DEVICE_OFFLINE"
-    body = _head("device_event", name, at, msg_id)
-    body |= {
-        "Device": sip_user,
-        "Device-State": "online" if online else "offline",
-        "Custom-Channel-Vars": {
-            "Account-ID": account_id,
-            "Authorizing-ID": device_id,
-            "Authorizing-Type": "device",
-            "Username": username,
-        },
-    }
-    return Announcement(account_id, "device", name, sip_user, at, _known(body))
-
-
-def _head(category: str, name: str, at: int, msg_id: int) -> dict[str, Any]:
-    return {
-        "Event-Category": category,
-        "Event-Name": name,
-        "Timestamp": at // _SECOND + GREGORIAN,
-        "Msg-ID": str(msg_id),
-    }
 
 
 def _leg(call: Call, leg: Leg, place: Place) -> dict[str, Any]:
     caller_name, caller_number = _caller_id(call, leg)
     callee_name, callee_number = _callee_id(call, leg)
-    target = (
-        callee_number
-        if leg.direction == "inbound" or leg.endpoint_kind == "trunk"
-        else leg.endpoint
-    )
+    device = leg.endpoint_kind == "device"
+    dialled = callee_number if leg.direction == "inbound" or not device else leg.endpoint
+    target = f"{dialled}@{place.realm}"
     return {
-        "Call-ID": leg.id,
-        "Call-Direction": leg.direction,
-        "Caller-ID-Name": caller_name,
-        "Caller-ID-Number": caller_number,
-        "Callee-ID-Name": callee_name,
-        "Callee-ID-Number": callee_number,
-        "From": f"{caller_number or 'anonymous'}@{place.realm}",
-        "To": f"{target}@{place.realm}",
-        "Request": f"{target}@{place.realm}",
-        "Presence-ID": f"{leg.endpoint}@{place.realm}" if leg.endpoint_kind == "device" else None,
-        "Media-Server": place.media_server,
+        "call_id": call.id,
+        "client_ref": call.client_ref or UNSET,
+        "leg_id": leg.id,
+        "call_direction": leg.direction,
+        "caller_id_name": caller_name or UNSET,
+        "caller_id_number": caller_number or UNSET,
+        "callee_id_name": callee_name or UNSET,
+        "callee_id_number": callee_number or UNSET,
+        "from_": f"{caller_number or 'anonymous'}@{place.realm}",
+        "to": target,
+        "request": target,
+        "presence_id": f"{leg.endpoint}@{place.realm}" if device else UNSET,
+        "media_server": place.media_server,
+        "state": call_state(call),
     }
 
 
 def _caller_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
     """What this leg's phone shows, or would: (name, number)."""
     if leg.direction == "inbound":
-        return leg.caller_name or None, leg.caller_number or leg.endpoint
-    if call.origin == "click" and call.first_leg is not None and leg.id == call.first_leg.id:
+        return leg.caller_name, leg.caller_number or leg.endpoint
+    first = call.first_leg
+    if call.origin == "click" and first is not None and leg.id == first.id:
         return None, call.dialled
     if leg.endpoint_kind == "trunk" and call.shown_as:
-        return (call.caller.name or None) if call.caller else None, call.shown_as
-    first = call.first_leg
+        return call.caller.name if call.caller else None, call.shown_as
     if call.origin != "click" and first is not None:
-        return first.caller_name or None, first.caller_number or first.endpoint
+        return first.caller_name, first.caller_number or first.endpoint
     caller = call.caller
-    return (caller.name or None, caller.number) if caller else (None, None)
+    return (caller.name, caller.number) if caller else (None, None)
 
 
 def _callee_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
@@ -138,7 +111,7 @@ def _callee_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
         return None, call.dialled or leg.dialled
     if leg.endpoint_kind == "trunk":
         return None, leg.dialled
-    return leg.party.name or None, leg.party.number
+    return leg.party.name, leg.party.number
 
 
 def _other_leg(call: Call, leg: Leg) -> dict[str, Any]:
@@ -147,11 +120,11 @@ def _other_leg(call: Call, leg: Leg) -> dict[str, Any]:
         return {}
     name, number = _caller_id(call, other)
     return {
-        "Other-Leg-Call-ID": other.id,
-        "Other-Leg-Direction": other.direction,
-        "Other-Leg-Caller-ID-Name": name,
-        "Other-Leg-Caller-ID-Number": number,
-        "Other-Leg-Destination-Number": _callee_id(call, other)[1],
+        "other_leg_id": other.id,
+        "other_leg_direction": other.direction,
+        "other_leg_caller_id_name": name or UNSET,
+        "other_leg_caller_id_number": number or UNSET,
+        "other_leg_destination_number": _callee_id(call, other)[1] or UNSET,
     }
 
 
@@ -161,50 +134,60 @@ def _end(leg: Leg) -> dict[str, Any]:
     if leg.ringing_at is not None:
         ringing = max(0, (leg.answered_at or leg.hung_up_at or ended) - leg.ringing_at)
     return {
-        "Duration-Seconds": _seconds(ended - leg.started_at),
-        "Billing-Seconds": _seconds(min(leg.talked, ended - leg.started_at)),
-        "Ringing-Seconds": _seconds(ringing),
-        "Hangup-Cause": outcome.leg_cause(leg),
-        "Hangup-Code": f"sip:{leg.sip_code}" if leg.sip_code else None,
+        "duration_seconds": _seconds(ended - leg.started_at),
+        "billing_seconds": _seconds(min(leg.talked, ended - leg.started_at)),
+        "ringing_seconds": _seconds(ringing),
+        "hangup_cause": outcome.leg_cause(leg),
+        "hangup_code": f"sip:{leg.sip_code}" if leg.sip_code else UNSET,
     }
 
 
-def _variables(call: Call, leg: Leg, place: Place) -> dict[str, Any]:
-    device = leg.endpoint_kind == "device"
-    return _known(
-        {
-            "Account-ID": call.account_id,
-            "Authorizing-ID": leg.party.device_id if device else None,
-            "Authorizing-Type": "device" if device and leg.party.device_id else None,
-            "Owner-ID": leg.party.user_id,
-            "Username": leg.party.username,
-            "Realm": place.realm,
-            "Call-Interaction-ID": call.id,
-            "Client-Ref": call.client_ref,
-        }
+def _variables(call: Call, leg: Leg, place: Place) -> Variables:
+    device = leg.party.device_id if leg.endpoint_kind == "device" else None
+    return Variables(
+        account_id=call.account_id,
+        authorizing_id=device or UNSET,
+        authorizing_type="device" if device else UNSET,
+        owner_id=leg.party.user_id or UNSET,
+        username=leg.party.username or UNSET,
+        realm=place.realm,
+        call_interaction_id=call.id,
+        client_ref=call.client_ref or UNSET,
     )
 
 
 def _call_ended(call: Call, heard: Heard, msg_id: int) -> Announcement:
     record = outcome.record(call)
-    body = _head("call_event", "CALL_ENDED", heard.at, msg_id)
-    body |= {"Call-ID": call.id, **msgspec.to_builtins(shown(record))}
-    body |= {"Hangup-Cause": record.hangup_cause, "Ringing-Seconds": str(record.ringing_seconds)}
-    body["Custom-Channel-Vars"] = _known(
-        {
-            "Account-ID": call.account_id,
-            "Call-Interaction-ID": call.id,
-            "Client-Ref": call.client_ref,
-        }
+    body = CallEnded(
+        timestamp=gregorian(heard.at),
+        event_time=rfc3339(heard.at),
+        msg_id=str(msg_id),
+        call_id=call.id,
+        client_ref=call.client_ref or UNSET,
+        ended_id=call.id,
+        caller=party(record.caller),
+        callee=party(record.callee),
+        class_=record.class_,
+        did_number=record.did_number,
+        direction=record.direction,
+        status_detail=record.status_detail,
+        duration_seconds=record.duration_seconds,
+        unix_timestamp=record.started_at // SECOND,
+        billing_seconds=record.billing_seconds,
+        recording=record.recording,
+        hangup_cause=record.hangup_cause,
+        ringing_seconds=str(record.ringing_seconds),
+        custom_channel_vars=Variables(
+            account_id=call.account_id,
+            call_interaction_id=call.id,
+            client_ref=call.client_ref or UNSET,
+        ),
+        state=call_state(call),
     )
     return Announcement(
         call.account_id, "call", "CALL_ENDED", call.id, heard.at, body, call_id=call.id
     )
 
 
-def _known(body: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if value is not None}
-
-
 def _seconds(microseconds: int) -> str:
-    return str(-(-microseconds // _SECOND))
+    return str(-(-microseconds // SECOND))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline.calls import causes
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.facts import Party
-from trunkline.calls.record import CallRecord
+from trunkline.calls.record import CallRecord, StatusDetail
 
 _SECOND = 1_000_000
 
@@ -24,7 +24,7 @@ def record(call: Call) -> CallRecord:
         did_number=call.did_number,
         status_detail=status_detail(call),
         started_at=call.started_at,
-        answered_at=_answered_at(call),
+        answered_at=answered_at(call),
         ended_at=call.ended_at,
         duration_seconds=_rounded_up(lasted),
         billing_seconds=_rounded_up(min(call.talked, lasted)),
@@ -40,7 +40,7 @@ def record(call: Call) -> CallRecord:
     )
 
 
-def status_detail(call: Call) -> str:
+def status_detail(call: Call) -> StatusDetail:
     """SUCCESS, BUSY, CANCELLED or UNSUCCESS, by the table in ``docs/guides/history.md``."""
     if call.first_answer is not None:
         return "SUCCESS"
@@ -60,7 +60,7 @@ def status_detail(call: Call) -> str:
 def callee(call: Call) -> Party:
     """The first person who answered; until then, whom the caller wanted."""
     if call.first_answer is not None:
-        return _answerer(call, call.legs[call.first_answer])
+        return answerer(call, call.legs[call.first_answer])
     return call.callee or Party(number=call.dialled)
 
 
@@ -114,13 +114,15 @@ def _refused_busy(leg: Leg) -> bool:
     return leg.cause in causes.BUSY_CAUSES
 
 
-def _answerer(call: Call, leg: Leg) -> Party:
+def answerer(call: Call, leg: Leg) -> Party:
+    """Who is at the far end of a leg that was dialled."""
     if leg.endpoint_kind == "device":
         return leg.party
     return Party(number=leg.dialled or call.dialled)
 
 
-def _answered_at(call: Call) -> int | None:
+def answered_at(call: Call) -> int | None:
+    """When the first who talked with the caller picked up; None before that."""
     return None if call.first_answer is None else call.legs[call.first_answer].answered_at
 
 
@@ -128,7 +130,7 @@ def _ringing(call: Call) -> int:
     """From the first ringing of a far leg to its answer, or to its end."""
     for leg in _far_legs(call):
         if leg.ringing_at is not None:
-            until = _answered_at(call) or leg.hung_up_at or leg.ended_at or leg.ringing_at
+            until = answered_at(call) or leg.hung_up_at or leg.ended_at or leg.ringing_at
             return max(0, until - leg.ringing_at)
     return 0
 

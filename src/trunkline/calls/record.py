@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from trunkline.calls.facts import Class, Direction, Party
+
+StatusDetail = Literal["SUCCESS", "BUSY", "UNSUCCESS", "CANCELLED", "IVR"]
 
 
 class Announcement(msgspec.Struct, frozen=True):
     """A public event before it has its number.
 
     ``category``, ``name`` and ``subject`` are the three segments that bindings match
-    (``call.CHANNEL_CREATE.<Call-ID>``). ``body`` is the payload without ``Event-Seq``.
+    (``call.CHANNEL_CREATE.<Call-ID>``). ``body`` is the payload (``payloads.AnyEvent``) without
+    ``Event-Seq``.
     """
 
     account_id: str
@@ -21,7 +24,7 @@ class Announcement(msgspec.Struct, frozen=True):
     name: str
     subject: str
     at: int
-    body: dict[str, Any]
+    body: msgspec.Struct | dict[str, Any]
     call_id: str | None = None
 
 
@@ -48,7 +51,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     class_: Class = msgspec.field(name="class")
     direction: Direction
     did_number: str | None
-    status_detail: str
+    status_detail: StatusDetail
     started_at: int
     answered_at: int | None
     ended_at: int

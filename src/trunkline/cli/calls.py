@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from trunkline.cli.showing import show_all
 
 if TYPE_CHECKING:
     from trunkline.calls.call import Call
-    from trunkline.calls.record import HistoryRow
+    from trunkline.calls.record import HistoryRow, StoredEvent
     from trunkline.db.sqlite.archive import Account
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -60,7 +61,8 @@ def tail(
         bool, typer.Option("--once", help="End with the newest event instead of waiting.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print each event as one line of JSON.")
+        bool,
+        typer.Option("--json", help="Print each event as one line of JSON, as sockets send it."),
     ] = False,
 ) -> None:
     """Print events as they come, until Ctrl-C.
@@ -70,17 +72,25 @@ def tail(
     """
     from trunkline.cli.event_lines import printer
     from trunkline.cli.following import follow
+    from trunkline.cli.seen import from_log
 
     if after is not None and account is None:
         raise CommandFailed("--after needs --account: each account counts its own events")
-    with archive(ctx) as opened:
+    show = printer(False)
+    with contextlib.suppress(KeyboardInterrupt), archive(ctx) as opened:
         accounts_called(opened, account)
-        show = printer(as_json)
-        try:
-            for event, timezone in follow(opened, account, after, once, time.sleep):
-                show(event, timezone)
-        except KeyboardInterrupt:
-            return
+        for event, timezone in follow(opened, account, after, once):
+            if as_json:
+                typer.echo(_as_sent(event))
+            else:
+                show(from_log(event), timezone)
+
+
+def _as_sent(event: StoredEvent) -> bytes:
+    """The payload; that of a GAP does not say its name by itself."""
+    return (
+        event.body.replace(b"{", b'{"Event-Name":"GAP",', 1) if event.name == "GAP" else event.body
+    )
 
 
 @app.command()

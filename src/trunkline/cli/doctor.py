@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,7 @@ def doctor(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check engine, ports, disk, clock, certificate, data directory and trunks.
+    """Check engine, ports, disk, clock, certificate, data directory, trunks and webhooks.
 
     Says how to mend what is wrong. Exit status 1 when a check failed. Changes nothing.
     """
@@ -63,7 +64,8 @@ def _findings(chosen: settings.Settings) -> Iterator[Finding]:
     yield from _ports(chosen, [p for p in (pid, server.pid if server else None) if p])
     yield _certificate(chosen)
     yield from _server(server)
-    yield from _trunks(data)
+    yield from _trunks(data, server is not None)
+    yield from _webhooks(data)
 
 
 def _ports(chosen: settings.Settings, ours: list[int]) -> Iterator[Finding]:
@@ -99,15 +101,42 @@ def _server(server: ServerFile | None) -> Iterator[Finding]:
         yield Finding(f"server: {name}", state == "ok", str(state))
 
 
-def _trunks(data: Path) -> list[Finding]:
-    """Each trunk's carrier, asked with an OPTIONS request from here."""
+def _trunks(data: Path, followed: bool) -> list[Finding]:
+    """Each trunk's carrier, asked with an OPTIONS request from here, and what a server has heard."""
     from trunkline.engine import examine, reach
 
     asked = [
-        (line.name, reach.answers(line.host, line.port, line.transport))
+        (
+            line.name,
+            reach.answers(line.host, line.port, line.transport),
+            line.up if followed else None,
+        )
         for line in _trunk_lines(data)
     ]
     return examine.trunks(asked)
+
+
+def _webhooks(data: Path) -> Iterator[Finding]:
+    """Those that were stopped. A database of another schema is the server's to bring up to date."""
+    from trunkline.db.port import DatabaseUnusable
+    from trunkline.db.sqlite.archive import Archive
+    from trunkline.engine.examine import Finding
+
+    try:
+        archive = Archive(data / "trunkline.db")
+    except DatabaseUnusable:
+        return
+    with contextlib.closing(archive):
+        stopped = archive.stopped_webhooks()
+    for webhook in stopped:
+        yield Finding(
+            f"webhook {webhook.id[:8]}",
+            False,
+            f"of {webhook.account}: {webhook.state}, {webhook.reason}",
+            f"mend its receiver, then trunkline webhooks enable {webhook.id}",
+        )
+    if not stopped:
+        yield Finding("webhooks", True, "none was stopped")
 
 
 def _trunk_lines(data: Path) -> list[TrunkEntry]:

@@ -1,19 +1,20 @@
-"""One event in one line: JSON as it was sent, or in colours for people."""
+"""One event in one line: its envelope as JSON, or in colours for people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import msgspec
 import typer
 
-from trunkline.calls.record import StoredEvent
-from trunkline.cli.archive import local
+from trunkline.cli.seen import GAP, Seen
 
-Show = Callable[[StoredEvent, str], None]
+Show = Callable[[Seen, str | None], None]
+"""Prints an event, given it and its account's time zone (None: this machine's)."""
 
-_STYLES = {
+STYLES = {
     "CHANNEL_CREATE": "cyan",
     "CHANNEL_PROGRESS": "yellow",
     "CHANNEL_ANSWER": "green",
@@ -22,14 +23,17 @@ _STYLES = {
     "CALL_ENDED": "bold",
     "RECORDING_FAILED": "red",
     "DEVICE_OFFLINE": "dim",
+    "TRUNK_DOWN": "red",
+    "WEBHOOK_SUSPENDED": "red",
+    "WEBHOOK_DISABLED": "red",
     "GAP": "bold red",
 }
 
 
 def printer(as_json: bool) -> Show:
-    """What prints an event, given it and its account's time zone."""
+    """What prints events."""
     if as_json:
-        return lambda event, _: typer.echo(event.body.decode())
+        return lambda seen, _: typer.echo(seen.raw)
     return _in_colours()
 
 
@@ -39,9 +43,9 @@ def _in_colours() -> Show:
 
     console = Console(highlight=False)
 
-    def show(event: StoredEvent, timezone: str) -> None:
-        time, call, leg, rest = columns(event, timezone)
-        name = Text(f"{event.name:<16}", style=_STYLES.get(event.name, ""))
+    def show(seen: Seen, timezone: str | None) -> None:
+        time, call, leg, rest = columns(seen, timezone)
+        name = Text(f"{seen.type:<17}", style=STYLES.get(seen.type, ""))
         line = Text.assemble(
             f"{time:<12}  ", (f"{call:<32}", "dim"), f"  {leg:>8}  ", name, f"  {rest}"
         )
@@ -51,29 +55,38 @@ def _in_colours() -> Show:
     return show
 
 
-def columns(event: StoredEvent, timezone: str) -> tuple[str, str, str, str]:
+def clock(time: str, timezone: str | None) -> str:
+    """``2026-11-23T15:00:00.123Z`` as a clock in that time zone shows it: ``16:00:00.123``."""
+    zone = ZoneInfo(timezone) if timezone else None
+    return datetime.fromisoformat(time).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
+
+
+def columns(seen: Seen, timezone: str | None) -> tuple[str, str, str, str]:
     """(time, call, the end of the leg's id, who and why) of an event."""
-    body = msgspec.json.decode(event.body, type=dict[str, Any])
-    if event.name == "GAP":
-        return "", "", "", f"events {body['from']} to {body['to']} are not kept any more"
-    time = local(event.at, timezone, "%H:%M:%S.%f")[:-3]
-    leg = event.subject[-8:] if event.name.startswith("CHANNEL_") else ""
-    return time, event.call_id or "", leg, _rest(event, body)
+    if seen.type == GAP:
+        first, last = seen.data["from"], seen.data["to"]
+        return "", "", "", f"events {first} to {last} are not kept any more"
+    leg = seen.subject[-8:] if seen.type.startswith("CHANNEL_") else ""
+    marks = ("(test)",) if seen.data.get("test") else ()
+    rest = "  ".join((*_rest(seen, seen.data), *marks))
+    return clock(seen.time, timezone), seen.call_id or "", leg, rest
 
 
-def _rest(event: StoredEvent, body: dict[str, Any]) -> str:
-    if event.category == "device":
-        return event.subject
+def _rest(seen: Seen, data: dict[str, Any]) -> tuple[str, ...]:
     said: tuple[Any, ...]
-    if event.name == "CALL_ENDED":
-        parties = (_party(body["caller"]), _party(body["callee"]))
-        said = (body["status_detail"], f"{body['duration_seconds']} s", body.get("Hangup-Cause"))
-    elif event.name.startswith("CHANNEL_"):
-        parties = (body.get("Caller-ID-Number", "?"), body.get("Callee-ID-Number", "?"))
-        said = (body.get("Hangup-Cause"), body.get("Hangup-Code"))
+    if seen.type == "CALL_ENDED":
+        parties = (_party(data["caller"]), _party(data["callee"]))
+        said = (data["status_detail"], f"{data['duration_seconds']} s", data.get("hangup_cause"))
+    elif seen.type.startswith("CHANNEL_"):
+        parties = (data.get("caller_id_number", "?"), data.get("callee_id_number", "?"))
+        said = (data.get("hangup_cause"), data.get("hangup_code"))
+    elif seen.category == "call":
+        return tuple(filter(None, (data.get("media_name"), data.get("failure_reason"))))
+    elif seen.category == "webhook":
+        return tuple(filter(None, (data.get("webhook_url"), data.get("reason"))))
     else:
-        return " ".join(filter(None, (body.get("Media-Name"), body.get("Failure-Reason"))))
-    return "  ".join((" -> ".join(parties), *filter(None, said)))
+        return (seen.subject, *filter(None, (data.get("reason"),)))
+    return (" -> ".join(parties), *map(str, filter(None, said)))
 
 
 def _party(shown: dict[str, str]) -> str:

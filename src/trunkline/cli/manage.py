@@ -43,7 +43,7 @@ number = _group("Numbers: what is called from outside.")
 
 
 @contextmanager
-def _directory(ctx: typer.Context, changes: bool = False) -> Iterator[Directory]:
+def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[Directory]:
     """The directory in one transaction; after one that changes it, the server is told."""
     from trunkline.db.directory import DirectoryFile
     from trunkline.db.secrets import KeyUnusable, open_key
@@ -60,7 +60,8 @@ def _directory(ctx: typer.Context, changes: bool = False) -> Iterator[Directory]
         tell_server(data)
 
 
-def _account(directory: Directory, name: str) -> AccountEntry:
+def find_account(directory: Directory, name: str) -> AccountEntry:
+    """The account with that name or id."""
     from trunkline.db.directory import AccountEntry
     from trunkline.work.manage_directory import find
 
@@ -76,7 +77,8 @@ def _shown(entry: Entry, **more: Any) -> dict[str, Any]:
     return {**keys, **more, "enabled": enabled}
 
 
-def _listed(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -100,14 +102,14 @@ def create_account(
     """Add an account."""
     from trunkline.work import manage_directory as manage
 
-    with _directory(ctx, changes=True) as directory:
+    with directory_of(ctx, changes=True) as directory:
         entry = manage.create_account(
             directory,
             name,
             timezone=timezone,
             caller_id=caller_id,
-            allow=_listed(allow),
-            deny=_listed(deny),
+            allow=listed(allow),
+            deny=listed(deny),
             record=not no_record,
         )
     show_one(_shown(entry), as_json)
@@ -133,12 +135,12 @@ def create_app(
     """Add an app, and show its secret: this once."""
     from trunkline.work import manage_directory as manage
 
-    with _directory(ctx, changes=True) as directory:
+    with directory_of(ctx, changes=True) as directory:
         entry, secret = manage.create_app(
             directory,
-            _account(directory, account),
+            find_account(directory, account),
             name,
-            allowed_addresses=_listed(addresses),
+            allowed_addresses=listed(addresses),
             legacy_hashes=not signed_only,
             read_only=read_only,
         )
@@ -160,10 +162,10 @@ def create_user(
     """Add a user."""
     from trunkline.work import manage_directory as manage
 
-    with _directory(ctx, changes=True) as directory:
+    with directory_of(ctx, changes=True) as directory:
         entry = manage.create_user(
             directory,
-            _account(directory, account),
+            find_account(directory, account),
             username,
             name=name,
             extension=extension,
@@ -187,8 +189,8 @@ def create_device(
     from trunkline.db.directory import UserEntry
     from trunkline.work import manage_directory as manage
 
-    with _directory(ctx, changes=True) as directory:
-        owner = _account(directory, account)
+    with directory_of(ctx, changes=True) as directory:
+        owner = find_account(directory, account)
         entry, password = manage.create_device(
             directory,
             owner,
@@ -227,17 +229,17 @@ def create_trunk(
     """Add a line to a carrier."""
     from trunkline.work import manage_directory as manage
 
-    with _directory(ctx, changes=True) as directory:
+    with directory_of(ctx, changes=True) as directory:
         entry = manage.create_trunk(
             directory,
-            _account(directory, account),
+            find_account(directory, account),
             name,
             host,
             transport=transport,
             auth_user=auth_user,
             auth_password=auth_password,
             register=register,
-            match=_listed(match),
+            match=listed(match),
             priority=priority,
         )
         shared = manage.accounts_at_the_same_address(directory, entry)
@@ -266,8 +268,8 @@ def create_number(
     kind, _, username = to.partition(":")
     if kind != "user" or not username:
         raise CommandFailed(f"--to {to!r} is no destination: take user:USERNAME")
-    with _directory(ctx, changes=True) as directory:
-        owner = _account(directory, account)
+    with directory_of(ctx, changes=True) as directory:
+        owner = find_account(directory, account)
         destination = manage.find(directory, UserEntry, username, owner.account_id)
         entry = manage.create_number(directory, owner, did, destination)
     show_one(_shown(entry), as_json)
@@ -282,7 +284,7 @@ def _kind(word: str) -> Any:
 def _find(directory: Directory, word: str, name: str, account: str | None) -> Any:
     from trunkline.work.manage_directory import find
 
-    account_id = _account(directory, account).account_id if account else None
+    account_id = find_account(directory, account).account_id if account else None
     return find(directory, _kind(word), name, account_id)
 
 
@@ -291,8 +293,8 @@ def _add_common(group: typer.Typer, word: str) -> None:
 
     @group.command("list", help=f"List {word}s.")
     def list_all(ctx: typer.Context, account: AccountIf = None, as_json: Json = False) -> None:
-        with _directory(ctx) as directory:
-            account_id = _account(directory, account).account_id if account else None
+        with directory_of(ctx) as directory:
+            account_id = find_account(directory, account).account_id if account else None
             entries = directory.all(_kind(word), account_id)
         show_all([_shown(entry) for entry in entries], as_json)
 
@@ -300,7 +302,7 @@ def _add_common(group: typer.Typer, word: str) -> None:
     def show(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:
-        with _directory(ctx) as directory:
+        with directory_of(ctx) as directory:
             entry = _find(directory, word, name, account)
         show_one(_shown(entry), as_json)
 
@@ -310,7 +312,7 @@ def _add_common(group: typer.Typer, word: str) -> None:
     ) -> None:
         from trunkline.work import manage_directory as manage
 
-        with _directory(ctx, changes=True) as directory:
+        with directory_of(ctx, changes=True) as directory:
             entry = _find(directory, word, name, account)
             manage.delete(directory, _kind(word), entry)
         show_one({**_shown(entry), "deleted": True}, as_json)
@@ -326,7 +328,7 @@ def _add_switch(group: typer.Typer, word: str, verb: str, enabled: bool) -> None
     ) -> None:
         from trunkline.work import manage_directory as manage
 
-        with _directory(ctx, changes=True) as directory:
+        with directory_of(ctx, changes=True) as directory:
             kind = _kind(word)
             entry = _find(directory, word, name, account)
             entry = manage.switch(directory, kind, entry, enabled)

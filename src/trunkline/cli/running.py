@@ -1,4 +1,4 @@
-"""Telling the server that runs on a data directory that its directory has changed."""
+"""Talking to the server that runs on a data directory, by its ``/internal`` door."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from trunkline import server_file
+from trunkline.cli.failure import CommandFailed
 from trunkline.server_file import ServerFile
 
 SECONDS = 5.0
@@ -45,22 +46,49 @@ def tell_server(data: Path) -> None:
         )
 
 
+def ask_for_sample(data: Path, account_id: str, name: str, call_id: str | None) -> list[bytes]:
+    """Have the running server store a sample event; gives the ``/v1`` envelopes, in order.
+
+    Raises CommandFailed, also where no server runs.
+    """
+    import msgspec
+
+    server = running_server(data)
+    if server is None:
+        raise CommandFailed(
+            f"no server runs on {data}: start it with trunkline up, it is what sends events"
+        )
+    wanted = {"account_id": account_id, "name": name, "call_id": call_id}
+    answer = _post(server, "/internal/samples", msgspec.json.encode(wanted))
+    if isinstance(answer, str):
+        raise CommandFailed(f"the running server made no sample: {answer}")
+    return [bytes(each) for each in msgspec.json.decode(answer, type=list[msgspec.Raw])]
+
+
 def _post_sync(server: ServerFile) -> str:
     """Ask; gives what went wrong, or nothing."""
+    answer = _post(server, "/internal/sync", b"")
+    return answer if isinstance(answer, str) else ""
+
+
+def _post(server: ServerFile, path: str, body: bytes) -> bytes | str:
+    """The answer's body, or what went wrong in words."""
     # One POST to this machine: urllib is imported ten times faster than an HTTP client.
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import ProxyHandler, Request, build_opener
 
     request = Request(  # noqa: S310 (the address is our own server's)
-        f"{server.url}/internal/sync",
+        f"{server.url}{path}",
         method="POST",
-        headers={"Authorization": f"Bearer {server.token}"},
+        data=body,
+        headers={"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"},
     )
     try:
-        build_opener(ProxyHandler({})).open(request, timeout=SECONDS).close()
+        with build_opener(ProxyHandler({})).open(request, timeout=SECONDS) as answer:
+            read: bytes = answer.read()
+            return read
     except HTTPError as error:
         return f"HTTP {error.code}"
     except (OSError, ValueError, HTTPException) as error:
         return type(error).__name__
-    return ""

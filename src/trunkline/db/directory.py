@@ -1,4 +1,4 @@
-"""The directory as people manage it: accounts, apps, users, devices, trunks and numbers.
+"""The directory as people manage it: accounts, apps, users, devices, trunks, numbers and keys.
 
 SQLAlchemy Core, synchronous, one transaction for each change. Calls read the same tables through
 ``db.port.Directory``; nothing here is on a call's way.
@@ -9,19 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from trunkline.db import tables
-from trunkline.db.migrations import upgrade
+from trunkline.db.place import Place, check_key, core_engine, upgrade
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.secrets import Key
-from trunkline.db.sqlite.connect import core_engine
-from trunkline.db.sqlite.database import check_key
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -79,7 +76,10 @@ class DeviceEntry(Entry, frozen=True, kw_only=True):
 
 
 class TrunkEntry(Entry, frozen=True, kw_only=True):
-    """A line to a carrier, without its password. The lowest ``priority`` is dialled by."""
+    """A line to a carrier, without its password. The lowest ``priority`` is dialled by.
+
+    ``up`` is as last heard: None for one that is disabled, or was never heard of.
+    """
 
     trunk_id: str
     account_id: str
@@ -92,6 +92,7 @@ class TrunkEntry(Entry, frozen=True, kw_only=True):
     match: list[str]
     priority: int
     sandbox: bool
+    up: bool | None
 
 
 class NumberEntry(Entry, frozen=True, kw_only=True):
@@ -104,6 +105,20 @@ class NumberEntry(Entry, frozen=True, kw_only=True):
     did: str
 
 
+class KeyEntry(Entry, frozen=True, kw_only=True):
+    """A key of /v1, without the key. Times are unix microseconds; not enabled: revoked."""
+
+    key_id: str
+    account_id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    allowed_addresses: list[str]
+    created_at: int
+    expires_at: int | None
+    last_used_at: int | None
+
+
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 _TABLE: dict[type[Entry], sa.Table] = {
@@ -113,6 +128,7 @@ _TABLE: dict[type[Entry], sa.Table] = {
     DeviceEntry: tables.devices,
     TrunkEntry: tables.trunks,
     NumberEntry: tables.numbers,
+    KeyEntry: tables.api_keys,
 }
 _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
     AccountEntry: tables.accounts.c.name,
@@ -121,6 +137,7 @@ _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
     DeviceEntry: tables.devices.c.sip_user,
     TrunkEntry: tables.trunks.c.name,
     NumberEntry: tables.numbers.c.did,
+    KeyEntry: tables.api_keys.c.name,
 }
 
 
@@ -205,7 +222,7 @@ class Directory:
         return [_entry(kind, row) for row in self._connection.execute(query).mappings()]
 
 
-_LISTS = {"dial_allow", "dial_deny", "allowed_addresses", "match"}
+_LISTS = {"dial_allow", "dial_deny", "allowed_addresses", "match", "scopes"}
 """Columns that hold several values with commas between."""
 
 
@@ -215,10 +232,12 @@ def _entry(kind: type[AnyEntry], row: sa.RowMapping) -> AnyEntry:
 
 
 def _column(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
-    if name == f"{table.name.removesuffix('s')}_id":
+    if name == f"{table.name.removeprefix('api_').removesuffix('s')}_id":
         return table.c.id
     if name == "online":
         return sa.func.coalesce(tables.device_states.c.online, sa.false())
+    if name == "up":
+        return sa.case((tables.trunks.c.enabled, tables.trunk_states.c.up), else_=sa.null())
     if name == "username":
         return tables.users.c.username
     return table.c[name]
@@ -229,21 +248,24 @@ def _joined(table: sa.Table) -> sa.FromClause:
         return table.join(tables.users, tables.users.c.id == table.c.user_id).outerjoin(
             tables.device_states, tables.device_states.c.device_id == table.c.id
         )
+    if table is tables.trunks:
+        states = tables.trunk_states
+        return table.outerjoin(states, states.c.trunk_id == table.c.id)
     if table is tables.numbers:
         return table.join(tables.users, tables.users.c.id == table.c.user_id)
     return table
 
 
 class DirectoryFile:
-    """The directory in a database file, made and migrated if need be.
+    """The directory in a database, which is made and migrated if need be.
 
-    Raises DatabaseUnusable.
+    Raises DatabaseUnusable; DatabaseUnavailable where PostgreSQL is away.
     """
 
-    def __init__(self, path: Path, key: Key) -> None:
-        upgrade(path)
-        check_key(path, key)
-        self._engine = core_engine(path)
+    def __init__(self, place: Place, key: Key) -> None:
+        upgrade(place)
+        check_key(place, key)
+        self._engine = core_engine(place)
         self._key = key
 
     @contextmanager
@@ -252,7 +274,5 @@ class DirectoryFile:
         try:
             with self._engine.begin() as connection:
                 yield Directory(connection, self._key)
-        except DBAPIError as error:
-            if error.orig.__class__.__name__ != "OperationalError":
-                raise
+        except OperationalError as error:
             raise DatabaseUnavailable(f"the database cannot be used now: {error.orig}") from error

@@ -19,8 +19,13 @@ def numbered(announcement: Announcement, seq: int) -> StoredEvent:
         subject=announcement.subject,
         call_id=announcement.call_id,
         at=announcement.at,
-        body=_encode({**announcement.body, "Event-Seq": seq}),
+        body=_with_seq(_encode(announcement.body), seq),
     )
+
+
+def _with_seq(body: bytes, seq: int) -> bytes:
+    """Put in behind the other keys: nothing is decoded for it, or encoded twice."""
+    return b'%b%b"Event-Seq":%d}' % (body[:-1], b"," if len(body) > 2 else b"", seq)
 
 
 def raw_name(recording: str) -> str:

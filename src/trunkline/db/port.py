@@ -15,6 +15,7 @@ import msgspec
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.log import LogPosition as LogPosition
 from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
+from trunkline.db.webhook_port import Deliveries, Webhooks
 
 
 class DatabaseUnavailable(Exception):
@@ -79,6 +80,7 @@ class EndpointOwner(msgspec.Struct, frozen=True):
     user_id: str | None = None
     username: str | None = None
     display_name: str = ""
+    trunk_id: str | None = None
 
 
 class TrunkLine(msgspec.Struct, frozen=True):
@@ -187,6 +189,9 @@ class Events(Protocol):
     def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
         """At most ``limit`` events that follow number ``seq``, in order."""
 
+    def of_call(self, account_id: str, call_id: str, seq: int, limit: int) -> list[StoredEvent]:
+        """At most ``limit`` events of the call that follow number ``seq``, in order."""
+
     def bounds(self, account_id: str) -> tuple[int, int]:
         """(oldest number kept, newest number); (1, 0) when the log is empty."""
 
@@ -200,6 +205,17 @@ class Events(Protocol):
 
     def device_states(self) -> Mapping[str, bool]:
         """device id -> online, as last stored."""
+
+    async def trunk_state(
+        self, trunk_id: str, up: bool, announcement: Announcement
+    ) -> StoredEvent | None:
+        """Store the trunk's new state with its event; None (and no event) if it was so already.
+
+        The first state of a trunk is always a change.
+        """
+
+    def trunk_states(self) -> Mapping[str, bool]:
+        """trunk id -> up, as last stored; a trunk that was never heard of is missing."""
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -241,14 +257,64 @@ class Requests(Protocol):
         """Forget a claimed key: nothing came of it."""
 
 
+class TokenOwner(msgspec.Struct, frozen=True):
+    """Whose a token is."""
+
+    app_id: str
+    account_id: str
+
+
 class Tokens(Protocol):
     """Event-socket tokens, kept as hashes."""
 
     async def add(self, token_hash: str, app_id: str, account_id: str, expires: int) -> None:
         """Store a token's hash; ``expires`` is a unix time in microseconds."""
 
-    def account(self, token_hash: str, now: int) -> str | None:
-        """The account of a token that is valid at ``now`` and whose app is still enabled."""
+    def owner(self, token_hash: str, now: int) -> TokenOwner | None:
+        """Whose a token is that is valid at ``now`` and whose app is still enabled."""
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """A key of ``/v1``, as it is known after its making: the key itself is never stored."""
+
+    id: str
+    account_id: str
+    name: str
+    scopes: frozenset[str]
+    allowed_addresses: tuple[str, ...]
+    prefix: str = ""
+    """How the key begins: enough to tell it by, of no use for anything else."""
+    expires_at: int | None = None
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """A key as a list shows it, also when revoked or expired. ``last_used_at`` is to the minute."""
+
+    id: str
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    allowed_addresses: tuple[str, ...]
+    created_at: int
+    expires_at: int | None
+    last_used_at: int | None
+    enabled: bool
+
+
+class Keys(Protocol):
+    """The keys of ``/v1``, kept as SHA-256 hashes."""
+
+    def by_hash(self, key_hash: str, now: int) -> ApiKey | None:
+        """The enabled, unexpired key of an enabled account."""
+
+    def valid(self, key_id: str, now: int) -> bool:
+        """Is the key still enabled and unexpired, and its account enabled?"""
+
+    def listed(self, account_id: str, after: tuple[int, str], limit: int) -> list[KeyRow]:
+        """At most ``limit`` keys, oldest first, that follow (created_at, id); (0, "") starts."""
+
+    async def used(self, key_id: str, at: int) -> None:
+        """Note when a key was last used."""
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -263,6 +329,8 @@ class Recording(msgspec.Struct, frozen=True):
     bytes: int
     seconds: float
     created_at: int
+    client_ref: str | None = None
+    """Its call's."""
 
 
 class Recordings(Protocol):
@@ -314,7 +382,13 @@ class Database(Protocol):
     @property
     def tokens(self) -> Tokens: ...
     @property
+    def keys(self) -> Keys: ...
+    @property
     def recordings(self) -> Recordings: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
 
     async def ping(self) -> None:
         """Raises DatabaseUnavailable when a write could not be made now."""

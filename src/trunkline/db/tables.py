@@ -156,6 +156,14 @@ device_states = sa.Table(
     _time("changed_at"),
 )
 
+trunk_states = sa.Table(
+    "trunk_states",
+    metadata,
+    Column("trunk_id", Text, sa.ForeignKey("trunks.id", ondelete="CASCADE"), primary_key=True),
+    Column("up", Boolean, nullable=False),
+    _time("changed_at"),
+)
+
 # ---- What applications hold ---------------------------------------------------------------------
 
 tokens = sa.Table(
@@ -166,6 +174,23 @@ tokens = sa.Table(
     Column("account_id", Text, nullable=False),
     _time("expires"),
     sa.Index(None, "expires"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    _id(),
+    _belongs_to("accounts"),
+    _text("name"),
+    Column("key_hash", Text, nullable=False, unique=True),  # SHA-256, hex; the key is kept nowhere
+    Column("prefix", Text, nullable=False),  # how the key begins: for lists, no secret
+    Column("scopes", Text, nullable=False),  # comma-separated, work/api_keys.py
+    _text("allowed_addresses"),  # comma-separated networks; empty allows all
+    Column("expires_at", BigInteger),  # null: never
+    Column("last_used_at", BigInteger),  # to the minute
+    _flag("enabled", True),  # false: revoked, for good
+    _time("created_at"),
+    sa.Index(None, "account_id", "created_at", "id"),
 )
 
 requests = sa.Table(
@@ -272,6 +297,7 @@ events = sa.Table(
     Column("call_id", Text),
     _time("at"),
     Column("body", LargeBinary, nullable=False),  # JSON
+    sa.Index(None, "account_id", "call_id", "seq"),
     sqlite_with_rowid=False,
 )
 
@@ -312,4 +338,109 @@ meta = sa.Table(
     metadata,
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+# ---- Webhooks -----------------------------------------------------------------------------------
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    _id(),
+    _belongs_to("accounts"),
+    Column("url", Text, nullable=False),
+    _text("description"),
+    _text("events"),  # comma-separated bindings; empty takes all
+    Column("secret", Text, nullable=False),  # encrypted, see db/secrets.py
+    Column("previous_secret", Text),  # encrypted; signs too until previous_until
+    Column("previous_until", BigInteger),
+    _text("state", "enabled"),
+    _text("reason"),
+    Column("cursor", BigInteger, nullable=False),  # the number of the last event examined
+    Column(
+        "failing_since", BigInteger
+    ),  # the first failure since it last answered; null: it answers
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("not_before", BigInteger, nullable=False, server_default="0"),
+    _time("created_at"),
+    _time("changed_at"),
+    sa.CheckConstraint("state IN ('enabled', 'disabled', 'suspended')", name="state"),
+    sa.Index(None, "account_id", "created_at", "id"),
+)
+
+# ``next_at`` is null but for the first pending delivery of each lane: what is due is found by an
+# index that holds nothing else, and a lane's order needs no look at its past.
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    Column(
+        "id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    _belongs_to("webhooks"),
+    Column("account_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # of a gap: the last number that is lost
+    Column("gap_from", BigInteger),  # of a gap: the first number that is lost
+    Column("lane", Text, nullable=False),  # deliveries of one lane go out one after the other
+    Column("call_id", Text),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    _text("state", "pending"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("step", Integer, nullable=False, server_default="0"),  # how many pauses are used up
+    Column("first_at", BigInteger),
+    Column("next_at", BigInteger),
+    _time("created_at"),
+    Column("done_at", BigInteger),
+    Column("last_status", Integer),
+    _text("last_error"),
+    sa.CheckConstraint("kind IN ('event', 'gap', 'replay', 'test')", name="kind"),
+    sa.CheckConstraint("state IN ('pending', 'delivered', 'failed')", name="state"),
+    sa.Index(None, "webhook_id", "id"),
+    sa.Index(None, "webhook_id", "state", "id"),
+    sa.Index(None, "call_id"),
+    sa.Index(
+        "ix_webhook_deliveries_lane",
+        "webhook_id",
+        "lane",
+        "id",
+        sqlite_where=sa.text("state = 'pending'"),
+    ),
+    sa.Index(
+        "ix_webhook_deliveries_due",
+        "webhook_id",
+        "next_at",
+        "id",
+        sqlite_where=sa.text("next_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_webhook_deliveries_done",
+        "created_at",
+        sqlite_where=sa.text("state <> 'pending'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+webhook_attempts = sa.Table(
+    "webhook_attempts",
+    metadata,
+    Column(
+        "delivery_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        sa.ForeignKey("webhook_deliveries.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _time("at"),
+    *(
+        Column(f"{part}_ms", Float)  # null: it did not come to that
+        for part in ("resolve", "connect", "tls", "first_byte")
+    ),
+    Column("total_ms", Float, nullable=False),
+    _text("address"),  # that it went to
+    Column("status", Integer),
+    _text("error"),
+    Column("answer", LargeBinary, nullable=False),  # the first 4 KiB of its body
+    sqlite_with_rowid=False,
 )

@@ -16,6 +16,7 @@ import structlog
 from trunkline.engine import trunks as trunk_file
 from trunkline.engine.ari import Ari, AriError, segment
 from trunkline.engine.configuration import TRUNKS_FILE, write_private
+from trunkline.engine.control import Control
 from trunkline.engine.port import (
     AnsweredInSip,
     Channel,
@@ -28,23 +29,36 @@ from trunkline.engine.port import (
     Rang,
     Trunk,
 )
+from trunkline.engine.run_directory import run_directory_of
+from trunkline.engine.trunk_watch import TrunkWatch
 
 log = structlog.get_logger()
 
-_FIRST_OPTIONS = 4.0
-"""Seconds: ``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take."""
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds between two looks at a phone whose first OPTIONS is under way. Asterisk itself ends that:
+``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take; the rest is for load."""
 _RELOADED = ("res_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_outbound_registration")
 
 
 class Asterisk:
     """A running Asterisk, as the verbs see it."""
 
-    def __init__(self, home: Path, port: int, password: str, on_signal: OnSignal) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        password: str,
+        on_signal: OnSignal,
+        *,
+        trunk_qualify_seconds: int = 15,
+    ) -> None:
         self._home = home
         self._on_signal = on_signal
         self._ari = Ari(port, password, self._event)
+        self._control = Control(run_directory_of(home))
+        self._trunks = TrunkWatch(self._control, on_signal)
+        self._qualify_seconds = trunk_qualify_seconds
         self._endpoints: dict[str, bool] = {}
-        self._fresh_until: dict[str, float] = {}
         self._known = False
         self._sync_lock = asyncio.Lock()
 
@@ -55,7 +69,9 @@ class Asterisk:
 
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
-        await self._ari.run(self._connected, self._cut_off)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ari.run(self._connected, self._cut_off))
+            tasks.create_task(self._trunks.run())
 
     async def answers(self) -> None:
         """Returns when the engine is up; raises EngineUnavailable when it is not."""
@@ -82,26 +98,23 @@ class Asterisk:
     async def look(self, endpoint: str) -> bool:
         """Ask the engine itself; one that it never loaded is offline.
 
-        A phone that has just registered is offline until it has answered its first OPTIONS, which
-        Asterisk sends within a second: that answer is waited for.
+        A phone that has just registered has yet to answer its first OPTIONS, which Asterisk sends
+        within a second: that answer is waited for. Events do not tell whether one is due, since
+        they may come later than the request that asks; a phone's contact is there before its 200.
         """
-        while not (online := await self._look_once(endpoint)) and self._is_fresh(  # noqa: ASYNC110
-            endpoint
-        ):
+        for pause in _PAUSES:
+            contacts = await self._control.contacts(endpoint)
+            if True in contacts or None not in contacts:
+                return True in contacts
+            if await self._comes_online(endpoint, pause):
+                return True
+        return False
+
+    async def _comes_online(self, endpoint: str, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not self._endpoints.get(endpoint) and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        return online
-
-    def _is_fresh(self, endpoint: str) -> bool:
-        return time.monotonic() < self._fresh_until.get(endpoint, 0.0)
-
-    async def _look_once(self, endpoint: str) -> bool:
-        try:
-            found = await self._ari.request("GET", f"endpoints/PJSIP/{segment(endpoint)}")
-        except AriError as error:
-            if error.status == 404:
-                return False
-            raise EngineUnavailable(f"the phone engine answered {error}") from error
-        return bool(found.get("state") == "online")
+        return self._endpoints.get(endpoint, False)
 
     async def originate(self, call: Originate) -> None:
         """Ring the endpoint under the call's id; from then on the dialplan has it."""
@@ -147,9 +160,11 @@ class Asterisk:
                 await self._forget_all_but(devices)
 
     def write_trunks(self, trunks: Iterable[Trunk]) -> bool:
-        """Write the trunks' file; True if that changed it."""
+        """Write the trunks' file, and watch these trunks; True if that changed it."""
         file = self._home / "etc" / TRUNKS_FILE
-        text = trunk_file.configuration(trunks)
+        trunks = list(trunks)
+        text = trunk_file.configuration(trunks, self._qualify_seconds)
+        self._trunks.keep(trunks)
         if file.exists() and file.read_text() == text:
             return False
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -170,6 +185,7 @@ class Asterisk:
         for channel in await self.channels():
             if channel.ringing:
                 self._on_signal(Rang(channel.leg_id, now))
+        self._trunks.connected()
         self._known = True
         log.info("engine.connected", endpoints=len(states))
 
@@ -184,7 +200,8 @@ class Asterisk:
             self._endpoints[endpoint["resource"]] = online
             self._on_signal(EndpointChanged(endpoint["resource"], online, _at(event)))
         elif kind == "ContactStatusChange":
-            self._contact_changed(event["endpoint"]["resource"], event["contact_info"])
+            contact = event["contact_info"]
+            self._trunks.contact_changed(event["endpoint"]["resource"], contact, _at(event))
         elif kind == "ChannelStateChange":
             if event["channel"]["state"] == "Ringing":
                 self._on_signal(Rang(event["channel"]["id"], _at(event)))
@@ -193,12 +210,6 @@ class Asterisk:
                 self._on_signal(AnsweredInSip(event["channel"]["id"], int(code)))
         elif kind in ("ChannelHold", "ChannelUnhold"):
             self._on_signal(Held(event["channel"]["id"], _at(event), kind == "ChannelHold"))
-
-    def _contact_changed(self, endpoint: str, contact: dict[str, Any]) -> None:
-        if contact.get("contact_status") == "NonQualified":
-            self._fresh_until[endpoint] = time.monotonic() + _FIRST_OPTIONS
-        else:
-            self._fresh_until.pop(endpoint, None)
 
     async def _forget_all_but(self, devices: Container[str]) -> None:
         """Remove the contacts of devices that are gone: disabling one leaves its contact behind."""

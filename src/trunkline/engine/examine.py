@@ -199,12 +199,20 @@ def sockets(home: Path) -> Finding:
     return Finding("sockets", True, f"{place}, since {home / 'run'} is too long for a socket")
 
 
-def trunks(states: Iterable[tuple[str, bool | None]]) -> list[Finding]:
-    """Each trunk by its name: does its carrier answer?"""
-    mend = "check the trunk's host, its login, and the way to it"
-    return [
-        Finding(f"trunk {name}", up, _STATE[up], mend if up is False else "") for name, up in states
-    ]
+def trunks(states: Iterable[tuple[str, bool, bool | None]]) -> list[Finding]:
+    """Each trunk: its name, does its carrier answer, and is it up for the running server?
+
+    None: no server runs, or it has not heard yet.
+    """
+    return [_trunk(*state) for state in states]
 
 
-_STATE = {True: "its carrier answers", False: "no answer to OPTIONS", None: "not watched"}
+def _trunk(name: str, answers: bool, up: bool | None) -> Finding:
+    said = "its carrier answers" if answers else "no answer to OPTIONS"
+    if up is not None:
+        said += f"; it is {'up' if up else 'down'} for the server"
+    ok = answers and up is not False
+    return Finding(f"trunk {name}", ok, said, "" if ok else _MEND_TRUNK)
+
+
+_MEND_TRUNK = "check the trunk's host, its login, and the way to it"

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from trunkline.calls.state import TrunkReason
+
 
 class EngineUnavailable(Exception):
     """The engine is down or does not answer; trying again later may help."""
@@ -77,14 +79,27 @@ class AnsweredInSip(msgspec.Struct, frozen=True):
 
 
 class EndpointChanged(msgspec.Struct, frozen=True):
-    """A device or trunk came on or went off."""
+    """A device came on or went off; of a trunk it says nothing."""
 
     endpoint: str
     online: bool
     at: int
 
 
-Signal = Rang | Held | AnsweredInSip | EndpointChanged
+class TrunkChanged(msgspec.Struct, frozen=True):
+    """A trunk's state is known or has changed; told again after each connection to the engine.
+
+    Up: the carrier answers OPTIONS and, where the trunk registers, has accepted that.
+    """
+
+    endpoint: str
+    up: bool
+    at: int
+    reason: TrunkReason | None = None
+    """Why it is down."""
+
+
+Signal = Rang | Held | AnsweredInSip | EndpointChanged | TrunkChanged
 OnSignal = Callable[[Signal], None]
 
 

@@ -11,16 +11,24 @@ from collections.abc import Iterable
 
 from trunkline.engine.port import Trunk
 
+# Calls go by the first AOR, which is not qualified: an unreachable contact would not be dialled at
+# all (res_pjsip_session.c, AST_SIP_CONTACT_FILTER_REACHABLE), and not every carrier answers OPTIONS.
 _ENDPOINT = """\
 [{name}]
 type = aor
 contact = {uri}
 
+[{probe}]
+type = aor
+contact = {uri}
+qualify_frequency = {qualify}
+qualify_timeout = 3.0
+
 [{name}]
 type = endpoint
 transport = {transport}
 context = from-trunk
-aors = {name}
+aors = {name},{probe}
 identify_by = ip
 accountcode = {account}
 disallow = all
@@ -67,19 +75,28 @@ auth_rejection_permanent = no
 """
 
 
-def configuration(trunks: Iterable[Trunk]) -> str:
+def probe(endpoint: str) -> str:
+    """The AOR of a trunk whose one contact is asked by OPTIONS whether it is there."""
+    return f"{endpoint}-probe"
+
+
+def configuration(trunks: Iterable[Trunk], qualify_seconds: int) -> str:
     """The file's text; raises ValueError for a value with a line break, which could say anything.
+
+    Each carrier is sent an OPTIONS every ``qualify_seconds``.
 
     Names, hosts and users have been checked when they were stored; this is the second guard.
     """
     head = "; Made by Trunkline at each change of a trunk: changes here are lost.\n\n"
-    return head + "\n".join(_one(trunk) for trunk in trunks)
+    return head + "\n".join(_one(trunk, qualify_seconds) for trunk in trunks)
 
 
-def _one(trunk: Trunk) -> str:
+def _one(trunk: Trunk, qualify_seconds: int) -> str:
     _refuse_line_breaks(trunk)
     values = {
         "name": trunk.endpoint,
+        "probe": probe(trunk.endpoint),
+        "qualify": str(qualify_seconds),
         "account": trunk.account_id,
         "transport": trunk.transport,
         "host": trunk.host,

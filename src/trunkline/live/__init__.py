@@ -1,4 +1,4 @@
-"""The event socket: Socket.IO and raw WebSocket over one log."""
+"""The event sockets: Socket.IO, raw WebSocket and server-sent events over one log."""
 
 from trunkline.live.deps import LiveDeps, LiveLimits
 from trunkline.live.door import Live, build_live

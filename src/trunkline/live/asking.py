@@ -1,4 +1,4 @@
-"""What a client asks for, checked: the token, the account, the bindings (both transports alike)."""
+"""What a client asks for, checked: the token, the account, the bindings, its app's limits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any
 
 import msgspec
 
-from trunkline.live.bindings import Binding, BindingInvalid, parse
+from trunkline.calls.bindings import Binding, BindingInvalid, parse
+from trunkline.db.port import TokenOwner
 from trunkline.live.deps import LiveDeps
-from trunkline.live.hub import Client, TooManySubscriptions
+from trunkline.live.hub import Client
+from trunkline.live.limits import TooManyCommands, TooManySubscriptions, Usage
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
+_SECOND = 1_000_000
 
 
 class BadToken(Exception):
@@ -35,14 +38,76 @@ class Wanted(msgspec.Struct, frozen=True):
     after: int | None
 
 
-def token_account(deps: LiveDeps, token: object) -> str:
-    """The account whose events the token opens; raises BadToken."""
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise BadToken
-    account_id = deps.tokens.account(hashlib.sha256(token.encode()).hexdigest(), deps.clock())
-    if account_id is None:
-        raise BadToken
-    return account_id
+class Asker:
+    """Who asks on one connection: whose tokens it has shown, and how fast it asks.
+
+    ``name`` stands for it in errors. Every Asker ends with `close`, which closes its client too.
+    """
+
+    __slots__ = ("_apps", "_commands", "_deps", "_name", "_second", "_usage", "client")
+
+    def __init__(self, deps: LiveDeps, usage: Usage, client: Client, name: str) -> None:
+        self._deps, self._usage, self._name = deps, usage, name
+        self._apps: tuple[str, ...] = ()
+        self._second = self._commands = 0
+        self.client = client
+
+    def count(self) -> None:
+        """Count a message, whatever it says; raises BadRequest when it is one too many."""
+        try:
+            self._count_here()
+            for app_id in self._apps:
+                self._usage.command(app_id)
+        except TooManyCommands as refused:
+            raise BadRequest(str(refused)) from None
+
+    def subscribe(self, token: object, data: object) -> Wanted:
+        """Grant a subscribe and say what was granted.
+
+        Raises BadToken, BadRequest, and TooManyConnections, after which the connection has to be
+        closed with 4029.
+        """
+        owner = self._owner(token)
+        wanted = read(data, self._deps.limits.subscriptions)
+        if wanted.account_id != owner.account_id:
+            raise BadRequest("unauthorized account id")
+        try:
+            self.client.subscribe(owner.account_id, wanted.bindings, wanted.after, owner.app_id)
+        except TooManySubscriptions as refused:
+            raise BadRequest(str(refused)) from None
+        return wanted
+
+    def unsubscribe(self, data: object) -> list[str]:
+        """End the bindings in ``data``, or all where it names none; gives those that there were."""
+        texts = binding_texts(data if isinstance(data, dict) else {})
+        return self.client.unsubscribe(texts or None)
+
+    def close(self) -> None:
+        """The connection is over; doing it again does nothing."""
+        self.client.close()
+        for app_id in self._apps:
+            self._usage.disconnect(app_id)
+        self._apps = ()
+
+    def _count_here(self) -> None:
+        second = self._deps.clock() // _SECOND
+        if second != self._second:
+            self._second, self._commands = second, 0
+        self._commands += 1
+        if self._commands > self._deps.limits.frames_per_second:
+            raise TooManyCommands(self._name)
+
+    def _owner(self, token: object) -> TokenOwner:
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise BadToken
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        owner = self._deps.tokens.owner(digest, self._deps.clock())
+        if owner is None:
+            raise BadToken
+        if owner.app_id not in self._apps:
+            self._usage.connect(owner.app_id)
+            self._apps = (*self._apps, owner.app_id)
+        return owner
 
 
 def read(data: object, limit: int) -> Wanted:
@@ -56,33 +121,33 @@ def read(data: object, limit: int) -> Wanted:
         raise BadRequest(f"missing required keys : {', '.join(missing)}")
     if not isinstance(account_id, str):
         raise BadRequest("unauthorized account id")
+    return Wanted(account_id, parsed(texts, limit), event_seq(given.get("after")))
+
+
+def parsed(texts: list[Any], limit: int) -> tuple[Binding, ...]:
+    """The bindings, at most ``limit``; raises BadRequest."""
     if len(texts) > limit:
-        raise BadRequest(too_many(limit))
-    return Wanted(account_id, tuple(_parsed(text) for text in texts), _after(given.get("after")))
+        raise BadRequest(f"too many subscriptions: at most {limit} on one connection")
+    return tuple(_parsed(text) for text in texts)
 
 
 def binding_texts(given: Mapping[str, Any]) -> list[Any]:
-    """The bindings as written: ``bindings`` where it is given, else the one in ``binding``."""
-    several = given.get("bindings")
-    if several is not None:
-        return several if isinstance(several, list) else [several]
-    one = given.get("binding")
-    return [] if one is None or one == "" else [one]
+    """The bindings as written: ``binding`` where it is given, as in Kazoo, else ``bindings``."""
+    one, several = given.get("binding"), given.get("bindings")
+    if one is not None and one != "":
+        return [one]
+    if several is None:
+        return []
+    return several if isinstance(several, list) else [several]
 
 
-def grant(client: Client, wanted: Wanted, account_id: str) -> None:
-    """Subscribe with a token of ``account_id``; raises BadRequest."""
-    if wanted.account_id != account_id:
-        raise BadRequest("unauthorized account id")
-    try:
-        client.subscribe(account_id, wanted.bindings, wanted.after)
-    except TooManySubscriptions:
-        raise BadRequest(too_many(client.limits.subscriptions)) from None
-
-
-def too_many(limit: int) -> str:
-    """The words for a connection that wants more bindings than it may have."""
-    return f"too many subscriptions: at most {limit} on one connection"
+def event_seq(value: object) -> int | None:
+    """An ``after``, where it is given; raises BadRequest."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadRequest("after is an Event-Seq: a whole number, 0 or more")
+    return value
 
 
 def _parsed(text: object) -> Binding:
@@ -94,32 +159,11 @@ def _parsed(text: object) -> Binding:
         raise BadRequest(str(error)) from None
 
 
-def _after(value: object) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadRequest("after is an Event-Seq: a whole number, 0 or more")
-    return value
-
-
-class FrameRate:
-    """Counts a client's messages within each second."""
-
-    def __init__(self, deps: LiveDeps) -> None:
-        self._clock, self._limit = deps.clock, deps.limits.frames_per_second
-        self._second, self._count = 0, 0
-
-    def exceeded(self) -> bool:
-        """Count one message; True when this second has had too many."""
-        second = self._clock() // 1_000_000
-        if second != self._second:
-            self._second, self._count = second, 0
-        self._count += 1
-        return self._count > self._limit
-
-
 def origin_allowed(origin: str | None, host: str | None, allowed: tuple[str, ...]) -> bool:
-    """May a page of this origin connect? Always its own host's, and clients that are no page."""
+    """May a page of this origin connect? Always its own host's, and clients that are no page.
+
+    (Socket.IO 0.9 outside a browser sends the host alone as its origin.)
+    """
     if origin is None or "*" in allowed or origin in allowed:
         return True
-    return host is not None and origin.partition("://")[2] == host
+    return host is not None and origin.rpartition("://")[2] == host

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from trunkline.bus.port import Bus
-from trunkline.db.port import Events, Tokens
+from trunkline.db.port import ApiKey, Events, Tokens
+from trunkline.live.asgi import Scope, Send
+from trunkline.work.refused import Refused
+
+Admit = Callable[[Scope, str], Awaitable[ApiKey]]
+"""The key of a request that has this scope; raises Refused."""
+Refuse = Callable[[Scope, Send, Refused], Awaitable[None]]
+"""Answers a request with what it is refused for."""
+StillGood = Callable[[ApiKey], bool]
+"""Is a key that was admitted still good? Asked again and again while a stream is open."""
 
 
 @dataclass(frozen=True)
 class LiveLimits:
-    """What one connection may use; past a limit it is told so, past the buffer it is closed."""
+    """What connections may use. Past a limit they are told so; one that reads too slowly is cut."""
 
     subscriptions: int = 100
     """Bindings on one connection."""
-    buffered_events: int = 1000
-    """Events waiting for a reader; one more and the connection is closed (4008)."""
+    buffered_bytes: int = 524_288
+    """Bytes waiting for a slow reader; more at the next event, and it is cut off (4008)."""
     frame_bytes: int = 65_536
     """The longest message that a client may send."""
     frames_per_second: int = 100
     """Messages that a client may send within a second; more are answered with an error."""
-    replay_chunk: int = 500
+    replay_chunk: int = 100
     """Events read from the database at a time during a replay."""
     gather_seconds: float = 0.02
     """How long a replay waits for more subscribes, so that all are replayed as one, in order."""
     stall_seconds: float = 30.0
-    """How long a closed connection has to take its close frame before it is let go."""
+    """How long a closed connection has to take the rest before it is let go."""
+    ping_seconds: float = 20.0
+    """How often a WebSocket is pinged; after two without a sign of life it is let go."""
+    keep_alive_seconds: float = 15.0
+    """How often a stream of server-sent events gets a comment."""
+    connections_per_app: int = 10_000
+    """Connections of one app, or streams of one key; the next is closed (4029) or refused."""
+    subscriptions_per_app: int = 100_000
+    """Bindings of one app on all its connections."""
+    commands_per_second: int = 200
+    """Messages of one app on all its connections within a second."""
 
 
 @dataclass(frozen=True)
@@ -37,5 +56,8 @@ class LiveDeps:
     tokens: Tokens
     bus: Bus
     clock: Callable[[], int]
+    admit: Admit
+    refuse: Refuse
+    still_good: StillGood
     cors_origins: tuple[str, ...] = ("*",)
     limits: LiveLimits = field(default_factory=LiveLimits)

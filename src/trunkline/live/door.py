@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-from trunkline.live import kazoo, socket_io
+from collections.abc import Mapping
+
+from trunkline.live import kazoo, socket_io, sse
 from trunkline.live.asgi import ASGIApp, Message, Receive, Scope, Send
+from trunkline.live.asking import origin_allowed
 from trunkline.live.deps import LiveDeps
 from trunkline.live.hub import Hub
+from trunkline.live.limits import Usage
+from trunkline.live.websocket import Refusal, SocketHandler, WebSockets
+
+_FORBIDDEN = Refusal(403, b"this page's origin may not connect\n")
+_NOT_FOUND = Refusal(404, b"no WebSocket here\n")
+_UNAVAILABLE = Refusal(503, headers=(("Retry-After", "1"),))
 
 
 class Live:
     """An ASGI app: the sockets' paths are served here, all else by the wrapped app.
 
-    ``await close()`` before the HTTP server stops: every socket is closed with 1012 and long polls
-    come back. The lifespan's shutdown closes too, where nobody has.
+    uvicorn needs ``Config(app=live, http=EventHttp, ws=live.sockets)``: WebSockets do not come by
+    ASGI, and streams need the connection itself.
+
+    ``await close()`` before the HTTP server stops: every socket is closed with 1012, streams end,
+    and long polls come back. The lifespan's shutdown closes too, where nobody has.
     """
 
     def __init__(self, deps: LiveDeps, api: ASGIApp) -> None:
         self._api = api
-        self._hub = Hub(deps.events, deps.limits)
+        self._deps = deps
+        self._hub = Hub(deps.events, deps.limits, Usage(deps.limits, deps.clock), deps.clock)
         self._kazoo = kazoo.KazooSockets(deps, self._hub)
         self._socket_io = socket_io.SocketIO(deps, self._hub)
+        self._streams = sse.Streams(deps, self._hub)
         self._stop_listening = deps.bus.listen(self._hub.deliver)
         self._closed = False
+        self.sockets = WebSockets(self._handler, deps.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Serve one request."""
         if scope["type"] == "lifespan":
             await self._api(scope, self._watched(receive), send)
             return
         door = self._door(scope)
         if self._closed and door is not self._api:
-            await _unavailable(scope, send)
+            await _unavailable(send)
             return
         await door(scope, receive, send)
 
@@ -41,19 +56,39 @@ class Live:
         self._closed = True
         self._stop_listening()
         self._kazoo.close()
-        await self._socket_io.close()
+        self._streams.close()
+        self._socket_io.close()
 
     def connections(self) -> dict[str, int]:
         """How many clients are connected, by transport (for the metrics)."""
-        return {"socket_io": len(self._socket_io), "websocket": len(self._kazoo)}
+        return {
+            "socket_io": len(self._socket_io),
+            "websocket": len(self._kazoo),
+            "sse": len(self._streams),
+        }
 
     def _door(self, scope: Scope) -> ASGIApp:
         path: str = scope["path"]
         if f"{path}/".startswith(socket_io.PATH):
             return self._socket_io
-        if scope["type"] == "websocket" and path.rstrip("/") == kazoo.PATH:
-            return self._kazoo
+        if path == sse.PATH and scope["method"] != "OPTIONS":
+            return self._streams
         return self._api
+
+    def _handler(
+        self, path: str, query: str, headers: Mapping[str, str]
+    ) -> SocketHandler | Refusal:
+        """Who takes a WebSocket with this path."""
+        is_socket_io = f"{path}/".startswith(socket_io.PATH)
+        if not is_socket_io and path.rstrip("/") not in kazoo.PATHS:
+            return _NOT_FOUND
+        if self._closed:
+            return _UNAVAILABLE
+        if is_socket_io:
+            return self._socket_io.handler(path, query, headers)
+        if not origin_allowed(headers.get("origin"), headers.get("host"), self._deps.cors_origins):
+            return _FORBIDDEN
+        return self._kazoo.handler()
 
     def _watched(self, receive: Receive) -> Receive:
         async def watched() -> Message:
@@ -70,8 +105,7 @@ def build_live(deps: LiveDeps, api: ASGIApp) -> Live:
     return Live(deps, api)
 
 
-async def _unavailable(scope: Scope, send: Send) -> None:
-    kind = "websocket.http" if scope["type"] == "websocket" else "http"
-    start = {"type": f"{kind}.response.start", "status": 503, "headers": [(b"retry-after", b"1")]}
-    await send(start)
-    await send({"type": f"{kind}.response.body", "body": b""})
+async def _unavailable(send: Send) -> None:
+    headers = [(b"retry-after", b"1")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

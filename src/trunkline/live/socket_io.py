@@ -1,281 +1,205 @@
-"""Socket.IO: clients of protocol 3 and later (Engine.IO 4), by WebSocket or long polling.
-
-python-socketio speaks the protocol. Events go round its ``emit``: the packet is made once for all
-readers and put straight into each reader's Engine.IO queue, which is bounded here.
-"""
+"""Socket.IO at ``/socket.io/``: clients 1 to 4 by Engine.IO, those of 0.9 under ``/socket.io/1/``."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from urllib.parse import parse_qs
 
-import engineio  # type: ignore[import-untyped,unused-ignore]
-import socketio
-import structlog
-from engineio import packet as engine_packet
-
-from trunkline.live.asgi import Message, Receive, Scope, Send
-from trunkline.live.asking import (
-    BadRequest,
-    BadToken,
-    FrameRate,
-    binding_texts,
-    grant,
-    origin_allowed,
-    read,
-    token_account,
-)
-from trunkline.live.bindings import Binding
+from trunkline.live import engine_io, socket_io_09, socket_io_http
+from trunkline.live.ages import ENGINES, Session09
+from trunkline.live.asgi import Receive, Scope, Send
+from trunkline.live.asking import origin_allowed
 from trunkline.live.deps import LiveDeps
-from trunkline.live.hub import Hub, resume_after
-from trunkline.live.wire import EventPacket, Wire
-
-log = structlog.get_logger()
+from trunkline.live.engine_io import Fault
+from trunkline.live.hub import Hub
+from trunkline.live.pace import Pace
+from trunkline.live.sessions import House, Session
+from trunkline.live.socket_io_commands import answer
+from trunkline.live.socket_io_line import Line, Upgrade
+from trunkline.live.websocket import GOING_AWAY, Refusal, SocketHandler
 
 PATH = "/socket.io/"
-GOING_AWAY = 1012
-_BATCH = 16  # what python-engineio's own client takes in one poll
-_BINARY_PACKETS = ("5", "6")
+OLD_PATH = "/socket.io/1/"
+
+_TRANSPORTS = ("polling", "websocket")
+
+
+class Refused(Exception):
+    """An HTTP answer instead of a session."""
+
+    def __init__(self, status: int, body: bytes = b"") -> None:
+        super().__init__(f"HTTP {status}")
+        self.status, self.body = status, body
+
+
+class Request:
+    """One request, as far as it is looked at here: ``steps`` are what follows ``/socket.io/1/``."""
+
+    def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
+        self.method, self.headers = method, headers
+        self.query = {name: values[0] for name, values in parse_qs(query, True).items()}
+        self.old = f"{path}/".startswith(OLD_PATH)
+        self.steps = [step for step in path.removeprefix(OLD_PATH).split("/") if step]
 
 
 class SocketIO:
-    """The ASGI handler of ``/socket.io/``, and all its sessions."""
+    """The HTTP handler (ASGI) and the WebSocket handlers of ``/socket.io/``, and all sessions."""
 
-    def __init__(self, deps: LiveDeps, hub: Hub) -> None:
+    def __init__(self, deps: LiveDeps, hub: Hub, pace: Pace | None = None) -> None:
         self._deps = deps
-        self._hub = hub
-        self._sessions: dict[str, _Session] = {}
-        self._closed = False
-        self._server = _server(deps)
-        self._server.on("connect", self._connect)
-        self._server.on("disconnect", self._disconnect)
-        self._server.on("subscribe", self._subscribe)
-        self._server.on("unsubscribe", self._unsubscribe)
-        self._app = engineio.ASGIApp(self._server, engineio_path=None)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or WebSocket."""
-
-        async def sent(message: Message) -> None:
-            if self._closed and message["type"] == "websocket.close":
-                message.setdefault("code", GOING_AWAY)
-            await send(message)
-
-        await self._app(scope, receive, sent)
-
-    async def close(self) -> None:
-        """Say goodbye to everybody, so that their clients reconnect; stop the monitor."""
-        self._closed = True
-        for session in tuple(self._sessions.values()):
-            session.cut("the server is going away")
-        await self._server.shutdown()
+        self._house = House(deps, hub, pace or Pace(), answer)
 
     def __len__(self) -> int:
-        return len(self._sessions)
+        return len(self._house.sessions)
 
-    async def _connect(self, sid: str, *_: object) -> None:
-        engine_sid = self._server.manager.eio_sid_from_sid(sid, "/")
-        socket = self._server.eio.sockets[engine_sid]
-        self._sessions[sid] = _Session(self._deps, self._hub, socket)
+    def close(self) -> None:
+        """Say goodbye to everybody, so that their clients come back."""
+        for session in tuple(self._house.sessions.values()):
+            session.cut("the server is going away", GOING_AWAY)
 
-    async def _disconnect(self, sid: str, *_: object) -> None:
-        session = self._sessions.pop(sid, None)
-        if session:
-            session.client.close()
-
-    async def _subscribe(self, sid: str, *args: object) -> dict[str, Any]:
-        return self._answer(sid, self._do_subscribe, args)
-
-    async def _unsubscribe(self, sid: str, *args: object) -> dict[str, Any]:
-        return self._answer(sid, self._do_unsubscribe, args)
-
-    def _answer(
-        self, sid: str, act: Callable[[_Session, object], dict[str, Any]], args: tuple[object, ...]
-    ) -> dict[str, Any]:
-        """The acknowledgement, sent only where the client asked for one; errors are events too."""
-        session = self._sessions[sid]
-        if session.rate.exceeded():
-            return session.refuse("error", f"rate limiting threshold hit for {sid}!")
+    def handler(self, path: str, query: str, headers: Mapping[str, str]) -> SocketHandler | Refusal:
+        """Who takes a WebSocket; or the HTTP answer to it."""
+        request = Request("GET", path, query, headers)
         try:
-            return {"status": "success", **act(session, args[0] if args else None)}
-        except BadToken as refused:
-            return session.refuse("auth_failure", str(refused))
-        except BadRequest as refused:
-            return session.refuse("error", str(refused))
-        except Exception:
-            log.exception("live.message_failed")
-            return session.refuse("error", "internal error, try again")
+            self._check_origin(request)
+            return self._line_09(request) if request.old else self._line(request)
+        except Refused as refused:
+            return Refusal(refused.status, refused.body)
 
-    def _do_subscribe(self, session: _Session, data: object) -> dict[str, Any]:
-        given: Mapping[str, Any] = data if isinstance(data, dict) else {}
-        account_id = token_account(self._deps, given.get("auth_token"))
-        wanted = read(given, self._deps.limits.subscriptions)
-        grant(session.client, wanted, account_id)
-        return {"subscribed": [binding.text for binding in wanted.bindings]}
-
-    def _do_unsubscribe(self, session: _Session, data: object) -> dict[str, Any]:
-        given = {"binding": data} if isinstance(data, str) else data
-        texts = binding_texts(given if isinstance(given, dict) else {})
-        ended = session.client.unsubscribe(texts or None)
-        return {"unsubscribed": ended, "subscribed": session.client.subscriptions()}
-
-
-class _Session:
-    """One Socket.IO connection; its queue is that of the Engine.IO socket."""
-
-    once = True
-
-    def __init__(self, deps: LiveDeps, hub: Hub, socket: Any) -> None:
-        self._limit = deps.limits.buffered_events
-        self._socket = socket
-        self._queue: _Queue = socket.queue
-        self._gone = False
-        self.client = hub.client(self)
-        self.rate = FrameRate(deps)
-
-    def send(self, wire: Wire, binding: Binding) -> None:  # noqa: ARG002 (Sink's signature)
-        """Queue an event; a reader that lets the queue fill up is cut off."""
-        if self._gone or self._socket.closed:
-            return
-        if self._queue.qsize() >= self._limit:
-            self._queue.clear()
-            self.cut("too slow")
-            return
-        self._queue.put_nowait(wire.socket_io)
-
-    def crowded(self) -> bool:
-        """Is half the queue in use?"""
-        return self._queue.qsize() * 2 >= self._limit
-
-    async def room(self) -> None:
-        """Wait until less than half of it is."""
-        while self.crowded():
-            self._queue.drained.clear()
-            await self._queue.drained.wait()
-
-    def replay_failed(self) -> None:
-        """Close: the client is to come back and resume."""
-        self.cut("the log could not be read")
-
-    def cut(self, why: str) -> None:
-        """Close the transport (clients reconnect by themselves), with the number to resume from."""
-        if self._gone:
-            return
-        self._gone = True
-        resume = resume_after(self.client.starts(), self._queue.reached())
-        self.client.close()
-        self.refuse("error", f"{why}: resume after {resume}", resume_after=resume)
-        self._queue.put_nowait(engine_packet.Packet(engine_packet.CLOSE))
-        if self._socket.upgraded:
-            self._queue.put_nowait(None)  # ends Engine.IO's writer, which closes the WebSocket
-
-    def refuse(self, event: str, message: str, **more: Any) -> dict[str, Any]:
-        """Send an error event; gives the acknowledgement that says the same."""
-        text = self._event(event, {"message": message, **more})
-        self._queue.put_nowait(engine_packet.Packet(engine_packet.MESSAGE, text))
-        return {"status": "error", "message": message}
-
-    def _event(self, name: str, data: Mapping[str, Any]) -> str:
-        return str(socketio.packet.Packet(socketio.packet.EVENT, [name, data]).encode())
-
-
-class _Queue(asyncio.Queue[Any]):
-    """Engine.IO's queue to one client, which knows how far its events have been taken.
-
-    Engine.IO's writer takes all that there is before it writes any of it. Here it gets no more
-    than ``_BATCH`` at a time, so that what waits for a slow reader is in the queue, and counted.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._queue: deque[Any]
-        self.drained = asyncio.Event()
-        self._taken: dict[str, int] = {}
-        self._batch = 0
-
-    async def get(self) -> Any:
-        """The first of a batch."""
-        self._batch = 0
-        return await super().get()
-
-    def get_nowait(self) -> Any:
-        """The next of it; QueueEmpty at its end."""
-        if self._batch >= _BATCH:
-            raise asyncio.QueueEmpty
-        packet = super().get_nowait()
-        self._batch += 1
-        self.drained.set()
-        if isinstance(packet, EventPacket):
-            self._taken[packet.account_id] = packet.seq
-        return packet
-
-    def reached(self) -> dict[str, int]:
-        """For each account, the number of the last event taken or waiting to be."""
-        waiting = (packet for packet in self._queue if isinstance(packet, EventPacket))
-        return {**self._taken, **{packet.account_id: packet.seq for packet in waiting}}
-
-    def clear(self) -> None:
-        """Forget what has not been taken."""
-        while self.qsize():
-            super().get_nowait()
-
-
-class _Engine(engineio.AsyncServer):  # type: ignore[misc,unused-ignore]
-    def create_queue(self, *_: Any, **__: Any) -> _Queue:
-        return _Queue()
-
-
-class _Clients(socketio.AsyncManager):  # type: ignore[misc,unused-ignore]
-    """The list of clients without the search through all rooms at a disconnect: there are none."""
-
-    def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
-        for room in (sid, None):
-            self.basic_leave_room(sid, namespace, room)
-        self.callbacks.pop(sid, None)
-        for waiting in (self.pending_connect, self.pending_disconnect):
-            if sid in waiting.get(namespace, ()):
-                waiting[namespace].remove(sid)
-
-
-class _Server(socketio.AsyncServer):  # type: ignore[misc,unused-ignore]
-    def _engineio_server_class(self) -> type[_Engine]:
-        return _Engine
-
-    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
-        """Never a dropped connection, a growing buffer or a stack trace for a malformed packet."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        request = _request(scope)
+        allowed: socket_io_http.Headers = []
         try:
-            if isinstance(data, str) and not data.startswith(_BINARY_PACKETS):
-                await super()._handle_eio_message(eio_sid, data)
-                return
-            problem = "invalid packet: only text events are supported"
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-            problem = "invalid packet"
-        sid = self.manager.sid_from_eio_sid(eio_sid, "/")
-        if sid:
-            await self.emit("error", {"message": problem}, to=sid)
+            self._check_origin(request)
+            allowed = socket_io_http.cross_origin(request.headers)
+            said = await self._served(request, receive)
+            await socket_io_http.respond(send, said, allowed)
+        except Refused as refused:
+            await socket_io_http.respond(send, refused.body, allowed, refused.status)
 
-    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        """Let go of a long poll that still waits: Engine.IO would hold it for a ping's time."""
-        await super()._handle_eio_disconnect(eio_sid, reason)
-        self.eio.sockets[eio_sid].queue.put_nowait(None)
+    def _check_origin(self, request: Request) -> None:
+        origin, host = request.headers.get("origin"), request.headers.get("host")
+        if not origin_allowed(origin, host, self._deps.cors_origins):
+            raise _refused(engine_io.FORBIDDEN)
+
+    async def _served(self, request: Request, receive: Receive) -> bytes:
+        if request.method == "OPTIONS":
+            return b""
+        if request.old:
+            return await self._serve_09(request, receive)
+        session = self._engine(request)
+        if request.query["transport"] == "websocket" or (session and session.outbox is None):
+            raise _refused(engine_io.BAD_REQUEST)
+        if session is None:
+            return self._handshake(request)
+        if request.method == "POST":
+            return await self._take(session, receive, b"ok")
+        return await self._poll(session, receive)
+
+    # Engine.IO.
+
+    def _engine(self, request: Request) -> Session | None:
+        """The session that the request is for, None for a new one; raises Refused."""
+        version = engine_io.revision(request.query.get("EIO"))
+        if request.query.get("transport") not in _TRANSPORTS:
+            raise _refused(engine_io.TRANSPORT_UNKNOWN)
+        if version is None:
+            raise _refused(engine_io.VERSION_UNKNOWN)
+        if not request.query.get("sid"):
+            if request.method != "GET":
+                raise _refused(engine_io.BAD_HANDSHAKE)
+            return None
+        session = self._house.sessions.get(request.query["sid"])
+        if session is None or isinstance(session, Session09):
+            raise _refused(engine_io.SID_UNKNOWN)
+        if session.version != version or request.method not in ("GET", "POST"):
+            raise _refused(engine_io.BAD_REQUEST)
+        return session
+
+    def _line(self, request: Request) -> SocketHandler:
+        session = self._engine(request)
+        if request.query["transport"] != "websocket":
+            raise _refused(engine_io.BAD_REQUEST)
+        if session is None:
+            return Line(self._new(request), greets=True)
+        if session.outbox is None or session.upgrading:
+            raise _refused(engine_io.BAD_REQUEST)
+        return Upgrade(self._house, session)
+
+    def _new(self, request: Request) -> Session:
+        version = engine_io.revision(request.query.get("EIO")) or 3
+        return ENGINES[version](self._house)
+
+    def _handshake(self, request: Request) -> bytes:
+        session = self._new(request)
+        outbox = session.use_outbox()
+        session.greet(upgrades=["websocket"])
+        return session.dialect.payload(outbox.take_all()).encode()
+
+    async def _poll(self, session: Session, receive: Receive) -> bytes:
+        if session.outbox is not None and session.outbox.polled:
+            session.end()
+            raise _refused(engine_io.BAD_REQUEST)
+        said = await socket_io_http.poll(session, receive, None)
+        if said is None:
+            session.end()
+        return said or b""
+
+    async def _take(self, session: Session, receive: Receive, done: bytes) -> bytes:
+        most = self._deps.limits.frame_bytes
+        payload = await socket_io_http.body(receive, most)
+        if payload is None:
+            raise Refused(413, f"at most {most} bytes".encode())
+        if not socket_io_http.take(session, payload):
+            raise _refused(engine_io.BAD_REQUEST)
+        return done
+
+    # Socket.IO 0.9.
+
+    async def _serve_09(self, request: Request, receive: Receive) -> bytes:
+        if not request.steps:
+            return self._handshake_09()
+        session = self._session_09(request)
+        if "disconnect" in request.query:
+            session.end()
+            return b""
+        if request.steps[0] != "xhr-polling":
+            raise Refused(404)
+        if request.method == "POST":
+            if session.socket is None:
+                session.use_outbox()
+            return await self._take(session, receive, b"1")
+        return await self._poll_09(session, receive)
+
+    def _handshake_09(self) -> bytes:
+        pace = self._house.pace
+        sid = Session09(self._house).sid
+        return socket_io_09.handshake(sid, pace.silence, pace.silence).encode()
+
+    def _session_09(self, request: Request) -> Session09:
+        session = self._house.sessions.get(request.steps[-1])
+        if not isinstance(session, Session09):
+            raise Refused(404)
+        return session
+
+    def _line_09(self, request: Request) -> SocketHandler:
+        if request.steps[:1] != ["websocket"]:
+            raise Refused(404)
+        return Line(self._session_09(request))
+
+    async def _poll_09(self, session: Session09, receive: Receive) -> bytes:
+        session.heard()
+        said = await socket_io_http.poll(session, receive, self._house.pace.beat)
+        session.heard()
+        return said or b""
 
 
-def _server(deps: LiveDeps) -> _Server:
-    quiet = logging.getLogger("trunkline.live.socket_io")
-    quiet.setLevel(logging.CRITICAL)  # below that it logs whole packets, tokens and all
+def _request(scope: Scope) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], scope["path"], query, headers)
 
-    def allowed(origin: str | None, environ: Mapping[str, Any]) -> bool:
-        return origin_allowed(origin, environ.get("HTTP_HOST"), deps.cors_origins)
 
-    return _Server(
-        async_mode="asgi",
-        client_manager=_Clients(),
-        async_handlers=False,
-        cors_allowed_origins=allowed,
-        max_http_buffer_size=deps.limits.frame_bytes,
-        logger=quiet,
-        engineio_logger=quiet,
-    )
+def _refused(fault: Fault) -> Refused:
+    return Refused(fault.status, fault.body())

@@ -20,6 +20,7 @@ from asyncinotify import Inotify, Mask
 from trunkline.bus.port import Bus
 from trunkline.calls.announce_recording import recording_failed, recording_ready
 from trunkline.calls.record import StoredEvent
+from trunkline.calls.state import FailureReason
 from trunkline.db.port import Recording, Recordings
 from trunkline.recordings.encode import (
     FRAME_BYTES,
@@ -30,6 +31,7 @@ from trunkline.recordings.encode import (
 )
 from trunkline.recordings.port import Store
 from trunkline.recordings.spool import ENDING, Spool
+from trunkline.work.message_ids import MessageIds
 
 log = structlog.get_logger()
 
@@ -67,6 +69,7 @@ class FileRecordings:
         store: Store,
         spool: Path,
         clock: Callable[[], int],
+        message_ids: MessageIds,
         worker: str = "spool",
         *,
         open_now: Callable[[], Container[Path] | None] = lambda: None,
@@ -79,6 +82,7 @@ class FileRecordings:
         self._store = store
         self._spool = Spool(spool)
         self._clock = clock
+        self._message_ids = message_ids
         self._worker = worker
         self._open_now = open_now
         self._at_once = at_once
@@ -89,7 +93,6 @@ class FileRecordings:
         self._rowless: set[str] = set()
         self._ended: dict[str, None] = {}
         self._errors: dict[str, int] = {}
-        self._last_msg_id = 0
 
     async def run(self) -> None:
         """File what is there and what comes, until cancelled."""
@@ -226,7 +229,7 @@ class FileRecordings:
         except EncodingFailed as error:
             if self._errors.get(recording.raw, 0) + 1 < TRIES:
                 raise
-            await self._fail(recording, f"encoding failed: {error}")
+            await self._fail(recording, "ENCODING_FAILED", f"encoding failed: {error}")
         else:
             await self._done(recording, made)
         finally:
@@ -243,10 +246,11 @@ class FileRecordings:
                 recording.account_id,
                 recording.call_id,
                 recording.name,
+                client_ref=recording.client_ref,
                 size=made.bytes,
                 seconds=made.seconds,
                 at=at,
-                msg_id=self._msg_id(at),
+                msg_id=self._message_ids(at),
             ),
         )
         if event is not None:  # else the claim was lost, and its new holder ends the matter
@@ -261,31 +265,29 @@ class FileRecordings:
             if self._spool.holds(recording.raw):
                 continue
             if (claimed := await self._claim(recording.name, 0)) is not None:
-                await self._fail(claimed, "no audio file")
+                await self._fail(claimed, "AUDIO_MISSING", "no audio file")
 
-    async def _fail(self, recording: Recording, reason: str) -> None:
+    async def _fail(self, recording: Recording, reason: FailureReason, detail: str) -> None:
+        """Tell the world the reason, and the operator the detail."""
         at = self._clock()
         announcement = recording_failed(
             recording.account_id,
             recording.call_id,
             recording.name,
+            client_ref=recording.client_ref,
             reason=reason,
             at=at,
-            msg_id=self._msg_id(at),
+            msg_id=self._message_ids(at),
         )
-        event = await self._recordings.failed(recording.name, self._worker, reason, announcement)
+        event = await self._recordings.failed(recording.name, self._worker, detail, announcement)
         if event is None:
             return
         self._bus.publish([event])
-        log.warning("recording_failed", call_id=recording.call_id, reason=reason)
+        log.warning("recording_failed", call_id=recording.call_id, reason=reason, detail=detail)
         if (self._spool.size(recording.raw) or 0) < FRAME_BYTES:
             self._spool.drop(recording.raw)
         else:
             self._spool.put_away(recording.raw, self._spool.failed)
-
-    def _msg_id(self, at: int) -> int:
-        self._last_msg_id = max(at, self._last_msg_id + 1)
-        return self._last_msg_id
 
 
 def salvage(spool: Path) -> list[str]:

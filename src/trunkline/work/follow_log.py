@@ -26,6 +26,7 @@ from trunkline.calls.log import LogPosition
 from trunkline.calls.record import StoredEvent
 from trunkline.db.port import Batch, Database, DatabaseUnavailable
 from trunkline.engine.port import Signal
+from trunkline.work.message_ids import MessageIds
 from trunkline.work.signals import Signals
 from trunkline.work.step import Step, Transfer
 
@@ -51,18 +52,23 @@ class CallLog:
     """All live calls, and the only way to change one."""
 
     def __init__(
-        self, db: Database, bus: Bus, place: announce.Place, clock: Callable[[], int]
+        self,
+        db: Database,
+        bus: Bus,
+        place: announce.Place,
+        clock: Callable[[], int],
+        message_ids: MessageIds,
     ) -> None:
         self._db = db
         self._bus = bus
         self._place = place
         self._clock = clock
+        self._message_ids = message_ids
         self._lock = asyncio.Lock()
         self._calls: dict[str, Call] = {}
         self._call_of: dict[str, str] = {}
         self._signals = Signals()
         self._heard = asyncio.Event()
-        self._msg_id = 0
         self.newest_row = 0
         self.caught_up = asyncio.Event()
 
@@ -73,7 +79,6 @@ class CallLog:
 
     def load(self) -> None:
         """Fold the open calls again from their journals, as they were when the process ended."""
-        self._msg_id = self._clock()  # past all that were given before
         for stored in self._db.calls.open_calls():
             call = refold(list(stored.facts))
             if call is not None and not call.over:
@@ -236,7 +241,7 @@ class CallLog:
         return Batch(
             facts=step.kept,
             announcements=[
-                announce.announce(call, heard, self._place, self._next_msg_id(heard.at))
+                announce.announce(call, heard, self._place, self._message_ids(heard.at))
                 for call, heard in step.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
@@ -266,10 +271,6 @@ class CallLog:
         for leg_id in call.legs:
             self._call_of.pop(leg_id, None)
             self._signals.forget(leg_id)
-
-    def _next_msg_id(self, at: int) -> int:
-        self._msg_id = max(self._msg_id + 1, at)
-        return self._msg_id
 
 
 def _insisting() -> AsyncIterator[Any]:

@@ -17,6 +17,7 @@ from trunkline.db.directory import (
     DeviceEntry,
     Directory,
     Entry,
+    KeyEntry,
     NumberEntry,
     TrunkEntry,
     UserEntry,
@@ -33,6 +34,7 @@ WORDS: dict[type[Entry], str] = {
     DeviceEntry: "device",
     TrunkEntry: "trunk",
     NumberEntry: "number",
+    KeyEntry: "key",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from trunkline.bus.port import Bus
 from trunkline.calls.record import StoredEvent
@@ -29,6 +29,8 @@ class ReadVitals:
         self._log_behind, self._restarts = log_behind, restarts
         self._events = 0
         self.draining = False
+        self.event_connections: Callable[[], Mapping[str, int]] = dict
+        """Counts who is connected for events; set once there is somebody to ask."""
         bus.listen(self._count)
 
     def read(self) -> Vitals:
@@ -42,6 +44,7 @@ class ReadVitals:
             registrations_online=self._online(),
             events_total=self._events,
             engine_restarts=self._restarts(),
+            event_connections=self.event_connections(),
         )
 
     def _count(self, events: Sequence[StoredEvent]) -> None:

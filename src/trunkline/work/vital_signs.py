@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -25,6 +26,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """Events stored since the process started."""
     engine_restarts: int
     """How often the engine died and was started again since the process started."""
+    event_connections: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """Clients connected for events, by transport (``socket_io``, ``websocket``, ``sse``)."""
 
 
 class VitalSigns(Protocol):

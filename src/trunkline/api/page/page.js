@@ -1,48 +1,19 @@
-"use strict";
+// Shows openapi.json of the same server.
 
-// Shows openapi.json of the same server. Text only ever goes in as text, never as markup.
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-// The one piece of Markdown that the texts use: `code`.
-function prose(text = "") {
-  const pieces = text.split("`");
-  return pieces.map((piece, i) => (i % 2 ? element("code", {}, piece) : piece));
-}
-
-function paragraphs(text = "") {
-  return text.trim().split(/\n\s*\n/).map((block) => element("p", {}, ...prose(block)));
-}
-
-function resolved(api, schema) {
-  if (!schema || !schema.$ref) return schema || {};
-  return schema.$ref.slice(2).split("/").reduce((node, key) => node[key], api);
-}
+import { element, paragraphs, prose, resolved, rows, start } from "/docs/elements.js";
 
 function kind(api, schema) {
   const known = resolved(api, schema);
   if ("const" in known) return JSON.stringify(known.const);
   if (known.enum) return known.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (known.oneOf) return known.oneOf.map((one) => kind(api, one)).join(" | ");
+  const choices = known.oneOf || known.anyOf;
+  if (choices) return choices.map((one) => kind(api, one)).join(" | ");
   if (known.type === "array") return `[${kind(api, known.items)}]`;
   if (known.properties) {
     const fields = Object.entries(known.properties);
     return `{${fields.map(([name, field]) => `${name}: ${kind(api, field)}`).join(", ")}}`;
   }
   return [].concat(known.type || "any").join(" | ");
-}
-
-function rows(entries) {
-  const table = element("table", { class: "rows" });
-  for (const [head, ...cells] of entries) {
-    table.append(element("tr", {}, element("th", { scope: "row" }, head), element("td", {}, ...cells)));
-  }
-  return table;
 }
 
 function described(api, schema, text) {
@@ -67,9 +38,10 @@ function security(api, operation) {
   const ways = (operation.security || []).filter((way) => Object.keys(way).length);
   if (!ways.length) return [];
   const shown = ways.map((way, i) => [
-    i ? "or signed" : "hashed",
+    "key" in way ? way.key.join(", ") || "any key" : i ? "or signed" : "hashed",
     ...Object.keys(way).flatMap((name) => {
       const scheme = api.components.securitySchemes[name];
+      if (scheme.type === "http") return [element("code", {}, "Authorization: Bearer tlk_…")];
       return [element("code", {}, scheme.name), ` in ${scheme.in}: `, ...prose(scheme.description), element("br")];
     }),
   ]);
@@ -96,8 +68,8 @@ function responses(api, operation) {
     const bad = Number(status) >= 400 ? " bad" : "";
     return [element("span", { class: `status${bad}` }, status), ...prose(response.description)];
   });
-  const good = operation.responses["200"].content || {};
-  const json = good["application/json"];
+  const good = Object.entries(operation.responses).find(([status]) => status.startsWith("2"));
+  const json = good && (good[1].content || {})["application/json"];
   const answer = json ? [element("h3", {}, "The answer's JSON"), fields(api, json.schema)] : [];
   return [...answer, element("h3", {}, "Answers"), rows(shown)];
 }
@@ -128,18 +100,7 @@ function contents(api) {
   ]);
 }
 
-function show(api) {
-  document.getElementById("contents").replaceChildren(...contents(api));
-  document.getElementById("document").replaceChildren(
-    element("h1", {}, api.info.title),
-    element("p", { class: "soft" }, `${api.info.version} · `, element("a", { href: "/openapi.json" }, "openapi.json")),
-    ...paragraphs(api.info.description),
-    ...operations(api).map(({ path, method, one }) => operation(api, path, method, one)));
-  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
-}
-
-fetch("/openapi.json")
-  .then((answer) => answer.json())
-  .then(show)
-  .catch((error) => document.getElementById("document").replaceChildren(
-    element("p", {}, `openapi.json could not be read: ${error.message}`)));
+start("/openapi.json", (api) => ({
+  contents: contents(api),
+  sections: operations(api).map(({ path, method, one }) => operation(api, path, method, one)),
+}));

@@ -6,10 +6,14 @@ import sqlite3
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from trunkline.db.port import DatabaseUnusable
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 def revisions() -> list[str]:
@@ -29,7 +33,7 @@ def upgrade(path: Path) -> None:
             return
         with FileLock(path.with_name(path.name + ".migrating"), timeout=60):
             _refuse_newer(path, _revision(path))
-            _migrate(path)
+            migrate(path)
     except (sqlite3.DatabaseError, OSError) as error:
         raise DatabaseUnusable(f"cannot open the database {path}: {error}") from error
 
@@ -56,25 +60,43 @@ def _refuse_newer(path: Path, revision: str | None) -> None:
         )
 
 
-def _migrate(path: Path) -> None:
-    # Alembic and SQLAlchemy take most of a second to import; most starts need neither.
-    from alembic import command
-    from alembic.config import Config
+def migrate(path: Path, to: str = "head") -> None:
+    """Take the SQLite database to a revision, up or down, in one transaction; ``upgrade`` guards it.
+
+    Nobody else may have it open on the way down: what the newer revision added goes.
+    """
+    # SQLAlchemy takes long to import, and most starts do not need it.
     from sqlalchemy.exc import DBAPIError
 
     from trunkline.db.sqlite.connect import core_engine
 
-    config = Config()
-    config.set_main_option("script_location", "trunkline.db:migrations")
     engine = core_engine(path)
     try:
         with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            apply(connection, to)
     except DBAPIError as error:
         raise sqlite3.DatabaseError(error.orig) from error
     finally:
         engine.dispose()
+
+
+def apply(connection: sa.Connection, to: str = "head") -> None:
+    """Take the database behind the connection to a revision, up or down, in its transaction."""
+    # Alembic takes most of a second to import; most starts do not need it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "trunkline.db:migrations")
+    config.attributes["connection"] = connection
+    down = to != "head" and to < (_revision_on(connection) or "")
+    (command.downgrade if down else command.upgrade)(config, to)
+
+
+def _revision_on(connection: sa.Connection) -> str | None:
+    from alembic.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def views(dialect: str, revision: str) -> list[str]:

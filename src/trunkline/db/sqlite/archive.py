@@ -50,6 +50,15 @@ class RecordingRow(NamedTuple):
     created_at: int
 
 
+class StoppedWebhook(NamedTuple):
+    """A webhook that was stopped by what it answered, or did not; ``reason`` says so."""
+
+    id: str
+    account: str
+    state: str
+    reason: str
+
+
 class Archive:
     """A database open for reading only. Every method raises DatabaseUnavailable."""
 
@@ -66,6 +75,10 @@ class Archive:
     def accounts(self) -> list[Account]:
         """Every account, by name."""
         return [Account(*row) for row in self._reader.all(self._sql.accounts)]
+
+    def stopped_webhooks(self) -> list[StoppedWebhook]:
+        """Webhooks that were stopped by what they answered, or did not."""
+        return [StoppedWebhook(*row) for row in self._reader.all(self._sql.stopped_webhooks)]
 
     def live(self, account_id: str | None = None) -> list[Call]:
         """The live calls of an account, or of all, oldest first."""
@@ -100,6 +113,19 @@ class Archive:
         """At most ``limit`` events that follow number ``after``, in order."""
         rows = self._reader.all(
             named("events").after, account_id=account_id, seq=after, limit=limit
+        )
+        return [StoredEvent(*row) for row in rows]
+
+    def call_events(
+        self, account_id: str, call_id: str, after: int, limit: int
+    ) -> list[StoredEvent]:
+        """At most ``limit`` events of the call that follow number ``after``, in order."""
+        rows = self._reader.all(
+            named("events").of_call_after,
+            account_id=account_id,
+            call_id=call_id,
+            seq=after,
+            limit=limit,
         )
         return [StoredEvent(*row) for row in rows]
 

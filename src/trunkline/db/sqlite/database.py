@@ -11,14 +11,17 @@ from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable
 from trunkline.db.secrets import Key
 from trunkline.db.sqlite.calls import SqliteCalls
 from trunkline.db.sqlite.connect import connect_writer
+from trunkline.db.sqlite.deliveries import SqliteDeliveries
 from trunkline.db.sqlite.directory import SqliteDirectory
 from trunkline.db.sqlite.events import SqliteEvents
+from trunkline.db.sqlite.keys import SqliteKeys
 from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
 from trunkline.db.sqlite.recordings import SqliteRecordings
 from trunkline.db.sqlite.requests import SqliteRequests
 from trunkline.db.sqlite.retention import Retention
 from trunkline.db.sqlite.tokens import SqliteTokens
+from trunkline.db.sqlite.webhooks import SqliteWebhooks
 from trunkline.db.sqlite.writer import Writer, unavailable
 
 
@@ -35,7 +38,10 @@ class SqliteDatabase:
         self.events = SqliteEvents(self._reader, self._writer)
         self.requests = SqliteRequests(self._writer)
         self.tokens = SqliteTokens(self._reader, self._writer)
+        self.keys = SqliteKeys(self._reader, self._writer)
         self.recordings = SqliteRecordings(self._reader, self._writer)
+        self.webhooks = SqliteWebhooks(self._reader, self._writer, key)
+        self.deliveries = SqliteDeliveries(self._reader, self._writer, self._pages)
 
     async def ping(self) -> None:
         """Writes a little; raises DatabaseUnavailable when a write cannot be made now."""

@@ -66,7 +66,11 @@ class SqliteDirectory:
 
     def _trunk_owner(self, trunk_id: str) -> EndpointOwner | None:
         row = self._reader.one(self._sql.trunk_owner, trunk_id=trunk_id)
-        return None if row is None else EndpointOwner("trunk", row[0], display_name=row[1])
+        return (
+            None
+            if row is None
+            else EndpointOwner("trunk", row[0], display_name=row[1], trunk_id=row[2])
+        )
 
     def trunks(self) -> list[TrunkLine]:
         """All enabled trunks of enabled accounts; raises KeyUnusable under another key."""

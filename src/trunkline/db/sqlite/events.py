@@ -60,6 +60,13 @@ class SqliteEvents:
         rows = self._reader.all(self._sql.after, account_id=account_id, seq=seq, limit=limit)
         return [StoredEvent(*row) for row in rows]
 
+    def of_call(self, account_id: str, call_id: str, seq: int, limit: int) -> list[StoredEvent]:
+        """At most ``limit`` events of the call that follow number ``seq``, in order."""
+        rows = self._reader.all(
+            self._sql.of_call_after, account_id=account_id, call_id=call_id, seq=seq, limit=limit
+        )
+        return [StoredEvent(*row) for row in rows]
+
     def bounds(self, account_id: str) -> tuple[int, int]:
         """(oldest number kept, newest number given); when none is kept, oldest is newest + 1."""
         row = self._reader.one(self._sql.bounds, account_id=account_id)
@@ -88,3 +95,23 @@ class SqliteEvents:
     def device_states(self) -> Mapping[str, bool]:
         """device id -> online, as last stored."""
         return {id_: bool(online) for id_, online in self._reader.all(self._sql.device_states)}
+
+    async def trunk_state(
+        self, trunk_id: str, up: bool, announcement: Announcement
+    ) -> StoredEvent | None:
+        """Store the trunk's new state with its event; None (and no event) if it was so already.
+
+        A trunk's first state is a change; a trunk that is no more changes nothing.
+        """
+
+        def change(connection: sqlite3.Connection) -> StoredEvent | None:
+            changed = self._sql.set_trunk_state(
+                connection, trunk_id=trunk_id, up=up, at=announcement.at
+            )
+            return next(iter(store_events(connection, [announcement] if changed else [])), None)
+
+        return await self._writer.run(change)
+
+    def trunk_states(self) -> Mapping[str, bool]:
+        """trunk id -> up, as last stored."""
+        return {id_: bool(up) for id_, up in self._reader.all(self._sql.trunk_states)}

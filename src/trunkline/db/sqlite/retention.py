@@ -14,7 +14,8 @@ DAY = 86_400_000_000
 
 
 class Retention:
-    """Deletes old events, the facts of calls long over, and keys and tokens that have run out."""
+    """Deletes old events and what webhooks had of them, the facts of calls long over, and keys and
+    tokens that have run out."""
 
     def __init__(self, reader: Reader, writer: Writer, event_days: int, journal_days: int) -> None:
         self._reader = reader
@@ -25,7 +26,9 @@ class Retention:
 
     async def prune(self, now: int) -> int:
         """Delete what is too old at ``now``; gives how many rows that were."""
-        deleted = await self._events(now - self._event_days * DAY)
+        oldest_event = now - self._event_days * DAY
+        deleted = await self._events(oldest_event)
+        deleted += await self._in_steps(self._sql.prune_deliveries, before=oldest_event)
         deleted += await self._journal(now - self._journal_days * DAY)
         for statement in (self._sql.prune_requests, self._sql.prune_tokens):
             deleted += await self._in_steps(statement, now=now)

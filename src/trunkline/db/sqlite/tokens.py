@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trunkline.db.port import TokenOwner
 from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
 from trunkline.db.sqlite.writer import Writer
@@ -27,7 +28,7 @@ class SqliteTokens:
             )
         )
 
-    def account(self, token_hash: str, now: int) -> str | None:
-        """The account of a token that is valid at ``now`` and whose app is still enabled."""
-        account: str | None = self._reader.one(self._sql.account, token_hash=token_hash, now=now)
-        return account
+    def owner(self, token_hash: str, now: int) -> TokenOwner | None:
+        """Whose a token is that is valid at ``now`` and whose app is still enabled."""
+        row = self._reader.one(self._sql.owner, token_hash=token_hash, now=now)
+        return None if row is None else TokenOwner(*row)

@@ -12,6 +12,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    postgresql = op.get_bind().dialect.name == "postgresql"
     op.create_table(
         "accounts",
         sa.Column("id", sa.Text(), nullable=False),
@@ -85,9 +86,12 @@ def upgrade() -> None:
         sa.Column("engine_died", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "started_at", "id", name=op.f("pk_calls")),
-        sa.UniqueConstraint("id", name=op.f("uq_calls_id")),
+        *([] if postgresql else [sa.UniqueConstraint("id", name=op.f("uq_calls_id"))]),
         sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (started_at)",
     )
+    if postgresql:
+        _parts_of_calls()
     op.create_table(
         "events",
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -307,3 +311,31 @@ def upgrade() -> None:
     )
     for statement in views(op.get_bind().dialect.name, "0001"):
         op.execute(sa.text(statement.replace(":", r"\:")))
+
+
+def _parts_of_calls() -> None:
+    """What PostgreSQL needs beside: months are made as calls come (``db/postgres/partitions.py``)."""
+    op.execute(
+        "CREATE TABLE calls_before_1970 PARTITION OF calls FOR VALUES FROM (MINVALUE) TO (0)"
+    )
+    op.execute(
+        "CREATE TABLE calls_from_2100 PARTITION OF calls"
+        " FOR VALUES FROM (4102444800000000) TO (MAXVALUE)"
+    )
+    # No part can see that an id is in another one.
+    op.create_table(
+        "call_ids",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_ids")),
+    )
+    # What a connection committed last: db/postgres/lane.py.
+    op.create_table(
+        "commit_marks",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_commit_marks")),
+    )

@@ -36,3 +36,8 @@ ORDER BY c.started_at DESC, c.id DESC LIMIT :limit;
 SELECT name, account_id, call_id, state, bytes, seconds, reason, created_at
 FROM recordings
 WHERE name = coalesce((SELECT recording FROM calls WHERE id = :wanted), :wanted);
+
+-- name: stopped_webhooks()
+-- Webhooks that were stopped by what they answered, or did not.
+SELECT w.id, a.name, w.state, w.reason FROM webhooks w JOIN accounts a ON a.id = w.account_id
+WHERE w.state <> 'enabled' AND w.reason <> '' ORDER BY a.name, w.created_at, w.id;

@@ -58,7 +58,7 @@ WHERE d.sip_user = :sip_user;
 
 -- name: trunk_owner(trunk_id)^
 -- Whose a trunk is, enabled or not.
-SELECT account_id, name FROM trunks WHERE id = :trunk_id;
+SELECT account_id, name, id FROM trunks WHERE id = :trunk_id;
 
 -- name: trunk_lines()
 -- All enabled trunks of enabled accounts; a sandbox account has none but sandbox trunks.

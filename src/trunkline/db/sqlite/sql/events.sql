@@ -12,6 +12,11 @@ VALUES (:account_id, :seq, :category, :name, :subject, :call_id, :at, :body);
 SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
 WHERE account_id = :account_id AND seq > :seq ORDER BY seq LIMIT :limit;
 
+-- name: of_call_after(account_id, call_id, seq, limit)
+-- The events of one call that follow a number, in order.
+SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
+WHERE account_id = :account_id AND call_id = :call_id AND seq > :seq ORDER BY seq LIMIT :limit;
+
 -- name: bounds(account_id)^
 -- The oldest number kept (the one to come, when none is) and the newest number given.
 SELECT coalesce((SELECT min(seq) FROM events WHERE account_id = a.id), a.last_seq + 1), a.last_seq
@@ -28,3 +33,15 @@ ON CONFLICT (device_id) DO UPDATE SET online = excluded.online, changed_at = exc
 -- name: device_states()
 -- Every device whose state was ever heard of.
 SELECT device_id, online FROM device_states;
+
+-- name: set_trunk_state(up, at, trunk_id)!
+-- Store a trunk's state where it is a change; a first state always is.
+INSERT INTO trunk_states (trunk_id, up, changed_at)
+SELECT t.id, :up, :at FROM trunks t
+WHERE t.id = :trunk_id
+  AND NOT EXISTS (SELECT 1 FROM trunk_states s WHERE s.trunk_id = t.id AND s.up = :up)
+ON CONFLICT (trunk_id) DO UPDATE SET up = excluded.up, changed_at = excluded.changed_at;
+
+-- name: trunk_states()
+-- Every trunk whose state was ever heard of.
+SELECT trunk_id, up FROM trunk_states;

@@ -6,17 +6,20 @@ ON CONFLICT DO NOTHING;
 
 -- name: by_name(name, account_id)^
 -- The account's recording of that name.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at
+SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+    (SELECT client_ref FROM calls WHERE calls.id = call_id)
 FROM recordings WHERE name = :name AND account_id = :account_id;
 
 -- name: any_account(name)^
 -- The recording of that name, whoever's it is.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at
+SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+    (SELECT client_ref FROM calls WHERE calls.id = call_id)
 FROM recordings WHERE name = :name;
 
 -- name: by_raw(raw)^
 -- The recording that a raw file belongs to.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at
+SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+    (SELECT client_ref FROM calls WHERE calls.id = call_id)
 FROM recordings WHERE raw = :raw;
 
 -- name: claim(worker, until, name, now)!
@@ -47,7 +50,8 @@ WHERE name = :name AND state = 'expected' AND worker = :worker;
 
 -- name: expected(before, limit)
 -- Recordings not yet made whose call ended before a time, oldest first.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at
+SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+    (SELECT client_ref FROM calls WHERE calls.id = call_id)
 FROM recordings WHERE state = 'expected' AND created_at < :before
 ORDER BY created_at, name LIMIT :limit;
 

@@ -27,3 +27,8 @@ DELETE FROM requests WHERE (app_id, "key") IN
 -- Delete tokens that have run out, at most ``step`` of them.
 DELETE FROM tokens WHERE token_hash IN
     (SELECT token_hash FROM tokens WHERE expires <= :now LIMIT :step);
+
+-- name: prune_deliveries(before, step)!
+-- Delete webhook deliveries that are old and done, with their attempts, at most ``step`` of them.
+DELETE FROM webhook_deliveries WHERE id IN
+    (SELECT id FROM webhook_deliveries WHERE state <> 'pending' AND created_at < :before LIMIT :step);

@@ -3,9 +3,9 @@
 INSERT INTO tokens (token_hash, app_id, account_id, expires)
 VALUES (:token_hash, :app_id, :account_id, :expires);
 
--- name: account(token_hash, now)$
--- The account of a valid token whose app and account are enabled.
-SELECT t.account_id
+-- name: owner(token_hash, now)^
+-- The app and the account of a valid token, both enabled.
+SELECT p.id, p.account_id
 FROM tokens t
 JOIN apps p ON p.id = t.app_id
 JOIN accounts a ON a.id = p.account_id

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.live.bindings import EVENTS, BindingInvalid, RoutingKey, escaped, parse
+from trunkline.calls.bindings import (
+    EVENTS,
+    Binding,
+    BindingInvalid,
+    RoutingKey,
+    candidates,
+    escaped,
+    overlaps,
+    parse,
+)
 
 NAMES = [(category, name) for category in EVENTS for name in EVENTS[category]]
 subjects = st.text("ab1.-_", min_size=1, max_size=6)
@@ -37,9 +46,59 @@ def test_a_binding_matches_as_amqp_says(text: str, key: RoutingKey) -> None:
 def test_the_written_key_of_an_event_is_the_binding_for_just_that_event(key: RoutingKey) -> None:
     binding = parse(".".join(escaped(part) for part in key))
 
-    assert binding.exact
+    assert binding.patterns() == {key}
     assert binding.matches(key)
     assert not binding.matches((key[0], key[1], key[2] + "x"))
+
+
+def of(key: RoutingKey, wild: list[bool], start: int, end: int) -> Binding:
+    """A binding for that key: some segments wild, and a stretch of them (or none) as ``#``."""
+    segments = ["*" if each else escaped(part) for part, each in zip(key, wild, strict=True)]
+    if start <= end:
+        segments[start:end] = ["#"]
+    return parse(".".join(segments))
+
+
+wild = st.lists(st.booleans(), min_size=3, max_size=3)
+bindings = st.builds(of, keys, wild, st.integers(0, 3), st.integers(0, 3))
+
+
+@given(bindings, keys)
+def test_the_patterns_of_a_binding_match_what_it_matches(binding: Binding, key: RoutingKey) -> None:
+    found = not binding.patterns().isdisjoint(candidates(key))
+
+    assert found == binding.matches(key)
+
+
+@given(bindings, bindings, keys)
+def test_bindings_that_match_one_event_overlap(
+    one: Binding, other: Binding, key: RoutingKey
+) -> None:
+    if one.matches(key) and other.matches(key):
+        assert overlaps(one, other)
+    assert overlaps(one, other) == overlaps(other, one)
+    assert overlaps(one, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("call.CHANNEL_CREATE.*", "call.CHANNEL_ANSWER.*", False),
+        ("call.CHANNEL_CREATE.*", "call.*.leg1", True),
+        ("call.*.leg1", "call.*.leg2", False),
+        ("call.#", "device.#", False),
+        ("#", "device.DEVICE_ONLINE.phone1", True),
+        ("call.CHANNEL_CREATE.a%2Eb", "call.CHANNEL_CREATE.a%2eb", True),
+    ],
+)
+def test_overlapping(one: str, other: str, both: bool) -> None:
+    assert overlaps(parse(one), parse(other)) is both
+
+
+def test_a_binding_of_nothing_but_wildcards_is_read_in_no_time() -> None:
+    assert parse(".".join(["#"] * 128)).segments == ("#",)
+    with pytest.raises(BindingInvalid):
+        parse(".".join([*(["#", "*"] * 60), "x"]))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""The key itself, and the account's other keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from trunkline.api.v1.routing import (
+    Asked,
+    Cursor,
+    Limit,
+    Parameters,
+    Reply,
+    Route,
+    Shown,
+    Time,
+)
+from trunkline.calls.times import maybe, rfc3339
+from trunkline.db.port import KeyRow
+
+_LIST = "keys"
+
+
+class RateLimit(Shown, frozen=True, kw_only=True):
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: int
+
+
+class Me(Shown, frozen=True, kw_only=True):
+    """The key of this request."""
+
+    key_id: str
+    account_id: str
+    name: str
+    prefix: Annotated[str, Meta(description="How the key begins.")]
+    scopes: list[str]
+    allowed_addresses: Annotated[
+        list[str], Meta(description="Where it may be used from; empty: anywhere.")
+    ]
+    expires_at: Annotated[Time | None, Meta(description="null: never")]
+    rate_limits: list[RateLimit]
+
+
+class ListedKey(Shown, frozen=True, kw_only=True):
+    """A key of the account, also when it is good no more."""
+
+    key_id: str
+    name: str
+    prefix: Annotated[str, Meta(description="How the key begins.")]
+    scopes: list[str]
+    allowed_addresses: list[str]
+    created_at: Time
+    expires_at: Time | None
+    last_used_at: Annotated[Time | None, Meta(description="To the minute.")]
+    revoked: bool
+
+
+class KeyPage(Shown, frozen=True, kw_only=True):
+    """Keys, oldest first."""
+
+    keys: list[ListedKey]
+
+
+class KeysQuery(Parameters, frozen=True, kw_only=True):
+    """Which part of the list."""
+
+    limit: Limit = 100
+    cursor: Cursor | None = None
+
+
+async def read_me(asked: Asked[Parameters, None]) -> Reply:
+    """What the key of this request is, and may do."""
+    key = asked.key
+    return Reply(
+        Me(
+            key_id=key.id,
+            account_id=key.account_id,
+            name=key.name,
+            prefix=key.prefix,
+            scopes=sorted(key.scopes),
+            allowed_addresses=list(key.allowed_addresses),
+            expires_at=maybe(key.expires_at),
+            rate_limits=[RateLimit(requests=n, seconds=s) for n, s in asked.behind.rates.policy],
+        )
+    )
+
+
+async def list_keys(asked: Asked[KeysQuery, None]) -> Reply:
+    """The account's keys: what each may do and when it was last used, never the keys themselves."""
+    cursors, query = asked.behind.cursors, asked.parameters
+    after = (0, "")
+    if query.cursor is not None:
+        after = cursors.read(query.cursor, _LIST, asked.account_id, tuple[int, str])
+    rows = asked.behind.deps.db.keys.listed(asked.account_id, after, query.limit + 1)
+    page = KeyPage(keys=[_listed(row) for row in rows[: query.limit]])
+    if len(rows) <= query.limit:
+        return Reply(page)
+    last = rows[query.limit - 1]
+    cursor = cursors.make(_LIST, asked.account_id, [last.created_at, last.id])
+    return Reply(page, next=[("limit", query.limit), ("cursor", cursor)])
+
+
+def _listed(row: KeyRow) -> ListedKey:
+    return ListedKey(
+        key_id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        scopes=list(row.scopes),
+        allowed_addresses=list(row.allowed_addresses),
+        created_at=rfc3339(row.created_at),
+        expires_at=maybe(row.expires_at),
+        last_used_at=maybe(row.last_used_at),
+        revoked=not row.enabled,
+    )
+
+
+ROUTES = (
+    Route("GET", "/v1/me", None, read_me, "Look at the key", answer=Me),
+    Route(
+        "GET",
+        "/v1/keys",
+        "keys:read",
+        list_keys,
+        "List the keys",
+        parameters=KeysQuery,
+        answer=KeyPage,
+    ),
+)

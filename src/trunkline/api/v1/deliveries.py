@@ -1,0 +1,253 @@
+"""What webhook endpoints were sent: the log of deliveries, and sending again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from trunkline.api.v1.routing import (
+    MOST,
+    Asked,
+    Body,
+    Cursor,
+    Limit,
+    Parameters,
+    Reply,
+    Route,
+    Shown,
+    Time,
+)
+from trunkline.calls.times import maybe, rfc3339
+from trunkline.calls.webhook import Attempt, Delivery, DeliveryKind, DeliveryState, message_id
+from trunkline.db.port import Database
+from trunkline.db.webhook_port import Wanted
+from trunkline.work.manage_webhooks import Span
+from trunkline.work.webhook_request import body_of
+
+_WebhookId = Annotated[str, Meta(description="The webhook's id.", max_length=64)]
+_Number = Annotated[int, Meta(ge=0, le=MOST)]
+
+
+class DeliveriesQuery(Parameters, frozen=True, kw_only=True):
+    """Which deliveries."""
+
+    webhook_id: _WebhookId
+    state: Literal["pending", "delivered", "failed"] | None = None
+    call_id: (
+        Annotated[str, Meta(description="Only events of this call.", max_length=255)] | None
+    ) = None
+    seq_from: Annotated[_Number, Meta(description="Only events from this number on.")] = 0
+    seq_to: Annotated[_Number, Meta(description="Only events up to this number.")] = MOST
+    limit: Limit = 100
+    cursor: Cursor | None = None
+
+
+class WhichDelivery(Parameters, frozen=True, kw_only=True):
+    """Which delivery."""
+
+    webhook_id: _WebhookId
+    delivery_id: Annotated[int, Meta(ge=1, le=MOST, description="Its id.")]
+
+
+class WhichWebhook(Parameters, frozen=True, kw_only=True):
+    """Which webhook."""
+
+    webhook_id: _WebhookId
+
+
+class Replay(Body, frozen=True, kw_only=True):
+    """Which events to send again: from a number (`from`) or a time (`since`) on."""
+
+    from_: Annotated[_Number, Meta(description="The first number.")] | None = field(
+        name="from", default=None
+    )
+    since: (
+        Annotated[datetime, Meta(tz=True, description="RFC 3339; events from this time on.")] | None
+    ) = None
+    to: Annotated[_Number, Meta(description="The last number.")] | None = None
+
+
+class Replayed(Shown, frozen=True, kw_only=True):
+    """What a replay has put into the queue."""
+
+    queued: int
+
+
+class ShownDelivery(Shown, frozen=True, kw_only=True):
+    """One event for the endpoint."""
+
+    delivery_id: int
+    message_id: Annotated[str, Meta(description="What is sent as `webhook-id`, each time.")]
+    kind: Annotated[
+        DeliveryKind,
+        Meta(description="`gap`: numbers that retention took; `replay`, `test`: asked for."),
+    ]
+    type: Annotated[str, Meta(description="The event's name.")]
+    seq: Annotated[int, Meta(description="The event's number; 0 for a test.")]
+    gap_from: Annotated[int | None, Meta(description="Of a gap: the first number that is lost.")]
+    call_id: str | None
+    state: DeliveryState
+    attempts: Annotated[int, Meta(description="How many there were.")]
+    last_status: Annotated[int | None, Meta(description="Of the last attempt; null: no answer.")]
+    last_error: str
+    created_at: Time
+    next_attempt_at: Annotated[
+        Time | None, Meta(description="null: done, or waiting for an earlier event of its call.")
+    ]
+    done_at: Time | None
+
+
+class ShownAttempt(Shown, frozen=True, kw_only=True):
+    """One request. Durations are milliseconds; null where it did not come to that."""
+
+    at: Time
+    status: Annotated[int | None, Meta(description="null: no answer; `error` says why.")]
+    error: str
+    address: Annotated[str, Meta(description="The address that it went to.")]
+    resolve_ms: float | None
+    connect_ms: float | None
+    tls_ms: float | None
+    first_byte_ms: Annotated[float | None, Meta(description="From the request to the status.")]
+    total_ms: float
+    answer: Annotated[str, Meta(description="The first 4 KiB of the answer's body, as text.")]
+
+
+class OneDelivery(ShownDelivery, frozen=True, kw_only=True):
+    """One event for the endpoint, with all that was sent and came back."""
+
+    body: Annotated[
+        str | None,
+        Meta(description="The request's body, byte for byte; null: the event is kept no more."),
+    ]
+    tries: list[ShownAttempt]
+
+
+class DeliveryPage(Shown, frozen=True, kw_only=True):
+    """Deliveries, newest first."""
+
+    deliveries: list[ShownDelivery]
+
+
+async def list_deliveries(asked: Asked[DeliveriesQuery, None]) -> Reply:
+    """What the endpoint was sent, or is going to be, newest first. Kept as long as events are."""
+    cursors, query, deps = asked.behind.cursors, asked.parameters, asked.behind.deps
+    webhook = deps.manage_webhooks.find(query.webhook_id, asked.account_id)
+    list_, before = f"deliveries of {webhook.id}", MOST
+    if query.cursor is not None:
+        before = cursors.read(query.cursor, list_, asked.account_id, int)
+    wanted = Wanted(
+        state=query.state, call_id=query.call_id, seq_from=query.seq_from, seq_to=query.seq_to
+    )
+    rows = await deps.db.deliveries.deliveries(webhook.id, wanted, before, query.limit + 1)
+    page = DeliveryPage(deliveries=[_shown(row) for row in rows[: query.limit]])
+    if len(rows) <= query.limit:
+        return Reply(page)
+    last = rows[query.limit - 1].id
+    return Reply(page, next=_same(query, cursors.make(list_, asked.account_id, last)))
+
+
+def _same(query: DeliveriesQuery, cursor: str) -> list[tuple[str, str | int]]:
+    """The query of the page that follows."""
+    kept: list[tuple[str, str | int]] = [("limit", query.limit)]
+    kept += [("state", query.state)] if query.state else []
+    kept += [("call_id", query.call_id)] if query.call_id is not None else []
+    kept += [("seq_from", query.seq_from)] if query.seq_from else []
+    kept += [("seq_to", query.seq_to)] if query.seq_to != MOST else []
+    return [*kept, ("cursor", cursor)]
+
+
+async def read_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
+    """One delivery with its body and every attempt."""
+    return Reply(shown_delivery(asked.behind.deps.db, _found(asked)))
+
+
+async def replay_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
+    """Send it once more, under the same `webhook-id`. One that is pending is tried as soon as it is
+    its turn."""
+    deps, which = asked.behind.deps, asked.parameters
+    webhook = deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+    await deps.manage_webhooks.replay_one(webhook, which.delivery_id)
+    return Reply(Replayed(queued=1))
+
+
+async def replay_events(asked: Asked[WhichWebhook, Replay]) -> Reply:
+    """Send events again that the endpoint's filters match, in their order, each under the
+    `webhook-id` that it had; also such as came before the endpoint was there. At most 100,000 numbers
+    at a time."""
+    deps, body = asked.behind.deps, asked.body
+    webhook = deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
+    since = None if body.since is None else int(body.since.timestamp() * 1_000_000)
+    span = Span(first=body.from_, since=since, last=body.to)
+    return Reply(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
+
+
+def _found(asked: Asked[WhichDelivery, None]) -> Delivery:
+    deps, which = asked.behind.deps, asked.parameters
+    webhook = deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+    return deps.manage_webhooks.delivery(webhook, which.delivery_id)
+
+
+def shown_delivery(db: Database, delivery: Delivery) -> OneDelivery:
+    """A delivery with all that was sent and came back."""
+    body = body_of(db.events, delivery)
+    return OneDelivery(
+        **_values(delivery),  # type: ignore[arg-type]
+        body=None if body is None else body.decode(),
+        tries=[_attempt(each) for each in db.deliveries.attempts(delivery.id)],
+    )
+
+
+def _shown(delivery: Delivery) -> ShownDelivery:
+    return ShownDelivery(**_values(delivery))  # type: ignore[arg-type]
+
+
+def _values(delivery: Delivery) -> dict[str, object]:
+    return {
+        "delivery_id": delivery.id,
+        "message_id": message_id(delivery.account_id, delivery),
+        "kind": delivery.kind,
+        "type": delivery.name,
+        "seq": delivery.seq,
+        "gap_from": delivery.gap_from,
+        "call_id": delivery.call_id,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+        "created_at": rfc3339(delivery.created_at),
+        "next_attempt_at": maybe(delivery.next_at),
+        "done_at": maybe(delivery.done_at),
+    }
+
+
+def _attempt(attempt: Attempt) -> ShownAttempt:
+    return ShownAttempt(
+        at=rfc3339(attempt.at),
+        status=attempt.status,
+        error=attempt.error,
+        address=attempt.address,
+        resolve_ms=attempt.resolve_ms,
+        connect_ms=attempt.connect_ms,
+        tls_ms=attempt.tls_ms,
+        first_byte_ms=attempt.first_byte_ms,
+        total_ms=attempt.total_ms,
+        answer=attempt.answer.decode(errors="replace"),
+    )
+
+
+_ALL = "/v1/webhooks/{webhook_id}/deliveries"
+_READ, _WRITE, _TAG = "webhooks:read", "webhooks:write", "Webhooks"
+
+ROUTES = (
+    Route("GET", _ALL, _READ, list_deliveries, "List a webhook's deliveries",
+          parameters=DeliveriesQuery, answer=DeliveryPage, tag=_TAG),
+    Route("GET", f"{_ALL}/{{delivery_id}}", _READ, read_delivery, "Look at a delivery",
+          parameters=WhichDelivery, answer=OneDelivery, tag=_TAG),
+    Route("POST", f"{_ALL}/{{delivery_id}}/replay", _WRITE, replay_delivery, "Send a delivery again",
+          parameters=WhichDelivery, answer=Replayed, status=202, tag=_TAG, problems=("event_gone",)),
+    Route("POST", "/v1/webhooks/{webhook_id}/replay", _WRITE, replay_events, "Send events again",
+          parameters=WhichWebhook, body=Replay, answer=Replayed, status=202, tag=_TAG,
+          problems=("range_invalid",)),
+)  # fmt: skip

@@ -1,0 +1,120 @@
+"""Everything that happens round each function of /v1, once for all of them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+from litestar.types import HTTPScope, Receive, Send
+
+from trunkline.api.answers import JSON, NO_STORE, Answer, Headers
+from trunkline.api.bodies import read_body
+from trunkline.api.deps import ApiDeps
+from trunkline.api.pages import base_url
+from trunkline.api.v1.cursors import Cursors
+from trunkline.api.v1.gate import Gate
+from trunkline.api.v1.long_polls import LongPolls
+from trunkline.api.v1.once import Once
+from trunkline.api.v1.parameters import read_json, read_parameters
+from trunkline.api.v1.problems import Problems, limits_told, state
+from trunkline.api.v1.rates import KeyRates
+from trunkline.api.v1.routing import Asked, Behind, Reply, Route
+from trunkline.db.port import ApiKey
+from trunkline.work.refused import Refused
+
+_encode = msgspec.json.Encoder().encode
+
+
+class V1:
+    """The modern API. ``admit`` and ``refuse`` serve whatever else takes its keys."""
+
+    def __init__(self, deps: ApiDeps) -> None:
+        """Raises ValueError when a rate is not like ``20/second``."""
+        rates = KeyRates(deps.v1_request_rate, deps.auth_failures)
+        self._deps = deps
+        self.gate = Gate(deps.db.keys, rates, deps.clock)
+        self.problems = Problems(deps.public_url, deps.docs)
+        self._polls = LongPolls(deps.bus)
+        self._once = Once(deps.db.requests, deps.answers_key, deps.clock, _new_id)
+        cursors = Cursors(deps.url_key)
+        self._behind = Behind(deps, self.gate, rates, cursors, self._polls)
+
+    async def admit(self, scope: HTTPScope, required: str | None) -> ApiKey:
+        """The key of a request, which has the scope; raises Problem (a Refused)."""
+        return await self.gate.admit(scope, required)
+
+    async def refuse(
+        self, scope: HTTPScope, send: Send, refused: Refused, headers: Headers = ()
+    ) -> None:
+        """Answer a refused request, ``headers`` along with it; works outside of the HTTP door, too."""
+        if "request_id" not in state(scope):
+            id_ = state(scope)["request_id"] = _new_id()
+            headers = (*headers, (b"x-request-id", id_.encode()))
+        answer = self.problems.answer(scope, refused, headers)
+        await answer(scope, _nothing, send)
+
+    def close(self) -> None:
+        """Have every request that waits answer now; call it before the HTTP server stops."""
+        self._polls.close()
+
+    async def serve(
+        self, route: Route, scope: HTTPScope, receive: Receive, path: dict[str, str]
+    ) -> Answer:
+        """The route's answer to a request; raises Refused."""
+        key = await self.gate.admit(scope, route.scope)
+        parameters = read_parameters(route.parameters, path, scope["query_string"])
+        sent = await read_body(scope, receive) if route.changes else b""
+        body = read_json(route.body, sent) if route.changes else None
+
+        async def run(id_: str) -> Answer:
+            asked: Asked[Any, Any] = Asked(
+                key, parameters, body, id_, self._deps.clock(), self._behind, _gone(receive)
+            )
+            return self._answer(route, scope, await route.function(asked))
+
+        if not route.changes:
+            return _limited(await run(""), scope)
+        return _limited(await self._once(scope, key, _all_of(scope, sent), run), scope)
+
+    def _answer(self, route: Route, scope: HTTPScope, reply: Reply) -> Answer:
+        status = reply.status or route.status
+        if status == 204:
+            return Answer(b"", status, (NO_STORE, *reply.headers))
+        headers = (JSON, NO_STORE, *reply.headers, *self._link(scope, reply.next))
+        return Answer(_encode(reply.value), status, headers)
+
+    def _link(self, scope: HTTPScope, query: Sequence[tuple[str, str | int]] | None) -> Headers:
+        """RFC 8288."""
+        if query is None:
+            return ()
+        url = f"{base_url(scope, self._deps.public_url)}{quote(scope['path'])}?{urlencode(query)}"
+        return ((b"link", f'<{url}>; rel="next"'.encode()),)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def _all_of(scope: HTTPScope, body: bytes) -> bytes:
+    """What tells one request from another."""
+    method = str(scope["method"])
+    return b"\n".join((method.encode(), scope["path"].encode(), scope["query_string"], body))
+
+
+def _limited(answer: Answer, scope: HTTPScope) -> Answer:
+    return Answer(answer.body, answer.status, (*answer.headers, *limits_told(scope)))
+
+
+def _gone(receive: Receive) -> Any:
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    return gone
+
+
+async def _nothing() -> Any:
+    raise NotImplementedError  # an answer that is made needs nothing from the client

@@ -1,0 +1,154 @@
+"""What a route of /v1 is, what its function is asked, and what it gives back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from trunkline.api.answers import Headers
+from trunkline.api.deps import ApiDeps
+from trunkline.api.v1.problems import PROBLEMS
+from trunkline.calls.state import Time as Time
+from trunkline.db.port import ApiKey
+from trunkline.work.api_keys import SCOPES
+
+if TYPE_CHECKING:
+    from trunkline.api.v1.cursors import Cursors
+    from trunkline.api.v1.gate import Gate
+    from trunkline.api.v1.long_polls import LongPolls
+    from trunkline.api.v1.rates import KeyRates
+
+
+class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What stands in the path and the query: whole numbers, texts, choices, and lists of texts.
+
+    A list may be sent comma-separated or by repeating its name; all else only once. A field's
+    description stands in its ``msgspec.Meta``; a field without a default has to be sent.
+    """
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a JSON body holds; a field's description stands in its ``msgspec.Meta``."""
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer shows; all keys are always there, null where there is nothing to say."""
+
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")]
+Cursor = Annotated[str, msgspec.Meta(description="From the `Link` header of the page before.")]
+MOST = 2**53 - 1
+"""The largest whole number that every JSON reader can hold."""
+
+P = TypeVar("P", bound=Parameters)
+B = TypeVar("B", bound=Body | None)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What the functions of /v1 work with."""
+
+    deps: ApiDeps
+    gate: Gate
+    rates: KeyRates
+    cursors: Cursors
+    polls: LongPolls
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[P, B]):
+    """A request that was admitted and understood."""
+
+    key: ApiKey
+    parameters: P
+    body: B
+    id: str
+    """32 hex digits for what this request makes; the same ones when it is repeated by its key."""
+    now: int
+    behind: Behind
+    gone: Callable[[], Awaitable[None]]
+    """Returns when the client is gone: for requests that wait."""
+
+    @property
+    def account_id(self) -> str:
+        """Whose things are asked for."""
+        return self.key.account_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a function gives: a value of the route's ``answer`` (anything msgspec encodes alike).
+
+    ``next`` is the query of the page that follows: it becomes ``Link: <…>; rel="next"``.
+    """
+
+    value: Any = None
+    status: int | None = None
+    headers: Headers = ()
+    next: Sequence[tuple[str, str | int]] | None = None
+
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Function = Callable[[Asked[Any, Any]], Awaitable[Reply]]
+
+_IN_PATH = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint. ``scope`` None admits every key; ``answer`` None has no body.
+
+    ``problems`` are codes beyond those that follow from the rest (see ``codes``). The docstring of
+    ``function`` is the description in the OpenAPI document.
+    """
+
+    method: Method
+    path: str
+    scope: str | None
+    function: Function
+    summary: str
+    parameters: type[Parameters] = Parameters
+    body: type[Body] | None = None
+    answer: Any = None
+    status: int = 200
+    tag: str = "Account"
+    problems: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what could not be served."""
+        fields = set(self.parameters.__struct_fields__)
+        if not set(self.in_path) <= fields:
+            raise ValueError(f"{self.path}: {self.parameters.__name__} lacks a part of the path")
+        if self.scope is not None and self.scope not in SCOPES:
+            raise ValueError(f"{self.path}: there is no scope {self.scope}")
+        if unknown := set(self.problems) - set(PROBLEMS):
+            raise ValueError(f"{self.path}: there is no code {sorted(unknown)}")
+
+    @property
+    def in_path(self) -> list[str]:
+        """The parameters that stand in the path."""
+        return _IN_PATH.findall(self.path)
+
+    @property
+    def changes(self) -> bool:
+        """May it be sent with an Idempotency-Key?"""
+        return self.method != "GET"
+
+    @property
+    def codes(self) -> list[str]:
+        """Every code that it may answer with."""
+        codes = ["key_missing", "key_invalid", "locked_out", "rate_limited", "parameters_invalid"]
+        if self.scope is not None:
+            codes.append("scope_missing")
+        if self.in_path:
+            codes.append("not_found")
+        if self.changes:
+            codes += ["body_invalid", "body_too_large", "idempotency_key_invalid"]
+            codes += ["idempotency_key_reused", "idempotency_in_progress"]
+        if "cursor" in self.parameters.__struct_fields__:
+            codes.append("cursor_invalid")
+        return [*codes, *self.problems, "method_not_allowed", "unavailable", "internal"]

@@ -1,0 +1,13 @@
+"""Every endpoint of /v1 (see the package's docstring for how to add one)."""
+
+from __future__ import annotations
+
+from trunkline.api.v1 import account, deliveries, events, webhooks
+from trunkline.api.v1.routing import Route
+
+ROUTES: tuple[Route, ...] = (
+    *account.ROUTES,
+    *events.ROUTES,
+    *webhooks.ROUTES,
+    *deliveries.ROUTES,
+)

@@ -1,0 +1,253 @@
+"""Webhook endpoints: add, see, change, switch, rotate, test and delete them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from trunkline.api.v1.deliveries import OneDelivery, shown_delivery
+from trunkline.api.v1.routing import (
+    MOST,
+    Asked,
+    Body,
+    Cursor,
+    Limit,
+    Parameters,
+    Reply,
+    Route,
+    Shown,
+    Time,
+)
+from trunkline.calls.times import maybe, rfc3339
+from trunkline.calls.webhook import Webhook
+
+_LIST = "webhooks"
+
+_Url = Annotated[
+    str,
+    Meta(
+        description="Where to post to: https, at a public address, without user or password.",
+        max_length=2048,
+        examples=["https://example.com/hooks"],
+    ),
+]
+_Events = Annotated[
+    tuple[str, ...],
+    Meta(
+        description="Which events: bindings, as on the event sockets. None takes every event.",
+        max_length=50,
+        examples=[["call.CALL_ENDED.*", "device.#"]],
+    ),
+]
+_Description = Annotated[str, Meta(description="For people.", max_length=200)]
+
+
+class WebhooksQuery(Parameters, frozen=True, kw_only=True):
+    """Which part of the list."""
+
+    limit: Limit = 100
+    cursor: Cursor | None = None
+
+
+class OneWebhook(Parameters, frozen=True, kw_only=True):
+    """Which webhook."""
+
+    webhook_id: Annotated[str, Meta(description="Its id.", max_length=64)]
+
+
+class NewWebhook(Body, frozen=True, kw_only=True):
+    """An endpoint to be added."""
+
+    url: _Url
+    events: _Events = ()
+    description: _Description = ""
+    after: (
+        Annotated[
+            int,
+            Meta(ge=0, le=MOST, description="Begin with what followed this number, not with now."),
+        ]
+        | None
+    ) = None
+
+
+class ChangedWebhook(Body, frozen=True, kw_only=True):
+    """What to change; what is left out stays."""
+
+    url: _Url | None = None
+    events: _Events | None = None
+    description: _Description | None = None
+
+
+class ShownWebhook(Shown, frozen=True, kw_only=True):
+    """An endpoint."""
+
+    webhook_id: str
+    url: str
+    events: list[str]
+    description: str
+    state: Annotated[
+        Literal["enabled", "disabled", "suspended"],
+        Meta(
+            description="`suspended`: it did not answer for long. Only an enabled one is sent to."
+        ),
+    ]
+    reason: Annotated[str, Meta(description="Why it was stopped; empty when it was by hand.")]
+    given_up_to: Annotated[
+        int, Meta(description="Events up to this number have been given to it to be delivered.")
+    ]
+    failing_since: Annotated[
+        Time | None, Meta(description="The first failure since it answered; null: it answers.")
+    ]
+    previous_secret_until: Annotated[
+        Time | None, Meta(description="Until when the secret before the rotation signs, too.")
+    ]
+    created_at: Time
+    changed_at: Time
+
+
+class WebhookSecret(ShownWebhook, frozen=True, kw_only=True):
+    """An endpoint with its new secret, which is shown this once."""
+
+    secret: Annotated[str, Meta(description="What to verify signatures with: `whsec_…`.")]
+
+
+class WebhookPage(Shown, frozen=True, kw_only=True):
+    """Endpoints, oldest first."""
+
+    webhooks: list[ShownWebhook]
+
+
+def found(asked: Asked[OneWebhook, None]) -> Webhook:
+    """The account's endpoint that is asked for; raises Refused NOT_FOUND."""
+    manage = asked.behind.deps.manage_webhooks
+    return manage.find(asked.parameters.webhook_id, asked.account_id)
+
+
+async def list_webhooks(asked: Asked[WebhooksQuery, None]) -> Reply:
+    """The account's endpoints, without their secrets."""
+    cursors, query = asked.behind.cursors, asked.parameters
+    after = (0, "")
+    if query.cursor is not None:
+        after = cursors.read(query.cursor, _LIST, asked.account_id, tuple[int, str])
+    rows = asked.behind.deps.db.webhooks.listed(asked.account_id, after, query.limit + 1)
+    page = WebhookPage(webhooks=[_shown(row) for row in rows[: query.limit]])
+    if len(rows) <= query.limit:
+        return Reply(page)
+    last = rows[query.limit - 1]
+    cursor = cursors.make(_LIST, asked.account_id, [last.created_at, last.id])
+    return Reply(page, next=[("limit", query.limit), ("cursor", cursor)])
+
+
+async def create_webhook(asked: Asked[Parameters, NewWebhook]) -> Reply:
+    """It is sent every event from now on that one of its filters matches, signed with the secret
+    that this answer shows: keep it, it is not shown again."""
+    webhook, secret = await asked.behind.deps.manage_webhooks.create(
+        asked.account_id,
+        asked.id,
+        asked.body.url,
+        asked.body.description,
+        asked.body.events,
+        asked.body.after,
+    )
+    location = (b"location", f"/v1/webhooks/{webhook.id}".encode())
+    return Reply(_with_secret(webhook, secret), headers=(location,))
+
+
+async def read_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+    """One endpoint, without its secret."""
+    return Reply(_shown(found(asked)))
+
+
+async def change_webhook(asked: Asked[OneWebhook, ChangedWebhook]) -> Reply:
+    """What is pending goes to the new URL; new filters count for events that come from now on."""
+    webhook = asked.behind.deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
+    body = asked.body
+    changed = await asked.behind.deps.manage_webhooks.change(
+        webhook,
+        url=body.url,
+        description=body.description,
+        events=body.events,
+    )
+    return Reply(_shown(changed))
+
+
+async def delete_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+    """It is sent nothing any more, and its deliveries are forgotten."""
+    await asked.behind.deps.manage_webhooks.delete(found(asked))
+    return Reply()
+
+
+async def enable_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+    """It is sent all that came since it was stopped, as far as that is kept."""
+    return Reply(_shown(await asked.behind.deps.manage_webhooks.enable(found(asked))))
+
+
+async def disable_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+    """It is sent nothing until it is enabled; events wait for it as long as they are kept."""
+    return Reply(_shown(await asked.behind.deps.manage_webhooks.disable(found(asked))))
+
+
+async def rotate_secret(asked: Asked[OneWebhook, None]) -> Reply:
+    """A new secret. For 24 hours requests are signed with the old one, too, so that neither side has
+    to be quick."""
+    manage = asked.behind.deps.manage_webhooks
+    return Reply(_with_secret(*await manage.rotate(found(asked), asked.id)))
+
+
+async def test_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+    """Sends a signed sample (`WEBHOOK_TEST`) at once, whatever the endpoint's state, and tells what
+    came back."""
+    deps = asked.behind.deps
+    return Reply(shown_delivery(deps.db, await deps.try_webhook(found(asked), asked.id)))
+
+
+def _shown(webhook: Webhook) -> ShownWebhook:
+    return ShownWebhook(**_values(webhook))  # type: ignore[arg-type]
+
+
+def _with_secret(webhook: Webhook, secret: str) -> WebhookSecret:
+    return WebhookSecret(**_values(webhook), secret=secret)  # type: ignore[arg-type]
+
+
+def _values(webhook: Webhook) -> dict[str, object]:
+    return {
+        "webhook_id": webhook.id,
+        "url": webhook.url,
+        "events": list(webhook.events),
+        "description": webhook.description,
+        "state": webhook.state,
+        "reason": webhook.reason,
+        "given_up_to": webhook.cursor,
+        "failing_since": maybe(webhook.failing_since),
+        "previous_secret_until": maybe(webhook.previous_until),
+        "created_at": rfc3339(webhook.created_at),
+        "changed_at": rfc3339(webhook.changed_at),
+    }
+
+
+_ONE = "/v1/webhooks/{webhook_id}"
+_READ, _WRITE, _TAG = "webhooks:read", "webhooks:write", "Webhooks"
+
+ROUTES = (
+    Route("GET", "/v1/webhooks", _READ, list_webhooks, "List webhooks",
+          parameters=WebhooksQuery, answer=WebhookPage, tag=_TAG),
+    Route("POST", "/v1/webhooks", _WRITE, create_webhook, "Add a webhook",
+          body=NewWebhook, answer=WebhookSecret, status=201, tag=_TAG,
+          problems=("webhook_url_refused", "webhook_invalid", "webhook_limit")),
+    Route("GET", _ONE, _READ, read_webhook, "Look at a webhook",
+          parameters=OneWebhook, answer=ShownWebhook, tag=_TAG),
+    Route("PATCH", _ONE, _WRITE, change_webhook, "Change a webhook",
+          parameters=OneWebhook, body=ChangedWebhook, answer=ShownWebhook, tag=_TAG,
+          problems=("webhook_url_refused", "webhook_invalid")),
+    Route("DELETE", _ONE, _WRITE, delete_webhook, "Delete a webhook",
+          parameters=OneWebhook, status=204, tag=_TAG),
+    Route("POST", f"{_ONE}/enable", _WRITE, enable_webhook, "Enable a webhook",
+          parameters=OneWebhook, answer=ShownWebhook, tag=_TAG),
+    Route("POST", f"{_ONE}/disable", _WRITE, disable_webhook, "Disable a webhook",
+          parameters=OneWebhook, answer=ShownWebhook, tag=_TAG),
+    Route("POST", f"{_ONE}/rotate", _WRITE, rotate_secret, "Take a new secret",
+          parameters=OneWebhook, answer=WebhookSecret, tag=_TAG),
+    Route("POST", f"{_ONE}/test", _WRITE, test_webhook, "Test a webhook",
+          parameters=OneWebhook, answer=OneDelivery, tag=_TAG),
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""Webhooks as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from trunkline.api.deps import ApiDeps
+from trunkline.db.port import DatabaseUnavailable
+from trunkline.db.webhook_port import Backlog
+
+_SECOND = 1_000_000
+
+
+class WebhookCollector(Collector):
+    """Turns the backlog and what was done into metrics, at each scrape."""
+
+    def __init__(self, deps: ApiDeps) -> None:
+        self._deps = deps
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them; without the backlog where the database cannot be read."""
+        tally = self._deps.webhook_tally
+        yield _counter(
+            "attempts", "Requests to webhooks, by what came back.", "result", tally.attempts
+        )
+        ends = {"delivered": tally.delivered, "failed": tally.failed}
+        yield _counter("deliveries", "Webhook deliveries that are done.", "state", ends)
+        try:
+            backlog = self._deps.db.deliveries.backlog()
+        except DatabaseUnavailable:
+            return
+        for name, text, value in self._gauges(backlog):
+            yield GaugeMetricFamily(f"trunkline_webhook_{name}", text, value=value)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: a registry asks at its start."""
+        return []
+
+    def _gauges(self, backlog: Backlog) -> list[tuple[str, str, float]]:
+        age = 0 if backlog.oldest is None else max(0, self._deps.clock() - backlog.oldest)
+        return [
+            ("pending", "Deliveries not yet done, counted up to 100,000.", backlog.pending),
+            ("lag_seconds", "Age of the oldest delivery not yet done.", age / _SECOND),
+            ("stopped", "Webhooks that were suspended, or disabled by a 410.", backlog.stopped),
+        ]
+
+
+def _counter(name: str, text: str, label: str, counts: dict[str, int]) -> Metric:
+    family = CounterMetricFamily(f"trunkline_webhook_{name}", text, labels=[label])
+    for value, count in sorted(counts.items()):
+        family.add_metric([value], count)
+    return family

@@ -1,0 +1,246 @@
+"""The full state that every event carries: what is so after it, in keys of lower case.
+
+All keys are always there; what is not known, or has not happened, is null. Times are RFC 3339 in
+UTC with milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from trunkline.calls import outcome
+from trunkline.calls.call import Call, Leg
+from trunkline.calls.facts import Class, Direction, LegDirection, Party
+from trunkline.calls.record import CallRecord, StatusDetail
+from trunkline.calls.times import maybe, rfc3339
+
+CallStatus = Literal["requested", "started", "ringing", "answered", "talking", "held", "ended"]
+LegStatus = Literal["started", "ringing", "answered", "held", "ended"]
+FailureReason = Literal["AUDIO_MISSING", "ENCODING_FAILED"]
+TrunkReason = Literal["UNREACHABLE", "REGISTRATION_REJECTED"]
+
+Time = Annotated[
+    str,
+    Meta(
+        description="RFC 3339, UTC, with milliseconds.",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What is so after an event."""
+
+
+class ShownParty(msgspec.Struct, frozen=True):
+    """One side of a call, as the history shows it; ``username`` only where ``type`` is ``user``."""
+
+    number: Annotated[str, Meta(description="The number, or the device of a user.")]
+    type: Literal["realnumber", "user"]
+    username: str | UnsetType = UNSET
+
+
+class LegState(State, frozen=True, kw_only=True):
+    """One leg of a call: one phone, or one line to a carrier."""
+
+    id: Annotated[str, Meta(description="The `Call-ID` of its events.")]
+    direction: Annotated[LegDirection, Meta(description="As the switch sees it.")]
+    endpoint: Annotated[str, Meta(description="The device's SIP user name, or the trunk's id.")]
+    endpoint_type: Literal["device", "trunk"]
+    party: Annotated[ShownParty, Meta(description="Who is at its other end.")]
+    status: Annotated[
+        LegStatus,
+        Meta(
+            description="`held` is an answered leg whose phone keeps the other side on hold; "
+            "otherwise it only goes forward."
+        ),
+    ]
+    started_at: Time
+    ringing_at: Time | None
+    answered_at: Time | None
+    joined_with: Annotated[str | None, Meta(description="The leg that it talks with now.")]
+    held: bool
+    ended_at: Time | None
+    hangup_cause: Annotated[str | None, Meta(description="Why it ended: `NORMAL_CLEARING` …")]
+    sip_code: Annotated[int | None, Meta(description="What its far end refused with, such as 486.")]
+
+
+class CallState(State, frozen=True, kw_only=True):
+    """A call with all its legs, in the order in which they began."""
+
+    id: Annotated[str, Meta(description="The `call_id` of history, recordings and events.")]
+    account_id: str
+    status: Annotated[
+        CallStatus,
+        Meta(
+            description="`requested`: asked for, nothing has been dialled. `started`: a leg exists. "
+            "`ringing`: a phone rings. `answered`: a leg was picked up. `talking`: two legs have "
+            "been joined. `held`: so, and one keeps the other on hold. `ended`. It only goes "
+            "forward, but for `talking` and `held`, which take turns."
+        ),
+    ]
+    class_: Annotated[Class | None, Meta(description="Internal, or by a trunk.")] = msgspec.field(
+        name="class"
+    )
+    direction: Annotated[Direction | None, Meta(description="Outbound, or inbound.")]
+    caller: ShownParty | None
+    callee: Annotated[
+        ShownParty | None, Meta(description="Whom the caller wants, then the first who answered.")
+    ]
+    did_number: Annotated[str | None, Meta(description="The dialled number of an inbound call.")]
+    client_ref: Annotated[str | None, Meta(description="Yours, from the click-to-call.")]
+    recording: Annotated[
+        str | None, Meta(description="The recording's name, once two people were joined.")
+    ]
+    started_at: Time
+    answered_at: Annotated[
+        Time | None, Meta(description="When the one who talked first picked up.")
+    ]
+    ended_at: Time | None
+    status_detail: Annotated[StatusDetail | None, Meta(description="The outcome, once it is over.")]
+    hangup_cause: Annotated[str | None, Meta(description="Why it ended, once it is over.")]
+    duration_seconds: Annotated[int | None, Meta(description="Once it is over.")]
+    billing_seconds: Annotated[int | None, Meta(description="Once it is over.")]
+    legs: list[LegState]
+
+
+class RecordingState(State, frozen=True, kw_only=True):
+    """A recording."""
+
+    name: Annotated[str, Meta(description="For `play_recording`.")]
+    call_id: str
+    client_ref: str | None
+    status: Literal["ready", "failed"]
+    bytes: int | None
+    seconds: float | None
+    reason: Annotated[
+        FailureReason | None,
+        Meta(
+            description="`AUDIO_MISSING`: the engine's audio file never came, or was lost. "
+            "`ENCODING_FAILED`: no MP3 could be made of the audio, which is kept on the server."
+        ),
+    ]
+
+
+class DeviceState(State, frozen=True, kw_only=True):
+    """A device."""
+
+    sip_user: str
+    username: str | None
+    online: bool
+    since: Time
+
+
+class TrunkState(State, frozen=True, kw_only=True):
+    """A trunk: is the carrier there?"""
+
+    id: str
+    name: str
+    up: bool
+    reason: Annotated[TrunkReason | None, Meta(description="Why it is down; null when it is up.")]
+    since: Time
+
+
+class WebhookState(State, frozen=True, kw_only=True):
+    """A webhook endpoint that is sent nothing any more."""
+
+    id: str
+    url: str
+    status: Literal["suspended", "disabled"]
+    reason: str
+    last_status: Annotated[int | None, Meta(description="The last HTTP status; null for none.")]
+    stopped_after: Annotated[int, Meta(description="The last number that it took.")]
+    since: Time
+
+
+def party(one: Party) -> ShownParty:
+    """A party as the world sees it."""
+    if one.username is None:
+        return ShownParty(one.number, "realnumber")
+    return ShownParty(one.number, "user", one.username)
+
+
+def call_state(call: Call) -> CallState:
+    """The call as it is now."""
+    record = outcome.record(call) if call.ended_at is not None else None
+    return CallState(
+        id=call.id,
+        account_id=call.account_id,
+        status=call_status(call),
+        class_=record.class_ if record else call.class_,
+        direction=record.direction if record else call.direction,
+        caller=party(call.caller) if call.caller else None,
+        callee=_callee(call, record),
+        did_number=call.did_number,
+        client_ref=call.client_ref,
+        recording=outcome.recording_name(call) or None,
+        started_at=rfc3339(call.started_at),
+        answered_at=maybe(outcome.answered_at(call)),
+        ended_at=maybe(call.ended_at),
+        status_detail=record.status_detail if record else None,
+        hangup_cause=record.hangup_cause if record else None,
+        duration_seconds=record.duration_seconds if record else None,
+        billing_seconds=record.billing_seconds if record else None,
+        legs=[leg_state(call, leg) for leg in call.legs.values()],
+    )
+
+
+def leg_state(call: Call, leg: Leg) -> LegState:
+    """The leg as it is now."""
+    return LegState(
+        id=leg.id,
+        direction=leg.direction,
+        endpoint=leg.endpoint,
+        endpoint_type=leg.endpoint_kind,
+        party=party(_party(call, leg)),
+        status=leg_status(leg),
+        started_at=rfc3339(leg.started_at),
+        ringing_at=maybe(leg.ringing_at),
+        answered_at=maybe(leg.answered_at),
+        joined_with=leg.joined_with if leg.joined_at is not None else None,
+        held=leg.held and leg.ended_at is None,
+        ended_at=maybe(leg.ended_at),
+        hangup_cause=outcome.leg_cause(leg) if leg.ended_at is not None else None,
+        sip_code=leg.sip_code,
+    )
+
+
+def call_status(call: Call) -> CallStatus:
+    """How far the call has come. It only grows, but for ``talking`` and ``held``."""
+    if call.over:
+        return "ended"
+    legs = call.legs.values()
+    if call.first_answer is not None:
+        return "held" if any(leg.held and leg.ended_at is None for leg in legs) else "talking"
+    if any(leg.answered_at is not None for leg in legs):
+        return "answered"
+    if any(leg.ringing_at is not None for leg in legs):
+        return "ringing"
+    return "started" if legs else "requested"
+
+
+def leg_status(leg: Leg) -> LegStatus:
+    """How far the leg has come. It only grows, but for being held."""
+    if leg.ended_at is not None:
+        return "ended"
+    if leg.held:
+        return "held"
+    if leg.answered_at is not None:
+        return "answered"
+    return "started" if leg.ringing_at is None else "ringing"
+
+
+def _callee(call: Call, record: CallRecord | None) -> ShownParty | None:
+    found = record.callee if record else outcome.callee(call)
+    return party(found) if record or found.number or found.username else None
+
+
+def _party(call: Call, leg: Leg) -> Party:
+    """Who is at the leg's other end; of an outbound trunk leg its party is only the caller ID."""
+    if leg.direction == "outbound" and leg.endpoint_kind == "trunk":
+        return outcome.answerer(call, leg)
+    return leg.party

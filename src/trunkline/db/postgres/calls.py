@@ -1,0 +1,150 @@
+"""The journal, the live calls, and the batches that join all that steps of the fold change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from trunkline.calls.facts import AnyFact, decode, encode
+from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.db.port import Batch, LogPosition, OpenCall, Page
+from trunkline.db.postgres.connect import Connection
+from trunkline.db.postgres.events import lock_accounts, store_in_order
+from trunkline.db.postgres.history import read_page, write_calls
+from trunkline.db.postgres.partitions import Partitions
+from trunkline.db.postgres.queries import named
+from trunkline.db.postgres.reader import Reader
+from trunkline.db.postgres.writer import BatchWriter
+
+_FARTHEST = 1 << 62
+
+
+class PostgresCalls:
+    """Journal, live calls and history (see ``db.port.Calls``)."""
+
+    def __init__(self, reader: Reader, batches: BatchWriter) -> None:
+        self._reader = reader
+        self._batches = batches
+        self._sql = named("calls")
+
+    async def commit(self, batch: Batch) -> list[StoredEvent]:
+        """Write the batch in one transaction; gives the events with their numbers, in order.
+
+        An event of an account that is no more is left out.
+        """
+        return await self._batches.commit(batch)
+
+    async def open_calls(self) -> list[OpenCall]:
+        """The calls that are live, oldest first, each with all its facts in order."""
+        rows = await self._reader.all(self._sql.open_calls)
+        return [
+            OpenCall(call_id, account_id, tuple(decode(fact) for *_, fact in group if fact))
+            for (call_id, account_id), group in groupby(rows, key=lambda row: (row[0], row[1]))
+        ]
+
+    async def facts(self, call_id: str) -> list[AnyFact]:
+        """The journal of one call, in order."""
+        rows = await self._reader.all(self._sql.facts, call_id=call_id)
+        return [decode(fact) for (fact,) in rows]
+
+    async def position(self, log: str) -> LogPosition | None:
+        """How far the log has been taken in."""
+        row = await self._reader.one(self._sql.position, log=log)
+        return None if row is None else LogPosition(*row)
+
+    async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
+        """Page ``page`` (from 1) of the calls that started in [start, end)."""
+        low, high = max(start, -_FARTHEST), min(end, _FARTHEST)
+        return await self._reader.run(
+            lambda connection: read_page(connection, account_id, low, high, limit, page)
+        )
+
+    async def known(self, call_id: str) -> bool:
+        """Has the engine spoken of this call? One that was only asked for is not known yet."""
+        return bool(await self._reader.one(self._sql.known, call_id=call_id))
+
+
+async def write_batches(
+    connection: Connection, batches: Sequence[Batch]
+) -> list[list[StoredEvent]]:
+    """Write them as if one by one; gives each one's events.
+
+    The accounts are locked first, in the order of their ids: what two processes write of one
+    account goes one after the other, and no two wait for each other.
+    """
+    last_seq = await lock_accounts(
+        connection,
+        {
+            each.account_id
+            for batch in batches
+            for part in (batch.announcements, batch.finished)
+            for each in part
+        },
+    )
+    await _write_facts(connection, [fact for batch in batches for fact in batch.facts])
+    await _write_live(connection, batches)
+    await write_calls(connection, _finished(batches), time.time_ns() // 1000)
+    await _write_positions(connection, batches)
+    return await store_in_order(connection, [batch.announcements for batch in batches], last_seq)
+
+
+async def _write_facts(connection: Connection, facts: Sequence[AnyFact]) -> None:
+    if facts:
+        await named("calls").add_facts(
+            connection,
+            call_ids=[fact.call_id for fact in facts],
+            ats=[fact.at for fact in facts],
+            kinds=[fact.__struct_config__.tag for fact in facts],
+            facts=[encode(fact) for fact in facts],
+        )
+
+
+async def _write_live(connection: Connection, batches: Iterable[Batch]) -> None:
+    """What the batches, one after the other, leave open and closed."""
+    opened: dict[str, tuple[str, str, int]] = {}
+    closed: dict[str, None] = {}
+    for batch in batches:
+        for call in batch.opened:
+            opened.setdefault(call[0], call)
+        for call_id in batch.closed:
+            opened.pop(call_id, None)
+            closed[call_id] = None
+    if closed:
+        await named("calls").close_calls(connection, call_ids=list(closed))
+    if opened:
+        ids, accounts, ats = zip(*opened.values(), strict=True)
+        await named("calls").open_calls_now(connection, call_ids=ids, account_ids=accounts, ats=ats)
+
+
+def _finished(batches: Iterable[Batch]) -> list[CallRecord]:
+    """The first record of each call."""
+    records: dict[str, CallRecord] = {}
+    for batch in batches:
+        for record in batch.finished:
+            records.setdefault(record.call_id, record)
+    return list(records.values())
+
+
+async def _write_positions(connection: Connection, batches: Iterable[Batch]) -> None:
+    reached: dict[str, Any] = {}
+    for batch in batches:
+        if batch.position is not None:
+            reached[batch.position[0]] = batch.position[1]
+    if reached:
+        await named("calls").set_positions(
+            connection,
+            logs=list(reached),
+            file_ids=[position.file_id for position in reached.values()],
+            offsets=[position.offset for position in reached.values()],
+        )
+
+
+def prepare(partitions: Partitions) -> Any:
+    """Makes the months that the batches' calls go to."""
+
+    async def ensure(batches: Sequence[Batch]) -> None:
+        await partitions.ensure(record.started_at for batch in batches for record in batch.finished)
+
+    return ensure

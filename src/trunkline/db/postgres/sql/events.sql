@@ -1,0 +1,63 @@
+-- name: lock_accounts(account_ids)
+-- Lock accounts in the order of their ids; the newest number of each.
+SELECT id, last_seq FROM accounts WHERE id = ANY(:account_ids::text[])
+ORDER BY id FOR NO KEY UPDATE;
+
+-- name: add_events(account_ids, seqs, categories, names, subjects, call_ids, ats, bodies)!
+-- Store numbered events.
+INSERT INTO events (account_id, seq, category, name, subject, call_id, at, body)
+SELECT * FROM unnest(:account_ids::text[], :seqs::bigint[], :categories::text[], :names::text[],
+                     :subjects::text[], :call_ids::text[], :ats::bigint[], :bodies::bytea[]);
+
+-- name: tell(account_ids, last_seqs, told, channel)
+-- Note the newest numbers, and tell whoever listens once they are committed.
+WITH noted AS (
+    UPDATE accounts a SET last_seq = n.last_seq
+    FROM unnest(:account_ids::text[], :last_seqs::bigint[]) AS n (id, last_seq)
+    WHERE a.id = n.id)
+SELECT pg_notify(:channel::text, t.told) FROM unnest(:told::text[]) AS t (told);
+
+-- name: newest()
+-- Every account's newest number.
+SELECT id, last_seq FROM accounts;
+
+-- name: after(account_id, seq, limit)
+-- The events that follow a number, in order.
+SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
+WHERE account_id = :account_id AND seq > :seq ORDER BY seq LIMIT :limit;
+
+-- name: of_call_after(account_id, call_id, seq, limit)
+-- The events of one call that follow a number, in order.
+SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
+WHERE account_id = :account_id AND call_id = :call_id AND seq > :seq ORDER BY seq LIMIT :limit;
+
+-- name: bounds(account_id)^
+-- The oldest number kept (the one to come, when none is) and the newest number given.
+SELECT coalesce((SELECT min(seq) FROM events WHERE account_id = a.id), a.last_seq + 1), a.last_seq
+FROM accounts a WHERE a.id = :account_id;
+
+-- name: set_device_state(online, at, device_id)!
+-- Store a device's state where it is a change; a device that was never heard of is offline.
+INSERT INTO device_states (device_id, online, changed_at)
+SELECT d.id, :online::boolean, :at::bigint FROM devices d
+WHERE d.id = :device_id
+  AND :online::boolean <> coalesce(
+      (SELECT s.online FROM device_states s WHERE s.device_id = d.id), false)
+ON CONFLICT (device_id) DO UPDATE SET online = excluded.online, changed_at = excluded.changed_at
+WHERE device_states.online <> excluded.online;
+
+-- name: device_states()
+-- Every device whose state was ever heard of.
+SELECT device_id, online FROM device_states;
+
+-- name: set_trunk_state(up, at, trunk_id)!
+-- Store a trunk's state where it is a change; a first state always is.
+INSERT INTO trunk_states (trunk_id, up, changed_at)
+SELECT t.id, :up::boolean, :at::bigint FROM trunks t
+WHERE t.id = :trunk_id
+ON CONFLICT (trunk_id) DO UPDATE SET up = excluded.up, changed_at = excluded.changed_at
+WHERE trunk_states.up <> excluded.up;
+
+-- name: trunk_states()
+-- Every trunk whose state was ever heard of.
+SELECT trunk_id, up FROM trunk_states;

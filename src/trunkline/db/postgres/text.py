@@ -1,0 +1,12 @@
+"""Text as PostgreSQL can hold it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+Text = TypeVar("Text", str, str | None)
+
+
+def storable(text: Text) -> Text:
+    """The text without NUL characters, which PostgreSQL knows none of; no row is refused for them."""
+    return text.replace("\0", "") if text is not None and "\0" in text else text

@@ -1,0 +1,98 @@
+-- name: add(id, account_id, url, description, events, secret, after, now)!
+-- Add an endpoint that starts after a number, or after the newest one.
+INSERT INTO webhooks (id, account_id, url, description, events, secret, cursor, created_at, changed_at)
+SELECT :id, a.id, :url, :description, :events, :secret, coalesce(:after, a.last_seq), :now, :now
+FROM accounts a WHERE a.id = :account_id;
+
+-- name: how_many(account_id)$
+-- How many endpoints an account has.
+SELECT count(*) FROM webhooks WHERE account_id = :account_id;
+
+-- name: get(webhook_id)^
+-- An endpoint, without its secrets.
+SELECT id, account_id, url, description, events, state, reason, cursor, previous_until,
+       failing_since, failures, not_before, created_at, changed_at
+FROM webhooks WHERE id = :webhook_id;
+
+-- name: listed(created_at, id, limit)
+-- Every account's endpoints that follow one, oldest first.
+SELECT id, account_id, url, description, events, state, reason, cursor, previous_until,
+       failing_since, failures, not_before, created_at, changed_at
+FROM webhooks WHERE (created_at, id) > (:created_at, :id)
+ORDER BY created_at, id LIMIT :limit;
+
+-- name: listed_of(account_id, created_at, id, limit)
+-- An account's endpoints that follow one, oldest first.
+SELECT id, account_id, url, description, events, state, reason, cursor, previous_until,
+       failing_since, failures, not_before, created_at, changed_at
+FROM webhooks WHERE account_id = :account_id AND (created_at, id) > (:created_at, :id)
+ORDER BY created_at, id LIMIT :limit;
+
+-- name: active(account_id)
+-- The enabled endpoints of an enabled account.
+SELECT w.id, w.account_id, w.url, w.description, w.events, w.state, w.reason, w.cursor,
+       w.previous_until, w.failing_since, w.failures, w.not_before, w.created_at, w.changed_at
+FROM webhooks w JOIN accounts a ON a.id = w.account_id
+WHERE w.account_id = :account_id AND w.state = 'enabled' AND a.enabled;
+
+-- name: active_accounts()
+-- The enabled accounts that have enabled endpoints.
+SELECT DISTINCT w.account_id FROM webhooks w JOIN accounts a ON a.id = w.account_id
+WHERE w.state = 'enabled' AND a.enabled;
+
+-- name: secrets(webhook_id, now)^
+-- The secret, and the one before it as long as it signs; both still encrypted.
+SELECT secret, CASE WHEN previous_until > :now THEN previous_secret END
+FROM webhooks WHERE id = :webhook_id;
+
+-- name: change(url, description, events, now, webhook_id)!
+-- Change what is not null.
+UPDATE webhooks SET url = coalesce(:url, url), description = coalesce(:description, description),
+    events = coalesce(:events, events), changed_at = :now
+WHERE id = :webhook_id;
+
+-- name: rotate(until, secret, now, webhook_id)!
+-- A new secret; the one until now goes on signing for a time.
+UPDATE webhooks SET previous_secret = secret, previous_until = :until, secret = :secret,
+    changed_at = :now
+WHERE id = :webhook_id;
+
+-- name: enable(now, webhook_id)!
+-- Let the endpoint have what waits for it.
+UPDATE webhooks SET state = 'enabled', reason = '', failing_since = NULL, failures = 0,
+    not_before = 0, changed_at = :now
+WHERE id = :webhook_id AND state <> 'enabled';
+
+-- name: stop(state, reason, now, webhook_id)!
+-- The endpoint is sent nothing more.
+UPDATE webhooks SET state = :state, reason = :reason, changed_at = :now
+WHERE id = :webhook_id AND state = 'enabled';
+
+-- name: disable(reason, now, webhook_id)!
+-- The endpoint is sent nothing more, whatever its state was.
+UPDATE webhooks SET state = 'disabled', reason = :reason, changed_at = :now
+WHERE id = :webhook_id AND state <> 'disabled';
+
+-- name: delete(webhook_id)!
+-- Forget an endpoint and its deliveries.
+DELETE FROM webhooks WHERE id = :webhook_id;
+
+-- name: answered(webhook_id)!
+-- The endpoint took a delivery.
+UPDATE webhooks SET failing_since = NULL, failures = 0
+WHERE id = :webhook_id AND failures > 0;
+
+-- name: refused(at, not_before, webhook_id)!
+-- An attempt at the endpoint failed.
+UPDATE webhooks SET failing_since = coalesce(failing_since, :at), failures = failures + 1,
+    not_before = max(not_before, :not_before)
+WHERE id = :webhook_id;
+
+-- name: move(upto, webhook_id, cursor)!
+-- All up to a number has been examined.
+UPDATE webhooks SET cursor = :upto
+WHERE id = :webhook_id AND cursor = :cursor AND state = 'enabled';
+
+-- name: stopped()$
+-- How many endpoints were stopped by what they answered, or did not.
+SELECT count(*) FROM webhooks WHERE state <> 'enabled' AND reason <> '';

@@ -1,0 +1,61 @@
+"""What Socket.IO clients may say: ``subscribe`` and ``unsubscribe``, and how they are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from trunkline.live.asking import BadRequest, BadToken
+from trunkline.live.limits import TooManyConnections
+from trunkline.live.packets import Said
+from trunkline.live.sessions import Session
+from trunkline.live.websocket import TOO_MANY
+
+log = structlog.get_logger()
+
+Answer = dict[str, Any]
+
+
+def answer(session: Session, said: Said) -> None:
+    """Act on an event, and acknowledge it where the client asked for that; errors are events too."""
+    act = _COMMANDS.get(said.name)
+    given = said.args[0] if said.args else None
+    reply = _refused_or(session, lambda: act(session, given) if act else None)
+    if reply is not None and said.ack is not None:
+        session.send(session.dialect.acknowledge(said.ack, reply))
+
+
+def _refused_or(session: Session, act: Callable[[], Answer | None]) -> Answer | None:
+    try:
+        session.asker.count()
+        return act()
+    except BadToken as refused:
+        return session.refuse("auth_failure", str(refused))
+    except BadRequest as refused:
+        return session.refuse("error", str(refused))
+    except TooManyConnections as refused:
+        session.cut(str(refused), TOO_MANY)
+        return None
+    except Exception:
+        log.exception("live.message_failed")
+        return session.refuse("error", "internal error, try again")
+
+
+def _subscribe(session: Session, data: object) -> Answer:
+    token = data.get("auth_token") if isinstance(data, dict) else None
+    wanted = session.asker.subscribe(token, data)
+    return {"status": "success", "subscribed": [binding.text for binding in wanted.bindings]}
+
+
+def _unsubscribe(session: Session, data: object) -> Answer:
+    ended = session.asker.unsubscribe({"binding": data} if isinstance(data, str) else data)
+    left = session.client.subscriptions()
+    return {"status": "success", "unsubscribed": ended, "subscribed": left}
+
+
+_COMMANDS: dict[str, Callable[[Session, object], Answer]] = {
+    "subscribe": _subscribe,
+    "unsubscribe": _unsubscribe,
+}

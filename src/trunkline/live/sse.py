@@ -1,0 +1,309 @@
+"""``GET /v1/events/stream``: server-sent events (WHATWG HTML, 9.2), which resume by Last-Event-ID."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from trunkline.calls.bindings import Binding
+from trunkline.db.port import ApiKey
+from trunkline.live.asgi import Message, Receive, Scope, Send, header
+from trunkline.live.asking import BadRequest, origin_allowed, parsed
+from trunkline.live.deps import LiveDeps
+from trunkline.live.heartbeat import Heartbeat
+from trunkline.live.http import lent
+from trunkline.live.hub import Client, Hub
+from trunkline.live.limits import TooManyConnections, TooManySubscriptions, Usage
+from trunkline.live.wire import Encoding, chunk
+from trunkline.work.refused import Refused
+
+PATH = "/v1/events/stream"
+SCOPE = "events:read"
+
+_RETRY = chunk(b"retry: 1000\n\n")
+_KEEP_ALIVE = chunk(b": keep-alive\n\n")
+_LAST_CHUNK = b"0\r\n\r\n"
+_SILENT_BEATS = 3
+_SHUTDOWN_SECONDS = 2.0
+_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back
+)
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_FIELDS = 200
+_DEAD_MILLISECONDS = 60_000
+_KNOWN = frozenset({"types", "bindings", "after"})
+
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A well-formed request: which events, and after which number."""
+
+    bindings: tuple[Binding, ...]
+    after: int | None
+
+
+class Streams:
+    """The ASGI handler of the stream, and all that are open."""
+
+    def __init__(self, deps: LiveDeps, hub: Hub) -> None:
+        self.deps, self.hub = deps, hub
+        self.open: Heartbeat[EventStream] = Heartbeat(
+            deps.limits.keep_alive_seconds, EventStream.beat
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            await self._serve(scope, receive, send)
+        except Refused as refused:
+            await self.deps.refuse(scope, send, refused)
+
+    def __len__(self) -> int:
+        return len(self.open)
+
+    def close(self) -> None:
+        """End every stream: clients come back and resume."""
+        for stream in self.open.members():
+            stream.shutdown()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            send = _with_headers(send, ((b"allow", b"GET, HEAD"),))
+            await self.deps.refuse(scope, send, _refused("method_not_allowed", "GET it."))
+            return
+        send = _with_headers(send, self._cors(scope))
+        try:
+            key = await self.deps.admit(scope, SCOPE)
+            asked = read(scope, self.deps.limits.subscriptions)
+            if scope["method"] == "GET":
+                await self._stream(key, asked, scope, receive, send)
+                return
+        except Refused as refused:
+            await self.deps.refuse(scope, send, refused)
+            return
+        await _start(send)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _stream(
+        self, key: ApiKey, asked: Asked, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        stream = EventStream(self, key, scope, asked)
+        try:
+            await _start(send)
+            stream.begin(asked)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            stream.closed()
+
+    def _cors(self, scope: Scope) -> Headers:
+        """A page of an allowed origin may read the answer; preflights are the HTTP door's."""
+        origin, host = header(scope, b"origin"), header(scope, b"host")
+        if origin is None or not origin_allowed(origin, host, self.deps.cors_origins):
+            return ()
+        allowed = b"*" if "*" in self.deps.cors_origins else origin.encode("latin-1")
+        return ((b"access-control-allow-origin", allowed), (b"vary", b"Origin"))
+
+
+class EventStream:
+    """One stream: the hub's sink, and who has the connection's transport."""
+
+    __slots__ = (
+        "_client",
+        "_key",
+        "_left",
+        "_protocol",
+        "_room",
+        "_silent",
+        "_stall",
+        "_streams",
+        "_transport",
+        "write",
+    )
+
+    once = True
+    encoding = Encoding.SSE
+    write: Callable[[Any], None]
+
+    def __init__(self, streams: Streams, key: ApiKey, scope: Scope, asked: Asked) -> None:
+        """Raises Refused when the key has too many streams, or bindings on them."""
+        _count(streams.hub.usage, key.id, len(asked.bindings))
+        self._streams, self._key = streams, key
+        self._protocol, self._transport = lent(scope)
+        self._client: Client | None = streams.hub.client(self)
+        self._room: asyncio.Future[None] | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._silent = self._left = 0
+        self.write = self._transport.write
+
+    def begin(self, asked: Asked) -> None:
+        """The answer's head is out: events may follow."""
+        if self._transport.is_closing() or self._client is None:
+            return
+        self._protocol.stream = self
+        _give_up_dead_peers(self._transport)
+        self.write(_RETRY)
+        self._streams.open.add(self)
+        account_id, key_id = self._key.account_id, self._key.id
+        try:
+            self._client.subscribe(account_id, asked.bindings, asked.after, key_id)
+        except TooManySubscriptions:
+            self._end()
+
+    def buffered(self) -> int:
+        """How many bytes the peer has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    def fell_behind(self, resume: int) -> None:
+        """Close: the client is to come back and resume."""
+        self._end(f"too slow: resume after {resume}")
+
+    async def room(self) -> None:
+        """Return once the peer takes what is written."""
+        while self._room is not None:
+            await asyncio.shield(self._room)
+
+    def replay_failed(self) -> None:
+        """Close: the client is to come back and resume."""
+        self._end()
+
+    def congested(self) -> None:
+        """The hub is to watch how much is buffered."""
+        if self._room is None:
+            self._room = asyncio.get_running_loop().create_future()
+        if self._client is not None:
+            self._client.congested()
+
+    def flowing(self) -> None:
+        """No need to any more."""
+        self._release()
+        if self._client is not None:
+            self._client.flowing()
+
+    def shutdown(self) -> None:
+        """The server goes down."""
+        self._end(seconds=_SHUTDOWN_SECONDS)
+
+    def beat(self) -> None:
+        """Send a comment; end where the key is good no more, or the peer takes nothing."""
+        left, before = self.buffered(), self._left
+        self._left = left
+        taken = self._room is None or left < before
+        self._silent = 0 if taken else self._silent + 1
+        if self._silent >= _SILENT_BEATS:
+            self._transport.abort()
+        elif not self._streams.deps.still_good(self._key):
+            self._end("the key is good no more")
+        elif self._room is None:
+            self.write(_KEEP_ALIVE)
+
+    def closed(self) -> None:
+        """The connection is over, or the request; doing it again does nothing."""
+        self._forget()
+        self._release()
+        if self._stall is not None:
+            self._stall.cancel()
+        if self._protocol.stream is self:
+            self._protocol.stream = None
+
+    def _end(self, why: str = "", seconds: float | None = None) -> None:
+        """End the body, and close once the peer has taken it, or some seconds later."""
+        if self._client is not None:
+            self.write((chunk(f": {why}\n\n".encode()) if why else b"") + _LAST_CHUNK)
+        self._forget()
+        self._transport.close()
+        if self._stall is not None:
+            self._stall.cancel()
+        wait = self._streams.deps.limits.stall_seconds if seconds is None else seconds
+        self._stall = asyncio.get_running_loop().call_later(wait, self._transport.abort)
+
+    def _forget(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+            self._streams.open.remove(self)
+            self._streams.hub.usage.disconnect(self._key.id)
+
+    def _release(self) -> None:
+        room, self._room = self._room, None
+        if room is not None:
+            room.set_result(None)
+
+
+def read(scope: Scope, most: int) -> Asked:
+    """What a request asks for, with at most ``most`` bindings; raises Refused."""
+    try:
+        query = parse_qsl(
+            scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS
+        )
+        unknown = {name for name, _ in query} - _KNOWN
+        if unknown:
+            raise BadRequest(f"not known: {', '.join(sorted(unknown))}")  # noqa: TRY301
+        texts = [
+            text for name, each in query if name != "after" for text in each.split(",") if text
+        ]
+        bindings = parsed(texts or ["#"], most)
+        return Asked(bindings, _after(scope, [each for name, each in query if name == "after"]))
+    except BadRequest as refused:
+        raise _refused("parameters_invalid", f"{refused}.") from None
+    except ValueError:
+        raise _refused("parameters_invalid", "The query is malformed, or too long.") from None
+
+
+def _after(scope: Scope, sent: list[str]) -> int | None:
+    """``Last-Event-ID`` goes before ``after``: a client that reconnects repeats its first URL."""
+    last = header(scope, b"last-event-id")
+    after = [_number("after", text) for text in sent]
+    if len(after) > 1:
+        raise BadRequest("after was sent twice")
+    if last:
+        return _number("Last-Event-ID", last)
+    return after[0] if after else None
+
+
+def _number(name: str, text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise BadRequest(f"{name} is the number of an event: a whole number, 0 or more")
+    return int(text)
+
+
+def _count(usage: Usage, key_id: str, bindings: int) -> None:
+    try:
+        usage.check_subscriptions(key_id, bindings)
+        usage.connect(key_id)
+    except (TooManyConnections, TooManySubscriptions) as refused:
+        raise _refused("rate_limited", f"{str(refused).replace('app', 'key')}.") from None
+
+
+def _refused(code: str, detail: str) -> Refused:
+    return Refused(code, detail[0].upper() + detail[1:])
+
+
+async def _start(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS]})
+
+
+def _with_headers(send: Send, headers: Headers) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *headers]}
+        await send(message)
+
+    return sent
+
+
+def _give_up_dead_peers(transport: asyncio.Transport) -> None:
+    """Nothing answers a comment; so TCP is to notice that nobody takes it (RFC 5482)."""
+    connection = transport.get_extra_info("socket")
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_MILLISECONDS)

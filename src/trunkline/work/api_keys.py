@@ -1,0 +1,38 @@
+"""The keys of /v1: what one looks like, what is kept of it, and what it may be good for."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+SCOPES: dict[str, str] = {
+    "events:read": "Read the event log and its stream.",
+    "webhooks:read": "See webhook endpoints and their deliveries.",
+    "webhooks:write": "Add, change, test, replay and delete webhook endpoints.",
+    "calls:read": "See live calls and the history.",
+    "calls:write": "Place, end and change calls.",
+    "recordings:read": "List and play recordings.",
+    "keys:read": "See the account's keys: what they may do, never the keys themselves.",
+}
+"""Every scope there is, and what a key that has it may do. No scope includes another."""
+
+PREFIX_LENGTH = 12
+"""What a list shows of a key: ``tlk_`` and 8 characters, which leave 208 bits to guess."""
+
+_KEY = re.compile(r"tlk_[A-Za-z0-9_-]{43}", re.ASCII)
+
+
+def new_key() -> str:
+    """A key that nobody has: ``tlk_`` and 256 random bits in URL-safe base64."""
+    return "tlk_" + secrets.token_urlsafe(32)
+
+
+def looks_like_key(text: str) -> bool:
+    """Could this be a key? One that is cut off or has blanks in it cannot."""
+    return bool(_KEY.fullmatch(text))
+
+
+def key_hash(key: str) -> str:
+    """What is stored of a key: SHA-256 in hex. At 256 bits of chance nothing slower is needed."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,71 @@
+"""Follow the states of devices and trunks: each change is one numbered event of its account."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import stamina
+
+from trunkline.bus.port import Bus
+from trunkline.calls.announce_endpoint import device_state, trunk_state
+from trunkline.calls.record import StoredEvent
+from trunkline.db.port import Database, DatabaseUnavailable
+from trunkline.engine.port import EndpointChanged, TrunkChanged
+from trunkline.work.message_ids import MessageIds
+
+Change = EndpointChanged | TrunkChanged
+
+
+class FollowEndpoints:
+    """The verb; one signal at a time, in order."""
+
+    def __init__(self, db: Database, bus: Bus, message_ids: MessageIds) -> None:
+        self._db = db
+        self._bus = bus
+        self._message_ids = message_ids
+
+    async def __call__(self, change: Change) -> None:
+        """Store the state and its event, if it is a change; an endpoint of nobody has none."""
+        if isinstance(change, TrunkChanged):
+            await self._trunk(change)
+        else:
+            await self._device(change)
+
+    async def _device(self, change: EndpointChanged) -> None:
+        owner = self._db.directory.endpoint_owner(change.endpoint)
+        if owner is None or (device_id := owner.device_id) is None:
+            return
+        said = device_state(
+            owner.account_id,
+            device_id,
+            change.endpoint,
+            owner.username,
+            change.online,
+            change.at,
+            self._message_ids(change.at),
+        )
+        await self._store(lambda: self._db.events.device_state(device_id, change.online, said))
+
+    async def _trunk(self, change: TrunkChanged) -> None:
+        owner = self._db.directory.endpoint_owner(change.endpoint)
+        if owner is None or (trunk_id := owner.trunk_id) is None:
+            return
+        said = trunk_state(
+            owner.account_id,
+            trunk_id,
+            owner.display_name,
+            change.up,
+            change.at,
+            self._message_ids(change.at),
+            change.reason,
+        )
+        await self._store(lambda: self._db.events.trunk_state(trunk_id, change.up, said))
+
+    async def _store(self, store: Callable[[], Awaitable[StoredEvent | None]]) -> None:
+        async for attempt in stamina.retry_context(
+            on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
+        ):
+            with attempt:
+                event = await store()
+        if event is not None:
+            self._bus.publish([event])

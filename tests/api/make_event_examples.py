@@ -1,0 +1,94 @@
+"""Make the examples of the AsyncAPI document from recorded calls, by the product's own code.
+
+Run it when an event says something new: ``PYTHONPATH=tests python -m api.make_event_examples``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from calls.replay import PLACE, folded, scenario
+from trunkline.calls.announce import announce
+from trunkline.calls.announce_endpoint import device_state, trunk_state
+from trunkline.calls.announce_recording import recording_failed, recording_ready
+from trunkline.calls.announce_webhook import webhook_stopped
+from trunkline.calls.facts import Party
+from trunkline.calls.record import Announcement
+from trunkline.db.numbering import numbered
+
+FILE = Path(__file__).parents[2] / "src" / "trunkline" / "api" / "event_examples.json"
+SCENES = ("held", "click_answered")
+SECOND = 1_000_000
+HARD_TO_QUOTE = rb"An \\ \"Agent\""
+"""The recorded agent's name, as it stands in JSON."""
+
+
+def calls() -> list[Announcement]:
+    """All that is told of two recorded calls."""
+    return [
+        announce(call, heard, PLACE, heard.at)
+        for name in SCENES
+        for call, heard in folded(scenario(name)).heard
+    ]
+
+
+def others(ended: Announcement) -> list[Announcement]:
+    """What else could have been told after the last call, of its parties and its recording."""
+    (asked,) = scenario(SCENES[-1]).requests
+    account, at = ended.account_id, ended.at + 2 * SECOND
+    name, ref = f"call_recording_{asked.recording}.mp3", asked.client_ref
+    agent: Party = asked.caller
+    assert agent.device_id
+    said = [
+        recording_ready(
+            account, asked.call_id, name,
+            client_ref=ref, size=24_768, seconds=3.005, at=at, msg_id=at,
+        ),
+        recording_failed(
+            account, asked.call_id, name,
+            client_ref=ref, reason="AUDIO_MISSING", at=at, msg_id=at,
+        ),
+    ]  # fmt: skip
+    said += [
+        device_state(account, agent.device_id, agent.number, agent.username, online, at, at)
+        for online in (True, False)
+    ]
+    said += [
+        trunk_state(account, "51371e50ea93676f", "carrier", reason is None, at, at, reason)
+        for reason in (None, "UNREACHABLE")
+    ]
+    return said + webhooks(account, at)
+
+
+def webhooks(account: str, at: int) -> list[Announcement]:
+    """A webhook that failed for long, and one that was told to be gone."""
+    where = (account, "7c1f0a52", "https://crm.example.com/trunkline")
+    return [
+        webhook_stopped(
+            *where, "suspended",
+            reason="failed for 5 days", last_status=503, stopped_after=41, at=at, msg_id=at,
+        ),
+        webhook_stopped(
+            *where, "disabled",
+            reason="answered 410 Gone", last_status=410, stopped_after=41, at=at, msg_id=at,
+        ),
+    ]  # fmt: skip
+
+
+def made() -> bytes:
+    """The file: each event's name, and the last of that name as it is stored."""
+    told = calls()
+    told += others(told[-1])
+    stored = {said.name: numbered(said, seq) for seq, said in enumerate(told, 42)}
+    shown = {
+        name: msgspec.structs.asdict(event) | {"body": msgspec.Raw(event.body)}
+        for name, event in stored.items()
+    }
+    file = msgspec.json.format(msgspec.json.encode(shown), indent=1) + b"\n"
+    return file.replace(HARD_TO_QUOTE, b"Anna Agent")
+
+
+if __name__ == "__main__":
+    FILE.write_bytes(made())

@@ -1,0 +1,87 @@
+"""Each migration on a filled database, up and down."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.making import AT, KEY
+from trunkline.db import migrations
+from trunkline.db.sqlite import open_database
+
+ACCOUNT = "a" * 32
+
+
+def query(path: Path, statement: str, *parameters: Any) -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection.execute(statement, parameters).fetchall()
+
+
+def schema(path: Path) -> list[Any]:
+    return query(path, "SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+
+
+def revision(path: Path) -> str:
+    return str(query(path, "SELECT version_num FROM alembic_version")[0][0])
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """A database of the first revision, with a call's events and what belongs to an account."""
+    path = tmp_path / "trunkline.db"
+    migrations.migrate(path, "0001")
+    query(
+        path,
+        "INSERT INTO accounts (id, name, last_seq, created_at) VALUES (?, 'acme', 3, ?)",
+        ACCOUNT, AT,
+    )  # fmt: skip
+    query(
+        path,
+        "INSERT INTO trunks (id, account_id, name, host, port, created_at)"
+        " VALUES ('t', ?, 'far', '10.0.0.1', 5060, ?)",
+        ACCOUNT, AT,
+    )  # fmt: skip
+    for seq, call_id in ((1, "c1"), (2, None), (3, "c1")):
+        query(
+            path,
+            "INSERT INTO events VALUES (?, ?, 'call', 'CHANNEL_CREATE', 'leg', ?, ?, ?)",
+            ACCOUNT, seq, call_id, AT, b'{"Event-Seq":%d}' % seq,
+        )  # fmt: skip
+    return path
+
+
+async def test_a_filled_database_is_brought_up(first: Path) -> None:
+    database = open_database(first, KEY)
+    assert revision(first) == migrations.revisions()[-1]
+    assert [event.seq for event in database.events.of_call(ACCOUNT, "c1", 0, 10)] == [1, 3]
+    assert database.events.bounds(ACCOUNT) == (1, 3)
+    assert [line.name for line in database.directory.trunks()] == ["far"]
+    assert database.keys.listed(ACCOUNT, (0, ""), 10) == []
+    await database.close()
+    plan = query(
+        first,
+        "EXPLAIN QUERY PLAN SELECT * FROM events"
+        " WHERE account_id = 'a' AND call_id = 'c' AND seq > 5 ORDER BY seq LIMIT 10",
+    )
+    assert "ix_events_account_id_call_id_seq" in plan[0][-1]
+    assert len(plan) == 1  # no sorting
+
+
+def test_every_step_down_gives_what_was_before(first: Path) -> None:
+    steps = migrations.revisions()
+    before = {"0001": schema(first)}
+    for step in steps[1:]:
+        migrations.migrate(first, step)
+        before[step] = schema(first)
+    for step in reversed(steps[:-1]):
+        migrations.migrate(first, step)
+        assert (revision(first), schema(first)) == (step, before[step])
+    assert query(first, "SELECT seq FROM events ORDER BY seq") == [(1,), (2,), (3,)]
+    assert query(first, "SELECT name, last_seq FROM accounts") == [("acme", 3)]
+    migrations.upgrade(first)
+    assert schema(first) == before[steps[-1]]

@@ -1,0 +1,95 @@
+"""States of devices and trunks become numbered events, each change once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from trunkline.calls.record import StoredEvent
+from trunkline.db.directory import TrunkEntry
+from trunkline.db.port import DatabaseUnavailable
+from trunkline.engine.port import EndpointChanged, TrunkChanged
+from trunkline.work import manage_directory as manage
+from trunkline.work.follow_endpoints import Change, FollowEndpoints
+from trunkline.work.message_ids import MessageIds
+from work.desk import SECOND, Desk
+
+AT = 1_700_000_000 * SECOND
+
+
+class Following:
+    """The verb over a desk's database, and what it published."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.published: list[StoredEvent] = []
+        self.follow = FollowEndpoints(desk.database, self, MessageIds(lambda: AT))
+        with desk.directory() as directory:
+            self.trunk = manage.find(directory, TrunkEntry, "carrier")
+        self.endpoint = f"trunk-{self.trunk.trunk_id}"
+
+    def publish(self, events: Any) -> None:
+        self.published += events
+
+    def listen(self, listener: Any) -> None: ...
+
+    async def hear(self, *changes: Change) -> list[tuple[str, str, int]]:
+        """What was published of these: (name, subject, number)."""
+        for change in changes:
+            await self.follow(change)
+        assert self.published == self.desk.database.events.after(self.desk.account.account_id, 0, 9)
+        return [(event.name, event.subject, event.seq) for event in self.published]
+
+
+@pytest.fixture
+async def following(tmp_path: Path) -> AsyncIterator[Following]:
+    desk = Desk(tmp_path / "t.db")
+    yield Following(desk)
+    await desk.database.close()
+
+
+async def test_each_change_of_a_device_is_one_event(following: Following) -> None:
+    changes = [EndpointChanged("an1", online, AT) for online in (False, True, True, False)]
+    told = await following.hear(*changes)
+    assert told == [("DEVICE_ONLINE", "an1", 1), ("DEVICE_OFFLINE", "an1", 2)]
+
+
+async def test_each_change_of_a_trunk_is_one_event_and_the_first_always(
+    following: Following,
+) -> None:
+    down = TrunkChanged(following.endpoint, False, AT, "REGISTRATION_REJECTED")
+    up = TrunkChanged(following.endpoint, True, AT + SECOND)
+    told = await following.hear(down, down, up, up)
+    assert told == [("TRUNK_DOWN", "carrier", 1), ("TRUNK_UP", "carrier", 2)]
+    body = msgspec.json.decode(following.published[0].body)
+    assert (body["Trunk"], body["Reason"]) == ("carrier", "REGISTRATION_REJECTED")
+    assert body["State"]["up"] is False
+
+
+async def test_what_belongs_to_nobody_is_told_to_nobody(following: Following) -> None:
+    changes: list[Change] = [
+        EndpointChanged(following.endpoint, True, AT),  # a trunk's come as TrunkChanged
+        EndpointChanged("nobody", True, AT),
+        TrunkChanged("trunk-" + "0" * 32, True, AT),
+    ]
+    assert await following.hear(*changes) == []
+
+
+async def test_a_full_disk_delays_a_change_and_loses_none(
+    following: Following, insistent: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = following.desk.database.events
+    store, failures = events.trunk_state, iter([True, True])
+
+    async def fail_twice(*args: Any) -> Any:
+        if next(failures, False):
+            raise DatabaseUnavailable("the disk is full")
+        return await store(*args)
+
+    monkeypatch.setattr(events, "trunk_state", fail_twice)
+    told = await following.hear(TrunkChanged(following.endpoint, True, AT))
+    assert told == [("TRUNK_UP", "carrier", 1)]
