@@ -18,6 +18,7 @@ MEASURED = {
     "cpu": "cpu_a_call",
     "event": "event_at_client",
     "history": "history_pages",
+    "finding": "finding",
     "fanout": "fanout",
     "soak": "soak",
 }
@@ -40,7 +41,7 @@ async def _measured(name: str, chosen: argparse.Namespace) -> list[Figure]:
     options: dict[str, Any] = {}
     if chosen.quick:
         options["calls"] = max(20, module.CALLS // 10)
-    if name == "history" and chosen.dir:
+    if name in ("history", "finding") and chosen.dir:
         options["directory"] = chosen.dir
     figures: list[Figure] = await module.measure(**options)
     return figures

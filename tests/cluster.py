@@ -55,7 +55,9 @@ class Cluster:
         password = self._home / "password"
         password.write_text(_PASSWORD)
         self._run(
-            *("initdb", "-D", str(self.data), "-U", "trunkline", "--encoding=UTF8", "--locale=C"),
+            *("initdb", "-D", str(self.data), "-U", "trunkline", "--encoding=UTF8"),
+            # Not the order of bytes: what relies on that has to say so.
+            *("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"),
             *("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}"),
         )
         with (self.data / "postgresql.conf").open("a") as settings:

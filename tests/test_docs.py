@@ -9,20 +9,18 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
 import pytest
+from typer.testing import CliRunner
 
 from trunkline.api.errors import ERRORS
 from trunkline.calls import state
 from trunkline.calls.payloads import KINDS, Event, Variables
 from trunkline.calls.record import HistoryRow
-from trunkline.cli import COMMANDS
+from trunkline.cli import COMMANDS, app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -64,6 +62,16 @@ def test_every_command_and_option_has_help() -> None:
         for param in command.params:
             if param.param_type_name == "option" and not param.hidden:
                 assert param.help, (path, param.name)
+
+
+def test_completion_is_installed_at_the_top() -> None:
+    runner = CliRunner()
+    groups = {name for path in RUNNABLE for name in (path, path.rpartition(" ")[0])}
+    assert "--install-completion" in runner.invoke(app, ["--help"]).output
+    for path in sorted(groups - {""}):
+        shown = runner.invoke(app, [*path.split(), "--help"])
+        assert shown.exit_code == 0, path
+        assert "completion" not in shown.output, path
 
 
 @pytest.mark.parametrize("name", [*KINDS, "GAP"])
@@ -175,23 +183,6 @@ def _check(words: list[str], where: str) -> None:
     options = {"--help", *(opt for param in RUNNABLE[path].params for opt in param.opts)}
     used = {word.partition("=")[0] for word in words if word.startswith("-") and len(word) > 1}
     assert used <= options, where
-
-
-def test_the_backup_of_the_guide_can_be_restored(tmp_path: Path) -> None:
-    sample = re.search(r"^python3 -c .*$", (DOCS / "guides/operators.md").read_text(), re.M)
-    assert sample
-    source = sqlite3.connect(tmp_path / "trunkline.db")
-    source.execute("PRAGMA journal_mode = WAL")
-    source.execute("CREATE TABLE t (n)")
-    source.execute("INSERT INTO t VALUES (7)")
-    source.commit()
-
-    line = sample[0].replace("/backup", str(tmp_path / "backup")).replace("python3", sys.executable)
-    (tmp_path / "backup").mkdir()
-    subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
-
-    restored = sqlite3.connect(tmp_path / "backup" / "trunkline.db")
-    assert restored.execute("SELECT n FROM t").fetchall() == [(7,)]
 
 
 def test_the_settings_of_the_guides_are_settings(tmp_path: Path) -> None:

@@ -13,10 +13,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from trunkline import server_file, webhook_parts
-from trunkline.api.application import build_api
+from trunkline import server_file, web_parts
 from trunkline.api.deps import ApiDeps
-from trunkline.api.v1.door import V1
 from trunkline.bus.local import LocalBus
 from trunkline.calls.announce import Place
 from trunkline.db.secrets import Key, open_key
@@ -31,20 +29,19 @@ from trunkline.engine.port import EndpointChanged, EngineUnavailable, Signal, Tr
 from trunkline.engine.supervisor import Supervisor
 from trunkline.engine_parts import EnabledDevices, engine_configuration
 from trunkline.listening import refuse_taken_sip
-from trunkline.live import LiveDeps, LiveLimits, build_live
-from trunkline.live.door import Live
+from trunkline.live import Live
 from trunkline.recordings.disk import DiskStore
 from trunkline.settings import Settings
-from trunkline.work.deliver_webhooks import DeliverWebhooks
+from trunkline.webhook_parts import Webhooks
+from trunkline.work.count_older_calls import count_older_calls
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow_log import LOG_NAME, CallLog
-from trunkline.work.manage_webhooks import ManageWebhooks
+from trunkline.work.index_calls import index_calls
 from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import PlaceCall, Rules
 from trunkline.work.read_vitals import ReadVitals
 from trunkline.work.trigger_event import TriggerEvent
-from trunkline.work.try_webhook import TryWebhook
 
 log = structlog.get_logger()
 
@@ -68,12 +65,7 @@ class System:
         self._data = settings.directory
         self.home = self._data / "engine"
         self.key: Key = open_key(self._data / "secret.key")
-        self.db: SqliteDatabase = open_database(
-            self._data / "trunkline.db",
-            self.key,
-            event_days=settings.event_days,
-            journal_days=settings.journal_days,
-        )
+        self.db = _database(settings, self.key)
         self.bus = LocalBus()
         self.message_ids = MessageIds(now)
         self._changes: asyncio.Queue[Change] = asyncio.Queue()
@@ -86,13 +78,7 @@ class System:
             trunk_qualify_seconds=settings.trunk_qualify_seconds,
         )
         place = Place(settings.sip_realm, self._credentials.system)
-        self.calls = CallLog(
-            self.db,
-            self.bus,
-            place,
-            now,
-            self.message_ids,
-        )
+        self.calls = CallLog(self.db, self.bus, place, now, self.message_ids)
         self.log = LogFollower(configuration.event_log(self.home), self.db.calls.position(LOG_NAME))
         self.supervisor = Supervisor(
             installed, self.home, self._configure, self._engine_died, self.engine.answers
@@ -101,24 +87,7 @@ class System:
             self.db, self.engine, self.calls, _rules(settings), now, lambda: secrets.token_hex(16)
         )
         self.trigger_event = TriggerEvent(self.db.events, self.bus, place, now, self.message_ids)
-        post = webhook_parts.post(settings, now)
-        self.deliver_webhooks = DeliverWebhooks(
-            self.db,
-            self.bus,
-            post,
-            now,
-            self.message_ids,
-            webhook_parts.rules(settings),
-            webhook_parts.limits(settings),
-        )
-        self.manage_webhooks = ManageWebhooks(
-            self.db,
-            post.check,
-            self.key.derive(webhook_parts.SECRETS),
-            now,
-            self.deliver_webhooks.refresh,
-        )
-        self.try_webhook = TryWebhook(self.db, post, now)
+        self.webhooks = Webhooks(settings, self.db, self.bus, self.key, now, self.message_ids)
         self.vitals = ReadVitals(
             self.db,
             self.engine,
@@ -136,7 +105,6 @@ class System:
 
     def web(self) -> Live:
         """The HTTP door and the event sockets, as one ASGI application."""
-        settings = self._settings
         deps = ApiDeps(
             db=self.db,
             place_call=self.place_call,
@@ -144,42 +112,18 @@ class System:
             vital_signs=self.vitals,
             sync=self.sync,
             trigger_event=self.trigger_event,
-            manage_webhooks=self.manage_webhooks,
-            try_webhook=self.try_webhook,
-            webhook_tally=self.deliver_webhooks.tally,
+            manage_webhooks=self.webhooks.manage,
+            try_webhook=self.webhooks.try_one,
+            webhook_tally=self.webhooks.deliver.tally,
             sync_token=self._token,
             url_key=self.key.derive("recording links"),
             answers_key=self.key.derive("kept answers"),
             bus=self.bus,
             clock=now,
-            public_url=settings.public_url,
-            cors_origins=settings.cors_origins,
-            token_seconds=settings.token_seconds,
-            recording_url_seconds=settings.recording_url_seconds,
-            request_rate=settings.request_rate,
-            v1_request_rate=settings.v1_request_rate,
-            call_rate=settings.call_rate,
-            auth_failures=settings.auth_failures,
-            docs=settings.docs,
-            metrics=settings.metrics,
         )
-        v1 = V1(deps)
-        self.end_polls = v1.close
-        origins = tuple(each.strip() for each in settings.cors_origins.split(",") if each.strip())
-        live = LiveDeps(
-            self.db.events,
-            self.db.tokens,
-            self.bus,
-            now,
-            v1.admit,  # type: ignore[arg-type]  # two spellings of ASGI
-            v1.refuse,  # type: ignore[arg-type]
-            v1.gate.valid,
-            cors_origins=origins,
-            limits=_live_limits(settings),
-        )
-        built = build_live(live, build_api(deps, v1))  # type: ignore[arg-type]
-        self.vitals.event_connections = built.connections
-        return built
+        live, self.end_polls = web_parts.web(self._settings, deps)
+        self.vitals.event_connections = live.connections
+        return live
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -193,25 +137,23 @@ class System:
                     self.engine.run(),
                     self.calls.follow_signals(),
                     self._follow_endpoints(),
-                    self.deliver_webhooks.run(),
+                    self.webhooks.deliver.run(),
                 )
             ]
             try:
                 await self.supervisor.start()
                 await self._restart_if_changed()
                 await self._settle()
-                recordings = FileRecordings(
-                    self.db.recordings,
-                    self.bus,
-                    self._store,
-                    self._spool,
-                    now,
-                    self.message_ids,
-                    open_now=self._open_now,
-                )
-                running.append(tasks.create_task(recordings.run()))
-                running.append(tasks.create_task(self._prune()))
-                running.append(tasks.create_task(self._reconcile()))
+                running += [
+                    tasks.create_task(work)
+                    for work in (
+                        self._file_recordings(),
+                        self._prune(),
+                        index_calls(self.db.history),
+                        count_older_calls(self.db.statistics),
+                        self._reconcile(),
+                    )
+                ]
                 yield
             finally:
                 for task in running:
@@ -234,7 +176,7 @@ class System:
 
     async def sync(self) -> None:
         """Take a changed directory in; returns when the change works."""
-        self.deliver_webhooks.refresh()
+        self.webhooks.deliver.refresh()
         await self.engine.sync(self.db.directory.trunks(), EnabledDevices(self.db.directory))
 
     def write_server_file(self, url: str) -> Path:
@@ -287,6 +229,17 @@ class System:
         await self._drained_log()
         await self.calls.engine_died(int(last_sign_of_life * 1_000_000))
 
+    async def _file_recordings(self) -> None:
+        await FileRecordings(
+            self.db.recordings,
+            self.bus,
+            self._store,
+            self._spool,
+            now,
+            self.message_ids,
+            open_now=self._open_now,
+        ).run()
+
     def _open_now(self) -> frozenset[Path] | None:
         pid = self.supervisor.pid
         return None if pid is None else process.open_files(pid)
@@ -335,11 +288,12 @@ class System:
                 log.exception("database.prune_failed")
 
 
-def _live_limits(settings: Settings) -> LiveLimits:
-    return LiveLimits(
-        connections_per_app=settings.event_connections_per_app,
-        subscriptions_per_app=settings.event_subscriptions_per_app,
-        commands_per_second=settings.event_commands_per_second,
+def _database(settings: Settings, key: Key) -> SqliteDatabase:
+    return open_database(
+        settings.directory / "trunkline.db",
+        key,
+        event_days=settings.event_days,
+        journal_days=settings.journal_days,
     )
 
 

@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trunkline.bus.port import Bus
 from trunkline.calls.webhook_verdict import Rules
+from trunkline.db.port import Database
+from trunkline.db.secrets import Key
 from trunkline.settings import Settings, networks, pauses
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
-from trunkline.work.deliver_webhooks import Limits
+from trunkline.work.deliver_webhooks import DeliverWebhooks, Limits
+from trunkline.work.manage_webhooks import ManageWebhooks
+from trunkline.work.message_ids import MessageIds
+from trunkline.work.try_webhook import TryWebhook
 
 _DAY = 86_400.0
 
 SECRETS = "webhook secrets"
 """What the installation's key is asked for (``Key.derive``) to make secrets from."""
+
+
+class Webhooks:
+    """A server's webhooks: ``deliver`` is to be run, ``manage`` and ``try_one`` are for its doors."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        bus: Bus,
+        key: Key,
+        clock: Callable[[], int],
+        message_ids: MessageIds,
+    ) -> None:
+        poster = post(settings, clock)
+        self.deliver = DeliverWebhooks(
+            db, bus, poster, clock, message_ids, rules(settings), limits(settings)
+        )
+        self.manage = ManageWebhooks(
+            db, poster.check, key.derive(SECRETS), clock, self.deliver.refresh
+        )
+        self.try_one = TryWebhook(db, poster, clock)
 
 
 def post(settings: Settings, clock: Callable[[], int]) -> HttpPost:

@@ -111,7 +111,7 @@ async def test_the_page_loads_nothing_from_elsewhere(
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     parts = set(re.findall(r'(?:src|href)="([^"]+)"', page.text))
-    assert parts == {"/docs", "/docs/events", "/docs/page.css", *PAGES[address]}
+    assert parts == {"/docs", "/docs/events", "/docs/errors", "/docs/page.css", *PAGES[address]}
     for part in parts:
         answer = await client.get(part)
         assert answer.status_code == 200

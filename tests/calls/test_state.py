@@ -58,6 +58,14 @@ def test_the_state_of_an_event_is_what_its_facts_make(scene: Scenario) -> None:
     assert by_call == {call_id: refolded(ledger, call_id) for call_id in by_call}
 
 
+def test_a_leg_names_its_trunk_as_the_trunks_own_events_do() -> None:
+    (call,) = folded(scenario("outbound_answered")).calls.values()
+    (leg,) = (leg for leg in call.legs.values() if leg.endpoint_kind == "trunk")
+    (told,) = (leg for leg in call_state(call).legs if leg.endpoint_type == "trunk")
+
+    assert leg.endpoint == f"trunk-{told.endpoint}"
+
+
 def test_the_last_state_is_the_record(scene: Scenario) -> None:
     ledger = folded(scene)
     (call,) = ledger.calls.values()

@@ -78,13 +78,14 @@ class Office:
             batch.closed, batch.finished = [self.call.id], [record(self.call)]
         self.write(lambda db: db.calls.commit(batch))
 
-    def click(self, call_id: str = CALL) -> None:
+    def click(self, call_id: str = CALL, client_ref: str | None = None) -> None:
         """An agent has been asked for, and rings."""
         self.happen(
             f.CallRequested(
                 call_id=call_id, at=AT, account_id=self.account.account_id, app_id="a" * 32,
                 caller=f.Party("an1", username="an"), callee=f.Party("0901234567"),
                 class_="trunking", dialled="0901234567", recording=call_id,
+                client_ref=client_ref,
             ),
             self.started(call_id, "an1", "device", 0),
             f.LegRinging(call_id=call_id, at=AT + 1, leg_id=call_id),

@@ -17,15 +17,12 @@ from typing import Any
 
 import msgspec
 
-from trunkline import server_file, webhook_parts
-from trunkline.api.application import build_api
+from trunkline import server_file, web_parts, webhook_parts
 from trunkline.api.deps import ApiDeps
-from trunkline.api.v1.door import V1
 from trunkline.bus.local import LocalBus
 from trunkline.calls.announce import Place
 from trunkline.db.sqlite import open_database
 from trunkline.listening import web_server
-from trunkline.live import LiveDeps, build_live
 from trunkline.settings import Settings
 from trunkline.work.manage_webhooks import ManageWebhooks
 from trunkline.work.message_ids import MessageIds
@@ -70,7 +67,7 @@ class Served:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         db = open_database(self._office.file, self._office.key)
         try:
-            live, v1 = self._application(db)
+            live, end_polls = self._application(db)
             server = web_server(Settings(), live)
             listener = socket.create_server(("127.0.0.1", self.port), reuse_port=False)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -82,14 +79,14 @@ class Served:
             ready.set()
             await self._stop.wait()
             file.unlink()
-            v1.close()
+            end_polls()
             await live.close()
             server.should_exit = True
             await serving
         finally:
             await db.close()
 
-    def _application(self, db: Any) -> tuple[Any, V1]:
+    def _application(self, db: Any) -> web_parts.Web:
         bus = LocalBus()
         trigger = TriggerEvent(db.events, bus, Place("trunkline", "tl1"), now, MessageIds(now))
         post = webhook_parts.post(Settings(), now)
@@ -108,9 +105,7 @@ class Served:
             bus=bus,
             clock=now,
         )
-        v1 = V1(deps)
-        live = LiveDeps(db.events, db.tokens, bus, now, v1.admit, v1.refuse, v1.gate.valid)  # type: ignore[arg-type]
-        return build_live(live, build_api(deps, v1)), v1  # type: ignore[arg-type]
+        return web_parts.web(Settings(), deps)
 
 
 class Cutting:

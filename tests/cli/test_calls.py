@@ -35,6 +35,34 @@ def test_history_gives_the_records_of_the_open_api(office: Office, told: Any) ->
     }  # fmt: skip
 
 
+def test_history_has_the_clients_reference_where_it_gave_one(office: Office, told: Any) -> None:
+    office.click(client_ref="order-7")
+    office.talk_and_end()
+
+    [row] = told("history", "--account", "acme", "--from", "2023-11-14", "--to", "2023-11-15")
+
+    assert (list(row)[-2:], row["clientRef"]) == (["call_id", "clientRef"], "order-7")
+
+
+def test_an_export_holds_every_call(office: Office, run: Run, tmp_path: Path) -> None:
+    office.click()
+    office.talk_and_end()
+    export = ("calls", "export", "--account", "acme")
+    for name, lines in (("calls.csv", 2), ("calls.jsonl", 1)):
+        file = tmp_path / name
+        done = run(*export, str(file), "--from", "2023-11-14")
+        assert (done.exit_code, done.stderr) == (0, "1 calls\n")
+        assert CALL in file.read_text()
+        assert len(file.read_text().splitlines()) == lines
+    refused(run(*export, str(tmp_path / "calls.csv")), "File exists")
+    refused(run(*export, str(tmp_path / "calls.doc")), "--format")
+    wrong = ("--from", "2023-11-15", "--to", "2023-11-13")
+    refused(run(*export, str(tmp_path / "none.csv"), *wrong), "--to is before")
+    assert not (tmp_path / "none.csv").exists()
+    none = run(*export, "-", "--format", "jsonl", "--to", "2023-11-13")
+    assert (none.exit_code, none.stdout) == (0, "")
+
+
 def test_history_reads_dates_in_the_accounts_time_zone(office: Office, told: Any) -> None:
     office.click()  # 22:13 UTC, the next day at 05:13 in Ho Chi Minh City
     office.talk_and_end()
@@ -215,7 +243,7 @@ def test_tail_for_people_says_who_and_why(office: Office, run: Run) -> None:
 
     [ended] = [line for line in shown.splitlines() if "CALL_ENDED" in line]
     assert ended.split() == [
-        "05:13:29.000", CALL, "CALL_ENDED", "an", "->", "0901234567", "SUCCESS", "9", "s",
+        "10", "05:13:29.000", CALL, "CALL_ENDED", "an", "->", "0901234567", "SUCCESS", "9", "s",
         "NORMAL_CLEARING",
     ]  # fmt: skip
 

@@ -41,6 +41,15 @@ def test_tail_prints_envelopes_of_all_categories(office: Office, run: Run) -> No
     assert told[1]["data"]["call_id"] == told[1]["call_id"] == CALL
 
 
+def test_a_line_for_people_says_the_number_to_go_on_from(office: Office, run: Run) -> None:
+    office.say("DEVICE_ONLINE")
+    office.click()
+
+    told = run("events", "tail", "--account", "acme", "--after", "0", "--once").stdout.splitlines()
+
+    assert [line.split()[0] for line in told] == ["1", "2", "3"]
+
+
 def test_tail_takes_bindings(office: Office, run: Run) -> None:
     office.say("DEVICE_ONLINE")
     office.click()

@@ -11,6 +11,7 @@ import pytest
 
 from db.making import AT, KEY
 from trunkline.db import migrations
+from trunkline.db.history_port import NEWEST, CallFilter, Marks
 from trunkline.db.sqlite import open_database
 
 ACCOUNT = "a" * 32
@@ -70,6 +71,31 @@ async def test_a_filled_database_is_brought_up(first: Path) -> None:
     )
     assert "ix_events_account_id_call_id_seq" in plan[0][-1]
     assert len(plan) == 1  # no sorting
+
+
+async def test_calls_of_before_are_found_after_they_were_indexed(first: Path) -> None:
+    query(
+        first,
+        "INSERT INTO calls (account_id, started_at, id, ended_at, duration_seconds, billing_seconds,"
+        " ringing_seconds, class, direction, status_detail, hangup_cause, caller_number, callee_number,"
+        " updated_at) VALUES (?, ?, 'c1', ?, 1, 0, 0, 'trunking', 'to_ab', 'BUSY', 'USER_BUSY',"
+        " '+84901', '101', ?)",
+        ACCOUNT, AT, AT, AT,
+    )  # fmt: skip
+    database = open_database(first, KEY)
+    wanted = CallFilter(number="84901")
+    for _ in range(2):  # slowly before, by the index after
+        found = await database.history.find(ACCOUNT, wanted, NEWEST, 10)
+        assert [row.call_id for row in found.rows] == ["c1"]
+        assert await database.history.index(10) in (0, 1)
+    followed = await database.history.changed(ACCOUNT, CallFilter(), 0, 10)
+    assert [row.update for row in followed.rows] == [1]
+    await database.history.mark(ACCOUNT, "c1", Marks(note="x", tags=("y",)), AT)
+    await database.close()
+    migrations.migrate(first, "0003")
+    assert query(first, "SELECT id, callee_number FROM calls") == [("c1", "101")]
+    migrations.upgrade(first)
+    assert query(first, "SELECT id, note, update_seq FROM calls") == [("c1", "", 0)]
 
 
 def test_every_step_down_gives_what_was_before(first: Path) -> None:

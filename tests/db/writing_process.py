@@ -7,14 +7,23 @@ import itertools
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from db.making import KEY, announcement, record, started
+from trunkline.db.place import Place
 from trunkline.db.port import Batch, LogPosition
-from trunkline.db.sqlite import open_database
 
 
-async def main(path: Path, account_id: str) -> None:
-    database = open_database(path, KEY)
+async def main(place: Place, account_id: str) -> None:
+    database: Any
+    if isinstance(place, Path):
+        from trunkline.db import sqlite
+
+        database = sqlite.open_database(place, KEY)
+    else:
+        from trunkline.db import postgres
+
+        database = postgres.open_database(place, KEY)
     numbers = itertools.count()
 
     async def write() -> None:
@@ -32,4 +41,5 @@ async def main(path: Path, account_id: str) -> None:
     await asyncio.gather(*(write() for _ in range(8)))
 
 
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+place = sys.argv[1]
+asyncio.run(main(place if place.startswith("postgresql:") else Path(place), sys.argv[2]))

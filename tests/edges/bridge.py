@@ -22,6 +22,8 @@ from trunkline.db.secrets import Key
 _PARTS = {
     "directory": sqlite.database.SqliteDirectory,
     "calls": sqlite.database.SqliteCalls,
+    "history": sqlite.database.SqliteHistory,
+    "statistics": sqlite.database.SqliteStatistics,
     "events": sqlite.database.SqliteEvents,
     "requests": sqlite.database.SqliteRequests,
     "tokens": sqlite.database.SqliteTokens,

@@ -240,6 +240,18 @@ async def test_a_batch_that_cannot_be_written_leaves_nothing(database, account_i
     assert len(database.calls.facts("c0")) == len(database.calls.facts("c2")) == 1
 
 
+async def test_a_record_has_the_clients_reference_where_it_gave_one(database, account_id):
+    with_one, without = (
+        record("c2", account_id, AT + 1, client_ref="order-7"), record("c1", account_id),
+    )  # fmt: skip
+    await database.calls.commit(Batch(finished=[without, with_one]))
+    page = await database.calls.page(account_id, AT, AT + 2, 20, 1)
+    assert list(page.rows) == [shown(with_one), shown(without)]
+    told = msgspec.to_builtins(page.rows)
+    assert told[0] == {**told[1], "call_id": "c2", "clientRef": "order-7"}
+    assert "clientRef" not in told[1]
+
+
 async def test_a_replayed_call_stays_as_it_is(database, account_id):
     first = record("c1", account_id)
     await database.calls.commit(Batch(finished=[first]))

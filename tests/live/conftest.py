@@ -103,6 +103,8 @@ async def _serving(limits: LiveLimits, origins: tuple[str, ...]) -> AsyncIterato
         lambda: now[0],
         keys.admit,
         keys.refuse,
+        keys.read,
+        keys.told,
         keys.still_good,
         origins,
         limits,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from urllib.parse import parse_qs
 
 import msgspec
 
 from trunkline.bus.local import LocalBus
+from trunkline.calls.bindings import Binding, BindingInvalid, parse
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.db.port import ApiKey, TokenOwner
-from trunkline.live.asgi import Scope, Send, header
+from trunkline.live.asgi import Headers, Scope, Send, header
 from trunkline.work.refused import Refused
 
 
@@ -84,7 +86,7 @@ class FakeTokens:
 
 
 class FakeKeys:
-    """Stands for ``/v1``: `admit`, `refuse` and `still_good` of ``LiveDeps``."""
+    """Stands for ``/v1``: `admit`, `refuse`, `read`, `told` and `still_good` of ``LiveDeps``."""
 
     def __init__(self) -> None:
         scopes = frozenset({"events:read"})
@@ -104,11 +106,24 @@ class FakeKeys:
     async def refuse(self, scope: Scope, send: Send, refused: Refused) -> None:
         body = msgspec.json.encode({"code": refused.code, "detail": refused.detail})
         status = {"key_missing": 401, "key_invalid": 401, "scope_missing": 403}
-        status |= {"method_not_allowed": 405, "rate_limited": 429}
+        status |= {"method_not_allowed": 405, "rate_limited": 429, "unavailable": 503}
         headers = [(b"content-type", b"application/problem+json")]
         start = {"status": status.get(refused.code, 400), "headers": headers}
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": body})
+
+    def read(self, scope: Scope) -> tuple[tuple[Binding, ...], int | None]:
+        query = parse_qs(scope["query_string"].decode("ascii"))
+        types = [each for text in query.get("types", ["#"]) for each in text.split(",")]
+        try:
+            bindings = tuple(parse(each) for each in types)
+        except BindingInvalid as error:
+            raise Refused("parameters_invalid", str(error)) from None
+        after = header(scope, b"last-event-id") or query.get("after", [""])[0]
+        return bindings, int(after) if after else None
+
+    def told(self, scope: Scope) -> Headers:
+        return ((b"x-request-id", b"request-1"), (b"ratelimit", b'"second";r=99;t=1'))
 
     def still_good(self, key: ApiKey) -> bool:
         return key in self.keys.values()

@@ -164,6 +164,8 @@ class Soak:
             lambda: NOW,
             keys.admit,
             keys.refuse,
+            keys.read,
+            keys.told,
             keys.still_good,
             limits=LIMITS,
         )

@@ -499,6 +499,11 @@ async def test_0_9_several_packets_in_one_frame(world: World, http: httpx.AsyncC
 # Cross-origin
 
 
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "DELETE"])
+async def test_only_get_and_post_begin_a_session_of_09(http: Any, method: str) -> None:
+    assert (await http.request(method, "/socket.io/1/")).status_code == 405
+
+
 @pytest.mark.parametrize("path", ["/socket.io/?EIO=3&transport=polling", "/socket.io/1/"])
 async def test_a_preflight(start: Start, path: str) -> None:
     world = await start(origins=("https://crm.example",))

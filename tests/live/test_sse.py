@@ -76,6 +76,7 @@ async def test_everything_comes_as_it_happens(world: World) -> None:
     headers = stream.response.headers
     assert headers["content-type"] == "text/event-stream; charset=utf-8"
     assert (headers["cache-control"], headers["x-accel-buffering"]) == ("no-store", "no")
+    assert (headers["x-request-id"], headers["ratelimit"]) == ("request-1", '"second";r=99;t=1')
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ async def test_everything_comes_as_it_happens(world: World) -> None:
         ("?after=4", {"Last-Event-ID": "2"}, [3, 4, 5, 6]),
         ("?after=4", {"Last-Event-ID": ""}, [5, 6]),
         ("?after=0&types=device.%23", {}, [2, 4, 6]),
-        ("?after=0&types=call.CHANNEL_CREATE.*,device.*.*&bindings=%23", {}, [1, 2, 3, 4, 5, 6]),
+        ("?after=0&types=call.CHANNEL_CREATE.*,device.*.*,%23", {}, [1, 2, 3, 4, 5, 6]),
         ("?after=0&types=call.CHANNEL_CREATE.*&types=device.DEVICE_ONLINE.p2", {}, [1, 3, 4, 5]),
         ("?after=99", {}, []),
     ],
@@ -126,32 +127,18 @@ async def test_a_long_replay_joins_the_live_stream_and_lost_numbers_are_a_gap(
 
 
 @pytest.mark.parametrize(
-    ("query", "headers", "status", "detail"),
+    ("query", "key", "status", "code"),
     [
-        ("", {"Authorization": ""}, 401, "The key is not good"),
-        ("", {"Authorization": "Bearer tlk_other"}, 401, "The key is not good"),
-        ("?after=x", {}, 400, "After is the number of an event"),
-        ("?after=-1", {}, 400, "After is the number of an event"),
-        ("?after=", {}, 400, "After is the number of an event"),
-        ("?after=1&after=2", {}, 400, "After was sent twice"),
-        ("?after=" + "9" * 19, {}, 400, "After is the number of an event"),
-        ("", {"Last-Event-ID": "٣"}, 400, "Last-Event-ID is the number"),
-        ("?types=call.NO.*", {}, 400, "Event NO not supported"),
-        ("?types=fax.#".replace("#", "%23"), {}, 400, "No available subscriptions"),
-        ("?types=" + ",".join(f"call.*.{n}" for n in range(101)), {}, 400, "Too many"),
-        ("?tipes=%23", {}, 400, "Not known: tipes"),
-        ("?" + "&".join(["types=%23"] * 300), {}, 400, "The query is malformed"),
-        ("?types=%FF.*.*", {}, 400, "No available subscriptions"),
+        ("", "", 401, "key_invalid"),
+        ("", "Bearer tlk_other", 401, "key_invalid"),
+        ("?types=call.NO.*", "Bearer tlk_k", 400, "parameters_invalid"),
     ],
 )
-async def test_what_is_refused(
-    world: World, query: str, headers: dict[str, str], status: int, detail: str
-) -> None:
+async def test_what_is_refused(world: World, query: str, key: str, status: int, code: str) -> None:
     async with httpx.AsyncClient(base_url=world.url) as http:
-        sent = {name: value.encode() for name, value in {**KEY, **headers}.items()}
-        answer = await http.get(f"{PATH}{query}", headers=sent)
+        answer = await http.get(f"{PATH}{query}", headers={"Authorization": key})
 
-    assert (answer.status_code, answer.json()["detail"][: len(detail)]) == (status, detail)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert world.live.connections()["sse"] == 0
     assert len(world.live._hub.usage) == 0
 
@@ -168,6 +155,7 @@ async def test_other_methods(world: World) -> None:
         "text/event-stream; charset=utf-8",
         b"",
     )
+    assert head.headers["x-request-id"] == "request-1"
     assert nobody.status_code == 401
     assert (post.status_code, post.headers["allow"]) == (405, "GET, HEAD")
     assert options.text == f"api http {PATH}"
@@ -204,6 +192,7 @@ async def test_pages_of_other_origins(
 
     assert headers.get("access-control-allow-origin") == allowed
     assert refused.headers.get("access-control-allow-origin") == allowed
+    assert ("RateLimit" in headers.get("access-control-expose-headers", "")) == bool(allowed)
 
 
 async def test_who_leaves_leaves_nothing_behind(world: World) -> None:
@@ -306,7 +295,7 @@ async def test_the_servers_end_ends_the_stream(world: World) -> None:
         late = await http.get(PATH, headers=KEY)
 
     assert rest.count("event: CHANNEL_CREATE") == 1
-    assert late.status_code == 503
+    assert (late.status_code, late.json()["code"]) == (503, "unavailable")
 
 
 def _lines(headers: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from .listener import JavaScript, Listener, RawWebSocket, Seen, SocketIo
+from .listener import JavaScript, Listener, RawWebSocket, Seen, SocketIo, snake
 from .ports import loopback
 from .stage import Stage, Tenant, together
 from .tones import Sound
@@ -88,6 +88,7 @@ async def test_there_is_one_truthful_record(scene: Scene, at: float) -> None:
     assert alice.startswith("alice-")
     assert record == {
         "call_id": scene.call_id,
+        "clientRef": "order-7",
         "caller": {"type": "user", "username": "alice"},
         "callee": {"type": "realnumber", "number": NUMBER},
         "class": "trunking",
@@ -148,7 +149,8 @@ async def test_the_end_of_a_leg_says_how_long_and_why(scene: Scene) -> None:
 
 async def test_the_finished_record_is_an_event_once(scene: Scene) -> None:
     (ended,) = scene.listeners[0].named("CALL_ENDED")
-    assert {key: ended.data.get(key) for key in scene.record} == scene.record
+    record = snake(scene.record)
+    assert {key: ended.data.get(key) for key in record} == record
 
 
 async def test_the_recording_has_the_caller_left_and_the_callee_right(scene: Scene) -> None:

@@ -12,7 +12,7 @@ import msgspec
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from .listener import JavaScript, Listener, RawWebSocket, Seen
+from .listener import JavaScript, Listener, RawWebSocket, Seen, snake
 from .ports import loopback
 from .stage import Stage, Tenant, together
 from .waiting import Timeline
@@ -241,7 +241,8 @@ async def test_the_ids_are_those_of_the_history_and_of_the_recording(scene: Scen
     assert {event["client_ref"] for event in mine} == {"order-7"}
     assert [event["type"] for event in mine[-2:]] == ["CALL_ENDED", "RECORDING_READY"]
     ended, ready = (event["data"] for event in mine[-2:])
-    assert {name: ended[name] for name in scene.record} == scene.record
+    record = snake(scene.record)
+    assert {name: ended[name] for name in record} == record
     assert ready["media_name"] == scene.record["recording"]
     played = await scene.tenant.api.play_recording(ready["media_name"])
     assert played.status_code == 200, played.text

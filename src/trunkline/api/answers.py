@@ -1,6 +1,8 @@
-"""What a route gives back: a status, headers and one body, ready to be sent."""
+"""What a route gives back: a status, headers, and a body that is ready or comes in pieces."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 from litestar.types import Receive, Scope, Send
 
@@ -27,3 +29,32 @@ class Answer:
             headers.append((b"content-length", str(len(self.body)).encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+class Stream(Answer):
+    """An ASGI answer whose body comes in pieces; the first piece is there already."""
+
+    __slots__ = ("rest",)
+
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        first: bytes = b"",
+        rest: AsyncIterator[bytes] | None = None,
+    ) -> None:
+        super().__init__(first, status, headers)
+        self.rest = rest
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it, piece by piece, as fast as the client takes it."""
+        await send(
+            {"type": "http.response.start", "status": self.status, "headers": list(self.headers)}
+        )
+        if scope["method"] == "HEAD":  # type: ignore[typeddict-item]
+            self.rest = None
+        if self.rest is not None:
+            await send({"type": "http.response.body", "body": self.body, "more_body": True})
+            async for piece in self.rest:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

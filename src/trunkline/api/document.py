@@ -72,7 +72,7 @@ def openapi_document() -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": [*parts.TAGS, *v1.TAGS],
+        "tags": [*parts.TAGS, *v1.TAGS, parts.OPERATIONS],
         "paths": {**_paths(), **v1.paths(ROUTES)},
         "components": {
             "schemas": parts.SCHEMAS | v1.schemas(ROUTES),
@@ -90,7 +90,7 @@ def _paths() -> Json:
         "/oapi/v1/call/play_recording": {"get": _play_recording()},
         "/recordings/{name}": {"get": _recording("get"), "head": _recording("head")},
         "/healthz": {"get": _health("healthz", "Health", "Can calls be made now?")},
-        "/readyz": {"get": _health("readyz", "Readiness", "Each part by itself.")},
+        "/readyz": {"get": _health("readyz", "Readiness", "How is each part?")},
         "/metrics": {"get": _metrics()},
         "/": {"get": _root()},
     }

@@ -9,13 +9,16 @@ from trunkline.api.errors import ERRORS
 Json = dict[str, Any]
 
 INTRODUCTION = """\
-Ask for a call, follow it on the event socket, read its record, play its recording.
+Ask for a call, follow it by its events, read its record, play its recording. Two APIs are side by side:
+the four calls of the Open API, for apps with an id and a secret, and `/v1`, for keys. Every answer has
+`X-Request-Id`.
 
-Every answer has `X-Request-Id`; every error is
+`/v1`: send `Authorization: Bearer tlk_…`, a key of `trunkline key create`. Every error is
+`application/problem+json` (RFC 9457) with a stable `code` and a `type` that leads to a page about it.
+
+Open API: every error is
 `{"success": false, "message": CODE, "detail": a sentence, "request_id": the same id}`.
-Requests are refused in this order: method, app id, hash, parameters.
-
-Requests are hashed as the documents of the four calls say, or signed: four headers,
+Requests are refused in this order: method, app id, hash, parameters. They are hashed as the documents of the four calls say, or signed: four headers,
 `x-auth-app-id`, `x-auth-timestamp` (unix seconds), `x-auth-nonce` (16 to 64 of `A-Z a-z 0-9 _ -`) and
 `x-auth-signature`, the hex HMAC-SHA256 under the app's secret over five lines joined by a newline:
 method, path with query as sent, timestamp, nonce, hex SHA-256 of the body. GET calls that are signed
@@ -45,8 +48,8 @@ when it expires or is altered.
 TAGS = [
     {"name": "Open API", "description": "The four calls."},
     {"name": "Recordings", "description": "Recordings by their links."},
-    {"name": "Operations", "description": "For whoever runs the server."},
 ]
+OPERATIONS = {"name": "Operations", "description": "For whoever runs the server."}
 
 
 def ref(name: str) -> Json:
@@ -137,7 +140,8 @@ SCHEMAS: Json = {
             "billing_seconds": _whole("How long two people were joined, rounded up.", minimum=0),
             "recording": _string("The recording's name, or empty."),
             "call_id": _string("Never changes."),
-        }
+        },
+        {"clientRef": _string("Yours, from the click-to-call; only where it was given.")},
     ),
     "RecordingLink": _object({"media": _string("The link.", format="uri")}),
     "Health": _object(

@@ -18,7 +18,10 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"
 
 def request_id(scope: Scope) -> str:
     """The id of the exchange: the client's, where it is a sane one, or else ours."""
-    return str(scope["state"]["request_id"])
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = _chosen_id(scope)
+    return str(state["request_id"])
 
 
 def _chosen_id(scope: Scope) -> str:
@@ -38,7 +41,7 @@ class Envelope:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        id_ = scope.setdefault("state", {})["request_id"] = _chosen_id(scope)
+        id_ = request_id(scope)
         head = scope["method"] == "HEAD"
 
         async def enveloped(message: Message) -> None:

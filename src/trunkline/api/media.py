@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from litestar.types import Scope
 
-from litestar.types import Receive, Scope, Send
-
-from trunkline.api.answers import Headers
+from trunkline.api.answers import Headers, Stream
 from trunkline.api.auth import header
 from trunkline.api.deps import ApiDeps
 from trunkline.api.errors import refuse
@@ -15,35 +13,6 @@ from trunkline.api.oapi import AnyRequest
 from trunkline.api.queries import readings
 from trunkline.api.ranges import NotSatisfiable, one_range
 from trunkline.recordings.port import RecordingMissing
-
-
-class Stream:
-    """An ASGI answer whose body comes in pieces; the first piece is there already."""
-
-    __slots__ = ("first", "headers", "rest", "status")
-
-    def __init__(
-        self,
-        status: int,
-        headers: Headers,
-        first: bytes = b"",
-        rest: AsyncIterator[bytes] | None = None,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.first = first
-        self.rest = rest
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it, piece by piece, as fast as the client takes it."""
-        await send(
-            {"type": "http.response.start", "status": self.status, "headers": list(self.headers)}
-        )
-        if self.rest is not None:
-            await send({"type": "http.response.body", "body": self.first, "more_body": True})
-            async for piece in self.rest:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class Media:

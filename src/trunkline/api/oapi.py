@@ -21,11 +21,11 @@ from trunkline.api.parameters import call_wanted, limit_of, media_of, page_of, w
 from trunkline.api.proofs import Proof, believed, header_proof, histories_proof, media_proof
 from trunkline.api.queries import Reading, readings
 from trunkline.api.rates import Rates
+from trunkline.calls.times import SECOND
 from trunkline.db.port import App
 
 AnyRequest = Request[Any, Any, Any]
 
-_SECOND = 1_000_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,9 +52,9 @@ class OpenApi:
         app, _ = await self._by_headers(request)
         self._rates.request(app.id)
         value = secrets.token_hex(16)
-        expire = self._deps.clock() // _SECOND + self._deps.token_seconds
+        expire = self._deps.clock() // SECOND + self._deps.token_seconds
         digest = sha256(value.encode()).hexdigest()
-        await self._db.tokens.add(digest, app.id, app.account_id, expire * _SECOND)
+        await self._db.tokens.add(digest, app.id, app.account_id, expire * SECOND)
         return Answer(_encode(Token(value, expire, app.account_id)))
 
     async def click_to_call(self, request: AnyRequest) -> Answer:
@@ -93,7 +93,7 @@ class OpenApi:
             raise refuse("RECORDING_NOT_FOUND")
         if recording.state == "expected":
             raise refuse("RECORDING_NOT_READY")
-        expires = self._deps.clock() // _SECOND + self._deps.recording_url_seconds
+        expires = self._deps.clock() // SECOND + self._deps.recording_url_seconds
         base = base_url(request.scope, self._deps.public_url)
         return Answer(_encode({"media": base + self._links.path(media, expires)}))
 

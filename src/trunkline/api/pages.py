@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import msgspec
@@ -11,6 +12,9 @@ from trunkline.api.auth import header
 from trunkline.api.hashes import histories_hash
 from trunkline.api.queries import Reading
 from trunkline.db.port import App
+
+_HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
+"""RFC 9110, 7.2, less what no host is called: it goes into links, between quotes and brackets."""
 
 
 class Pages(msgspec.Struct, frozen=True):
@@ -56,5 +60,6 @@ def base_url(scope: Scope, public_url: str) -> str:
     """What absolute links start with: the setting, or else the host that the client named."""
     if public_url:
         return public_url.rstrip("/")
-    host = header(scope, b"host") or "localhost"
-    return f"{scope.get('scheme', 'http')}://{host}"
+    host = header(scope, b"host")
+    named = host if _HOST.fullmatch(host) else "localhost"
+    return f"{scope.get('scheme', 'http')}://{named}"

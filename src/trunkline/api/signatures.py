@@ -14,6 +14,7 @@ from hashlib import sha256
 import msgspec
 
 from trunkline.api.errors import refuse
+from trunkline.calls.times import SECOND
 
 SKEW = 300
 """Seconds by which a timestamp may differ from our clock, either way."""
@@ -21,7 +22,6 @@ SKEW = 300
 MOST_NONCES = 300_000
 """Nonces of one app remembered in each generation; when they are full, its requests wait."""
 
-_SECOND = 1_000_000
 _TIMESTAMP = re.compile(r"[1-9][0-9]{8,10}", re.ASCII)
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 
@@ -78,20 +78,20 @@ class Nonces:
         timestamp ahead of our clock may still be fresh after the next restart, and one from the
         first minutes of this process may have been ahead of the clock before the last restart.
         """
-        at = int(signed.timestamp) * _SECOND
+        at = int(signed.timestamp) * SECOND
         self._check_time(at, now)
         self._turn(now)
         self._remember(signed.app_id, signed.nonce)
-        return at > now or at <= self._started_at + SKEW * _SECOND
+        return at > now or at <= self._started_at + SKEW * SECOND
 
     def _check_time(self, at: int, now: int) -> None:
-        if abs(now - at) > SKEW * _SECOND:
+        if abs(now - at) > SKEW * SECOND:
             raise refuse("HASH_NOT_MATCH", "The timestamp is over 5 minutes from our clock.")
         if at < self._started_at:
             raise refuse("HASH_NOT_MATCH", "The timestamp is from before a restart; sign again.")
 
     def _turn(self, now: int) -> None:
-        if now - self._turned_at > 2 * SKEW * _SECOND:
+        if now - self._turned_at > 2 * SKEW * SECOND:
             self._old, self._new, self._turned_at = self._new, defaultdict(set), now
 
     def _remember(self, app_id: str, nonce: str) -> None:

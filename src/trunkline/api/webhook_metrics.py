@@ -9,10 +9,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from trunkline.api.deps import ApiDeps
+from trunkline.calls.times import SECOND
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.webhook_port import Backlog
-
-_SECOND = 1_000_000
 
 
 class WebhookCollector(Collector):
@@ -44,7 +43,7 @@ class WebhookCollector(Collector):
         age = 0 if backlog.oldest is None else max(0, self._deps.clock() - backlog.oldest)
         return [
             ("pending", "Deliveries not yet done, counted up to 100,000.", backlog.pending),
-            ("lag_seconds", "Age of the oldest delivery not yet done.", age / _SECOND),
+            ("lag_seconds", "Age of the oldest delivery not yet done.", age / SECOND),
             ("stopped", "Webhooks that were suspended, or disabled by a 410.", backlog.stopped),
         ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from trunkline.bus.port import Listener
+from trunkline.bus.port import Listener, Wants
 from trunkline.calls.record import StoredEvent
 
 log = structlog.get_logger()
@@ -20,23 +20,27 @@ class LocalBus:
     """
 
     def __init__(self) -> None:
-        self._listeners: dict[object, Listener] = {}
+        self._listeners: dict[object, tuple[Listener, Wants | None]] = {}
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """Hand the events to every listener, now."""
         if not events:
             return
-        for mark, listener in tuple(self._listeners.items()):
+        for mark, (listener, _) in tuple(self._listeners.items()):
             try:
                 listener(events)
             except Exception:
                 log.exception("bus.listener_dropped", listener=repr(listener))
                 self._listeners.pop(mark, None)
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def wants(self, account_id: str) -> bool:
+        """Does any listener want the account's events now?"""
+        return any(wants is None or wants(account_id) for _, wants in self._listeners.values())
+
+    def listen(self, listener: Listener, wants: Wants | None = None) -> Callable[[], None]:
         """Call ``listener`` with each batch from now on; gives the function that stops it."""
         mark = object()
-        self._listeners[mark] = listener
+        self._listeners[mark] = (listener, wants)
 
         def stop() -> None:
             self._listeners.pop(mark, None)

@@ -8,6 +8,8 @@ from typing import Protocol
 from trunkline.calls.record import StoredEvent
 
 Listener = Callable[[Sequence[StoredEvent]], None]
+Wants = Callable[[str], bool]
+"""Are events of this account of use to the listener now?"""
 
 
 class Bus(Protocol):
@@ -16,5 +18,9 @@ class Bus(Protocol):
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """Hand the events on; never blocks and never fails."""
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with each batch from now on; gives the function that stops it."""
+    def listen(self, listener: Listener, wants: Wants | None = None) -> Callable[[], None]:
+        """Call ``listener`` with each batch from now on; gives the function that stops it.
+
+        It may be spared the accounts that it does not want, where they cost something; None wants
+        all. One that begins to want an account reads what is in its log after that.
+        """

@@ -6,8 +6,7 @@ from trunkline.calls import causes
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord, StatusDetail
-
-_SECOND = 1_000_000
+from trunkline.calls.times import SECOND
 
 
 def record(call: Call) -> CallRecord:
@@ -136,4 +135,4 @@ def _ringing(call: Call) -> int:
 
 
 def _rounded_up(microseconds: int) -> int:
-    return -(-microseconds // _SECOND)
+    return -(-microseconds // SECOND)

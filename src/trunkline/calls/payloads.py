@@ -281,7 +281,7 @@ class _OfWebhook(Event, frozen=True, kw_only=True):
 
 
 class WebhookSuspended(_OfWebhook, frozen=True, kw_only=True, tag="WEBHOOK_SUSPENDED"):
-    """The webhook failed for so long that it is sent nothing until it is resumed."""
+    """The webhook failed for so long that it is sent nothing until it is enabled again."""
 
 
 class WebhookDisabled(_OfWebhook, frozen=True, kw_only=True, tag="WEBHOOK_DISABLED"):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from trunkline.calls.facts import Class, Direction, Party
+from trunkline.calls.times import SECOND
 
 StatusDetail = Literal["SUCCESS", "BUSY", "UNSUCCESS", "CANCELLED", "IVR"]
 
@@ -67,7 +68,10 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
-    """One record exactly as the Open API shows it: the ten documented keys and ``call_id``."""
+    """One record exactly as the Open API shows it: the ten documented keys and ``call_id``.
+
+    And ``clientRef``, where the click-to-call gave one.
+    """
 
     caller: dict[str, str]
     callee: dict[str, str]
@@ -80,6 +84,7 @@ class HistoryRow(msgspec.Struct, frozen=True):
     billing_seconds: int
     recording: str
     call_id: str
+    client_ref: str | msgspec.UnsetType = msgspec.field(name="clientRef", default=msgspec.UNSET)
 
 
 def shown_party(number: str, username: str | None) -> dict[str, str]:
@@ -99,8 +104,9 @@ def shown(record: CallRecord) -> HistoryRow:
         direction=record.direction,
         status_detail=record.status_detail,
         duration_seconds=record.duration_seconds,
-        unix_timestamp=record.started_at // 1_000_000,
+        unix_timestamp=record.started_at // SECOND,
         billing_seconds=record.billing_seconds,
         recording=record.recording,
         call_id=record.call_id,
+        client_ref=record.client_ref or msgspec.UNSET,
     )

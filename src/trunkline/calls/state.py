@@ -194,7 +194,7 @@ def leg_state(call: Call, leg: Leg) -> LegState:
     return LegState(
         id=leg.id,
         direction=leg.direction,
-        endpoint=leg.endpoint,
+        endpoint=_endpoint(leg),
         endpoint_type=leg.endpoint_kind,
         party=party(_party(call, leg)),
         status=leg_status(leg),
@@ -237,6 +237,11 @@ def leg_status(leg: Leg) -> LegStatus:
 def _callee(call: Call, record: CallRecord | None) -> ShownParty | None:
     found = record.callee if record else outcome.callee(call)
     return party(found) if record or found.number or found.username else None
+
+
+def _endpoint(leg: Leg) -> str:
+    """The engine puts ``trunk-`` before a trunk's id; the trunk's own events do not."""
+    return leg.endpoint.removeprefix("trunk-") if leg.endpoint_kind == "trunk" else leg.endpoint
 
 
 def _party(call: Call, leg: Leg) -> Party:

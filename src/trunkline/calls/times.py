@@ -1,8 +1,9 @@
-"""Times as the world reads them: RFC 3339 in UTC."""
+"""Times as the world reads and writes them: RFC 3339."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 GREGORIAN = 62_167_219_200
@@ -10,6 +11,29 @@ GREGORIAN = 62_167_219_200
 
 SECOND = 1_000_000
 """Microseconds."""
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEARS = range(1970, 2200)
+
+
+def read_rfc3339(text: str) -> int:
+    """Unix microseconds of an RFC 3339 date-time, finer digits dropped.
+
+    Raises ValueError with a sentence. The offset is needed; ``t`` and ``z`` may be of lower case;
+    a leap second is not known.
+    """
+    if not _RFC3339.fullmatch(text.upper()):
+        hint = "; in a URL the + of an offset is written %2B" if " " in text else ""
+        raise ValueError(f"Expected an RFC 3339 time such as 2026-11-23T15:00:00Z{hint}")
+    try:
+        stamp = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError("Expected a day, a time and an offset that exist") from None
+    if stamp.year not in _YEARS:
+        raise ValueError(f"Expected a year from {_YEARS[0]} to {_YEARS[-1]}")
+    return (stamp - _EPOCH) // timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=4096)  # the times of a live call stand in each of its events

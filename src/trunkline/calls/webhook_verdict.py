@@ -15,9 +15,9 @@ from typing import Literal
 
 import msgspec
 
+from trunkline.calls.times import SECOND
 from trunkline.calls.webhook import Attempt, Delivery, DeliveryState, Webhook
 
-SECOND = 1_000_000
 JITTER = 0.1
 """A pause is up to so much shorter or longer."""
 LONGEST_RETRY_AFTER = 86_400

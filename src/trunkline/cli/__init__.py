@@ -30,7 +30,12 @@ COMMANDS = {
     "events": ("trunkline.cli.events", "app"),
     "webhooks": ("trunkline.cli.webhooks", "app"),
     "history": ("trunkline.cli.calls", "history"),
+    "stats": ("trunkline.cli.stats", "stats"),
     "recording": ("trunkline.cli.recording", "app"),
+    "import": ("trunkline.cli.importing", "import_calls"),
+    "backup": ("trunkline.cli.backup", "backup"),
+    "restore": ("trunkline.cli.backup", "restore"),
+    "db": ("trunkline.cli.database", "app"),
     "engine": ("trunkline.cli.engine", "app"),
     "sandbox": ("trunkline.cli.sandbox", "app"),
     "doctor": ("trunkline.cli.doctor", "doctor"),
@@ -59,14 +64,13 @@ class Commands(TyperGroup):
 
 
 def _command(name: str, made_of: Any) -> Any:
-    """A click command of a Typer or of a function."""
+    """A click command of a Typer or of a function; completion is installed for all of them at once."""
+    outer = typer.Typer(add_completion=False, rich_markup_mode=None)
     if not isinstance(made_of, typer.Typer):
-        single = typer.Typer(rich_markup_mode=None)
-        single.command(name)(made_of)
-        made_of = single
-    command = typer.main.get_command(made_of)
-    command.name = name
-    return command
+        outer.command(name)(made_of)
+        return typer.main.get_command(outer)
+    outer.add_typer(made_of, name=name)
+    return typer.main.get_group(outer).commands[name]
 
 
 app = typer.Typer(

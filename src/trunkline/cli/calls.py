@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trunkline.cli.archive import account_called, accounts_called, archive, local
+from trunkline.cli.calls_export import export
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all
 
@@ -28,6 +29,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+
+app.command()(export)
 
 
 @app.command("list")

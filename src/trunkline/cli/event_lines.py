@@ -44,10 +44,15 @@ def _in_colours() -> Show:
     console = Console(highlight=False)
 
     def show(seen: Seen, timezone: str | None) -> None:
-        time, call, leg, rest = columns(seen, timezone)
+        number, time, call, leg, rest = columns(seen, timezone)
         name = Text(f"{seen.type:<17}", style=STYLES.get(seen.type, ""))
         line = Text.assemble(
-            f"{time:<12}  ", (f"{call:<32}", "dim"), f"  {leg:>8}  ", name, f"  {rest}"
+            (f"{number:>6}  ", "dim"),
+            f"{time:<12}  ",
+            (f"{call:<32}", "dim"),
+            f"  {leg:>8}  ",
+            name,
+            f"  {rest}",
         )
         line.rstrip()
         console.print(line, soft_wrap=True)
@@ -61,15 +66,15 @@ def clock(time: str, timezone: str | None) -> str:
     return datetime.fromisoformat(time).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
 
 
-def columns(seen: Seen, timezone: str | None) -> tuple[str, str, str, str]:
-    """(time, call, the end of the leg's id, who and why) of an event."""
+def columns(seen: Seen, timezone: str | None) -> tuple[str, str, str, str, str]:
+    """(number, time, call, the end of the leg's id, who and why) of an event."""
     if seen.type == GAP:
         first, last = seen.data["from"], seen.data["to"]
-        return "", "", "", f"events {first} to {last} are not kept any more"
+        return "", "", "", "", f"events {first} to {last} are not kept any more"
     leg = seen.subject[-8:] if seen.type.startswith("CHANNEL_") else ""
     marks = ("(test)",) if seen.data.get("test") else ()
     rest = "  ".join((*_rest(seen, seen.data), *marks))
-    return clock(seen.time, timezone), seen.call_id or "", leg, rest
+    return str(seen.seq), clock(seen.time, timezone), seen.call_id or "", leg, rest
 
 
 def _rest(seen: Seen, data: dict[str, Any]) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ def show_all(entries: Sequence[Shown], as_json: bool) -> None:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         value = ",".join(map(str, value))
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{key} {n}" for key, n in value.items())
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):

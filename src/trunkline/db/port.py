@@ -15,6 +15,8 @@ import msgspec
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.log import LogPosition as LogPosition
 from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
+from trunkline.db.history_port import History
+from trunkline.db.statistics_port import Statistics
 from trunkline.db.webhook_port import Deliveries, Webhooks
 
 
@@ -376,6 +378,8 @@ class Database(Protocol):
     @property
     def calls(self) -> Calls: ...
     @property
+    def history(self) -> History: ...
+    @property
     def events(self) -> Events: ...
     @property
     def requests(self) -> Requests: ...
@@ -389,6 +393,8 @@ class Database(Protocol):
     def webhooks(self) -> Webhooks: ...
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def statistics(self) -> Statistics: ...
 
     async def ping(self) -> None:
         """Raises DatabaseUnavailable when a write could not be made now."""

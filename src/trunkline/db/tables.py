@@ -66,6 +66,7 @@ accounts = sa.Table(
     _flag("enabled", True),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
     _time("created_at"),
+    Column("last_update", BigInteger, nullable=False, server_default="0"),
 )
 
 apps = sa.Table(
@@ -266,6 +267,10 @@ calls = sa.Table(
     Column("trunk", Text),
     _flag("engine_died", False),
     _time("updated_at"),
+    _text("note"),
+    _text("tags"),  # comma-separated
+    # the number of the last change, counted in accounts.last_update; 0: not indexed yet
+    Column("update_seq", BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("id"),
     sqlite_with_rowid=False,
 )
@@ -282,9 +287,70 @@ def _counts(width: str) -> sa.Table:
     )
 
 
+# What each call is found by, calls/terms.py.
+call_terms = sa.Table(
+    "call_terms",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("term", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Column("started_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("call_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Each call once, by its last change. A table, and no index of calls: that may be partitioned.
+call_updates = sa.Table(
+    "call_updates",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _time("started_at"),
+    Column("call_id", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 call_counts_minute = _counts("minute")
 call_counts_hour = _counts("hour")
 call_counts_day = _counts("day")
+
+STAT_SUMS = (
+    "calls",
+    "outgoing",  # that the user made; of all else: from_ab
+    "answered",
+    "busy",
+    "unanswered",
+    "cancelled",
+    "ivr",
+    "rang",  # calls with ring_seconds
+    "talk_seconds",
+    "ring_seconds",
+    "duration_seconds",
+    "longest_talk_seconds",  # the greatest of them, all others are sums
+)
+
+# What calls came to, by the time of their start. A call is in it at each width, under ``all`` (its key is
+# class/direction/status_detail), each of its users, its DID and its trunk. Rows outlive the calls.
+call_stats = sa.Table(
+    "call_stats",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("width", Integer, primary_key=True, autoincrement=False),  # seconds: 900, 10800, 86400
+    Column("dimension", Text, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),  # started_at / width
+    Column("key", Text, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in STAT_SUMS),
+    sqlite_with_rowid=False,
+)
+
+# Accounts that have calls of before there were statistics: those that started before
+# ``counted_from`` are in none yet, and the row goes with the last of them.
+call_stats_marks = sa.Table(
+    "call_stats_marks",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    _time("counted_from"),
+    sqlite_with_rowid=False,
+)
 
 events = sa.Table(
     "events",

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from trunkline.calls.bindings import Binding, BindingInvalid, parse
+from trunkline.calls.times import SECOND
 from trunkline.db.port import TokenOwner
 from trunkline.live.deps import LiveDeps
 from trunkline.live.hub import Client
 from trunkline.live.limits import TooManyCommands, TooManySubscriptions, Usage
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_SECOND = 1_000_000
 
 
 class BadToken(Exception):
@@ -90,7 +90,7 @@ class Asker:
         self._apps = ()
 
     def _count_here(self) -> None:
-        second = self._deps.clock() // _SECOND
+        second = self._deps.clock() // SECOND
         if second != self._second:
             self._second, self._commands = second, 0
         self._commands += 1

@@ -6,14 +6,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from trunkline.bus.port import Bus
+from trunkline.calls.bindings import Binding
 from trunkline.db.port import ApiKey, Events, Tokens
-from trunkline.live.asgi import Scope, Send
+from trunkline.live.asgi import Headers, Scope, Send
 from trunkline.work.refused import Refused
 
 Admit = Callable[[Scope, str], Awaitable[ApiKey]]
 """The key of a request that has this scope; raises Refused."""
 Refuse = Callable[[Scope, Send, Refused], Awaitable[None]]
 """Answers a request with what it is refused for."""
+Read = Callable[[Scope], tuple[tuple[Binding, ...], int | None]]
+"""(which events, after which number) a request for a stream asks for; raises Refused."""
+Told = Callable[[Scope], Headers]
+"""The headers of every answer to a request; of its key, once it was admitted."""
 StillGood = Callable[[ApiKey], bool]
 """Is a key that was admitted still good? Asked again and again while a stream is open."""
 
@@ -58,6 +63,8 @@ class LiveDeps:
     clock: Callable[[], int]
     admit: Admit
     refuse: Refuse
+    read: Read
+    told: Told
     still_good: StillGood
     cors_origins: tuple[str, ...] = ("*",)
     limits: LiveLimits = field(default_factory=LiveLimits)

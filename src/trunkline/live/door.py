@@ -44,7 +44,7 @@ class Live:
             await self._api(scope, self._watched(receive), send)
             return
         door = self._door(scope)
-        if self._closed and door is not self._api:
+        if self._closed and door is self._socket_io:
             await _unavailable(send)
             return
         await door(scope, receive, send)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from trunkline.calls.times import SECOND
 from trunkline.live.deps import LiveLimits
-
-_SECOND = 1_000_000
 
 
 class TooManyConnections(Exception):
@@ -75,7 +74,7 @@ class Usage:
 
     def command(self, app_id: str) -> None:
         """Count a command of a connected app; raises TooManyCommands."""
-        used, second = self._apps[app_id], self._clock() // _SECOND
+        used, second = self._apps[app_id], self._clock() // SECOND
         if used.second != second:
             used.second, used.commands = second, 0
         used.commands += 1

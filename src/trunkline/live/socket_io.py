@@ -158,6 +158,8 @@ class SocketIO:
     # Socket.IO 0.9.
 
     async def _serve_09(self, request: Request, receive: Receive) -> bytes:
+        if request.method not in ("GET", "POST"):
+            raise Refused(405)
         if not request.steps:
             return self._handshake_09()
         session = self._session_09(request)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from trunkline.calls.bindings import Binding
 from trunkline.db.port import ApiKey
-from trunkline.live.asgi import Message, Receive, Scope, Send, header
-from trunkline.live.asking import BadRequest, origin_allowed, parsed
+from trunkline.live.asgi import Headers, Message, Receive, Scope, Send, header
+from trunkline.live.asking import origin_allowed
 from trunkline.live.deps import LiveDeps
 from trunkline.live.heartbeat import Heartbeat
 from trunkline.live.http import lent
@@ -31,23 +29,24 @@ _KEEP_ALIVE = chunk(b": keep-alive\n\n")
 _LAST_CHUNK = b"0\r\n\r\n"
 _SILENT_BEATS = 3
 _SHUTDOWN_SECONDS = 2.0
-_HEADERS = (
+_HEADERS: Headers = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would hold events back
 )
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_FIELDS = 200
+_ALLOW: Headers = ((b"allow", b"GET, HEAD"),)
+_SHOWN = b"X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate"
 _DEAD_MILLISECONDS = 60_000
-_KNOWN = frozenset({"types", "bindings", "after"})
 
 
-Headers = tuple[tuple[bytes, bytes], ...]
+class _WrongMethod(Refused):
+    """The stream is only read."""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A well-formed request: which events, and after which number."""
+    """A request that was admitted and understood."""
 
+    key: ApiKey
     bindings: tuple[Binding, ...]
     after: int | None
 
@@ -57,14 +56,23 @@ class Streams:
 
     def __init__(self, deps: LiveDeps, hub: Hub) -> None:
         self.deps, self.hub = deps, hub
+        self._closed = False
         self.open: Heartbeat[EventStream] = Heartbeat(
             deps.limits.keep_alive_seconds, EventStream.beat
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        send = _with_headers(send, self._cors(scope))
         try:
-            await self._serve(scope, receive, send)
+            asked = await self._asked(scope)
+            if scope["method"] == "GET":
+                await self._stream(asked, scope, receive, send)
+            else:
+                await self._start(scope, send)
+                await send({"type": "http.response.body", "body": b""})
+        except _WrongMethod as refused:
+            await self.deps.refuse(scope, _with_headers(send, _ALLOW), refused)
         except Refused as refused:
             await self.deps.refuse(scope, send, refused)
 
@@ -72,39 +80,33 @@ class Streams:
         return len(self.open)
 
     def close(self) -> None:
-        """End every stream: clients come back and resume."""
+        """End every stream, and begin none: clients come back and resume."""
+        self._closed = True
         for stream in self.open.members():
             stream.shutdown()
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _asked(self, scope: Scope) -> Asked:
+        """Raises Refused."""
         if scope["method"] not in ("GET", "HEAD"):
-            send = _with_headers(send, ((b"allow", b"GET, HEAD"),))
-            await self.deps.refuse(scope, send, _refused("method_not_allowed", "GET it."))
-            return
-        send = _with_headers(send, self._cors(scope))
-        try:
-            key = await self.deps.admit(scope, SCOPE)
-            asked = read(scope, self.deps.limits.subscriptions)
-            if scope["method"] == "GET":
-                await self._stream(key, asked, scope, receive, send)
-                return
-        except Refused as refused:
-            await self.deps.refuse(scope, send, refused)
-            return
-        await _start(send)
-        await send({"type": "http.response.body", "body": b""})
+            raise _WrongMethod("method_not_allowed", "GET it.")
+        if self._closed:
+            raise Refused("unavailable", "The server is stopping.", 1)
+        key = await self.deps.admit(scope, SCOPE)
+        return Asked(key, *self.deps.read(scope))
 
-    async def _stream(
-        self, key: ApiKey, asked: Asked, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        stream = EventStream(self, key, scope, asked)
+    async def _stream(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = EventStream(self, scope, asked)
         try:
-            await _start(send)
+            await self._start(scope, send)
             stream.begin(asked)
             while (await receive())["type"] != "http.disconnect":
                 pass
         finally:
             stream.closed()
+
+    async def _start(self, scope: Scope, send: Send) -> None:
+        headers = [*_HEADERS, *self.deps.told(scope)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def _cors(self, scope: Scope) -> Headers:
         """A page of an allowed origin may read the answer; preflights are the HTTP door's."""
@@ -112,7 +114,8 @@ class Streams:
         if origin is None or not origin_allowed(origin, host, self.deps.cors_origins):
             return ()
         allowed = b"*" if "*" in self.deps.cors_origins else origin.encode("latin-1")
-        return ((b"access-control-allow-origin", allowed), (b"vary", b"Origin"))
+        shown = (b"access-control-expose-headers", _SHOWN)
+        return ((b"access-control-allow-origin", allowed), shown, (b"vary", b"Origin"))
 
 
 class EventStream:
@@ -135,10 +138,10 @@ class EventStream:
     encoding = Encoding.SSE
     write: Callable[[Any], None]
 
-    def __init__(self, streams: Streams, key: ApiKey, scope: Scope, asked: Asked) -> None:
+    def __init__(self, streams: Streams, scope: Scope, asked: Asked) -> None:
         """Raises Refused when the key has too many streams, or bindings on them."""
-        _count(streams.hub.usage, key.id, len(asked.bindings))
-        self._streams, self._key = streams, key
+        _count(streams.hub.usage, asked.key.id, len(asked.bindings))
+        self._streams, self._key = streams, asked.key
         self._protocol, self._transport = lent(scope)
         self._client: Client | None = streams.hub.client(self)
         self._room: asyncio.Future[None] | None = None
@@ -240,57 +243,13 @@ class EventStream:
             room.set_result(None)
 
 
-def read(scope: Scope, most: int) -> Asked:
-    """What a request asks for, with at most ``most`` bindings; raises Refused."""
-    try:
-        query = parse_qsl(
-            scope["query_string"].decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS
-        )
-        unknown = {name for name, _ in query} - _KNOWN
-        if unknown:
-            raise BadRequest(f"not known: {', '.join(sorted(unknown))}")  # noqa: TRY301
-        texts = [
-            text for name, each in query if name != "after" for text in each.split(",") if text
-        ]
-        bindings = parsed(texts or ["#"], most)
-        return Asked(bindings, _after(scope, [each for name, each in query if name == "after"]))
-    except BadRequest as refused:
-        raise _refused("parameters_invalid", f"{refused}.") from None
-    except ValueError:
-        raise _refused("parameters_invalid", "The query is malformed, or too long.") from None
-
-
-def _after(scope: Scope, sent: list[str]) -> int | None:
-    """``Last-Event-ID`` goes before ``after``: a client that reconnects repeats its first URL."""
-    last = header(scope, b"last-event-id")
-    after = [_number("after", text) for text in sent]
-    if len(after) > 1:
-        raise BadRequest("after was sent twice")
-    if last:
-        return _number("Last-Event-ID", last)
-    return after[0] if after else None
-
-
-def _number(name: str, text: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise BadRequest(f"{name} is the number of an event: a whole number, 0 or more")
-    return int(text)
-
-
 def _count(usage: Usage, key_id: str, bindings: int) -> None:
     try:
         usage.check_subscriptions(key_id, bindings)
         usage.connect(key_id)
     except (TooManyConnections, TooManySubscriptions) as refused:
-        raise _refused("rate_limited", f"{str(refused).replace('app', 'key')}.") from None
-
-
-def _refused(code: str, detail: str) -> Refused:
-    return Refused(code, detail[0].upper() + detail[1:])
-
-
-async def _start(send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS]})
+        told = str(refused).replace("app", "key")
+        raise Refused("rate_limited", f"{told[0].upper()}{told[1:]}.") from None
 
 
 def _with_headers(send: Send, headers: Headers) -> Send:

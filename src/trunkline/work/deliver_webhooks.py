@@ -23,6 +23,7 @@ import structlog
 from trunkline.bus.port import Bus
 from trunkline.calls.announce_webhook import webhook_stopped
 from trunkline.calls.record import Announcement
+from trunkline.calls.times import SECOND
 from trunkline.calls.webhook import Attempt, Delivery, Webhook, message_id
 from trunkline.calls.webhook_verdict import Rules, Verdict, decide
 from trunkline.db.port import Database, DatabaseUnavailable
@@ -35,7 +36,6 @@ from trunkline.work.webhook_turns import Turns
 
 log = structlog.get_logger()
 
-SECOND = 1_000_000
 _PAUSE = 2 * SECOND
 """After something unforeseen, before the same endpoint is looked at again."""
 _LONGEST_SLEEP = 60.0

@@ -21,6 +21,7 @@ from trunkline.bus.port import Bus
 from trunkline.calls.announce_recording import recording_failed, recording_ready
 from trunkline.calls.record import StoredEvent
 from trunkline.calls.state import FailureReason
+from trunkline.calls.times import SECOND
 from trunkline.db.port import Recording, Recordings
 from trunkline.recordings.encode import (
     FRAME_BYTES,
@@ -35,7 +36,6 @@ from trunkline.work.message_ids import MessageIds
 
 log = structlog.get_logger()
 
-SECOND = 1_000_000
 LEASE = 600 * SECOND
 """How long a claim holds, beside the length of the audio; encoding takes a 500th of that."""
 MISSING_AFTER = 600 * SECOND

@@ -139,6 +139,22 @@ async def test_every_wrong_parameter_is_named(
     assert all(fault["detail"] for fault in faults)
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("size=0", "Expected a whole number >= 1."),
+        ("size=01", "Expected a whole number."),
+        ("word=", "Expected a text of length >= 1."),
+        ("loud=yes", "Expected true or false."),
+    ],
+)
+async def test_what_was_expected_is_said_without_names_of_types(
+    things: httpx.AsyncClient, query: str, expected: str
+) -> None:
+    answer = await things.put(f"/v1/things/ab?must=1&{query}", json={"name": "n"})
+    assert [fault["detail"] for fault in answer.json()["errors"]] == [expected]
+
+
 @pytest.mark.parametrize("path", ["x", "abc", "a%2Fb", "..", "%00"])
 async def test_an_id_that_cannot_be_is_not_found(things: httpx.AsyncClient, path: str) -> None:
     answer = await things.put(f"/v1/things/{path}?must=1", json={"name": "n"})
@@ -233,6 +249,7 @@ async def test_every_type_leads_to_a_page(office: Office) -> None:
             one = (await client.get(f"/docs/errors/{code}")).text
             assert f"HTTP {kind.status}." in one
             assert f'id="{code}"' in every
+            assert f'<a href="/docs/errors/{code}">' in one  # from each to the others
         assert (await client.get("/docs/errors/none")).status_code == 404
 
 
@@ -294,6 +311,13 @@ async def test_a_link_is_absolute(office: Office) -> None:
         answer = await client.get("/v1/events?limit=1")
     link = '<https://phone.example/v1/events?after=1&limit=1>; rel="next"'
     assert answer.headers["link"] == link
+
+
+@pytest.mark.parametrize("host", ['a>; rel="next", <http://b', "a/b", "a b", "", "a@b", "[::1"])
+async def test_a_host_that_is_none_stands_in_no_address(office: Office, host: str) -> None:
+    async with office.client() as client:
+        wrong = await client.get("/v1/nowhere", headers={"host": host})
+    assert wrong.json()["type"] == "http://localhost/docs/errors/not_found"
 
 
 async def test_refuse_works_without_the_door(office: Office) -> None:

@@ -113,6 +113,17 @@ async def test_filters(
     assert answer.json()["next_after"] == 4
 
 
+async def test_a_binding_that_lost_its_hash_sign_is_told_why(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/events?types=call.")  # what arrives of ?types=call.#
+    assert problem_of(answer) == (400, "parameters_invalid")
+    assert "a # is %23 in a URL" in answer.json()["errors"][0]["detail"]
+
+
+async def test_no_call_is_not_every_call(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/events?call_id=")
+    assert problem_of(answer) == (400, "parameters_invalid")
+
+
 async def test_a_filter_keeps_its_page_and_its_link(
     office: Office, client: httpx.AsyncClient
 ) -> None:

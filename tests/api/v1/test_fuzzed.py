@@ -15,8 +15,10 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi import checks
 
+from db.making import record
 from trunkline.api.application import build_api
 from trunkline.api.document import openapi_document
+from trunkline.db.port import Batch
 
 from .conftest import Office
 
@@ -41,6 +43,8 @@ class Served:
     async def _serve(self, path: Path) -> None:
         office = Office(path)
         await office.tell(30, call_id="call-1")
+        ended = record("call-1", office.account.account_id, recording="call_recording_1.mp3")
+        await office.db.calls.commit(Batch(finished=[ended]))
         self.key = office.key()
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

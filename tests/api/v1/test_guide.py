@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -13,16 +14,20 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from db.making import record
 from trunkline.api.application import build_api
 from trunkline.api.v1 import events
+from trunkline.api.v1.calls import CallsQuery
 from trunkline.api.v1.long_polls import MOST
 from trunkline.api.v1.once import KEPT
 from trunkline.calls.record import Announcement
+from trunkline.db.port import Batch
 
 from .conftest import Office
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs/guides/api-v1.md").read_text()
+CALLS = (ROOT / "docs/guides/calls.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 
@@ -82,3 +87,18 @@ def test_the_numbers_of_the_guide_are_right() -> None:
     assert KEPT == 24 * 3_600_000_000
     page = (ROOT / "docs/reference/errors.md").read_text()
     assert f"More than {MOST} requests" in page
+
+
+async def test_the_samples_of_the_guide_to_calls(
+    office: Office, environment: dict[str, str]
+) -> None:
+    made = record("c1", office.account.account_id, status_detail="BUSY")
+    await office.db.calls.commit(Batch(finished=[made]))
+    for sample in samples(CALLS, "bash"):
+        answer = json.loads(await run(environment, "bash", "-c", sample))
+        assert "c1" in str(answer)
+    (follow,) = samples(CALLS, "python")
+    assert await run(environment, sys.executable, "-c", follow) == "2 c1 BUSY\n"
+    for parameter in CallsQuery.__struct_fields__:
+        if parameter != "cursor":
+            assert f"`{parameter.rstrip('_')}" in CALLS or f"{parameter}=" in CALLS

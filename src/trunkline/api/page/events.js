@@ -20,13 +20,13 @@ function type(api, schema) {
   return [element("code", {}, schema.type || "any")];
 }
 
-function fields(api, schema) {
+function fields(api, schema, absent = "where known") {
   const required = new Set(schema.required || []);
   return rows(Object.entries(schema.properties || {}).map(([name, field]) => [
     element("code", {}, name),
     ...type(api, field), " ",
     ...prose(field.description || ""),
-    ...(required.has(name) ? [] : [soft(" (where known)")]),
+    ...(required.has(name) ? [] : [soft(` (${absent})`)]),
   ]));
 }
 
@@ -63,7 +63,7 @@ function spoken(api, id, message) {
   return [
     element("h3", {}, asked ? "You send " : "You get ", element("code", {}, message.name)),
     element("p", {}, ...prose(message.summary)),
-    fields(api, resolved(api, message.payload)),
+    fields(api, resolved(api, message.payload), asked ? "optional" : "where it applies"),
     example(message.examples[0].payload),
   ];
 }

@@ -25,5 +25,6 @@ To add an endpoint:
 Keys and scopes, rate limits, strict parameters and bodies, errors, ``Idempotency-Key``, ``Link`` and
 the OpenAPI document all come from the table. Bodies are ``Body`` structs (snake_case, unknown fields
 refused), times RFC 3339 (``calls/times.py``), pages go by ``asked.behind.cursors``. What a POST makes
-takes ``asked.id`` as its id: so it is made once, also when the server dies amid it (``once.py``).
+takes ``asked.id`` as its id: so it is made once, also when the server dies amid it (``once.py``). A long
+answer is a ``Reply(stream=…)`` of pieces of bytes, and its route names the ``media_types``.
 """

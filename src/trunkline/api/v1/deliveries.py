@@ -193,17 +193,18 @@ def shown_delivery(db: Database, delivery: Delivery) -> OneDelivery:
     """A delivery with all that was sent and came back."""
     body = body_of(db.events, delivery)
     return OneDelivery(
-        **_values(delivery),  # type: ignore[arg-type]
+        **delivery_values(delivery),  # type: ignore[arg-type]
         body=None if body is None else body.decode(),
         tries=[_attempt(each) for each in db.deliveries.attempts(delivery.id)],
     )
 
 
 def _shown(delivery: Delivery) -> ShownDelivery:
-    return ShownDelivery(**_values(delivery))  # type: ignore[arg-type]
+    return ShownDelivery(**delivery_values(delivery))  # type: ignore[arg-type]
 
 
-def _values(delivery: Delivery) -> dict[str, object]:
+def delivery_values(delivery: Delivery) -> dict[str, object]:
+    """Every field of ``ShownDelivery``."""
     return {
         "delivery_id": delivery.id,
         "message_id": message_id(delivery.account_id, delivery),

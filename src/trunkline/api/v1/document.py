@@ -9,7 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from trunkline.api.v1.problems import PROBLEMS, ProblemDetails
-from trunkline.api.v1.routing import Route
+from trunkline.api.v1.routing import Parameters, Route
+from trunkline.api.v1.stream import STREAM, StreamHeaders
 from trunkline.work.api_keys import SCOPES
 
 Json = dict[str, Any]
@@ -18,7 +19,9 @@ _TEMPLATE = "#/components/schemas/{name}"
 _TEXT: Json = {"type": "string"}
 
 TAGS = [
+    {"name": "Calls", "description": "The history of calls, with keys of `/v1`."},
     {"name": "Events", "description": "The account's event log, with keys of `/v1`."},
+    {"name": "Statistics", "description": "What calls came to, with keys of `/v1`."},
     {"name": "Webhooks", "description": "Events to your own server, with keys of `/v1`."},
     {"name": "Account", "description": "The keys of `/v1`."},
 ]
@@ -71,7 +74,7 @@ def paths(routes: Iterable[Route]) -> Json:
     made: Json = {}
     for route in routes:
         made.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, components)
-    return {**made, "/v1/events/stream": {"get": _stream()}}
+    return {**made, STREAM.path: {"get": _stream(refs, components)}}
 
 
 def _components(routes: Iterable[Route]) -> tuple[dict[Any, Json], Json]:
@@ -118,12 +121,17 @@ def _description(route: Route) -> str:
 
 
 def _parameters(route: Route) -> list[Json]:
-    schema = _inline(route.parameters)
     made = [
-        _parameter(name, one, name in route.in_path, name in schema["required"])
-        for name, one in schema["properties"].items()
+        _parameter(name, one, "path" if name in route.in_path else "query", required)
+        for name, one, required in _fields(route.parameters)
     ]
     return [*made, _IDEMPOTENCY_KEY] if route.changes else made
+
+
+def _fields(kind: type[Parameters]) -> list[tuple[str, Json, bool]]:
+    """(name, schema, must it be sent) of each."""
+    schema = _inline(kind)
+    return [(name, one, name in schema["required"]) for name, one in schema["properties"].items()]
 
 
 def _inline(kind: Any) -> Json:
@@ -132,14 +140,15 @@ def _inline(kind: Any) -> Json:
     return found
 
 
-def _parameter(name: str, schema: Json, in_path: bool, required: bool) -> Json:
+def _parameter(
+    name: str, schema: Json, place: Literal["path", "query", "header"], required: bool
+) -> Json:
     """Parameters are texts: null cannot be sent, and a list is sent by repeating its name."""
     found = next((one for one in schema.get("anyOf", ()) if one != {"type": "null"}), schema)
     found = {key: value for key, value in found.items() if key not in ("default", "description")}
     if (default := schema.get("default")) not in (None, [], ()):
         found["default"] = default
     described = schema.get("description") or _of_alternatives(schema)
-    place: Literal["path", "query"] = "path" if in_path else "query"
     made: Json = {"name": name, "in": place, "required": required, "schema": found}
     return {**made, "description": described} if described else made
 
@@ -151,41 +160,23 @@ def _of_alternatives(schema: Json) -> str:
 
 def _success(route: Route, refs: dict[Any, Json], components: Json) -> Json:
     names = ["X-Request-Id", "RateLimit", "RateLimit-Policy"]
-    names += ["Idempotency-Replayed"] if route.changes else ["Link"]
+    names += ["Idempotency-Replayed"] if route.changes else []
+    names += ["Link"] if route.answer is not None and not route.changes else []
     made: Json = {"description": _STATUSES[route.status], "headers": _headers(names)}
     if route.answer is None:
-        return made
+        content: Json = {kind: {} for kind in route.media_types}
+        return {**made, "content": content} if content else made
     schema = refs[route.answer]
     told = components.get(schema.get("$ref", "").rpartition("/")[2], {}).get("description")
     content = {"application/json": {"schema": schema}}
     return {**made, "description": told or made["description"], "content": content}
 
 
-def _stream() -> Json:
+def _stream(refs: dict[Any, Json], components: Json) -> Json:
     """Served by ``live/sse.py``, and so in no table."""
-    names = {"types": "Bindings; all events without.", "after": "The last number that you have."}
-    last = {"name": "Last-Event-ID", "in": "header", "schema": _TEXT}
-    codes = ["key_missing", "key_invalid", "locked_out", "rate_limited", "parameters_invalid"]
-    codes += ["scope_missing", "method_not_allowed", "unavailable", "internal"]
-    return {
-        "tags": ["Events"],
-        "operationId": "stream_events",
-        "summary": "Follow the event log",
-        "description": "Server-sent events: `id` is the number, `event` the type, `data` the envelope. "
-        "Without a number it begins with the next event.\n\nNeeds the scope `events:read`.",
-        "security": [{"key": ["events:read"]}],
-        "parameters": [
-            *(
-                {"name": n, "in": "query", "description": d, "schema": _TEXT}
-                for n, d in names.items()
-            ),
-            {**last, "description": "The same as `after`; clients send it when they come back."},
-        ],
-        "responses": {
-            "200": {"description": "Events, as they come.", "content": {"text/event-stream": {}}},
-            **_problems(codes),
-        },
-    }
+    made = _operation(STREAM, refs, components)
+    headers = [_parameter(name, one, "header", must) for name, one, must in _fields(StreamHeaders)]
+    return {**made, "parameters": [*made["parameters"], *headers]}
 
 
 def _problems(codes: Iterable[str]) -> Json:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar.types import HTTPScope, Receive, Send
 
-from trunkline.api.answers import JSON, NO_STORE, Answer, Headers
+from trunkline.api.answers import JSON, NO_STORE, Answer, Headers, Stream
 from trunkline.api.bodies import read_body
 from trunkline.api.deps import ApiDeps
+from trunkline.api.envelope import request_id
 from trunkline.api.pages import base_url
 from trunkline.api.v1.cursors import Cursors
 from trunkline.api.v1.gate import Gate
 from trunkline.api.v1.long_polls import LongPolls
 from trunkline.api.v1.once import Once
 from trunkline.api.v1.parameters import read_json, read_parameters
-from trunkline.api.v1.problems import Problems, limits_told, state
+from trunkline.api.v1.problems import Problems, limits_told
 from trunkline.api.v1.rates import KeyRates
 from trunkline.api.v1.routing import Asked, Behind, Reply, Route
 from trunkline.db.port import ApiKey
@@ -29,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class V1:
-    """The modern API. ``admit`` and ``refuse`` serve whatever else takes its keys."""
+    """The modern API. ``admit`` and ``refuse`` serve whatever else takes its keys (see ``stream.py``)."""
 
     def __init__(self, deps: ApiDeps) -> None:
         """Raises ValueError when a rate is not like ``20/second``."""
@@ -49,11 +50,9 @@ class V1:
     async def refuse(
         self, scope: HTTPScope, send: Send, refused: Refused, headers: Headers = ()
     ) -> None:
-        """Answer a refused request, ``headers`` along with it; works outside of the HTTP door, too."""
-        if "request_id" not in state(scope):
-            id_ = state(scope)["request_id"] = _new_id()
-            headers = (*headers, (b"x-request-id", id_.encode()))
-        answer = self.problems.answer(scope, refused, headers)
+        """Answer a request that did not come through the HTTP door, ``headers`` along with it."""
+        id_ = (b"x-request-id", request_id(scope).encode())
+        answer = self.problems.answer(scope, refused, (*headers, id_))
         await answer(scope, _nothing, send)
 
     def close(self) -> None:
@@ -71,9 +70,19 @@ class V1:
 
         async def run(id_: str) -> Answer:
             asked: Asked[Any, Any] = Asked(
-                key, parameters, body, id_, self._deps.clock(), self._behind, _gone(receive)
+                key,
+                parameters,
+                body,
+                id_,
+                self._deps.clock(),
+                self._behind,
+                _gone(receive),
+                base_url(scope, self._deps.public_url),
             )
-            return self._answer(route, scope, await route.function(asked))
+            reply = await route.function(asked)
+            if reply.stream is not None:
+                return await _streamed(reply.stream, reply.headers)
+            return self._answer(route, scope, reply)
 
         if not route.changes:
             return _limited(await run(""), scope)
@@ -104,7 +113,16 @@ def _all_of(scope: HTTPScope, body: bytes) -> bytes:
     return b"\n".join((method.encode(), scope["path"].encode(), scope["query_string"], body))
 
 
+async def _streamed(pieces: AsyncIterator[bytes], headers: Headers) -> Stream:
+    """What goes wrong before its first piece is there is told like any other failure."""
+    first = await anext(pieces, b"")
+    return Stream(200, (NO_STORE, *headers), first, pieces)
+
+
 def _limited(answer: Answer, scope: HTTPScope) -> Answer:
+    if isinstance(answer, Stream):
+        headers = (*answer.headers, *limits_told(scope))
+        return Stream(answer.status, headers, answer.body, answer.rest)
     return Answer(answer.body, answer.status, (*answer.headers, *limits_told(scope)))
 
 

@@ -27,24 +27,28 @@ MOST_LOOKED_AT = 5000
 _CHUNK = 200
 """Events between which other requests get their turn."""
 
-_Number = Annotated[int, Meta(ge=0, le=MOST)]
+Number = Annotated[int, Meta(ge=0, le=MOST)]
+Types = Annotated[
+    tuple[str, ...],
+    Meta(
+        description="Bindings, as on the event sockets: only events that match one of them.",
+        examples=[["call.CALL_ENDED.*", "device.#"]],
+        max_length=100,
+    ),
+]
 
 
 class EventsQuery(Parameters, frozen=True, kw_only=True):
     """What of the log is wanted."""
 
-    after: Annotated[_Number, Meta(description="The last number that you have; 0 begins.")] = 0
+    after: Annotated[Number, Meta(description="The last number that you have; 0 begins.")] = 0
     limit: Limit = 100
-    types: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="Bindings, as on the event sockets: only events that match one of them.",
-            examples=[["call.CALL_ENDED.*", "device.#"]],
-            max_length=100,
-        ),
-    ] = ()
+    types: Types = ()
     call_id: (
-        Annotated[str, Meta(description="Only the events of this call.", max_length=255)] | None
+        Annotated[
+            str, Meta(description="Only the events of this call.", min_length=1, max_length=255)
+        ]
+        | None
     ) = None
     wait: Annotated[
         int, Meta(ge=0, le=60, description="Seconds to wait for an event when there is none.")
@@ -91,7 +95,7 @@ class _Wanted:
 
     def __init__(self, query: EventsQuery) -> None:
         self.call_id = query.call_id
-        self._bindings = _bindings(query.types)
+        self._bindings = bindings_of(query.types)
 
     def at_once(self, limit: int) -> int:
         """How many events to read for ``limit`` of them: most may have to be passed over."""
@@ -105,17 +109,23 @@ class _Wanted:
         return not self._bindings or any(binding.matches(key) for binding in self._bindings)
 
 
-def _bindings(texts: Iterable[str]) -> list[Binding]:
+def bindings_of(texts: Iterable[str]) -> list[Binding]:
+    """The bindings of a parameter ``types``; raises Problem parameters_invalid, all faults named."""
     faults: list[Fault] = []
     bindings = []
     for text in texts:
         try:
             bindings.append(parse(text))
         except BindingInvalid as error:
-            faults.append(Fault(f"{error}.", parameter="types"))
+            faults.append(Fault(_no_binding(str(error)), parameter="types"))
     if faults:
         raise problem("parameters_invalid", "Cannot be taken: types.", errors=faults)
     return bindings
+
+
+def _no_binding(error: str) -> str:
+    """Where ``call.#`` was sent as it is, only ``call.`` arrives: what follows is a fragment."""
+    return f"{error[0].upper()}{error[1:]} (write category.EVENT.id; a # is %23 in a URL)."
 
 
 async def read_events(asked: Asked[EventsQuery, None]) -> Reply:

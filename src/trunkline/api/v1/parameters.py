@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -20,6 +20,8 @@ MOST_PARAMETERS = 100
 
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _PLACE = re.compile(r" - at `\$(.*)`$")
+_GOT = re.compile(r", got `.*`$")
+_KINDS = {"`int`": "a whole number", "`str`": "a text", "`bool`": "true or false"}
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`")
 
 
@@ -30,6 +32,8 @@ class _Field(msgspec.Struct, frozen=True):
     listed: bool
     whole: bool
     required: bool
+    name: str
+    """What it is called in Python: ``class`` cannot be."""
 
 
 @cache
@@ -42,6 +46,7 @@ def _fields(kind: type[Parameters]) -> dict[str, _Field]:
             ),
             isinstance(bare, msgspec.inspect.IntType),
             field.required,
+            field.name,
         )
         for field in msgspec.structs.fields(kind)
     }
@@ -78,7 +83,20 @@ def read_parameters(kind: type[P], path: Mapping[str, str], query: bytes) -> P:
             faults += _take(values, name, field, sent.get(name))
     if faults:
         raise _invalid(faults)
-    return kind(**values)
+    return kind(**{fields[name].name: value for name, value in values.items()})
+
+
+def read_headers(kind: type[P], headers: Iterable[tuple[bytes, bytes]]) -> P:
+    """Typed values of headers, empty ones left out; raises Problem parameters_invalid."""
+    fields, values = _fields(kind), dict[str, Any]()
+    faults: list[Fault] = []
+    for name, field in fields.items():
+        wanted = name.lower().encode()
+        sent = [value.decode("latin-1") for key, value in headers if key == wanted and value]
+        faults += _take(values, name, field, sent or None)
+    if faults:
+        raise _invalid(faults)
+    return kind(**{fields[name].name: value for name, value in values.items()})
 
 
 def _sent(query: bytes) -> dict[str, list[str]]:
@@ -116,10 +134,21 @@ def _value(field: _Field, sent: list[str]) -> Any:
         raise ValueError("It was sent twice")
     if field.whole and not _WHOLE.fullmatch(sent[0]):
         raise ValueError("Expected a whole number")
-    value = msgspec.convert(sent[0], field.kind, strict=False)
+    try:
+        value = msgspec.convert(sent[0], field.kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(_expected(str(error))) from None
     if value is None:  # which "null" is to msgspec
         raise ValueError("Expected a value")
     return value
+
+
+def _expected(sentence: str) -> str:
+    """msgspec's sentence for people who know no types of Python's; a query is all texts anyway."""
+    said = _GOT.sub("", sentence)
+    for name, words in _KINDS.items():
+        said = said.replace(name, words)
+    return said
 
 
 def _invalid(faults: list[Fault]) -> Exception:

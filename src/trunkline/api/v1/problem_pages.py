@@ -30,8 +30,7 @@ class ProblemPages:
         code = str(request.path_params["code"])
         if code not in PROBLEMS:
             raise refuse("NOT_FOUND")
-        others = '<p><a href="/docs/errors">All errors</a></p>'
-        return _page(code, _section(code, PROBLEMS[code]) + others)
+        return _page(code, _section(code, PROBLEMS[code]))
 
 
 def _section(code: str, kind: ProblemKind) -> str:
@@ -50,8 +49,18 @@ def _marked(text: str) -> str:
 def _page(title: str, inside: str) -> Answer:
     html = (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        '<meta name="viewport" content="width=device-width">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<link rel="stylesheet" href="/docs/page.css">\n'
-        f"<main>\n<h1>{title}</h1>\n{inside}</main>\n</html>\n"
+        f"{_CONTENTS}<main>\n<h1>{title}</h1>\n{inside}</main>\n</html>\n"
     )
     return Answer(html.encode(), 200, _HEADERS)
+
+
+_CONTENTS = (
+    '<nav aria-label="Contents">\n'
+    '<p class="pages"><a href="/docs">HTTP</a><a href="/docs/events">Events</a>'
+    '<a href="/docs/errors" aria-current="page">Errors</a></p>\n<strong>Errors of /v1</strong>\n'
+    + "".join(f'<a href="/docs/errors/{code}">{code}</a>\n' for code in PROBLEMS)
+    + "</nav>\n"
+)
+"""What stands beside each page, as on the other pages of /docs."""

@@ -69,6 +69,14 @@ PROBLEMS: dict[str, ProblemKind] = {
     "method_not_allowed": ProblemKind(
         405, "This path takes other methods.", "The `Allow` header lists them."
     ),
+    "call_live": ProblemKind(
+        409, "The call is not over yet.", "Notes and tags are for finished calls: wait for its end."
+    ),
+    "format_unavailable": ProblemKind(
+        400,
+        "This server cannot make that format.",
+        "Parquet needs `pip install trunkline[parquet]` on the server; `csv` and `jsonl` always work.",
+    ),
     "event_gone": ProblemKind(
         410,
         "The event is not kept any more.",
@@ -92,6 +100,12 @@ PROBLEMS: dict[str, ProblemKind] = {
         400,
         "These events cannot be sent again.",
         "Say from which number or from what time on, at most 100,000 numbers at a time.",
+    ),
+    "stats_too_large": ProblemKind(
+        400,
+        "The statistics would have too many points.",
+        "Take a shorter window, a longer `interval`, or fewer keys with another `group_by`: at most 1,000 "
+        "intervals and 10,000 points, over 10 years.",
     ),
     "idempotency_key_invalid": ProblemKind(
         400, "The Idempotency-Key cannot be taken.", "Send 1 to 255 visible ASCII characters, once."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
@@ -72,6 +72,8 @@ class Asked(Generic[P, B]):
     behind: Behind
     gone: Callable[[], Awaitable[None]]
     """Returns when the client is gone: for requests that wait."""
+    base_url: str = ""
+    """How this server is reached, for absolute links."""
 
     @property
     def account_id(self) -> str:
@@ -90,6 +92,8 @@ class Reply:
     status: int | None = None
     headers: Headers = ()
     next: Sequence[tuple[str, str | int]] | None = None
+    stream: AsyncIterator[bytes] | None = None
+    """In place of a value, with a Content-Type among the headers: sent as fast as it is taken."""
 
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -117,6 +121,8 @@ class Route:
     status: int = 200
     tag: str = "Account"
     problems: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ()
+    """Of an answer that is sent in pieces; it has no schema."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for what could not be served."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from trunkline.api.v1 import account, deliveries, events, webhooks
+from trunkline.api.v1 import account, calls, deliveries, events, one_call, stats, webhooks
 from trunkline.api.v1.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *account.ROUTES,
+    *calls.ROUTES,
+    *one_call.ROUTES,
     *events.ROUTES,
+    *stats.ROUTES,
     *webhooks.ROUTES,
     *deliveries.ROUTES,
 )

@@ -74,7 +74,7 @@ async def write_batches(
     The accounts are locked first, in the order of their ids: what two processes write of one
     account goes one after the other, and no two wait for each other.
     """
-    last_seq = await lock_accounts(
+    newest = await lock_accounts(
         connection,
         {
             each.account_id
@@ -85,9 +85,9 @@ async def write_batches(
     )
     await _write_facts(connection, [fact for batch in batches for fact in batch.facts])
     await _write_live(connection, batches)
-    await write_calls(connection, _finished(batches), time.time_ns() // 1000)
+    await write_calls(connection, _finished(batches), newest, time.time_ns() // 1000)
     await _write_positions(connection, batches)
-    return await store_in_order(connection, [batch.announcements for batch in batches], last_seq)
+    return await store_in_order(connection, [batch.announcements for batch in batches], newest)
 
 
 async def _write_facts(connection: Connection, facts: Sequence[AnyFact]) -> None:

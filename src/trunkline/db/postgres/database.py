@@ -9,6 +9,7 @@ from trunkline.db.postgres.calls import PostgresCalls, prepare, write_batches
 from trunkline.db.postgres.deliveries import PostgresDeliveries
 from trunkline.db.postgres.directory import PostgresDirectory
 from trunkline.db.postgres.events import PostgresEvents
+from trunkline.db.postgres.histories import PostgresHistory
 from trunkline.db.postgres.keys import PostgresKeys
 from trunkline.db.postgres.partitions import Partitions
 from trunkline.db.postgres.queries import named
@@ -16,7 +17,8 @@ from trunkline.db.postgres.reader import Reader
 from trunkline.db.postgres.recordings import PostgresRecordings
 from trunkline.db.postgres.requests import PostgresRequests
 from trunkline.db.postgres.retention import Retention
-from trunkline.db.postgres.schema import check_key, upgrade
+from trunkline.db.postgres.schema import check_key, upgrade, warn_if_not_durable
+from trunkline.db.postgres.statistics import PostgresStatistics
 from trunkline.db.postgres.tokens import PostgresTokens
 from trunkline.db.postgres.webhooks import PostgresWebhooks
 from trunkline.db.postgres.writer import BatchWriter, Writer
@@ -34,6 +36,7 @@ class PostgresDatabase:
         self._retention = Retention(self._reader, self._writer, event_days, journal_days)
         self.directory = PostgresDirectory(self._reader, key)
         self.calls = PostgresCalls(self._reader, self._batches)
+        self.history = PostgresHistory(self._reader, self._writer)
         self.events = PostgresEvents(self._reader, self._writer, self._batches)
         self.requests = PostgresRequests(self._writer)
         self.tokens = PostgresTokens(self._reader, self._writer)
@@ -41,6 +44,7 @@ class PostgresDatabase:
         self.recordings = PostgresRecordings(self._reader, self._writer)
         self.webhooks = PostgresWebhooks(self._reader, self._writer, key)
         self.deliveries = PostgresDeliveries(self._reader, self._writer)
+        self.statistics = PostgresStatistics(self._reader, self._writer)
 
     async def ping(self) -> None:
         """Writes a little; raises DatabaseUnavailable when a write cannot be made now."""
@@ -74,6 +78,7 @@ def open_database(
     try:
         upgrade(url)
         check_key(url, key)
+        warn_if_not_durable(url)
     except DatabaseUnavailable as error:
         raise DatabaseUnusable(str(error)) from error
     return PostgresDatabase(url, key, event_days, journal_days)

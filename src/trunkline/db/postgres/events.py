@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.db.numbering import numbered
@@ -17,15 +18,24 @@ CHANNEL = "trunkline_events"
 """Where each transaction tells of its events: ``<account id>:<first number>:<last number>``."""
 
 
-async def lock_accounts(connection: Connection, account_ids: Collection[str]) -> dict[str, int]:
-    """account id -> its newest number, of those that there are.
+class Newest(NamedTuple):
+    """The newest numbers that an account has given."""
+
+    event: int
+    update: int
+    """Of the change of a call."""
+
+
+async def lock_accounts(connection: Connection, account_ids: Collection[str]) -> dict[str, Newest]:
+    """account id -> its newest numbers, of those that there are.
 
     Until the transaction ends nobody else numbers their events, so numbers become visible in
     their order. They are locked in the order of their ids: no two writers wait for each other.
     """
     if not account_ids:
         return {}
-    return dict(await named("events").lock_accounts(connection, account_ids=list(account_ids)))
+    rows = await named("events").lock_accounts(connection, account_ids=list(account_ids))
+    return {id_: Newest(event, update) for id_, event, update in rows}
 
 
 async def store_events(
@@ -35,17 +45,18 @@ async def store_events(
 
     What an account that is no more would have been told is left out.
     """
-    last_seq = await lock_accounts(connection, {each.account_id for each in announcements})
-    return (await store_in_order(connection, [announcements], last_seq))[0]
+    newest = await lock_accounts(connection, {each.account_id for each in announcements})
+    return (await store_in_order(connection, [announcements], newest))[0]
 
 
 async def store_in_order(
-    connection: Connection, groups: Sequence[Sequence[Announcement]], last_seq: Mapping[str, int]
+    connection: Connection, groups: Sequence[Sequence[Announcement]], newest: Mapping[str, Newest]
 ) -> list[list[StoredEvent]]:
     """The same for accounts that are locked; the only way an event is made.
 
     The number is taken in the same transaction, so a number is never skipped and never given twice.
     """
+    last_seq = {account_id: numbers.event for account_id, numbers in newest.items()}
     reached = dict(last_seq)
     stored = [_number(group, reached) for group in groups]
     events = [event for group in stored for event in group]

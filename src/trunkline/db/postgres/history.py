@@ -8,32 +8,78 @@ what it sees is one state of the database, so the total is exact whatever is wri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from msgspec import UNSET
 
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord, HistoryRow, shown_party
+from trunkline.calls.terms import terms_of
+from trunkline.calls.times import SECOND
 from trunkline.db.numbering import raw_name
 from trunkline.db.port import Page
 from trunkline.db.postgres.connect import Connection
+from trunkline.db.postgres.events import Newest
+from trunkline.db.postgres.marking import Findable, make_findable, next_number
 from trunkline.db.postgres.queries import named
+from trunkline.db.postgres.statistics import count_calls
 from trunkline.db.postgres.text import storable
 from trunkline.db.spans import cover
 
 
-async def write_calls(connection: Connection, records: Sequence[CallRecord], now: int) -> int:
-    """Write finished calls, count them, and expect their recordings; gives how many were new.
+async def write_calls(
+    connection: Connection, records: Sequence[CallRecord], newest: Mapping[str, Newest], now: int
+) -> set[str]:
+    """Write finished calls, count them, and expect their recordings; gives the ids that were new.
 
-    No id may be twice among them. One that is in the history already stays as it is, and nothing
-    of it is counted or expected. The only function that writes ``calls``: it is one statement, so
-    the counts always agree with it.
+    ``newest`` are their locked accounts; of one that is no more, calls are written, but not found.
+    No id may be twice among them. One that is in the history already stays as it is, and nothing of
+    it is counted or expected. The only function that writes ``calls``: its counts are kept by the
+    same statement, so they always agree with it.
     """
+    fresh = await _take_ids(connection, records)
+    new = [record for record in records if record.call_id in fresh]
+    if new:
+        reached = {account_id: numbers.update for account_id, numbers in newest.items()}
+        seqs = [next_number(reached, record.account_id) for record in new]
+        await _add(connection, new, seqs, now)
+        await make_findable(
+            connection,
+            [
+                Findable(record.account_id, seq, record.started_at, record.call_id, _terms(record))
+                for record, seq in zip(new, seqs, strict=True)
+                if seq
+            ],
+        )
+        await count_calls(connection, [(r.account_id, r.started_at, r.call_id) for r in new])
+    return fresh
+
+
+async def _take_ids(connection: Connection, records: Sequence[CallRecord]) -> set[str]:
     if not records:
-        return 0
+        return set()
+    taken = await named("history").take_ids(
+        connection,
+        ids=[record.call_id for record in records],
+        account_ids=[record.account_id for record in records],
+        started_ats=[record.started_at for record in records],
+    )
+    return {id_ for (id_,) in taken}
+
+
+async def _add(
+    connection: Connection, records: Sequence[CallRecord], seqs: Sequence[int], now: int
+) -> None:
     rows = [_columns(record) for record in records]
     columns = {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
-    written: int = await named("history").add_calls(connection, updated_at=now, **columns)
-    return written
+    await named("history").add_calls(connection, all_update_seq=seqs, updated_at=now, **columns)
+
+
+def _terms(record: CallRecord) -> set[str]:
+    return terms_of(
+        record.caller, record.callee, record.did_number, record.trunk, record.client_ref
+    )
 
 
 def _columns(record: CallRecord) -> dict[str, Any]:
@@ -59,19 +105,33 @@ async def read_page(
     connection: Connection, account_id: str, start: int, end: int, limit: int, page: int
 ) -> Page:
     """Page ``page`` (from 1) of the calls that started in [start, end), newest first."""
-    spans = list(cover(start, end))
     rows = await named("history").page(
         connection,
         account_id=account_id,
-        levels=[span.level for span in spans],
-        lows=[span.low for span in spans],
-        highs=[span.high for span in spans],
-        low=start,
-        high=end,
         skip=(page - 1) * limit,
         limit=limit,
+        **_window(start, end),
     )
     return Page(rows[0][0], [_history_row(*row) for _, *row in rows if row[-1] is not None])
+
+
+async def read_total(connection: Connection, account_id: str, start: int, end: int) -> int:
+    """How many calls started in [start, end)."""
+    total: int = await named("history").total(
+        connection, account_id=account_id, **_window(start, end)
+    )
+    return total
+
+
+def _window(start: int, end: int) -> dict[str, Any]:
+    spans = list(cover(start, end))
+    return {
+        "levels": [span.level for span in spans],
+        "lows": [span.low for span in spans],
+        "highs": [span.high for span in spans],
+        "low": start,
+        "high": end,
+    }
 
 
 def _history_row(
@@ -87,6 +147,7 @@ def _history_row(
     started_at: int,
     billing_seconds: int,
     recording: str,
+    client_ref: str | None,
     call_id: str,
 ) -> HistoryRow:
     return HistoryRow(
@@ -97,8 +158,9 @@ def _history_row(
         direction=direction,
         status_detail=status_detail,
         duration_seconds=duration_seconds,
-        unix_timestamp=started_at // 1_000_000,
+        unix_timestamp=started_at // SECOND,
         billing_seconds=billing_seconds,
         recording=recording,
         call_id=call_id,
+        client_ref=client_ref or UNSET,
     )

@@ -52,6 +52,15 @@ class Reader:
                 return await self._once(work)
         raise AssertionError
 
+    async def snapshot(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What ``work`` gives, all of it read from one state of the database."""
+
+        async def read(connection: Connection) -> T:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return await work(connection)
+
+        return await self.run(read)
+
     async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         pool = self._pool or await self._opened()
         try:

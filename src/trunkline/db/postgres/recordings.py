@@ -7,7 +7,8 @@ from typing import Any
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.db.port import Recording
 from trunkline.db.postgres.connect import Connection
-from trunkline.db.postgres.events import store_events
+from trunkline.db.postgres.events import lock_accounts, store_events
+from trunkline.db.postgres.marking import row_of, touched
 from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.reader import Reader, Row
 from trunkline.db.postgres.text import storable
@@ -64,14 +65,8 @@ class PostgresRecordings:
     ) -> StoredEvent | None:
         """Mark it failed for good, with its event; None if the claim was lost meanwhile."""
 
-        async def fail(connection: Connection, **parameters: Any) -> int:
-            changed: int = await self._sql.failed(connection, **parameters)
-            if changed:
-                await self._sql.unnamed(connection, name=name)
-            return changed
-
         return await self._end(
-            fail, announcement, name=name, worker=worker, reason=storable(reason)
+            self._sql.failed, announcement, name=name, worker=worker, reason=storable(reason)
         )
 
     async def _end(
@@ -80,9 +75,20 @@ class PostgresRecordings:
         async def end(connection: Connection) -> StoredEvent | None:
             if not await statement(connection, **parameters):
                 return None
+            await self._ended(connection, parameters["name"], announcement.at)
             return next(iter(await store_events(connection, [announcement])), None)
 
         return await self._writer.run(end)
+
+    async def _ended(self, connection: Connection, name: str, now: int) -> None:
+        """A call whose recording failed names none; who follows its changes hears of either end."""
+        recording = Recording(*await self._sql.any_account(connection, name=name))
+        await lock_accounts(connection, {recording.account_id})
+        if recording.state == "failed":
+            await self._sql.unnamed(connection, name=name)
+        row = await row_of(connection, recording.call_id)
+        if row is not None:
+            await touched(connection, row, now)
 
     async def released(self, name: str, worker: str, reason: str) -> None:
         """Give a claim back; it will be tried again."""

@@ -19,7 +19,10 @@ log = structlog.get_logger()
 
 def shown(url: str) -> str:
     """The database for people: without user and password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "postgresql://…"
     return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
@@ -69,6 +72,15 @@ def check_key(url: str, key: Key) -> None:
         raise DatabaseUnusable(
             f"the database {shown(url)} belongs to another secret.key: put that file back"
         )
+
+
+def warn_if_not_durable(url: str) -> None:
+    """Say so in the log where the server is set to lose what it has acknowledged."""
+    with _connected(url) as connection:
+        for name in ("fsync", "full_page_writes"):
+            row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+            if row != ("on",):
+                log.warning("database.not_durable", setting=name, mend=f"set {name} = on")
 
 
 @contextmanager

@@ -16,11 +16,15 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import decode
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
+from trunkline.db.history_port import CallFilter, CallKey, Found
 from trunkline.db.migrations import revisions
 from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable, Page
+from trunkline.db.sqlite.finding import Finder
 from trunkline.db.sqlite.history import History
 from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
+from trunkline.db.sqlite.statistics import summed
+from trunkline.db.statistics_port import Group, Summed
 
 _MARGIN = 300_000_000
 """Microseconds. Numbers are given in the order of the commits, which is nearly that of the times."""
@@ -157,6 +161,28 @@ class Archive:
         """A page of history (``db.port.Calls.page``), read in this thread."""
         return self._reader.snapshot(
             lambda connection: History(connection, account_id).page(start, end, limit, page)
+        )
+
+    def statistics(self, account_id: str, group: Group, cuts: list[int], most: int) -> Summed:
+        """What calls came to (``db.statistics_port.Statistics.summed``), read in this thread."""
+        return self._reader.snapshot(
+            lambda connection: summed(connection, account_id, group, cuts, most)
+        )
+
+    def trunk_names(self) -> dict[str, str]:
+        """Endpoint -> name, of every trunk."""
+        return dict(self._reader.all(self._sql.trunk_names))
+
+    def find(self, account_id: str, wanted: CallFilter, after: CallKey, limit: int) -> Found:
+        """Finished calls, newest first (``db.history_port.History.find``), read in this thread."""
+        return self._reader.snapshot(
+            lambda connection: Finder(connection, account_id, wanted).find(after, limit)
+        )
+
+    def total(self, account_id: str, start: int, end: int) -> int:
+        """How many calls started in [start, end)."""
+        return self._reader.snapshot(
+            lambda connection: History(connection, account_id).total(start, end)
         )
 
     def recordings(self, account_id: str, limit: int) -> list[RecordingRow]:

@@ -14,12 +14,14 @@ from trunkline.db.sqlite.connect import connect_writer
 from trunkline.db.sqlite.deliveries import SqliteDeliveries
 from trunkline.db.sqlite.directory import SqliteDirectory
 from trunkline.db.sqlite.events import SqliteEvents
+from trunkline.db.sqlite.histories import SqliteHistory
 from trunkline.db.sqlite.keys import SqliteKeys
 from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
 from trunkline.db.sqlite.recordings import SqliteRecordings
 from trunkline.db.sqlite.requests import SqliteRequests
 from trunkline.db.sqlite.retention import Retention
+from trunkline.db.sqlite.statistics import SqliteStatistics
 from trunkline.db.sqlite.tokens import SqliteTokens
 from trunkline.db.sqlite.webhooks import SqliteWebhooks
 from trunkline.db.sqlite.writer import Writer, unavailable
@@ -35,6 +37,7 @@ class SqliteDatabase:
         self._retention = Retention(self._reader, self._writer, event_days, journal_days)
         self.directory = SqliteDirectory(self._reader, key)
         self.calls = SqliteCalls(self._reader, self._writer, self._pages)
+        self.history = SqliteHistory(self._reader, self._writer, self._pages)
         self.events = SqliteEvents(self._reader, self._writer)
         self.requests = SqliteRequests(self._writer)
         self.tokens = SqliteTokens(self._reader, self._writer)
@@ -42,6 +45,7 @@ class SqliteDatabase:
         self.recordings = SqliteRecordings(self._reader, self._writer)
         self.webhooks = SqliteWebhooks(self._reader, self._writer, key)
         self.deliveries = SqliteDeliveries(self._reader, self._writer, self._pages)
+        self.statistics = SqliteStatistics(self._reader, self._writer, self._pages)
 
     async def ping(self) -> None:
         """Writes a little; raises DatabaseUnavailable when a write cannot be made now."""

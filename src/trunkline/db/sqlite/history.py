@@ -12,16 +12,18 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
+
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord, HistoryRow, shown_party
+from trunkline.calls.terms import terms_of
+from trunkline.calls.times import SECOND
+from trunkline.db.history_port import CallKey
 from trunkline.db.port import Page
+from trunkline.db.spans import DAY, HOUR, MINUTE, WIDTHS, Span, cover
+from trunkline.db.sqlite.marking import made_findable, next_update
 from trunkline.db.sqlite.queries import named
-
-MINUTE = 60_000_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-WIDTHS = (1, MINUTE, HOUR, DAY)
-"""Microseconds of one step at each level: rows, minutes, hours, days."""
+from trunkline.db.sqlite.statistics import count_call
 
 
 def write_call(connection: sqlite3.Connection, record: CallRecord, now: int) -> bool:
@@ -29,12 +31,21 @@ def write_call(connection: sqlite3.Connection, record: CallRecord, now: int) -> 
 
     The only function that writes ``calls``: the counts must always agree with it.
     """
-    sql = named("history")
-    if not sql.add_call(connection, **_columns(record), updated_at=now):
+    sql, seq = named("history"), next_update(connection, record.account_id)
+    if not sql.add_call(connection, **_columns(record), updated_at=now, update_seq=seq):
         return False
+    key = CallKey(record.started_at, record.call_id)
+    made_findable(connection, record.account_id, key, _terms(record), seq)
     for count, width in ((sql.count_minute, MINUTE), (sql.count_hour, HOUR), (sql.count_day, DAY)):
         count(connection, account_id=record.account_id, bucket=record.started_at // width)
+    count_call(connection, record)
     return True
+
+
+def _terms(record: CallRecord) -> set[str]:
+    return terms_of(
+        record.caller, record.callee, record.did_number, record.trunk, record.client_ref
+    )
 
 
 def _columns(record: CallRecord) -> dict[str, Any]:
@@ -51,14 +62,6 @@ def _party(side: str, party: Party) -> dict[str, str | None]:
     }
 
 
-class Span(NamedTuple):
-    """Part of a window, ``low`` to ``high`` in microseconds, made of whole steps of its level."""
-
-    level: int
-    low: int
-    high: int
-
-
 class Place(NamedTuple):
     """Where a page begins: skip so many calls of those that started in [low, high)."""
 
@@ -66,25 +69,6 @@ class Place(NamedTuple):
     low: int
     high: int
     skip: int
-
-
-def cover(low: int, high: int, level: int = 0) -> Iterator[Span]:
-    """The window as spans of the widest steps that fit, newest first."""
-    if low >= high:
-        return
-    if level == len(WIDTHS) - 1:
-        yield Span(level, low, high)
-        return
-    wider = WIDTHS[level + 1]
-    first, last = -(-low // wider) * wider, high // wider * wider
-    if first >= last:
-        yield Span(level, low, high)
-        return
-    if last < high:
-        yield Span(level, last, high)
-    yield from cover(first, last, level + 1)
-    if low < first:
-        yield Span(level, low, first)
 
 
 class History:
@@ -111,6 +95,10 @@ class History:
             skip=place.skip,
         )
         return Page(total, [_history_row(*row) for row in rows])
+
+    def total(self, start: int, end: int) -> int:
+        """How many calls started in [start, end)."""
+        return sum(n for span in cover(start, end) for _, _, n in self._counted(span))
 
     def _locate(self, start: int, end: int, offset: int) -> tuple[int, Place | None]:
         """The number of calls in the window, and the step that holds the one at ``offset``."""
@@ -162,6 +150,7 @@ def _history_row(
     started_at: int,
     billing_seconds: int,
     recording: str,
+    client_ref: str | None,
     call_id: str,
 ) -> HistoryRow:
     return HistoryRow(
@@ -172,8 +161,9 @@ def _history_row(
         direction=direction,
         status_detail=status_detail,
         duration_seconds=duration_seconds,
-        unix_timestamp=started_at // 1_000_000,
+        unix_timestamp=started_at // SECOND,
         billing_seconds=billing_seconds,
         recording=recording,
         call_id=call_id,
+        client_ref=client_ref or UNSET,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.db.port import Recording
 from trunkline.db.sqlite.events import store_events
+from trunkline.db.sqlite.marking import row_of, touched
 from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader, Row
 from trunkline.db.sqlite.writer import Writer
@@ -15,6 +16,14 @@ from trunkline.db.sqlite.writer import Writer
 
 def _recording(row: Row | None) -> Recording | None:
     return None if row is None else Recording(*row)
+
+
+def _touch(connection: sqlite3.Connection, name: str, now: int) -> None:
+    """Whoever follows the changes of calls hears what became of the recording."""
+    recording = _recording(named("recordings").any_account(connection, name=name))
+    row = row_of(connection, recording.call_id) if recording else None
+    if row is not None:
+        touched(connection, row, now)
 
 
 class SqliteRecordings:
@@ -73,6 +82,7 @@ class SqliteRecordings:
         def end(connection: sqlite3.Connection) -> StoredEvent | None:
             if not statement(connection, **parameters):
                 return None
+            _touch(connection, parameters["name"], announcement.at)
             return next(iter(store_events(connection, [announcement])), None)
 
         return await self._writer.run(end)

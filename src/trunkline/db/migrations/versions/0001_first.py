@@ -10,6 +10,9 @@ from trunkline.db.migrations import views
 revision = "0001"
 down_revision = None
 
+# A call's place in the history is ordered by its bytes, whatever the database's language is.
+_ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     postgresql = op.get_bind().dialect.name == "postgresql"
@@ -56,9 +59,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "calls",
-        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("account_id", _ID, nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
         sa.Column("answered_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=False),
         sa.Column("duration_seconds", sa.Integer(), nullable=False),
@@ -325,8 +328,8 @@ def _parts_of_calls() -> None:
     # No part can see that an id is in another one.
     op.create_table(
         "call_ids",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("account_id", _ID, nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_call_ids")),
     )

@@ -1,6 +1,6 @@
 -- name: lock_accounts(account_ids)
--- Lock accounts in the order of their ids; the newest number of each.
-SELECT id, last_seq FROM accounts WHERE id = ANY(:account_ids::text[])
+-- Lock accounts in the order of their ids; the newest numbers of each.
+SELECT id, last_seq, last_update FROM accounts WHERE id = ANY(:account_ids::text[])
 ORDER BY id FOR NO KEY UPDATE;
 
 -- name: add_events(account_ids, seqs, categories, names, subjects, call_ids, ats, bodies)!

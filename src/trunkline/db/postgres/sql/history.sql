@@ -1,65 +1,63 @@
--- name: add_calls(all_account_id, all_started_at, all_id, all_answered_at, all_ended_at, all_duration_seconds, all_billing_seconds, all_ringing_seconds, all_class_, all_direction, all_status_detail, all_hangup_cause, all_caller_number, all_caller_username, all_caller_name, all_caller_user_id, all_caller_device_id, all_callee_number, all_callee_username, all_callee_name, all_callee_user_id, all_callee_device_id, all_did_number, all_recording, all_client_ref, all_app_id, all_trunk, all_engine_died, all_raw, updated_at)$
--- Write finished calls with all that follows from them; how many were not there yet.
+-- name: take_ids(ids, account_ids, started_ats)
+-- Take the ids of finished calls; those that were not there yet.
+INSERT INTO call_ids (id, account_id, started_at)
+SELECT * FROM unnest(:ids::text[], :account_ids::text[], :started_ats::bigint[]) AS t (id, a, s)
+ORDER BY t.id
+ON CONFLICT DO NOTHING RETURNING id;
+
+-- name: add_calls(all_account_id, all_started_at, all_id, all_answered_at, all_ended_at, all_duration_seconds, all_billing_seconds, all_ringing_seconds, all_class_, all_direction, all_status_detail, all_hangup_cause, all_caller_number, all_caller_username, all_caller_name, all_caller_user_id, all_caller_device_id, all_callee_number, all_callee_username, all_callee_name, all_callee_user_id, all_callee_device_id, all_did_number, all_recording, all_client_ref, all_app_id, all_trunk, all_engine_died, all_raw, all_update_seq, updated_at)!
+-- Write finished calls whose ids are taken, count them, and expect their recordings.
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(
-        :all_account_id::text[], :all_started_at::bigint[], :all_id::text[], :all_answered_at::bigint[],
-        :all_ended_at::bigint[], :all_duration_seconds::integer[], :all_billing_seconds::integer[],
-        :all_ringing_seconds::integer[], :all_class_::text[], :all_direction::text[],
-        :all_status_detail::text[], :all_hangup_cause::text[],
+        :all_account_id::text[], :all_started_at::bigint[], :all_id::text[],
+        :all_answered_at::bigint[], :all_ended_at::bigint[], :all_duration_seconds::integer[],
+        :all_billing_seconds::integer[], :all_ringing_seconds::integer[], :all_class_::text[],
+        :all_direction::text[], :all_status_detail::text[], :all_hangup_cause::text[],
         :all_caller_number::text[], :all_caller_username::text[], :all_caller_name::text[],
         :all_caller_user_id::text[], :all_caller_device_id::text[],
         :all_callee_number::text[], :all_callee_username::text[], :all_callee_name::text[],
         :all_callee_user_id::text[], :all_callee_device_id::text[],
-        :all_did_number::text[], :all_recording::text[], :all_client_ref::text[], :all_app_id::text[],
-        :all_trunk::text[], :all_engine_died::boolean[], :all_raw::text[])
+        :all_did_number::text[], :all_recording::text[], :all_client_ref::text[],
+        :all_app_id::text[], :all_trunk::text[], :all_engine_died::boolean[], :all_raw::text[],
+        :all_update_seq::bigint[])
     AS g (account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
           ringing_seconds, class, direction, status_detail, hangup_cause,
           caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
           callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-          did_number, recording, client_ref, app_id, trunk, engine_died, raw)
-), fresh AS (
-    INSERT INTO call_ids (id, account_id, started_at)
-    SELECT id, account_id, started_at FROM given ORDER BY id
-    ON CONFLICT DO NOTHING RETURNING id
-), added AS (
-    INSERT INTO calls (
-        account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
-        ringing_seconds, class, direction, status_detail, hangup_cause,
-        caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-        callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-        did_number, recording, client_ref, app_id, trunk, engine_died, updated_at)
-    SELECT
-        g.account_id, g.started_at, g.id, g.answered_at, g.ended_at, g.duration_seconds,
-        g.billing_seconds, g.ringing_seconds, g.class, g.direction, g.status_detail,
-        g.hangup_cause,
-        g.caller_number, g.caller_username, g.caller_name, g.caller_user_id, g.caller_device_id,
-        g.callee_number, g.callee_username, g.callee_name, g.callee_user_id, g.callee_device_id,
-        g.did_number, g.recording, g.client_ref, g.app_id, g.trunk, g.engine_died, :updated_at::bigint
-    FROM given g JOIN fresh f ON f.id = g.id
-    RETURNING account_id, started_at
+          did_number, recording, client_ref, app_id, trunk, engine_died, raw, update_seq)
 ), minutes AS (
     INSERT INTO call_counts_minute (account_id, bucket, n)
     SELECT account_id, started_at / 60000000 - (started_at % 60000000 < 0)::integer, count(*)
-    FROM added GROUP BY 1, 2 ORDER BY 1, 2
+    FROM given GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (account_id, bucket) DO UPDATE SET n = call_counts_minute.n + excluded.n
 ), hours AS (
     INSERT INTO call_counts_hour (account_id, bucket, n)
     SELECT account_id, started_at / 3600000000 - (started_at % 3600000000 < 0)::integer, count(*)
-    FROM added GROUP BY 1, 2 ORDER BY 1, 2
+    FROM given GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (account_id, bucket) DO UPDATE SET n = call_counts_hour.n + excluded.n
 ), days AS (
     INSERT INTO call_counts_day (account_id, bucket, n)
     SELECT account_id, started_at / 86400000000 - (started_at % 86400000000 < 0)::integer, count(*)
-    FROM added GROUP BY 1, 2 ORDER BY 1, 2
+    FROM given GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (account_id, bucket) DO UPDATE SET n = call_counts_day.n + excluded.n
 ), expected AS (
     INSERT INTO recordings (name, account_id, call_id, raw, state, created_at)
-    SELECT g.recording, g.account_id, g.id, g.raw, 'expected', g.ended_at
-    FROM given g JOIN fresh f ON f.id = g.id
-    WHERE g.recording <> ''
+    SELECT recording, account_id, id, raw, 'expected', ended_at FROM given WHERE recording <> ''
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM added;
+INSERT INTO calls (
+    account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
+    ringing_seconds, class, direction, status_detail, hangup_cause,
+    caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
+    callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
+    did_number, recording, client_ref, app_id, trunk, engine_died, updated_at, update_seq)
+SELECT
+    account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
+    ringing_seconds, class, direction, status_detail, hangup_cause,
+    caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
+    callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
+    did_number, recording, client_ref, app_id, trunk, engine_died, :updated_at::bigint, update_seq
+FROM given;
 
 -- name: page(account_id, levels, lows, highs, low, high, skip, limit)
 -- The number of calls in a window, and so many of them, newest first, from the one after ``skip`` on.
@@ -127,9 +125,26 @@ FROM (SELECT 1) one LEFT JOIN LATERAL (
     FROM in_minute m, LATERAL (
         SELECT caller_number, caller_username, callee_number, callee_username, class, did_number,
                direction, status_detail, duration_seconds, started_at, billing_seconds, recording,
-               id
+               client_ref, id
         FROM calls
         WHERE account_id = :account_id AND started_at >= :low AND started_at < :high
           AND started_at < m.high
         ORDER BY started_at DESC, id DESC OFFSET :skip::bigint - m.before LIMIT :limit) c
 ) r ON true;
+
+-- name: total(account_id, levels, lows, highs, low, high)$
+-- The number of calls in a window; the spans are those of ``page``.
+SELECT coalesce(sum(CASE s.level
+    WHEN 3 THEN (SELECT sum(n) FROM call_counts_day
+                 WHERE account_id = :account_id
+                   AND bucket >= s.low / 86400000000 AND bucket < s.high / 86400000000)
+    WHEN 2 THEN (SELECT sum(n) FROM call_counts_hour
+                 WHERE account_id = :account_id
+                   AND bucket >= s.low / 3600000000 AND bucket < s.high / 3600000000)
+    WHEN 1 THEN (SELECT sum(n) FROM call_counts_minute
+                 WHERE account_id = :account_id
+                   AND bucket >= s.low / 60000000 AND bucket < s.high / 60000000)
+    ELSE (SELECT count(*) FROM calls
+          WHERE account_id = :account_id AND started_at >= :low AND started_at < :high
+            AND started_at >= s.low AND started_at < s.high) END), 0)::bigint
+FROM unnest(:levels::integer[], :lows::bigint[], :highs::bigint[]) AS s (level, low, high);

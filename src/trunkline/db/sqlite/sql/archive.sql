@@ -41,3 +41,7 @@ WHERE name = coalesce((SELECT recording FROM calls WHERE id = :wanted), :wanted)
 -- Webhooks that were stopped by what they answered, or did not.
 SELECT w.id, a.name, w.state, w.reason FROM webhooks w JOIN accounts a ON a.id = w.account_id
 WHERE w.state <> 'enabled' AND w.reason <> '' ORDER BY a.name, w.created_at, w.id;
+
+-- name: trunk_names()
+-- Every trunk: its endpoint, as calls have it, and its name.
+SELECT 'trunk-' || id, name FROM trunks;

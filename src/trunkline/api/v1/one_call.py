@@ -1,0 +1,232 @@
+"""One call in full, live or finished, and what people note of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from trunkline.api.links import Links
+from trunkline.api.v1.call_shown import CallParty, ShownCall, party, values
+from trunkline.api.v1.deliveries import ShownDelivery, delivery_values
+from trunkline.api.v1.problems import Fault, problem
+from trunkline.api.v1.routing import Asked, Body, Parameters, Reply, Route, Shown, Time
+from trunkline.calls import outcome
+from trunkline.calls.call import Call
+from trunkline.calls.envelope import EventEnvelope, envelope
+from trunkline.calls.facts import Class, Direction
+from trunkline.calls.fold import refold
+from trunkline.calls.record import StatusDetail
+from trunkline.calls.state import CallStatus, LegState, call_state, call_status
+from trunkline.calls.times import rfc3339
+from trunkline.db.history_port import (
+    MOST_TAGS,
+    CallRow,
+    Marks,
+    RecordingFile,
+    TooManyTags,
+    WholeCall,
+)
+
+MOST_EVENTS, MOST_DELIVERIES = 1000, 100
+
+_Tag = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=50, pattern=r"^[^,\s\x00-\x1f](?:[^,\x00-\x1f]*[^,\s\x00-\x1f])?$"
+    ),
+]
+_Tags = Annotated[tuple[_Tag, ...], Meta(max_length=MOST_TAGS)]
+
+
+class OneCall(Parameters, frozen=True, kw_only=True):
+    """Which call."""
+
+    call_id: Annotated[str, Meta(description="Its id.", max_length=255)]
+
+
+class CallMarks(Body, frozen=True, kw_only=True):
+    """What to change; what is left out stays."""
+
+    note: (
+        Annotated[str, Meta(description="For people.", max_length=2000, pattern=r"^[^\x00]*$")]
+        | None
+    ) = None
+    tags: Annotated[_Tags, Meta(description="All tags: in place of those there are.")] | None = None
+    add_tags: Annotated[_Tags, Meta(description="Put these on.")] = ()
+    remove_tags: Annotated[_Tags, Meta(description="Then take these off.")] = ()
+
+
+class CallDelivery(ShownDelivery, frozen=True, kw_only=True):
+    """One event of the call for one webhook."""
+
+    webhook_id: str
+
+
+class ShownRecording(Shown, frozen=True, kw_only=True):
+    """A recording. `url` plays without a key, until it expires."""
+
+    name: str
+    status: Literal["pending", "ready", "failed"]
+    bytes: int | None
+    seconds: float | None
+    url: str | None
+    url_expires_at: Time | None
+
+
+class ShownOneCall(Shown, frozen=True, kw_only=True):
+    """A call in full. Of a live call, what is not known yet is null."""
+
+    call_id: str
+    live: bool
+    status: Annotated[CallStatus, Meta(description="How far it is; `ended` for a finished call.")]
+    class_: Class | None = msgspec.field(name="class")
+    direction: Direction | None
+    status_detail: StatusDetail | None
+    hangup_cause: str | None
+    caller: CallParty | None
+    callee: CallParty | None
+    did_number: str | None
+    started_at: Time
+    answered_at: Time | None
+    ended_at: Time | None
+    duration_seconds: int | None
+    billing_seconds: int | None
+    ringing_seconds: int | None
+    recording: str | None
+    client_ref: str | None
+    trunk: str | None
+    engine_died: bool
+    note: str
+    tags: list[str]
+    update: Annotated[int | None, Meta(description="The number of its last change.")]
+    legs: Annotated[
+        list[LegState] | None,
+        Meta(description="null once the journal is kept no more (`journal_days`)."),
+    ]
+    events: Annotated[
+        list[EventEnvelope] | None,
+        Meta(description="The first 1,000 that are kept; null without the scope `events:read`."),
+    ]
+    webhook_deliveries: Annotated[
+        list[CallDelivery] | None,
+        Meta(description="The last 100, newest first; null without the scope `webhooks:read`."),
+    ]
+    recording_file: Annotated[
+        ShownRecording | None,
+        Meta(description="null without a recording, or without the scope `recordings:read`."),
+    ]
+
+
+async def read_call(asked: Asked[OneCall, None]) -> Reply:
+    """A call in full: its record or, while it lives, what is so now; its legs and, as far as the
+    key's scopes go, its events, what webhooks were sent of it, and a link to its recording."""
+    whole = await asked.behind.deps.db.history.whole(
+        asked.account_id, asked.parameters.call_id, MOST_EVENTS, MOST_DELIVERIES
+    )
+    call = refold(list(whole.facts))
+    if whole.row is None and (call is None or call.withdrawn):
+        raise problem("not_found", "There is no such call.")
+    known = _finished(whole.row) if whole.row else _live(call)
+    legs = call_state(call).legs if call else None
+    return Reply({**known, "legs": legs, **_around(asked, whole)})
+
+
+def _finished(row: CallRow) -> dict[str, Any]:
+    shown = values(row)
+    shown["class"] = shown.pop("class_")
+    return {"live": False, "status": "ended", **shown}
+
+
+def _live(call: Call | None) -> dict[str, Any]:
+    if call is None:
+        raise problem("not_found", "There is no such call.")
+    state = call_state(call)
+    return {
+        "call_id": call.id,
+        "live": True,
+        "status": call_status(call),
+        "class": state.class_,
+        "direction": state.direction,
+        "status_detail": None,
+        "hangup_cause": None,
+        "caller": party(call.caller) if call.caller else None,
+        "callee": party(outcome.callee(call)) if state.callee else None,
+        "did_number": call.did_number,
+        "started_at": state.started_at,
+        "answered_at": state.answered_at,
+        "ended_at": None,
+        "duration_seconds": None,
+        "billing_seconds": None,
+        "ringing_seconds": None,
+        "recording": state.recording,
+        "client_ref": call.client_ref,
+        "trunk": None,
+        "engine_died": False,
+        "note": "",
+        "tags": [],
+        "update": None,
+    }
+
+
+def _around(asked: Asked[OneCall, None], whole: WholeCall) -> dict[str, Any]:
+    """What needs scopes of its own."""
+    scopes = asked.key.scopes
+    return {
+        "events": [msgspec.Raw(envelope(event)) for event in whole.events]
+        if "events:read" in scopes
+        else None,
+        "webhook_deliveries": [
+            {**delivery_values(each), "webhook_id": each.webhook_id} for each in whole.deliveries
+        ]
+        if "webhooks:read" in scopes
+        else None,
+        "recording_file": _recording(asked, whole.recording)
+        if whole.recording and "recordings:read" in scopes
+        else None,
+    }
+
+
+def _recording(asked: Asked[OneCall, None], file: RecordingFile) -> ShownRecording:
+    deps, ready = asked.behind.deps, file.state == "done"
+    expires = asked.now // 1_000_000 + deps.recording_url_seconds
+    path = Links(deps.url_key).path(file.name, expires)
+    return ShownRecording(
+        name=file.name,
+        status={"expected": "pending", "done": "ready", "failed": "failed"}[file.state],  # type: ignore[arg-type]
+        bytes=file.bytes if ready else None,
+        seconds=file.seconds if ready else None,
+        url=f"{asked.base_url}{path}" if ready else None,
+        url_expires_at=rfc3339(expires * 1_000_000) if ready else None,
+    )
+
+
+async def change_call(asked: Asked[OneCall, CallMarks]) -> Reply:
+    """Note something of a finished call, or put tags on it and take them off. Whoever follows
+    changes by `updated_after` sees it; there is no event."""
+    body, history = asked.body, asked.behind.deps.db.history
+    marks = Marks(
+        note=body.note, tags=body.tags, add_tags=body.add_tags, remove_tags=body.remove_tags
+    )
+    call_id = asked.parameters.call_id
+    try:
+        row = await history.mark(asked.account_id, call_id, marks, asked.now)
+    except TooManyTags:
+        detail = f"A call has at most {MOST_TAGS} tags."
+        raise problem("body_invalid", detail, errors=[Fault(detail, pointer="/add_tags")]) from None
+    if row is not None:
+        return Reply(ShownCall(**values(row)))
+    if (await history.whole(asked.account_id, call_id, 0, 0)).facts:
+        raise problem("call_live")
+    raise problem("not_found", "There is no such call.")
+
+
+_ONE, _TAG = "/v1/calls/{call_id}", "Calls"
+
+ROUTES = (
+    Route("GET", _ONE, "calls:read", read_call, "Look at a call",
+          parameters=OneCall, answer=ShownOneCall, tag=_TAG),
+    Route("PATCH", _ONE, "calls:write", change_call, "Note something of a call",
+          parameters=OneCall, body=CallMarks, answer=ShownCall, tag=_TAG, problems=("call_live",)),
+)  # fmt: skip

@@ -1,0 +1,84 @@
+"""What any foreign row is read into: one leg, or the reason for which it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from trunkline.calls.record import StatusDetail
+
+Way = Literal["internal", "outbound", "inbound"]
+
+Reason = Literal[
+    "row_unreadable",
+    "columns_differ",
+    "time_missing",
+    "time_unreadable",
+    "time_out_of_range",
+    "duration_unreadable",
+    "duration_implausible",
+    "outcome_unknown",
+    "party_missing",
+    "already_there",
+]
+"""Why a row, or the call that it belongs to, was not taken; each is explained in moving-here.md."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A row that gives no leg. ``detail`` names the column and shows what stands there."""
+
+    reason: Reason
+    detail: str = ""
+
+
+class Unusable(Exception):
+    """Raised inside a format's reader, where a value cannot be used."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.skipped = Skipped(reason, detail)
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One side of a leg as the row has it.
+
+    ``aliases`` are what else may name the same phone or person, the surest first: a channel's peer, an
+    internal extension. ``inside`` is None where the row does not say. ``username`` is kept as it is.
+    """
+
+    number: str
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    inside: bool | None = None
+    username: str | None = None
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """One row. ``call`` is what all rows of one call share; times are unix microseconds.
+
+    ``talked`` (microseconds) are the last ones of the leg. ``far``: somebody was dialled in it, so its
+    outcome says more than that of the leg which dialled. ``call_id`` is a whole id to keep.
+    """
+
+    call: str
+    started_at: int
+    ended_at: int
+    talked: int
+    outcome: StatusDetail
+    caller: Side
+    callee: Side
+    way: Way | None = None
+    did: str = ""
+    cause: str = ""
+    far: bool = True
+    recorded: bool = False
+    call_id: str | None = None
+
+
+Cells = Mapping[str, Any]
+"""A row by the names of its columns, in lower case; what is missing is not there."""
+ReadRow = Callable[[Cells, ZoneInfo], Leg]
+"""Reads a row whose clock times without an offset are of that zone; raises Unusable."""

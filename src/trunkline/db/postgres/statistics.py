@@ -1,0 +1,146 @@
+"""Statistics: counting each call where it is written, and adding up what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from trunkline.calls.times import SECOND
+from trunkline.db.postgres.connect import Connection
+from trunkline.db.postgres.events import lock_accounts
+from trunkline.db.postgres.queries import named
+from trunkline.db.postgres.reader import Reader
+from trunkline.db.postgres.writer import Writer
+from trunkline.db.statistics_port import (
+    DAY,
+    WIDTHS,
+    Group,
+    Summed,
+    Sums,
+    TooManyPoints,
+    dimension,
+    group_key,
+    spans,
+)
+
+STEP = 500
+_PARTS = 200
+"""More than an interval can have spans, and a group kept keys for one that it shows."""
+_FIRST = -(1 << 62)
+Key = tuple[str, int, str]
+"""(account_id, started_at, call_id)"""
+
+
+async def count_calls(connection: Connection, keys: Sequence[Key]) -> None:
+    """Count calls that were written in this transaction; those among the ones that are yet to be
+    counted wait for them."""
+    if keys:
+        accounts, starts, ids = zip(*keys, strict=True)
+        await named("statistics").count_calls(
+            connection, account_ids=accounts, started_ats=starts, ids=ids
+        )
+
+
+async def count_older(connection: Connection, calls: int) -> bool:
+    """One step of ``Statistics.count_older``: what is counted and the mark move together.
+
+    The account is locked first, as by who writes its calls.
+    """
+    sql = named("statistics")
+    newest = await sql.newest_mark(connection)
+    if newest is None:
+        return False
+    account_id = newest[0]
+    await lock_accounts(connection, {account_id})
+    high = await sql.lock_mark(connection, account_id=account_id)
+    if high is None:
+        return True  # another process has come to its end
+    low = await sql.start_before(connection, account_id=account_id, high=high, skip=calls - 1)
+    await _move(connection, account_id, low)
+    keys = await sql.keys_between(
+        connection, account_id=account_id, low=_FIRST if low is None else low, high=high
+    )
+    await count_calls(connection, keys)
+    return True
+
+
+async def _move(connection: Connection, account_id: str, low: int | None) -> None:
+    sql = named("statistics")
+    if low is None:
+        await sql.drop_mark(connection, account_id=account_id)
+    else:
+        await sql.move_mark(connection, account_id=account_id, counted_from=low)
+
+
+async def summed(
+    connection: Connection, account_id: str, group: Group, cuts: Sequence[int], most: int
+) -> Summed:
+    """``Statistics.summed`` on one connection, inside its transaction."""
+    series = await _sums(connection, account_id, group, list(pairwise(cuts)), most)
+    (totals,) = await _sums(connection, account_id, "none", [(cuts[0], cuts[-1])], 1)
+    mark = await named("statistics").counted_from(connection, account_id=account_id)
+    return Summed(series, totals.get("", Sums()), mark)
+
+
+async def _sums(
+    connection: Connection,
+    account_id: str,
+    group: Group,
+    intervals: Sequence[tuple[int, int]],
+    most: int,
+) -> list[dict[str, Sums]]:
+    """key -> sums of each interval; raises TooManyPoints."""
+    parts = [(n, span) for n, (low, high) in enumerate(intervals) for span in spans(low, high)]
+    rows: Sequence[Any] = await named("statistics").sums(
+        connection,
+        account_id=account_id,
+        dimension=dimension(group),
+        widths=[span.width // SECOND for _, span in parts],
+        lows=[span.low for _, span in parts],
+        highs=[span.high for _, span in parts],
+        most=most * _PARTS + 1,
+    )
+    found: list[dict[str, Sums]] = [{} for _ in intervals]
+    for place, kept, *sums in rows:
+        here, key = found[parts[place - 1][0]], group_key(group, kept)
+        here[key] = here[key] + Sums(*sums) if key in here else Sums(*sums)
+    if sum(map(len, found)) > most:
+        raise TooManyPoints
+    return found
+
+
+class PostgresStatistics:
+    """What calls came to (see ``db.statistics_port.Statistics``)."""
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def summed(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+        """The intervals between neighbouring cuts; raises TooManyPoints."""
+        return await self._reader.snapshot(
+            lambda connection: summed(connection, account_id, group, cuts, most)
+        )
+
+    async def count_older(self, calls: int) -> bool:
+        """Count about so many older calls in one transaction; False when there are none left."""
+        return await self._writer.run(lambda connection: count_older(connection, calls))
+
+    async def forget(self, account_id: str, before: int) -> int:
+        """Delete what was counted for days that ended by ``before``, in small steps."""
+        day = before // DAY
+        deleted = 0
+        for width in WIDTHS:
+            while n := await self._forget(account_id, width // SECOND, day * DAY // width):
+                deleted += n
+        return deleted
+
+    async def _forget(self, account_id: str, width: int, before: int) -> int:
+        async def delete(connection: Connection) -> int:
+            deleted: int = await named("statistics").forget(
+                connection, account_id=account_id, width=width, before=before, step=STEP
+            )
+            return deleted
+
+        return await self._writer.run(delete)

@@ -1,0 +1,84 @@
+-- name: count_calls(account_id, low, high, id)!
+-- Add the account's calls that started in [low, high) to what is kept; with an id, that one only.
+WITH given AS (
+    SELECT account_id, started_at, class, direction, status_detail, caller_username,
+           callee_username, did_number, trunk, billing_seconds, ringing_seconds, duration_seconds
+    FROM calls
+    WHERE account_id = :account_id AND started_at >= :low AND started_at < :high
+      AND (:id IS NULL OR id = :id)
+), seen AS (
+    SELECT *, 'all' AS dimension, class || '/' || direction || '/' || status_detail AS "key",
+           direction = 'from_ab' AS outgoing FROM given
+    UNION ALL
+    SELECT *, 'user', caller_username, 1 FROM given WHERE caller_username IS NOT NULL
+    UNION ALL
+    SELECT *, 'user', callee_username, 0 FROM given
+    WHERE callee_username IS NOT NULL AND callee_username IS NOT caller_username
+    UNION ALL
+    SELECT *, 'did', did_number, direction = 'from_ab' FROM given WHERE did_number IS NOT NULL
+    UNION ALL
+    SELECT *, 'trunk', trunk, direction = 'from_ab' FROM given WHERE trunk IS NOT NULL
+), widths (width) AS (VALUES (900), (10800), (86400))
+INSERT INTO call_stats (
+    account_id, width, dimension, bucket, "key", calls, outgoing, answered, busy, unanswered,
+    cancelled, ivr, rang, talk_seconds, ring_seconds, duration_seconds, longest_talk_seconds)
+SELECT
+    account_id, width, dimension,
+    started_at / (width * 1000000) - (started_at % (width * 1000000) < 0) AS bucket, "key",
+    count(*), sum(outgoing), sum(status_detail = 'SUCCESS'), sum(status_detail = 'BUSY'),
+    sum(status_detail = 'UNSUCCESS'), sum(status_detail = 'CANCELLED'), sum(status_detail = 'IVR'),
+    sum(ringing_seconds > 0), sum(billing_seconds), sum(ringing_seconds), sum(duration_seconds),
+    max(billing_seconds)
+FROM seen CROSS JOIN widths
+WHERE true
+GROUP BY account_id, width, dimension, bucket, "key"
+ON CONFLICT (account_id, width, dimension, bucket, "key") DO UPDATE SET
+    calls = calls + excluded.calls,
+    outgoing = outgoing + excluded.outgoing,
+    answered = answered + excluded.answered,
+    busy = busy + excluded.busy,
+    unanswered = unanswered + excluded.unanswered,
+    cancelled = cancelled + excluded.cancelled,
+    ivr = ivr + excluded.ivr,
+    rang = rang + excluded.rang,
+    talk_seconds = talk_seconds + excluded.talk_seconds,
+    ring_seconds = ring_seconds + excluded.ring_seconds,
+    duration_seconds = duration_seconds + excluded.duration_seconds,
+    longest_talk_seconds = max(longest_talk_seconds, excluded.longest_talk_seconds);
+
+-- name: sums(account_id, width, dimension, low, high)
+-- What the buckets [low, high) come to, by key.
+SELECT "key", sum(calls), sum(outgoing), sum(answered), sum(busy), sum(unanswered), sum(cancelled),
+       sum(ivr), sum(rang), sum(talk_seconds), sum(ring_seconds), sum(duration_seconds),
+       max(longest_talk_seconds)
+FROM call_stats
+WHERE account_id = :account_id AND width = :width AND dimension = :dimension
+  AND bucket >= :low AND bucket < :high
+GROUP BY "key" ORDER BY "key";
+
+-- name: counted_from(account_id)$
+-- Calls of the account that started before this are not counted yet; null: all are.
+SELECT counted_from FROM call_stats_marks WHERE account_id = :account_id;
+
+-- name: newest_mark()^
+-- The account whose uncounted calls are the newest, and where they end.
+SELECT account_id, counted_from FROM call_stats_marks ORDER BY counted_from DESC, account_id LIMIT 1;
+
+-- name: start_before(account_id, high, skip)$
+-- When the call started that has ``skip`` calls between it and ``high``.
+SELECT started_at FROM calls WHERE account_id = :account_id AND started_at < :high
+ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET :skip;
+
+-- name: move_mark(account_id, counted_from)!
+-- The calls from there on are counted.
+UPDATE call_stats_marks SET counted_from = :counted_from WHERE account_id = :account_id;
+
+-- name: drop_mark(account_id)!
+-- All calls of the account are counted.
+DELETE FROM call_stats_marks WHERE account_id = :account_id;
+
+-- name: forget(account_id, width, before, step)!
+-- Delete buckets of one width before ``before``, at most ``step`` of them.
+DELETE FROM call_stats WHERE (account_id, width, dimension, bucket, "key") IN (
+    SELECT account_id, width, dimension, bucket, "key" FROM call_stats
+    WHERE account_id = :account_id AND width = :width AND bucket < :before LIMIT :step);

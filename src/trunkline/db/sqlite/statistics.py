@@ -1,0 +1,137 @@
+"""Statistics: counting each call where it is written, and adding up what was counted."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+from trunkline.calls.record import CallRecord
+from trunkline.calls.times import SECOND
+from trunkline.db.sqlite.queries import named
+from trunkline.db.sqlite.reader import Reader
+from trunkline.db.sqlite.writer import Writer
+from trunkline.db.statistics_port import (
+    DAY,
+    WIDTHS,
+    Group,
+    Summed,
+    Sums,
+    TooManyPoints,
+    dimension,
+    group_key,
+    spans,
+)
+
+STEP = 500
+_FIRST, _LAST = -(1 << 62), 1 << 62
+
+
+def count_call(connection: sqlite3.Connection, record: CallRecord) -> None:
+    """Count a call that was written just now; one among those yet to be counted waits for them."""
+    sql = named("statistics")
+    counted_from = sql.counted_from(connection, account_id=record.account_id)
+    if counted_from is None or record.started_at >= counted_from:
+        sql.count_calls(
+            connection,
+            account_id=record.account_id,
+            low=record.started_at,
+            high=record.started_at + 1,
+            id=record.call_id,
+        )
+
+
+def count_older(connection: sqlite3.Connection, calls: int) -> bool:
+    """One step of ``Statistics.count_older``: what is counted and the mark move together."""
+    sql = named("statistics")
+    mark = sql.newest_mark(connection)
+    if mark is None:
+        return False
+    account_id, high = mark
+    low = sql.start_before(connection, account_id=account_id, high=high, skip=calls - 1)
+    sql.count_calls(
+        connection, account_id=account_id, low=_FIRST if low is None else low, high=high, id=None
+    )
+    if low is None:
+        sql.drop_mark(connection, account_id=account_id)
+    else:
+        sql.move_mark(connection, account_id=account_id, counted_from=low)
+    return True
+
+
+def summed(
+    connection: sqlite3.Connection, account_id: str, group: Group, cuts: Sequence[int], most: int
+) -> Summed:
+    """``Statistics.summed`` on one connection, inside its transaction."""
+    series: list[dict[str, Sums]] = []
+    points = 0
+    for low, high in pairwise(cuts):
+        series.append(_sums(connection, account_id, group, low, high))
+        points += len(series[-1])
+        if points > most:
+            raise TooManyPoints
+    totals = _sums(connection, account_id, "none", cuts[0], cuts[-1]).get("", Sums())
+    mark = named("statistics").counted_from(connection, account_id=account_id)
+    return Summed(series, totals, mark)
+
+
+def _sums(
+    connection: sqlite3.Connection, account_id: str, group: Group, low: int, high: int
+) -> dict[str, Sums]:
+    found: dict[str, Sums] = {}
+    for span in spans(low, high):
+        rows = named("statistics").sums(
+            connection,
+            account_id=account_id,
+            width=span.width // SECOND,
+            dimension=dimension(group),
+            low=span.low,
+            high=span.high,
+        )
+        for kept, *sums in rows:
+            key = group_key(group, kept)
+            found[key] = found[key] + Sums(*sums) if key in found else Sums(*sums)
+    return found
+
+
+class SqliteStatistics:
+    """What calls came to (see ``db.statistics_port.Statistics``)."""
+
+    def __init__(self, reader: Reader, writer: Writer, pages: ThreadPoolExecutor) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._pages = pages
+
+    async def summed(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+        """The intervals between neighbouring cuts; raises TooManyPoints."""
+
+        def read() -> Summed:
+            return self._reader.snapshot(
+                lambda connection: summed(connection, account_id, group, cuts, most)
+            )
+
+        return await asyncio.get_running_loop().run_in_executor(self._pages, read)
+
+    async def count_older(self, calls: int) -> bool:
+        """Count about so many older calls in one transaction; False when there are none left."""
+        return await self._writer.run(lambda connection: count_older(connection, calls))
+
+    async def forget(self, account_id: str, before: int) -> int:
+        """Delete what was counted for days that ended by ``before``, in small steps."""
+        day = before // DAY
+        deleted = 0
+        for width in WIDTHS:
+            while n := await self._forget(account_id, width // SECOND, day * DAY // width):
+                deleted += n
+        return deleted
+
+    async def _forget(self, account_id: str, width: int, before: int) -> int:
+        def delete(connection: sqlite3.Connection) -> int:
+            sql = named("statistics")
+            return int(
+                sql.forget(connection, account_id=account_id, width=width, before=before, step=STEP)
+            )
+
+        return await self._writer.run(delete)
