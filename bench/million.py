@@ -24,12 +24,13 @@ import msgspec
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.db.directory import DirectoryFile
+from trunkline.db.history_rows import call_columns
 from trunkline.db.migrations import upgrade
 from trunkline.db.secrets import open_key
 from trunkline.db.spans import DAY, HOUR, MINUTE
 from trunkline.db.sqlite.connect import connect_writer
 from trunkline.db.sqlite.database import check_key
-from trunkline.db.sqlite.history import _columns, write_call
+from trunkline.db.sqlite.history import write_call
 from trunkline.db.sqlite.marking import index
 from trunkline.db.sqlite.queries import named
 from trunkline.work import manage_directory as manage
@@ -106,7 +107,7 @@ def _make(data: Path, calls: int) -> None:
 def _fill(connection: sqlite3.Connection, account_id: str, calls: int) -> None:
     add = named("history").add_call.sql
     rows = (
-        _columns(record) | {"updated_at": START, "update_seq": 0}
+        call_columns(record) | {"updated_at": START, "update_seq": 0}
         for record in records(account_id, calls)
     )
     while part := list(islice(rows, 20_000)):

@@ -51,7 +51,7 @@ def test_an_export_holds_every_call(office: Office, run: Run, tmp_path: Path) ->
     for name, lines in (("calls.csv", 2), ("calls.jsonl", 1)):
         file = tmp_path / name
         done = run(*export, str(file), "--from", "2023-11-14")
-        assert (done.exit_code, done.stderr) == (0, "1 calls\n")
+        assert (done.exit_code, done.stderr) == (0, "1 call\n")
         assert CALL in file.read_text()
         assert len(file.read_text().splitlines()) == lines
     refused(run(*export, str(tmp_path / "calls.csv")), "File exists")

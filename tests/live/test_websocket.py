@@ -158,7 +158,7 @@ async def test_messages_of_all_sizes_and_kinds(house: House) -> None:
 
         assert await client.recv() == "y" * 70_000
         assert house.echoes[0].socket.address == "127.0.0.1"
-        assert await (await client.ping()) >= 0
+        await (await client.ping())  # the pong came
 
 
 async def test_the_route_gets_the_path_the_query_and_the_headers(house: House) -> None:

@@ -123,4 +123,4 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
         task = shown.add_task("calls", total=total)
         yield lambda n: shown.advance(task, n)
         done = int(shown.tasks[0].completed)
-    typer.echo(f"{done} calls", err=True)
+    typer.echo(f"{done} call{'s' * (done != 1)}", err=True)

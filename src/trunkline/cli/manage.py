@@ -306,7 +306,7 @@ def _add_common(group: typer.Typer, word: str) -> None:
             entry = _find(directory, word, name, account)
         show_one(_shown(entry), as_json)
 
-    @group.command("delete", help=f"Delete a {word} and what is its own.")
+    @group.command("delete", help=f"Delete {_one(word)} and what is its own.")
     def delete(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:
@@ -321,8 +321,12 @@ def _add_common(group: typer.Typer, word: str) -> None:
     _add_switch(group, word, "disable", False)
 
 
+def _one(word: str) -> str:
+    return f"an {word}" if word[0] in "aeio" else f"a {word}"  # "user" is said with a y
+
+
 def _add_switch(group: typer.Typer, word: str, verb: str, enabled: bool) -> None:
-    @group.command(verb, help=f"{verb.capitalize()} a {word}.")
+    @group.command(verb, help=f"{verb.capitalize()} {_one(word)}.")
     def switch(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:

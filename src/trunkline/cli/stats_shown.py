@@ -64,7 +64,7 @@ def _summary(totals: Totals) -> list[str]:
         return ["no calls"]
     rate = f"{100 * (totals.answer_rate or 0):.0f} %"
     rows = [
-        f"{totals.calls:,} calls, {totals.outgoing:,} of them outgoing",
+        f"{totals.calls:,} call{'s' * (totals.calls != 1)}, {totals.outgoing:,} of them outgoing",
         f"{totals.answered:,} answered ({rate}), {totals.unanswered:,} not, {totals.busy:,} busy, "
         f"{totals.cancelled:,} cancelled" + (f", {totals.ivr:,} IVR" if totals.ivr else ""),
     ]

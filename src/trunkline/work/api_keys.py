@@ -11,8 +11,8 @@ SCOPES: dict[str, str] = {
     "webhooks:read": "See webhook endpoints and their deliveries.",
     "webhooks:write": "Add, change, test, replay and delete webhook endpoints.",
     "calls:read": "See live calls and the history.",
-    "calls:write": "Place, end and change calls.",
-    "recordings:read": "List and play recordings.",
+    "calls:write": "Change a call's note and tags.",
+    "recordings:read": "Get the signed URL of a call's recording.",
     "keys:read": "See the account's keys: what they may do, never the keys themselves.",
 }
 """Every scope there is, and what a key that has it may do. No scope includes another."""

@@ -353,7 +353,8 @@ async def test_an_export_of_many_chunks(office: Office, client: httpx.AsyncClien
 
 
 async def test_parquet(office: Office, client: httpx.AsyncClient) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import parquet
+
     await finish(office, "c1", answered_at=None)
     await finish(office, "c2", 1)
     await client.patch("/v1/calls/c2", json={"tags": ["a", "b"]})

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from trunkline.api.v1.listing import ListQuery, listed
 from trunkline.api.v1.routing import (
     Asked,
-    Cursor,
-    Limit,
     Parameters,
     Reply,
     Route,
@@ -18,8 +17,6 @@ from trunkline.api.v1.routing import (
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.db.port import KeyRow
-
-_LIST = "keys"
 
 
 class RateLimit(Shown, frozen=True, kw_only=True):
@@ -64,13 +61,6 @@ class KeyPage(Shown, frozen=True, kw_only=True):
     keys: list[ListedKey]
 
 
-class KeysQuery(Parameters, frozen=True, kw_only=True):
-    """Which part of the list."""
-
-    limit: Limit = 100
-    cursor: Cursor | None = None
-
-
 async def read_me(asked: Asked[Parameters, None]) -> Reply:
     """What the key of this request is, and may do."""
     key = asked.key
@@ -88,19 +78,10 @@ async def read_me(asked: Asked[Parameters, None]) -> Reply:
     )
 
 
-async def list_keys(asked: Asked[KeysQuery, None]) -> Reply:
+async def list_keys(asked: Asked[ListQuery, None]) -> Reply:
     """The account's keys: what each may do and when it was last used, never the keys themselves."""
-    cursors, query = asked.behind.cursors, asked.parameters
-    after = (0, "")
-    if query.cursor is not None:
-        after = cursors.read(query.cursor, _LIST, asked.account_id, tuple[int, str])
-    rows = asked.behind.deps.db.keys.listed(asked.account_id, after, query.limit + 1)
-    page = KeyPage(keys=[_listed(row) for row in rows[: query.limit]])
-    if len(rows) <= query.limit:
-        return Reply(page)
-    last = rows[query.limit - 1]
-    cursor = cursors.make(_LIST, asked.account_id, [last.created_at, last.id])
-    return Reply(page, next=[("limit", query.limit), ("cursor", cursor)])
+    read = asked.behind.deps.db.keys.listed
+    return listed(asked, "keys", read, lambda rows: KeyPage(keys=[_listed(row) for row in rows]))
 
 
 def _listed(row: KeyRow) -> ListedKey:
@@ -125,7 +106,7 @@ ROUTES = (
         "keys:read",
         list_keys,
         "List the keys",
-        parameters=KeysQuery,
+        parameters=ListQuery,
         answer=KeyPage,
     ),
 )

@@ -108,7 +108,7 @@ class Parquet:
             import pyarrow.parquet
         except ImportError:
             raise FormatUnavailable(
-                "Parquet is not installed here: pip install 'trunkline[parquet]'"
+                "Parquet is not installed here: pip install 'pyarrow>=17'"
             ) from None
         self._arrow = pyarrow
         self._sink = io.BytesIO()

@@ -75,7 +75,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "format_unavailable": ProblemKind(
         400,
         "This server cannot make that format.",
-        "Parquet needs `pip install trunkline[parquet]` on the server; `csv` and `jsonl` always work.",
+        "Parquet needs `pip install 'pyarrow>=17'` on the server; `csv` and `jsonl` always work.",
     ),
     "event_gone": ProblemKind(
         410,

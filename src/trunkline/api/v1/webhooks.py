@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from trunkline.api.v1.deliveries import OneDelivery, shown_delivery
+from trunkline.api.v1.listing import ListQuery, listed
 from trunkline.api.v1.routing import (
     MOST,
     Asked,
     Body,
-    Cursor,
-    Limit,
     Parameters,
     Reply,
     Route,
@@ -21,8 +20,6 @@ from trunkline.api.v1.routing import (
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.webhook import Webhook
-
-_LIST = "webhooks"
 
 _Url = Annotated[
     str,
@@ -41,13 +38,6 @@ _Events = Annotated[
     ),
 ]
 _Description = Annotated[str, Meta(description="For people.", max_length=200)]
-
-
-class WebhooksQuery(Parameters, frozen=True, kw_only=True):
-    """Which part of the list."""
-
-    limit: Limit = 100
-    cursor: Cursor | None = None
 
 
 class OneWebhook(Parameters, frozen=True, kw_only=True):
@@ -124,19 +114,15 @@ def found(asked: Asked[OneWebhook, None]) -> Webhook:
     return manage.find(asked.parameters.webhook_id, asked.account_id)
 
 
-async def list_webhooks(asked: Asked[WebhooksQuery, None]) -> Reply:
+async def list_webhooks(asked: Asked[ListQuery, None]) -> Reply:
     """The account's endpoints, without their secrets."""
-    cursors, query = asked.behind.cursors, asked.parameters
-    after = (0, "")
-    if query.cursor is not None:
-        after = cursors.read(query.cursor, _LIST, asked.account_id, tuple[int, str])
-    rows = asked.behind.deps.db.webhooks.listed(asked.account_id, after, query.limit + 1)
-    page = WebhookPage(webhooks=[_shown(row) for row in rows[: query.limit]])
-    if len(rows) <= query.limit:
-        return Reply(page)
-    last = rows[query.limit - 1]
-    cursor = cursors.make(_LIST, asked.account_id, [last.created_at, last.id])
-    return Reply(page, next=[("limit", query.limit), ("cursor", cursor)])
+    read = asked.behind.deps.db.webhooks.listed
+    return listed(
+        asked,
+        "webhooks",
+        read,
+        lambda rows: WebhookPage(webhooks=[_shown(row) for row in rows]),
+    )
 
 
 async def create_webhook(asked: Asked[Parameters, NewWebhook]) -> Reply:
@@ -231,7 +217,7 @@ _READ, _WRITE, _TAG = "webhooks:read", "webhooks:write", "Webhooks"
 
 ROUTES = (
     Route("GET", "/v1/webhooks", _READ, list_webhooks, "List webhooks",
-          parameters=WebhooksQuery, answer=WebhookPage, tag=_TAG),
+          parameters=ListQuery, answer=WebhookPage, tag=_TAG),
     Route("POST", "/v1/webhooks", _WRITE, create_webhook, "Add a webhook",
           body=NewWebhook, answer=WebhookSecret, status=201, tag=_TAG,
           problems=("webhook_url_refused", "webhook_invalid", "webhook_limit")),

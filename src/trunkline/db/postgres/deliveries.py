@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from trunkline.calls.record import StoredEvent
 from trunkline.calls.webhook import Attempt, Delivery, Outgoing, Webhook, outgoing_gap
@@ -11,29 +10,21 @@ from trunkline.calls.webhook_verdict import Verdict
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.events import store_events
 from trunkline.db.postgres.queries import named
-from trunkline.db.postgres.reader import Reader, Row
+from trunkline.db.postgres.reader import Reader
 from trunkline.db.postgres.text import storable
-from trunkline.db.postgres.webhooks import read_webhook
 from trunkline.db.postgres.writer import Writer
 from trunkline.db.webhook_port import Announce, Backlog, Concluded, Decide, Wanted
-
-COUNTED = 100_000
-"""Pending deliveries are counted so far."""
-NOT_KEPT = "the event is not kept any more; a GAP was sent instead"
-
-_FIELDS = (
-    *("id", "webhook_id", "account_id", "seq", "gap_from", "lane", "call_id", "name", "kind"),
-    *("state", "attempts", "step", "first_at", "next_at", "created_at", "done_at"),
-    *("last_status", "last_error"),
+from trunkline.db.webhook_rows import (
+    COUNTED,
+    NOT_KEPT,
+    attempt_columns,
+    concluded_columns,
+    listing,
+    read_attempt,
+    read_delivery,
+    read_webhook,
+    tested_columns,
 )
-_ATTEMPT = (
-    *("at", "resolve_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms"),
-    *("address", "status", "error", "answer"),
-)
-
-
-def _delivery(row: Row) -> Delivery:
-    return Delivery(**dict(zip(_FIELDS, row, strict=True)))
 
 
 class PostgresDeliveries:
@@ -104,7 +95,7 @@ class PostgresDeliveries:
     async def due(self, webhook_id: str, now: int, limit: int) -> list[Delivery]:
         """Deliveries that may go out now, the longest due first."""
         rows = await self._reader.all(self._sql.due, webhook_id=webhook_id, now=now, limit=limit)
-        return [_delivery(row) for row in rows]
+        return [read_delivery(row) for row in rows]
 
     async def next_at(self, webhook_id: str, after: int) -> int | None:
         """When the next delivery is due that is not due at ``after``."""
@@ -121,7 +112,7 @@ class PostgresDeliveries:
         async def conclude(connection: Connection) -> Concluded | None:
             webhook_id = await self._endpoints.lock_of(connection, delivery_id=delivery_id)
             row = await self._sql.delivery(connection, delivery_id=delivery_id)
-            if row is None or (delivery := _delivery(row)).state != "pending":
+            if row is None or (delivery := read_delivery(row)).state != "pending":
                 return None
             webhook = read_webhook(await self._endpoints.get(connection, webhook_id=webhook_id))
             verdict = decide(webhook, delivery)
@@ -135,20 +126,12 @@ class PostgresDeliveries:
     async def _write(
         self, connection: Connection, delivery: Delivery, attempt: Attempt, verdict: Verdict
     ) -> None:
-        done = verdict.state != "pending"
         await self._sql.conclude(
             connection,
-            delivery_id=delivery.id,
-            state=verdict.state,
-            step=verdict.step,
-            at=attempt.at,
-            next_at=verdict.next_at,
-            done_at=attempt.ended_at if done else None,
-            status=attempt.status,
-            error=storable(attempt.error),
+            **{**concluded_columns(delivery, attempt, verdict), "error": storable(attempt.error)},
         )
         await self._add_attempt(connection, delivery.id, delivery.attempts + 1, attempt)
-        if done:
+        if verdict.state != "pending":
             await self._sql.give_turn(
                 connection,
                 webhook_id=delivery.webhook_id,
@@ -207,52 +190,35 @@ class PostgresDeliveries:
         async def add(connection: Connection) -> Delivery | None:
             delivery_id = await self._sql.add_test(
                 connection,
-                webhook_id=webhook_id,
-                lane=sent.lane,
-                name=sent.name,
-                state="delivered" if attempt.success else "failed",
-                now=now,
-                at=attempt.at,
-                done_at=attempt.ended_at,
-                status=attempt.status,
-                error=storable(attempt.error),
+                **{
+                    **tested_columns(webhook_id, sent, attempt, now),
+                    "error": storable(attempt.error),
+                },
             )
             if delivery_id is None:
                 return None
             await self._add_attempt(connection, delivery_id, 1, attempt)
-            return _delivery(await self._sql.delivery(connection, delivery_id=delivery_id))
+            return read_delivery(await self._sql.delivery(connection, delivery_id=delivery_id))
 
         return await self._writer.run(add)
 
     async def delivery(self, webhook_id: str, delivery_id: int) -> Delivery | None:
         """A delivery of the endpoint."""
         row = await self._reader.one(self._sql.delivery, delivery_id=delivery_id)
-        return None if row is None or row[1] != webhook_id else _delivery(row)
+        return None if row is None or row[1] != webhook_id else read_delivery(row)
 
     async def deliveries(
         self, webhook_id: str, wanted: Wanted, before: int, limit: int
     ) -> list[Delivery]:
         """At most ``limit`` deliveries with ids under ``before``, newest first."""
-        where: dict[str, Any] = {
-            "webhook_id": webhook_id,
-            "before": before,
-            "limit": limit,
-            "first": wanted.seq_from,
-            "last": wanted.seq_to,
-        }
-        query = self._sql.deliveries
-        if wanted.call_id is not None:
-            query = self._sql.deliveries_of
-            where |= {"call_id": wanted.call_id, "state": wanted.state}
-        elif wanted.state is not None:
-            query = self._sql.deliveries_in
-            where["state"] = wanted.state
-        return [_delivery(row) for row in await self._reader.all(query, **where)]
+        name, where = listing(webhook_id, wanted, before, limit)
+        query = getattr(self._sql, name)
+        return [read_delivery(row) for row in await self._reader.all(query, **where)]
 
     async def attempts(self, delivery_id: int) -> list[Attempt]:
         """The attempts at a delivery, in order."""
         rows = await self._reader.all(self._sql.attempts, delivery_id=delivery_id)
-        return [Attempt(**dict(zip(_ATTEMPT, row, strict=True))) for row in rows]
+        return [read_attempt(row) for row in rows]
 
     async def backlog(self) -> Backlog:
         """How much is still to be delivered."""
@@ -283,10 +249,9 @@ class PostgresDeliveries:
     async def _add_attempt(
         self, connection: Connection, delivery_id: int, number: int, attempt: Attempt
     ) -> None:
-        values = {name: getattr(attempt, name) for name in _ATTEMPT}
         await self._sql.add_attempt(
             connection,
             delivery_id=delivery_id,
             number=number,
-            **{**values, "error": storable(attempt.error)},
+            **{**attempt_columns(attempt), "error": storable(attempt.error)},
         )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from trunkline.db.directory_rows import (
+    TRUNK,
+    app,
+    calling_device,
+    destination,
+    trunk_line,
+    trunk_owner,
+)
 from trunkline.db.port import App, CallingDevice, Destination, EndpointOwner, TrunkLine
 from trunkline.db.postgres.queries import named
-from trunkline.db.postgres.reader import Reader, Row
+from trunkline.db.postgres.reader import Reader
 from trunkline.db.secrets import Key
-
-TRUNK = "trunk-"
 
 
 class PostgresDirectory:
@@ -21,38 +27,26 @@ class PostgresDirectory:
     async def app(self, app_id: str) -> App | None:
         """The enabled app of an enabled account; raises KeyUnusable under another key."""
         row = await self._reader.one(self._sql.app, app_id=app_id)
-        if row is None:
-            return None
-        id_, account_id, name, secret, legacy, addresses, read_only, timezone = row
-        return App(
-            id=id_,
-            account_id=account_id,
-            name=name,
-            secret=self._key.decrypt(secret),
-            legacy_hashes=legacy,
-            allowed_addresses=_listed(addresses),
-            read_only=read_only,
-            timezone=timezone,
-        )
+        return None if row is None else app(row, self._key)
 
     async def device(self, account_id: str, sip_user: str) -> CallingDevice | None:
         """The account's enabled device."""
         row = await self._reader.one(self._sql.device, account_id=account_id, sip_user=sip_user)
-        return None if row is None else CallingDevice(*row)
+        return None if row is None else calling_device(row)
 
     async def extension(self, account_id: str, extension: str) -> Destination | None:
         """The enabled user behind an extension."""
         route = f"{account_id}:{extension}"
-        return _destination(await self._reader.one(self._sql.user_by_extension, route_key=route))
+        return destination(await self._reader.one(self._sql.user_by_extension, route_key=route))
 
     async def did(self, account_id: str, did: str) -> Destination | None:
         """The user behind an inbound number, with a leading ``+`` or without."""
         route = f"{account_id}:{did.removeprefix('+')}"
-        return _destination(await self._reader.one(self._sql.user_by_did, route_key=route))
+        return destination(await self._reader.one(self._sql.user_by_did, route_key=route))
 
     async def user_owner(self, user_id: str) -> Destination | None:
         """The user, by id, also when disabled."""
-        return _destination(await self._reader.one(self._sql.user_by_id, user_id=user_id))
+        return destination(await self._reader.one(self._sql.user_by_id, user_id=user_id))
 
     async def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
         """Whose an endpoint is, also when disabled."""
@@ -62,33 +56,12 @@ class PostgresDirectory:
         return None if row is None else EndpointOwner("device", *row)
 
     async def _trunk_owner(self, trunk_id: str) -> EndpointOwner | None:
-        row = await self._reader.one(self._sql.trunk_owner, trunk_id=trunk_id)
-        if row is None:
-            return None
-        account_id, name, id_ = row
-        return EndpointOwner("trunk", account_id, display_name=name, trunk_id=id_)
+        return trunk_owner(await self._reader.one(self._sql.trunk_owner, trunk_id=trunk_id))
 
     async def trunks(self) -> list[TrunkLine]:
         """All enabled trunks of enabled accounts; raises KeyUnusable under another key."""
-        return [self._trunk_line(row) for row in await self._reader.all(self._sql.trunk_lines)]
-
-    def _trunk_line(self, row: Row) -> TrunkLine:
-        *fields, password, register, match = row
-        plain = None if password is None else self._key.decrypt(password)
-        return TrunkLine(*(*fields, plain, register, _listed(match)))
+        return [trunk_line(row, self._key) for row in await self._reader.all(self._sql.trunk_lines)]
 
     async def timezone(self, account_id: str) -> str:
         """The account's IANA time zone; UTC for an account that is no more."""
         return await self._reader.one(self._sql.timezone, account_id=account_id) or "UTC"
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part for part in text.split(",") if part)
-
-
-def _destination(row: Row | None) -> Destination | None:
-    if row is None:
-        return None
-    *fields, sip_users = row
-    devices = tuple(sip_users.split("&")) if sip_users else ()
-    return Destination(*(*fields, devices))

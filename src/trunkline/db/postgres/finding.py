@@ -8,13 +8,13 @@ looks at no more than ``MOST_LOOKED_AT`` calls, and says where to go on.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from trunkline.calls.terms import Lookup
+from trunkline.db.finding import call_row, changes, chunked, meets, newest_first, page
 from trunkline.db.history_port import CallFilter, CallKey, CallRow, Changed, Found
 from trunkline.db.postgres.connect import Connection
-from trunkline.db.postgres.marking import call_row
 from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.text import searched
 
@@ -61,16 +61,13 @@ class Finder:
         sizes = (limit + 1,) if self._wanted == CallFilter() else _CHUNKS
         most = sum(sizes)
         keys = await self._ask("keys_changed", after=after, most=most + 1)
-        for chunk in _chunked(keys[:most], sizes):
+        for chunk in chunked(keys[:most], sizes):
             found = await self._rows([CallKey(at, id_) for _, at, id_ in chunk])
-            rows += [row for row in found if self._meets(row, self._lookups)]
+            rows += [row for row in found if meets(row, self._wanted, self._lookups)]
             after = chunk[-1][0]
             if len(rows) >= limit:
                 break
-        rows.sort(key=lambda row: row.update)
-        if len(rows) > limit:
-            return Changed(rows[:limit], rows[limit - 1].update, True)
-        return Changed(rows, after, bool(keys) and after < keys[-1][0])
+        return changes(rows, limit, after, bool(keys) and after < keys[-1][0])
 
     # ---- what leads ---------------------------------------------------------------------------
 
@@ -134,12 +131,12 @@ class Finder:
         last: CallKey | None = after
         for size in self._sizes(limit, tested):
             chunk = await keys(last or after, size)
-            found = [row for row in await self._rows(chunk) if self._meets(row, tested)]
-            rows += sorted(found, key=lambda row: row.key, reverse=True)
+            found = [row for row in await self._rows(chunk) if meets(row, self._wanted, tested)]
+            rows += newest_first(found)
             last = chunk[-1] if len(chunk) == size else None
             if last is None or len(rows) > limit:
                 break
-        return _page(rows, limit, last)
+        return page(rows, limit, last)
 
     async def _gone_through(self, after: CallKey, limit: int) -> Found:
         """The calls of the account that are wanted."""
@@ -149,13 +146,13 @@ class Finder:
             last = await self._key_at(begin, size)
             if self._lookups:
                 found = await self._rows_after(begin, last, size)
-                rows += [row for row in found if self._meets(row, self._lookups)]
+                rows += [row for row in found if meets(row, self._wanted, self._lookups)]
             else:
                 rows += await self._rows_after(begin, last, limit + 1 - len(rows))
             if last is None or len(rows) > limit:
                 break
             begin = last
-        return _page(rows, limit, last)
+        return page(rows, limit, last)
 
     async def _key_at(self, after: CallKey, size: int) -> CallKey | None:
         found = await self._sql.key_at(
@@ -195,14 +192,6 @@ class Finder:
         """Of the chunks to be looked at; one will do where every call in it is wanted."""
         return _CHUNKS if tested or self._plain != _PLAIN else (limit + 1,)
 
-    def _meets(self, row: CallRow, tested: Sequence[Lookup]) -> bool:
-        if self._wanted.call_id not in (None, row.call_id):
-            return False
-        if not tested:
-            return True
-        terms = row.terms()
-        return all(lookup.holds(terms) for lookup in tested)
-
     async def _ask(self, name: str, **parameters: Any) -> list[Any]:
         query = getattr(self._sql, name)
         return list(await query(self._connection, account_id=self._account_id, **parameters))
@@ -223,18 +212,3 @@ def _plain(wanted: CallFilter) -> dict[str, Any]:
 
 
 _PLAIN = _plain(CallFilter())
-
-
-def _chunked(keys: Sequence[Any], sizes: Sequence[int]) -> Iterator[Sequence[Any]]:
-    at = 0
-    for size in sizes:
-        if chunk := keys[at : at + size]:
-            yield chunk
-        at += size
-
-
-def _page(rows: list[CallRow], limit: int, last: CallKey | None) -> Found:
-    """``last`` is the last key that was looked at; None: there are no more."""
-    if len(rows) > limit:
-        return Found(rows[:limit], rows[limit - 1].key)
-    return Found(rows, last)

@@ -11,12 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET
-
-from trunkline.calls.facts import Party
-from trunkline.calls.record import CallRecord, HistoryRow, shown_party
-from trunkline.calls.terms import terms_of
-from trunkline.calls.times import SECOND
+from trunkline.calls.record import CallRecord
+from trunkline.db.history_rows import call_columns, call_terms, history_row
 from trunkline.db.numbering import raw_name
 from trunkline.db.port import Page
 from trunkline.db.postgres.connect import Connection
@@ -47,7 +43,9 @@ async def write_calls(
         await make_findable(
             connection,
             [
-                Findable(record.account_id, seq, record.started_at, record.call_id, _terms(record))
+                Findable(
+                    record.account_id, seq, record.started_at, record.call_id, call_terms(record)
+                )
                 for record, seq in zip(new, seqs, strict=True)
                 if seq
             ],
@@ -76,28 +74,11 @@ async def _add(
     await named("history").add_calls(connection, all_update_seq=seqs, updated_at=now, **columns)
 
 
-def _terms(record: CallRecord) -> set[str]:
-    return terms_of(
-        record.caller, record.callee, record.did_number, record.trunk, record.client_ref
-    )
-
-
 def _columns(record: CallRecord) -> dict[str, Any]:
-    columns = {name: getattr(record, name) for name in record.__struct_fields__}
-    del columns["caller"], columns["callee"]
-    columns["id"] = columns.pop("call_id")
-    columns |= {**_party("caller", record.caller), **_party("callee", record.callee)}
-    columns["raw"] = raw_name(record.recording)
+    columns = {**call_columns(record), "raw": raw_name(record.recording)}
     return {
         name: storable(value) if isinstance(value, str) else value
         for name, value in columns.items()
-    }
-
-
-def _party(side: str, party: Party) -> dict[str, str | None]:
-    return {
-        f"{side}_{name}": getattr(party, name)
-        for name in ("number", "username", "name", "user_id", "device_id")
     }
 
 
@@ -112,7 +93,7 @@ async def read_page(
         limit=limit,
         **_window(start, end),
     )
-    return Page(rows[0][0], [_history_row(*row) for _, *row in rows if row[-1] is not None])
+    return Page(rows[0][0], [history_row(*row) for _, *row in rows if row[-1] is not None])
 
 
 async def read_total(connection: Connection, account_id: str, start: int, end: int) -> int:
@@ -132,35 +113,3 @@ def _window(start: int, end: int) -> dict[str, Any]:
         "low": start,
         "high": end,
     }
-
-
-def _history_row(
-    caller_number: str,
-    caller_username: str | None,
-    callee_number: str,
-    callee_username: str | None,
-    class_: str,
-    did_number: str | None,
-    direction: str,
-    status_detail: str,
-    duration_seconds: int,
-    started_at: int,
-    billing_seconds: int,
-    recording: str,
-    client_ref: str | None,
-    call_id: str,
-) -> HistoryRow:
-    return HistoryRow(
-        caller=shown_party(caller_number, caller_username),
-        callee=shown_party(callee_number, callee_username),
-        class_=class_,
-        did_number=did_number,
-        direction=direction,
-        status_detail=status_detail,
-        duration_seconds=duration_seconds,
-        unix_timestamp=started_at // SECOND,
-        billing_seconds=billing_seconds,
-        recording=recording,
-        call_id=call_id,
-        client_ref=client_ref or UNSET,
-    )

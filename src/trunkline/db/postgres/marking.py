@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.calls.facts import Party
+from trunkline.db.finding import call_row
 from trunkline.db.history_port import MOST_TAGS, CallRow, Marks, TooManyTags
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.events import Newest, lock_accounts
 from trunkline.db.postgres.queries import named
-from trunkline.db.postgres.reader import Row
 from trunkline.db.postgres.text import storable
 
 
@@ -24,35 +23,6 @@ async def row_of(connection: Connection, call_id: str) -> CallRow | None:
     """The finished call."""
     found = await named("finding").row_of(connection, call_id=call_id)
     return None if found is None else call_row(found)
-
-
-def call_row(row: Row) -> CallRow:
-    """A row of the columns that ``finding.sql`` selects."""
-    return CallRow(
-        call_id=row[0],
-        account_id=row[1],
-        caller=Party(*row[2:7]),
-        callee=Party(*row[7:12]),
-        class_=row[12],
-        direction=row[13],
-        did_number=row[14],
-        status_detail=row[15],
-        started_at=row[16],
-        answered_at=row[17],
-        ended_at=row[18],
-        duration_seconds=row[19],
-        billing_seconds=row[20],
-        ringing_seconds=row[21],
-        hangup_cause=row[22],
-        recording=row[23],
-        client_ref=row[24],
-        app_id=row[25],
-        trunk=row[26],
-        engine_died=row[27],
-        note=row[28],
-        tags=tuple(filter(None, row[29].split(","))),
-        update=row[30],
-    )
 
 
 async def touched(connection: Connection, row: CallRow, now: int) -> int:

@@ -8,21 +8,11 @@ from typing import Any
 from trunkline.calls.webhook import Webhook
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.queries import named
-from trunkline.db.postgres.reader import Reader, Row
+from trunkline.db.postgres.reader import Reader
 from trunkline.db.postgres.writer import Writer
 from trunkline.db.secrets import Key
 from trunkline.db.webhook_port import NewWebhook
-
-_FIELDS = (
-    *("id", "account_id", "url", "description", "events", "state", "reason", "cursor"),
-    *("previous_until", "failing_since", "failures", "not_before", "created_at", "changed_at"),
-)
-
-
-def read_webhook(row: Row) -> Webhook:
-    """The endpoint of a row of ``webhooks.sql``."""
-    values = dict(zip(_FIELDS, row, strict=True))
-    return Webhook(**{**values, "events": tuple(filter(None, values["events"].split(",")))})
+from trunkline.db.webhook_rows import new_columns, read_webhook
 
 
 class PostgresWebhooks:
@@ -80,17 +70,7 @@ class PostgresWebhooks:
             found = await self._read(connection, new.id)
             if found or await self._sql.how_many(connection, account_id=new.account_id) >= most:
                 return found
-            await self._sql.add(
-                connection,
-                id=new.id,
-                account_id=new.account_id,
-                url=new.url,
-                description=new.description,
-                events=",".join(new.events),
-                secret=secret,
-                after=new.after,
-                now=new.now,
-            )
+            await self._sql.add(connection, **new_columns(new, secret))
             return await self._read(connection, new.id)
 
         return await self._writer.run(add)

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from trunkline.calls.terms import Lookup
+from trunkline.db.finding import call_row, changes, chunked, meets, newest_first, page
 from trunkline.db.history_port import NEWEST, CallFilter, CallKey, CallRow, Changed, Found
-from trunkline.db.sqlite.marking import call_row
 from trunkline.db.sqlite.queries import named
 
 MOST_LOOKED_AT = 3000
@@ -57,16 +57,13 @@ class Finder:
         rows: list[CallRow] = []
         sizes = (limit + 1,) if self._wanted == CallFilter() else _CHUNKS
         keys = self._ask("keys_changed", after=after, most=sum(sizes) + 1)
-        for chunk in _chunked(keys[: sum(sizes)], sizes):
+        for chunk in chunked(keys[: sum(sizes)], sizes):
             found = self._rows([key[1:] for key in chunk])
-            rows += [row for row in found if self._meets(row, self._lookups)]
+            rows += [row for row in found if meets(row, self._wanted, self._lookups)]
             after = chunk[-1][0]
             if len(rows) >= limit:
                 break
-        rows.sort(key=lambda row: row.update)
-        if len(rows) > limit:
-            return Changed(rows[:limit], rows[limit - 1].update, True)
-        return Changed(rows, after, bool(keys) and after < keys[-1][0])
+        return changes(rows, limit, after, bool(keys) and after < keys[-1][0])
 
     # ---- what leads ---------------------------------------------------------------------------
 
@@ -138,15 +135,11 @@ class Finder:
         for size in self._sizes(limit, tested):
             chunk = list(islice(keys, size))
             found = [row for row in self._rows(chunk) if row.key < before]
-            rows += sorted(
-                (row for row in found if self._meets(row, tested)),
-                key=lambda row: row.key,
-                reverse=True,
-            )
+            rows += newest_first([row for row in found if meets(row, self._wanted, tested)])
             last = CallKey(*chunk[-1]) if len(chunk) == size else None
             if last is None or len(rows) > limit:
                 break
-        return _page(rows, limit, last)
+        return page(rows, limit, last)
 
     def _gone_through(self, after: CallKey, limit: int) -> Found:
         """The calls of the account that are wanted."""
@@ -156,13 +149,13 @@ class Finder:
             last = self._key_at(begin, size)
             if self._lookups:
                 found = self._rows_after(begin, last, size)
-                rows += [row for row in found if self._meets(row, self._lookups)]
+                rows += [row for row in found if meets(row, self._wanted, self._lookups)]
             else:
                 rows += self._rows_after(begin, last, limit + 1 - len(rows))
             if last is None or len(rows) > limit:
                 break
             begin = last
-        return _page(rows, limit, last)
+        return page(rows, limit, last)
 
     def _key_at(self, after: CallKey, size: int) -> CallKey | None:
         found = self._sql.key_at(
@@ -197,14 +190,6 @@ class Finder:
         """Of the chunks to be looked at; one will do where every call in it is wanted."""
         return _CHUNKS if tested or self._plain != _PLAIN else (limit + 1,)
 
-    def _meets(self, row: CallRow, tested: Sequence[Lookup]) -> bool:
-        if self._wanted.call_id not in (None, row.call_id):
-            return False
-        if not tested:
-            return True
-        terms = row.terms()
-        return all(lookup.holds(terms) for lookup in tested)
-
     def _ask(self, name: str, **parameters: Any) -> list[Any]:
         query = getattr(self._sql, name)
         return list(query(self._connection, account_id=self._account_id, **parameters))
@@ -225,18 +210,3 @@ def _plain(wanted: CallFilter) -> dict[str, Any]:
 
 
 _PLAIN = _plain(CallFilter())
-
-
-def _chunked(keys: Sequence[Any], sizes: Sequence[int]) -> Iterator[Sequence[Any]]:
-    at = 0
-    for size in sizes:
-        if chunk := keys[at : at + size]:
-            yield chunk
-        at += size
-
-
-def _page(rows: list[CallRow], limit: int, last: CallKey | None) -> Found:
-    """``last`` is the last key that was looked at; None: there are no more."""
-    if len(rows) > limit:
-        return Found(rows[:limit], rows[limit - 1].key)
-    return Found(rows, last)

@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from msgspec import UNSET
-
-from trunkline.calls.facts import Party
-from trunkline.calls.record import CallRecord, HistoryRow, shown_party
-from trunkline.calls.terms import terms_of
-from trunkline.calls.times import SECOND
+from trunkline.calls.record import CallRecord
 from trunkline.db.history_port import CallKey
+from trunkline.db.history_rows import call_columns, call_terms, history_row
 from trunkline.db.port import Page
 from trunkline.db.spans import DAY, HOUR, MINUTE, WIDTHS, Span, cover
 from trunkline.db.sqlite.marking import made_findable, next_update
@@ -32,34 +28,14 @@ def write_call(connection: sqlite3.Connection, record: CallRecord, now: int) -> 
     The only function that writes ``calls``: the counts must always agree with it.
     """
     sql, seq = named("history"), next_update(connection, record.account_id)
-    if not sql.add_call(connection, **_columns(record), updated_at=now, update_seq=seq):
+    if not sql.add_call(connection, **call_columns(record), updated_at=now, update_seq=seq):
         return False
     key = CallKey(record.started_at, record.call_id)
-    made_findable(connection, record.account_id, key, _terms(record), seq)
+    made_findable(connection, record.account_id, key, call_terms(record), seq)
     for count, width in ((sql.count_minute, MINUTE), (sql.count_hour, HOUR), (sql.count_day, DAY)):
         count(connection, account_id=record.account_id, bucket=record.started_at // width)
     count_call(connection, record)
     return True
-
-
-def _terms(record: CallRecord) -> set[str]:
-    return terms_of(
-        record.caller, record.callee, record.did_number, record.trunk, record.client_ref
-    )
-
-
-def _columns(record: CallRecord) -> dict[str, Any]:
-    columns = {name: getattr(record, name) for name in record.__struct_fields__}
-    del columns["caller"], columns["callee"]
-    columns["id"] = columns.pop("call_id")
-    return {**columns, **_party("caller", record.caller), **_party("callee", record.callee)}
-
-
-def _party(side: str, party: Party) -> dict[str, str | None]:
-    return {
-        f"{side}_{name}": getattr(party, name)
-        for name in ("number", "username", "name", "user_id", "device_id")
-    }
 
 
 class Place(NamedTuple):
@@ -94,7 +70,7 @@ class History:
             limit=limit,
             skip=place.skip,
         )
-        return Page(total, [_history_row(*row) for row in rows])
+        return Page(total, [history_row(*row) for row in rows])
 
     def total(self, start: int, end: int) -> int:
         """How many calls started in [start, end)."""
@@ -135,35 +111,3 @@ class History:
             high=span.high // width,
         )
         return ((bucket * width, (bucket + 1) * width, n) for bucket, n in rows)
-
-
-def _history_row(
-    caller_number: str,
-    caller_username: str | None,
-    callee_number: str,
-    callee_username: str | None,
-    class_: str,
-    did_number: str | None,
-    direction: str,
-    status_detail: str,
-    duration_seconds: int,
-    started_at: int,
-    billing_seconds: int,
-    recording: str,
-    client_ref: str | None,
-    call_id: str,
-) -> HistoryRow:
-    return HistoryRow(
-        caller=shown_party(caller_number, caller_username),
-        callee=shown_party(callee_number, callee_username),
-        class_=class_,
-        did_number=did_number,
-        direction=direction,
-        status_detail=status_detail,
-        duration_seconds=duration_seconds,
-        unix_timestamp=started_at // SECOND,
-        billing_seconds=billing_seconds,
-        recording=recording,
-        call_id=call_id,
-        client_ref=client_ref or UNSET,
-    )

@@ -9,20 +9,10 @@ from typing import Any
 from trunkline.calls.webhook import Webhook
 from trunkline.db.secrets import Key
 from trunkline.db.sqlite.queries import named
-from trunkline.db.sqlite.reader import Reader, Row
+from trunkline.db.sqlite.reader import Reader
 from trunkline.db.sqlite.writer import Writer
 from trunkline.db.webhook_port import NewWebhook
-
-_FIELDS = (
-    *("id", "account_id", "url", "description", "events", "state", "reason", "cursor"),
-    *("previous_until", "failing_since", "failures", "not_before", "created_at", "changed_at"),
-)
-
-
-def read_webhook(row: Row) -> Webhook:
-    """The endpoint of a row of ``webhooks.sql``."""
-    values = dict(zip(_FIELDS, row, strict=True))
-    return Webhook(**{**values, "events": tuple(filter(None, values["events"].split(",")))})
+from trunkline.db.webhook_rows import new_columns, read_webhook
 
 
 class SqliteWebhooks:
@@ -72,17 +62,7 @@ class SqliteWebhooks:
             found = self._read(connection, new.id)
             if found or self._sql.how_many(connection, account_id=new.account_id) >= most:
                 return found
-            self._sql.add(
-                connection,
-                id=new.id,
-                account_id=new.account_id,
-                url=new.url,
-                description=new.description,
-                events=",".join(new.events),
-                secret=secret,
-                after=new.after,
-                now=new.now,
-            )
+            self._sql.add(connection, **new_columns(new, secret))
             return self._read(connection, new.id)
 
         return await self._writer.run(add)

@@ -1,0 +1,55 @@
+"""Lists of an account's entries, oldest first, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from trunkline.api.v1.routing import Asked, Cursor, Limit, Parameters, Reply, Shown
+
+
+class Entry(Protocol):
+    """What such a list is ordered by: when it was made (unix microseconds), then its id."""
+
+    @property
+    def created_at(self) -> int:
+        """Unix microseconds."""
+
+    @property
+    def id(self) -> str:
+        """32 hex digits."""
+
+
+class ListQuery(Parameters, frozen=True, kw_only=True):
+    """Which page of a list."""
+
+    limit: Limit = 100
+    cursor: Cursor | None = None
+
+
+Row = TypeVar("Row", bound=Entry)
+Position = tuple[int, str]
+
+
+def listed(
+    asked: Asked[Any, Any],
+    what: str,
+    read: Callable[[str, Position, int], Sequence[Row]],
+    show: Callable[[Sequence[Row]], Shown],
+) -> Reply:
+    """The page that the query asks for.
+
+    ``what`` names the list in its cursors, ``read(account id, after, limit)`` gives entries, and
+    ``show`` makes the answer of them. Raises Problem cursor_invalid.
+    """
+    cursors, query = asked.behind.cursors, asked.parameters
+    after: Position = (0, "")
+    if query.cursor is not None:
+        after = cursors.read(query.cursor, what, asked.account_id, tuple[int, str])
+    rows = read(asked.account_id, after, query.limit + 1)
+    page = show(rows[: query.limit])
+    if len(rows) <= query.limit:
+        return Reply(page)
+    last = rows[query.limit - 1]
+    cursor = cursors.make(what, asked.account_id, [last.created_at, last.id])
+    return Reply(page, next=[("limit", query.limit), ("cursor", cursor)])

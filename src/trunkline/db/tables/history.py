@@ -1,0 +1,126 @@
+"""The calls: every record, and what finds and sums them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Column, Integer, Text
+
+from trunkline.db.tables.columns import flag, metadata, text, time
+
+calls = sa.Table(
+    "calls",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("started_at", BigInteger, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("answered_at", BigInteger),
+    time("ended_at"),
+    Column("duration_seconds", Integer, nullable=False),
+    Column("billing_seconds", Integer, nullable=False),
+    Column("ringing_seconds", Integer, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("status_detail", Text, nullable=False),
+    Column("hangup_cause", Text, nullable=False),
+    *(
+        column
+        for side in ("caller", "callee")
+        for column in (
+            Column(f"{side}_number", Text, nullable=False),
+            Column(f"{side}_username", Text),
+            text(f"{side}_name"),
+            Column(f"{side}_user_id", Text),
+            Column(f"{side}_device_id", Text),
+        )
+    ),
+    Column("did_number", Text),
+    text("recording"),
+    Column("client_ref", Text),
+    Column("app_id", Text),
+    Column("trunk", Text),
+    flag("engine_died", False),
+    time("updated_at"),
+    text("note"),
+    text("tags"),  # comma-separated
+    # the number of the last change, counted in accounts.last_update; 0: not indexed yet
+    Column("update_seq", BigInteger, nullable=False, server_default="0"),
+    sa.UniqueConstraint("id"),
+    sqlite_with_rowid=False,
+)
+
+
+def _counts(width: str) -> sa.Table:
+    return sa.Table(
+        f"call_counts_{width}",
+        metadata,
+        Column("account_id", Text, primary_key=True),
+        Column("bucket", BigInteger, primary_key=True),  # started_at divided by the width
+        Column("n", BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+# What each call is found by, calls/terms.py.
+call_terms = sa.Table(
+    "call_terms",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("term", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Column("started_at", BigInteger, primary_key=True, autoincrement=False),
+    Column("call_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Each call once, by its last change. A table, and no index of calls: that may be partitioned.
+call_updates = sa.Table(
+    "call_updates",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    time("started_at"),
+    Column("call_id", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+call_counts_minute = _counts("minute")
+call_counts_hour = _counts("hour")
+call_counts_day = _counts("day")
+
+STAT_SUMS = (
+    "calls",
+    "outgoing",  # that the user made; of all else: from_ab
+    "answered",
+    "busy",
+    "unanswered",
+    "cancelled",
+    "ivr",
+    "rang",  # calls with ring_seconds
+    "talk_seconds",
+    "ring_seconds",
+    "duration_seconds",
+    "longest_talk_seconds",  # the greatest of them, all others are sums
+)
+
+# What calls came to, by the time of their start. A call is in it at each width, under ``all`` (its key is
+# class/direction/status_detail), each of its users, its DID and its trunk. Rows outlive the calls.
+call_stats = sa.Table(
+    "call_stats",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("width", Integer, primary_key=True, autoincrement=False),  # seconds: 900, 10800, 86400
+    Column("dimension", Text, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),  # started_at / width
+    Column("key", Text, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in STAT_SUMS),
+    sqlite_with_rowid=False,
+)
+
+# Accounts that have calls of before there were statistics: those that started before
+# ``counted_from`` are in none yet, and the row goes with the last of them.
+call_stats_marks = sa.Table(
+    "call_stats_marks",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    time("counted_from"),
+    sqlite_with_rowid=False,
+)
