@@ -9,7 +9,8 @@ import msgspec
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of output. ``aim`` is the most that ``candidate / baseline`` should be.
+    """One line of output. ``aim`` is the most that ``candidate / baseline`` should be, or ``at_least``
+    the least.
 
     Where ``aim_is`` is ``candidate``, the aim is for the candidate itself, in ``unit``. ``note`` says
     what was counted.
@@ -22,6 +23,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float | None = None
     aim: float | None = None
     aim_is: str = "ratio"
+    at_least: bool = False
     note: str = ""
 
     @property
@@ -30,18 +32,27 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         if self.aim is None:
             return None
         value = self.ratio if self.aim_is == "ratio" else self.candidate
-        return value is not None and value <= self.aim
+        if value is None:
+            return False
+        return value >= self.aim if self.at_least else value <= self.aim
 
-    def line(self) -> str:
-        """The figure for people."""
+    def cells(self) -> tuple[str, str, str, str, str, str]:
+        """For people: name, baseline, candidate, ratio, aim, note."""
         ratio = "-" if self.ratio is None else f"{self.ratio:.3g}"
         aim = "-"
         if self.aim is not None:
-            aim = f"{self.aim:g}{'' if self.aim_is == 'ratio' else ' ' + self.unit}"
+            aim = f"{'≥' if self.at_least else ''}{self.aim:g}"
+            aim += "" if self.aim_is == "ratio" else f" {self.unit}"
             aim += " met" if self.met else " MISSED"
+        amounts = self._amount(self.baseline), self._amount(self.candidate)
+        return self.name, *amounts, ratio, aim, self.note
+
+    def line(self) -> str:
+        """The figure for people."""
+        name, baseline, candidate, ratio, aim, note = self.cells()
         return (
-            f"{self.name:<42} ratio={ratio:<6} baseline={self._amount(self.baseline):<11} "
-            f"candidate={self._amount(self.candidate):<11} aim={aim:<12} {self.note}"
+            f"{name:<42} ratio={ratio:<6} baseline={baseline:<11} "
+            f"candidate={candidate:<11} aim={aim:<12} {note}"
         ).rstrip()
 
     def _amount(self, value: float) -> str:

@@ -33,6 +33,7 @@ from trunkline.db.sqlite.database import check_key
 from trunkline.db.sqlite.history import write_call
 from trunkline.db.sqlite.marking import index
 from trunkline.db.sqlite.queries import named
+from trunkline.db.sqlite.statistics import count_older
 from trunkline.work import manage_directory as manage
 
 DAYS = 30
@@ -94,8 +95,11 @@ def _make(data: Path, calls: int) -> None:
         )
         while index(connection, 20_000):
             pass
-        everything = {"account_id": account.account_id, "low": 0, "high": 1 << 62, "id": None}
-        named("statistics").count_calls(connection, **everything)
+        connection.execute(
+            "INSERT INTO call_stats_marks VALUES (?, ?)", (account.account_id, 1 << 62)
+        )
+        while count_older(connection, 20_000):
+            pass
         connection.execute("COMMIT")
         _check_counts(connection, account.account_id, calls)
         connection.execute("ANALYZE")
@@ -105,7 +109,7 @@ def _make(data: Path, calls: int) -> None:
 
 
 def _fill(connection: sqlite3.Connection, account_id: str, calls: int) -> None:
-    add = named("history").add_call.sql
+    add = named("history").add_calls.sql
     rows = (
         call_columns(record) | {"updated_at": START, "update_seq": 0}
         for record in records(account_id, calls)

@@ -103,12 +103,12 @@ class Bench(Stage):
 
 
 @asynccontextmanager
-async def on_stage(data: Path | None = None) -> AsyncIterator[Bench]:
+async def on_stage(data: Path | None = None, **settings: Any) -> AsyncIterator[Bench]:
     """A running server, in a directory that is deleted afterwards (or in ``data``)."""
     folder = Path(tempfile.mkdtemp(prefix="trunkline-bench-"))
     ports = Ports()
     server = Server(
-        data or folder / "data", ports.one(), ports.one(), ports.range(800), dict(SETTINGS)
+        data or folder / "data", ports.one(), ports.one(), ports.range(800), SETTINGS | settings
     )
     bench = Bench(server, ports, folder)
     try:

@@ -67,7 +67,9 @@ def settings_page() -> str:
 
 def _setting(field: Any, hint: Any) -> str:
     words = " ".join(meta.description for meta in _metas(hint) if meta.description)
-    default = {True: "true", False: "false", "": ""}.get(field.default, field.default)
+    default = str(field.default)
+    if isinstance(field.default, bool):
+        default = default.lower()
     if field.name == "data":
         default = "~/.local/share/trunkline"
     return f"| `{field.name}` | `TRUNKLINE_{field.name.upper()}` | {default and f'`{default}`'} | {words} |"

@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -83,6 +84,26 @@ class Cluster:
         between()
         self.start()
 
+    def kill(self) -> None:
+        """SIGKILL to the server and all its processes, as by the kernel when memory is short."""
+        self.send(signal.SIGKILL)
+        (self.data / "postmaster.pid").unlink()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server and all its processes: SIGSTOP hangs it, SIGCONT ends that."""
+        server = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        for pid in (server, *map(int, children)):
+            os.kill(pid, number)
+
+    def starts(self) -> bool:
+        """Start it; False while it refuses, since one of its killed processes is not quite gone."""
+        try:
+            self.start()
+        except RuntimeError:
+            return False
+        return True
+
     def url(self, database: str, user: str = "trunkline", password: str = _PASSWORD) -> str:
         """Where a database of it is."""
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
@@ -92,10 +113,18 @@ class Cluster:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
-    def create(self, template: str = "template0") -> str:
+    def create(self, template: str = "template0", tablespace: str = "pg_default") -> str:
         """A new database like another one; gives its name."""
         name = f"t_{secrets.token_hex(6)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} TABLESPACE {tablespace}")
+        return name
+
+    def tablespace(self, folder: Path) -> str:
+        """Have databases kept in a folder of another file system; gives the tablespace's name."""
+        name = f"s_{secrets.token_hex(6)}"
+        if self._user:
+            shutil.chown(folder, self._user)
+        self.execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
         return name
 
     def drop(self, name: str) -> None:

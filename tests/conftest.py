@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cluster import Cluster
 from trunkline.db.postgres.schema import upgrade
+
+_TESTS = Path(__file__).parent
+_ALONE = ("whole", "engine")
+"""Folders whose tests share an Asterisk, or Debian's package manager: one worker runs all of them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several workers (``-n``), one runs a file, so that its fixtures are made once."""
+    for item in items:
+        path = item.path.relative_to(_TESTS)
+        group = path.parts[0] if path.parts[0] in _ALONE else str(path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):  # what takes longest is begun first
+        items.sort(key=lambda item: "whole" not in item.path.relative_to(_TESTS).parts[:1])
 
 
 @pytest.fixture(scope="session")

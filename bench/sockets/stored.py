@@ -60,7 +60,7 @@ class Stored:
         for _ in range(40):
             await self.burst([self._nobody], 500)
         seq = 0
-        while events := self._database.events.after(self._nobody, seq, 500):
+        while events := (await self._database.events.after(self._nobody, seq, 500)):
             seq = events[-1].seq
 
     async def publish(self) -> None:
@@ -77,9 +77,9 @@ class Stored:
         ]
         self._bus.publish(await self._database.events.append(said))
 
-    def heads(self) -> list[int]:
+    async def heads(self) -> list[int]:
         """The newest number of each account."""
-        return [self._database.events.bounds(account)[1] for account in self.accounts]
+        return [(await self._database.events.bounds(account))[1] for account in self.accounts]
 
     def connections(self) -> int:
         return sum(self._live.connections().values())
@@ -106,7 +106,7 @@ class SoakControl(Control):
         say("bursting")
 
     async def heads(self) -> None:
-        say("heads " + " ".join(str(head) for head in self.side.heads()))
+        say("heads " + " ".join(str(head) for head in await self.side.heads()))
 
     async def _burst(self, accounts: int, each: int, micros: int, times: int) -> None:
         due = time.monotonic()

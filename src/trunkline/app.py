@@ -15,28 +15,36 @@ import structlog
 
 from trunkline import server_file, web_parts
 from trunkline.api.deps import ApiDeps
-from trunkline.bus.local import LocalBus
 from trunkline.calls.announce import Place
-from trunkline.db.secrets import Key, open_key
-from trunkline.db.sqlite import SqliteDatabase, open_database
+from trunkline.calls.log import LogPosition
+from trunkline.database_parts import DatabaseParts
+from trunkline.db.port import DatabaseUnavailable
+from trunkline.db.secrets import Key
 from trunkline.engine import configuration, process
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.cel import LogFollower
 from trunkline.engine.configuration import EngineConfiguration, write_private
 from trunkline.engine.credentials import credentials, with_free_port
 from trunkline.engine.install import Installed
-from trunkline.engine.port import EndpointChanged, EngineUnavailable, Signal, TrunkChanged
+from trunkline.engine.port import (
+    EndpointChanged,
+    EngineUnavailable,
+    LegInSip,
+    Signal,
+    TrunkChanged,
+)
 from trunkline.engine.supervisor import Supervisor
-from trunkline.engine_parts import EnabledDevices, engine_configuration
+from trunkline.engine_parts import enabled_device, engine_configuration
 from trunkline.listening import refuse_taken_sip
-from trunkline.live import Live
 from trunkline.recordings.disk import DiskStore
+from trunkline.retention_parts import delete_expired
 from trunkline.settings import Settings
+from trunkline.sip_trace_parts import SipTrace
 from trunkline.webhook_parts import Webhooks
 from trunkline.work.count_older_calls import count_older_calls
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.follow_endpoints import Change, FollowEndpoints
-from trunkline.work.follow_log import LOG_NAME, CallLog
+from trunkline.work.follow_log import LOG_NAME, CallLog, shared_log_name
 from trunkline.work.index_calls import index_calls
 from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import PlaceCall, Rules
@@ -45,8 +53,8 @@ from trunkline.work.trigger_event import TriggerEvent
 
 log = structlog.get_logger()
 
-_PRUNE_EVERY = 3600.0
 _ENGINE_GRACE = 5.0
+_STOP_SECONDS = 20.0
 _RECONCILE_EVERY = 30.0
 _ROWS_LATE = 2.0
 
@@ -59,14 +67,15 @@ def now() -> int:
 class System:
     """One server on one data directory, put together; ``run`` lives it."""
 
-    def __init__(self, settings: Settings, installed: Installed) -> None:
+    def __init__(
+        self, settings: Settings, installed: Installed, key: Key, parts: DatabaseParts
+    ) -> None:
         self._settings = settings
         self._installed = installed
         self._data = settings.directory
         self.home = self._data / "engine"
-        self.key: Key = open_key(self._data / "secret.key")
-        self.db = _database(settings, self.key)
-        self.bus = LocalBus()
+        self.key, self._parts = key, parts
+        self.db, self.bus = parts.db, parts.bus
         self.message_ids = MessageIds(now)
         self._changes: asyncio.Queue[Change] = asyncio.Queue()
         self._credentials = credentials(self.home)
@@ -76,10 +85,16 @@ class System:
             self._credentials.password,
             self._on_signal,
             trunk_qualify_seconds=settings.trunk_qualify_seconds,
+            caches=parts.caches,
         )
         place = Place(settings.sip_realm, self._credentials.system)
-        self.calls = CallLog(self.db, self.bus, place, now, self.message_ids)
-        self.log = LogFollower(configuration.event_log(self.home), self.db.calls.position(LOG_NAME))
+        self._log_name = LOG_NAME
+        if parts.is_shared:
+            self._log_name = shared_log_name(self._credentials.system)
+        self.calls = CallLog(
+            self.db, self.bus, place, now, self.message_ids, log_name=self._log_name
+        )
+        self._log: LogFollower | None = None
         self.supervisor = Supervisor(
             installed, self.home, self._configure, self._engine_died, self.engine.answers
         )
@@ -94,17 +109,17 @@ class System:
             self.calls,
             self.bus,
             now,
-            self.log.behind,
+            self._log_behind,
             lambda: self.supervisor.restarts,
         )
+        self.sip_trace = SipTrace(settings, installed, self.home, self.db, self.calls, now)
+        self.vitals.sip_messages = self.sip_trace.counts
         self._store = DiskStore(self._data / "recordings")
-        self._token = secrets.token_hex(32)
+        self._token = server_file.internal_token(key)
         self._spool = self.home / "spool"
-        self.end_polls: Callable[[], None] = lambda: None
-        """Has the HTTP requests that wait for events answer; before the web server stops."""
 
-    def web(self) -> Live:
-        """The HTTP door and the event sockets, as one ASGI application."""
+    def web(self) -> web_parts.Web:
+        """The HTTP door and the event sockets."""
         deps = ApiDeps(
             db=self.db,
             place_call=self.place_call,
@@ -120,24 +135,30 @@ class System:
             answers_key=self.key.derive("kept answers"),
             bus=self.bus,
             clock=now,
+            shared=self._parts.is_shared,
         )
-        live, self.end_polls = web_parts.web(self._settings, deps)
-        self.vitals.event_connections = live.connections
-        return live
+        web = web_parts.web(self._settings, deps)
+        self.vitals.event_connections = web.live.connections
+        return web
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything but the web runs; calls can be made inside."""
-        self.calls.load()
+        self.sip_trace.open()
         async with asyncio.TaskGroup() as tasks:
-            running = [
+            bus = await self._bus_running(tasks)
+            await self.calls.load()
+            log_file = configuration.event_log(self.home)
+            self._log = LogFollower(log_file, await self._position())
+            running = bus + [
                 tasks.create_task(work)
                 for work in (
-                    self.calls.follow(self.log.follow()),
+                    self.calls.follow(self._log.follow()),
                     self.engine.run(),
                     self.calls.follow_signals(),
                     self._follow_endpoints(),
                     self.webhooks.deliver.run(),
+                    self.sip_trace.run(),
                 )
             ]
             try:
@@ -148,7 +169,7 @@ class System:
                     tasks.create_task(work)
                     for work in (
                         self._file_recordings(),
-                        self._prune(),
+                        delete_expired(self._settings, self.db.retention, self._store).run(),
                         index_calls(self.db.history),
                         count_older_calls(self.db.statistics),
                         self._reconcile(),
@@ -158,6 +179,19 @@ class System:
             finally:
                 for task in running:
                     task.cancel()
+
+    async def _bus_running(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """A bus between processes, once it hears everything."""
+        if self._parts.run_bus is None or self._parts.bus_ready is None:
+            return []
+        running = tasks.create_task(self._parts.run_bus())
+        await self._parts.bus_ready.wait()
+        return [running]
+
+    async def _position(self) -> LogPosition | None:
+        """How far the engine's log is taken in; a copied database knows it by SQLite's name."""
+        calls = self.db.calls
+        return await calls.position(self._log_name) or await calls.position(LOG_NAME)
 
     async def drain(self, patience: Callable[[], bool]) -> None:
         """Take no new calls; give the live ones their time, or until ``patience`` ends."""
@@ -171,13 +205,21 @@ class System:
             await self._hang_up_all()
 
     async def stop_engine(self) -> None:
-        """End the engine, and close what it took along."""
-        await self.supervisor.stop(_ENGINE_GRACE)
+        """End the engine, and close what it took along; a database that is away is not waited for.
+
+        What is not stored then stands in the engine's log, and is taken in at the next start.
+        """
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self.supervisor.stop(_ENGINE_GRACE)
+        except TimeoutError:
+            log.warning("engine.end_not_stored", mend="the next start takes it in from the log")
 
     async def sync(self) -> None:
         """Take a changed directory in; returns when the change works."""
-        self.webhooks.deliver.refresh()
-        await self.engine.sync(self.db.directory.trunks(), EnabledDevices(self.db.directory))
+        await self.webhooks.deliver.refresh()
+        trunks = await self.db.directory.trunks()
+        await self.engine.sync(trunks, enabled_device(self.db.directory))
 
     def write_server_file(self, url: str) -> Path:
         """Tell the command line where we are."""
@@ -187,9 +229,16 @@ class System:
         return file
 
     def _configuration(self) -> EngineConfiguration:
-        return engine_configuration(self._settings, self._installed, self.home, self._credentials)
+        return engine_configuration(
+            self._settings,
+            self._installed,
+            self.home,
+            self._credentials,
+            self._parts.views,
+            capture=self.sip_trace.address,
+        )
 
-    def _configure(self) -> None:
+    async def _configure(self) -> None:
         """Before each start of the engine: nobody reads the files now.
 
         Raises SettingsError when another program has the SIP address: Asterisk would start deaf.
@@ -199,8 +248,17 @@ class System:
         self._credentials = with_free_port(self.home, self._credentials)
         self.engine.move(self._credentials.port)
         digest = configuration.write(self._configuration())
-        self.engine.write_trunks(self.db.directory.trunks())
+        await self._write_trunks()
         write_private(self.home / "configured", digest)
+
+    async def _write_trunks(self) -> None:
+        """A database that is away is no reason not to start the engine again."""
+        try:
+            self.engine.write_trunks(await self.db.directory.trunks())
+        except DatabaseUnavailable as error:
+            if not (self.home / "etc" / configuration.TRUNKS_FILE).exists():
+                raise
+            log.warning("engine.trunks_as_they_were", error=str(error))
 
     async def _restart_if_changed(self) -> None:
         """An adopted engine has the settings of its start: start it again if no call minds."""
@@ -221,8 +279,11 @@ class System:
         await self.sync()
 
     async def _drained_log(self) -> None:
-        while self.log.behind() or not self.calls.caught_up.is_set():
+        while self._log_behind() or not self.calls.caught_up.is_set():
             await asyncio.sleep(0.005)
+
+    def _log_behind(self) -> int:
+        return self._log.behind() if self._log else 0
 
     async def _engine_died(self, last_sign_of_life: float) -> None:
         """The log first, to its end: what it tells happened before the death."""
@@ -247,6 +308,8 @@ class System:
     def _on_signal(self, signal: Signal) -> None:
         if isinstance(signal, EndpointChanged | TrunkChanged):
             self._changes.put_nowait(signal)
+        elif isinstance(signal, LegInSip):
+            self.sip_trace.hear(signal)
         else:
             self.calls.hear(signal)
 
@@ -277,24 +340,6 @@ class System:
     async def _without_channels(self) -> set[str]:
         living = {channel.leg_id for channel in await self.engine.channels()}
         return self.calls.without_channels(living)
-
-    async def _prune(self) -> None:
-        while True:
-            await asyncio.sleep(_PRUNE_EVERY)
-            try:
-                pruned = await self.db.prune(now())
-                log.info("database.pruned", rows=pruned)
-            except Exception:
-                log.exception("database.prune_failed")
-
-
-def _database(settings: Settings, key: Key) -> SqliteDatabase:
-    return open_database(
-        settings.directory / "trunkline.db",
-        key,
-        event_days=settings.event_days,
-        journal_days=settings.journal_days,
-    )
 
 
 def _rules(settings: Settings) -> Rules:

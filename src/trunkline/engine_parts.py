@@ -2,26 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from trunkline.db.port import Directory
-from trunkline.engine.configuration import EngineConfiguration
+from trunkline.db.secrets import Key
+from trunkline.engine import realtime
+from trunkline.engine.configuration import CaptureAddress, EngineConfiguration
 from trunkline.engine.credentials import Credentials
 from trunkline.engine.install import Installed
+from trunkline.engine.realtime import PostgresqlViews
 from trunkline.engine.run_directory import run_directory
+from trunkline.engine.sip_capture import MODULES
 from trunkline.settings import Settings, address, port_range
 
 
+def more_modules(settings: Settings) -> tuple[str, ...]:
+    """What the engine must have for these settings, besides what it always needs."""
+    return realtime.MODULES if settings.database else ()
+
+
+def views_in_postgresql(url: str, key: Key) -> PostgresqlViews:
+    """How the engine is to read a migrated database: by a role that may read its views alone.
+
+    Makes the role, or brings it up to date, and tries it. Blocks. Raises DatabaseUnavailable, and
+    DatabaseUnusable with what an administrator is to do.
+    """
+    # psycopg is not imported where SQLite is the database.
+    from trunkline.db.postgres.asterisk_role import asterisk_reads
+
+    found = asterisk_reads(url, key)
+    return PostgresqlViews(
+        host=found.host,
+        port=found.port,
+        name=found.database,
+        user=found.role,
+        password=found.password,
+        options=found.options,
+    )
+
+
 def engine_configuration(
-    settings: Settings, installed: Installed, home: Path, credentials: Credentials
+    settings: Settings,
+    installed: Installed,
+    home: Path,
+    credentials: Credentials,
+    views: PostgresqlViews | None = None,
+    capture: CaptureAddress | None = None,
 ) -> EngineConfiguration:
-    """What the engine's files are written from; raises SettingsError."""
+    """What the engine's files are written from; raises SettingsError.
+
+    Devices and routes come from ``views``, or else from the SQLite file. SIP messages are told of
+    at ``capture``, or not at all.
+    """
     return EngineConfiguration(
         home=home,
         run=run_directory(home),
         modules=installed.modules,
         share=installed.share,
-        database=settings.directory / "trunkline.db",
+        database=views or settings.directory / "trunkline.db",
         system=credentials.system,
         ari_port=credentials.port,
         ari_password=credentials.password,
@@ -34,17 +73,16 @@ def engine_configuration(
         tls_key=settings.sip_tls_key,
         ring_seconds=settings.ring_seconds,
         max_call_seconds=settings.max_call_seconds,
+        more_modules=MODULES if capture else (),
+        capture=capture,
     )
 
 
-class EnabledDevices:
-    """The SIP user names of enabled devices, asked one at a time."""
+def enabled_device(directory: Directory) -> Callable[[str], Awaitable[bool]]:
+    """Is this the SIP user name of an enabled device?"""
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
+    async def enabled(name: str) -> bool:
+        owner = await directory.endpoint_owner(name)
+        return owner is not None and await directory.device(owner.account_id, name) is not None
 
-    def __contains__(self, name: object) -> bool:
-        owner = self._directory.endpoint_owner(str(name))
-        return owner is not None and (
-            self._directory.device(owner.account_id, str(name)) is not None
-        )
+    return enabled

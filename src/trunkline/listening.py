@@ -33,12 +33,17 @@ def data_lock(directory: Path) -> Iterator[None]:
         ) from None
 
 
-def listen(settings: Settings) -> socket.socket:
-    """The HTTP socket, before anything else starts; raises SettingsError when it is taken."""
+def listen(settings: Settings, reuse_port: bool = False) -> socket.socket:
+    """The HTTP socket, before anything else starts; raises SettingsError when it is taken.
+
+    ``reuse_port``: others of the same user may listen there, too (Linux' SO_REUSEPORT).
+    """
     host, port = address(settings.http, "http")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse_port:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listening.bind((host, port))
         listening.listen(2048)

@@ -66,7 +66,7 @@ class SandboxEngine:
         await self._supervisor.stop(1)
 
     def _prepare(self) -> Sandbox:
-        file = DirectoryFile(self._data / "trunkline.db", self._system.key)
+        file = DirectoryFile(self._settings.place, self._system.key)
         with file.transaction() as directory:
             made = prepare_sandbox(
                 directory,
@@ -78,7 +78,7 @@ class SandboxEngine:
             write_private(sandbox_file(self._data), msgspec.json.encode(made).decode())
         return made
 
-    def _configure(self) -> None:
+    async def _configure(self) -> None:
         assert self._sandbox is not None
         self._credentials = with_free_port(self._home, self._credentials)
         more = sandbox_phones.placeholders(self._switch(), self._sandbox.phones)

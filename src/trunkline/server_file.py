@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+if TYPE_CHECKING:
+    from trunkline.db.secrets import Key
+
 NAME = "server.json"
+
+
+def internal_token(key: Key) -> str:
+    """What opens the ``/internal`` door: whoever has the installation's key can make it."""
+    return key.derive("internal door").hex()
 
 
 class ServerFile(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -50,6 +51,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     data: Annotated[
         str, _D(description="The data directory: database, keys, recordings, engine files.")
     ] = ""
+    database: Annotated[
+        str,
+        _D(
+            description="Where everything is kept: a PostgreSQL database, as postgresql://USER:PASSWORD@HOST/NAME; empty for a SQLite file in the data directory. It holds a password: rather set it in trunkline.toml or in the environment than on a command line."
+        ),
+    ] = ""
     http: Annotated[str, _D(description="Where the Open API and the event socket listen.")] = (
         "127.0.0.1:8080"
     )
@@ -75,6 +82,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = "trunkline"
     rtp: Annotated[str, _D(description="UDP ports for audio, FROM-TO.")] = "10000-20000"
+    main_url: Annotated[
+        str,
+        _D(
+            description="For trunkline api on another machine: where the main server, trunkline up, answers, such as http://10.0.0.5:8080; empty finds the one on the same data directory."
+        ),
+    ] = ""
     public_url: Annotated[
         str,
         _D(
@@ -170,6 +183,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     webhook_endpoint_connections: Annotated[
         int, _D(ge=1, le=100, description="The same, to one endpoint.")
     ] = 8
+    call_days: Annotated[
+        int,
+        _D(
+            ge=0,
+            le=36_500,
+            description="How many days calls are kept, with all that belongs to them; 0 keeps them for good. An account may have its own limits: trunkline account keep.",
+        ),
+    ] = 0
+    recording_days: Annotated[
+        int,
+        _D(
+            ge=0,
+            le=36_500,
+            description="How many days recordings are kept; 0 keeps each as long as its call's record, with which it goes in any case.",
+        ),
+    ] = 0
     event_days: Annotated[
         int, _D(ge=1, le=3650, description="How many days events are kept for replay.")
     ] = 31
@@ -177,6 +206,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         int,
         _D(ge=1, le=3650, description="How many days the facts behind finished calls are kept."),
     ] = 31
+    sip_trace: Annotated[
+        bool,
+        _D(
+            description="Keep the SIP messages of calls, for whoever looks for a fault: trunkline calls show prints them."
+        ),
+    ] = True
+    sip_trace_days: Annotated[
+        int, _D(ge=1, le=3650, description="How many days SIP messages of calls are kept.")
+    ] = 7
     event_connections_per_app: Annotated[
         int,
         _D(
@@ -229,6 +267,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sandbox: Annotated[
         bool, _D(description="Start the sandbox too: virtual phones and a pretend carrier.")
     ] = False
+
+    def __repr__(self) -> str:
+        """Without the settings: one of them holds a password."""
+        return f"Settings(data={self.data!r})"
+
+    @property
+    def place(self) -> Path | str:
+        """The database: a SQLite file's path, or PostgreSQL's URL (``db.place.Place``)."""
+        return self.database or self.directory / "trunkline.db"
 
     @property
     def directory(self) -> Path:
@@ -304,6 +351,44 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: {error}") from error
 
 
+# What the two drivers read alike (libpq's connection URIs, PostgreSQL's documentation 34.1.2).
+_URL_PARAMETERS = frozenset(
+    ("host", "port", "dbname", "user", "password", "passfile", "target_session_attrs")
+) | {f"ssl{name}" for name in ("mode", "cert", "key", "password", "rootcert")}
+
+
+def _check_database(url: str) -> None:
+    """Raises SettingsError, without any part of the URL: there is a password in it."""
+    form = "take postgresql://USER:PASSWORD@HOST/NAME"
+    try:
+        parts = urlsplit(url)
+        names = {name for name, _ in parse_qsl(parts.query, True, strict_parsing=bool(parts.query))}
+        named = parts.path.strip("/") or "dbname" in names
+    except ValueError:
+        raise SettingsError(f"database: this is no URL: {form}") from None
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise SettingsError(f"database: only PostgreSQL has a URL: {form}, or leave it empty")
+    if parts.fragment:
+        raise SettingsError("database: a # in a password is written %23")
+    if unknown := sorted(names - _URL_PARAMETERS):
+        raise SettingsError(
+            f"database: the URL's parameter {unknown[0]!r} is not known: "
+            f"take of {', '.join(sorted(_URL_PARAMETERS))}"
+        )
+    if not named:
+        raise SettingsError(f"database: the URL names no database: {form}")
+
+
+def _check_main_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+    except ValueError:
+        good = False
+    if not good or parts.path.strip("/") or parts.query or parts.fragment:
+        raise SettingsError("main_url: this is no address such as http://10.0.0.5:8080")
+
+
 def _check_rate(name: str, text: str) -> None:
     from limits import parse_many
 
@@ -318,12 +403,21 @@ def _checked(joined: dict[str, Any], file: Path) -> Settings:
         settings = msgspec.convert(joined, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{error} (from {file}, TRUNKLINE_… or a flag)") from error
+    if settings.database:
+        _check_database(settings.database)
     address(settings.http, "http")
+    if settings.main_url:
+        _check_main_url(settings.main_url)
     address(settings.sip, "sip")
     port_range(settings.rtp, "rtp")
     for name in ("call_rate", "request_rate", "v1_request_rate", "auth_failures"):
         if name in joined:
             _check_rate(name, getattr(settings, name))
+    if 0 < settings.call_days < settings.recording_days:
+        raise SettingsError(
+            f"recording_days: a recording goes with its call's record, after {settings.call_days} days "
+            "(call_days): take at most that, or 0"
+        )
     networks(settings.webhook_allow, "webhook_allow")
     pauses(settings.webhook_retry_seconds, "webhook_retry_seconds")
     if settings.sip_tls:

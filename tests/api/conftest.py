@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class FakeDirectory:
     def __init__(self) -> None:
         self.apps = {APP_ID: app()}
 
-    def app(self, app_id: str) -> App | None:
+    async def app(self, app_id: str) -> App | None:
         return self.apps.get(app_id)
 
 
@@ -116,6 +117,9 @@ class FakeRequests:
     async def answer(self, app_id: str, key: str, status: int, body: bytes) -> None:
         self.kept[app_id, key] = body
 
+    def alone(self, app_id: str, key: str) -> AbstractAsyncContextManager[bool]:
+        return nullcontext(True)
+
 
 class FakeRecordings:
     def __init__(self) -> None:
@@ -128,25 +132,25 @@ class FakeRecordings:
         )
         self.rows = {one.name: one for one in rows}
 
-    def by_name(self, account_id: str, name: str) -> Recording | None:
+    async def by_name(self, account_id: str, name: str) -> Recording | None:
         found = self.rows.get(name)
         return found if found and found.account_id == account_id else None
 
-    def any_account(self, name: str) -> Recording | None:
+    async def any_account(self, name: str) -> Recording | None:
         return self.rows.get(name)
 
 
 class FakeKeys:
     """No key is good: the tests of /v1 work with a real database."""
 
-    def by_hash(self, key_hash: str, now: int) -> None:
+    async def by_hash(self, key_hash: str, now: int) -> None:
         return None
 
 
 class FakeDeliveries:
     """Five are pending, the oldest for two seconds; one endpoint was stopped."""
 
-    def backlog(self) -> Backlog:
+    async def backlog(self) -> Backlog:
         return Backlog(5, NOW - 2_000_000, 1)
 
 
@@ -210,7 +214,7 @@ class FakeVitalSigns:
             "event_connections": {"websocket": 5, "sse": 0},
         }
 
-    def read(self) -> Vitals:
+    async def read(self) -> Vitals:
         return Vitals(**self.values)
 
 

@@ -20,6 +20,7 @@ from .conftest import APP_ID, FINISHED, HEADERS, SECRET, World, sha
 DOCUMENT = openapi_document()
 HIDDEN = {
     "/internal/sync",
+    "/internal/place-call",
     "/internal/samples",
     "/openapi.json",
     "/asyncapi.json",

@@ -43,6 +43,7 @@ async def test_it_is_healthy_when_calls_can_be_made(
         ({"engine_up": False}, {"engine"}),
         ({"draining": True}, {"draining"}),
         ({"log_lag_seconds": 31.0}, {"log"}),
+        ({"calls_stored": False}, {"database"}),
     ],
 )
 async def test_it_is_ready_when_each_part_is(
@@ -147,3 +148,39 @@ async def test_webhooks_are_measured(world: World) -> None:
         "trunkline_webhook_stopped 1.0",
     ):
         assert line in lines
+
+
+BESIDE = {"engine_up": None, "main_trouble": ""}
+"""What a process without an engine says of itself."""
+
+
+@pytest.mark.parametrize(
+    ("change", "healthy", "ready", "failed"),
+    [
+        ({}, 200, 200, set()),
+        ({"main_trouble": "it does not answer"}, 200, 200, {"main"}),
+        ({"hears_events": False}, 200, 503, {"events"}),
+        ({"draining": True}, 503, 503, {"draining"}),
+    ],
+)
+async def test_a_process_without_an_engine_does_its_part_without_the_main_server(
+    world: World, change: dict[str, Any], healthy: int, ready: int, failed: set[str]
+) -> None:
+    world.vital_signs.values = {"draining": False, **BESIDE, **change}
+    async with world.client() as client:
+        answer = await client.get("/readyz")
+        assert answer.status_code == ready
+        checks = answer.json()["checks"]
+        assert {name for name, said in checks.items() if said != "ok"} == failed
+        assert "engine" not in checks
+        assert (await client.get("/healthz")).status_code == healthy
+
+
+async def test_a_process_without_an_engine_measures_nothing_of_calls(world: World) -> None:
+    world.vital_signs.values = {"draining": False, **BESIDE}
+    async with world.client(webhook_tally=None) as client:
+        text = (await client.get("/metrics")).text
+    assert "trunkline_up 1.0" in text
+    assert "trunkline_main_up 1.0" in text
+    assert "trunkline_calls_live" not in text
+    assert "trunkline_webhook" not in text

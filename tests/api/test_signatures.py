@@ -180,3 +180,15 @@ def test_nonces_are_bounded_for_each_app_and_forgotten_in_time() -> None:
     with pytest.raises(Refused, match="HASH_NOT_MATCH"):
         take("a", 1, later)
     take("a", 1, later + (2 * SKEW + 1) * 1_000_000)
+
+
+async def test_a_request_to_one_process_is_not_taken_by_another() -> None:
+    world = World()
+    async with world.client(shared=True) as one, world.client(shared=True) as other:
+        headers = signed("GET", TARGET)
+        assert (await one.get(TARGET, headers=headers)).status_code == 200
+        assert await code(await other.get(TARGET, headers=headers)) == "HASH_NOT_MATCH"
+        world.now += 400 * 1_000_000  # well after their first minutes
+        headers = signed("GET", TARGET, nonce="m" * 20, at=START + 399)
+        assert (await other.get(TARGET, headers=headers)).status_code == 200
+        assert await code(await one.get(TARGET, headers=headers)) == "HASH_NOT_MATCH"

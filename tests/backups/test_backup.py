@@ -321,10 +321,11 @@ def test_wrong_counts_are_found_repaired_and_then_right(office: Office) -> None:
     assert {each["width"] for each in found} == {"minute", "hour", "day"}
     assert {
         "accountId": "ghost",
+        "of": "calls",
         "width": "day",
         "from": "1969-12-29T00:00:00.000Z",
         "counted": 7,
-        "calls": 0,
+        "there": 0,
     } in found
     assert counts(office, "--repair") == (1, found)
     assert counts(office) == (0, [])

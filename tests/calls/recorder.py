@@ -245,7 +245,7 @@ class Recorder:
         before = self.log.stat().st_size
         await asyncio.sleep(0.5)
         database = open_database(self.server.data / "trunkline.db", self.key)
-        live = database.calls.open_calls()
+        live = await database.calls.open_calls()
         await database.close()
         return not live and before == self.log.stat().st_size
 
@@ -264,17 +264,19 @@ class Recorder:
             return
         database = open_database(self.server.data / "trunkline.db", self.key)
         endpoints = {endpoint_of(row.channel) for row in taken.rows if row.channel}
-        owners = {each: database.directory.endpoint_owner(each) for each in sorted(endpoints)}
+        owners = {
+            each: (await database.directory.endpoint_owner(each)) for each in sorted(endpoints)
+        }
         calls = {row.linked_id for row in taken.rows} | {row.unique_id for row in taken.rows}
         own = [
             fact
             for call in sorted(calls)
-            for fact in database.calls.facts(call)
+            for fact in (await database.calls.facts(call))
             if isinstance(fact, f.CallRequested | f.EngineDied)
         ]
         named = {owner.user_id for owner in owners.values() if owner and owner.user_id}
         named |= set(re.findall(r"user=([0-9a-f]{32})", raw.decode()))
-        users = {each: database.directory.user_owner(each) for each in sorted(named)}
+        users = {each: (await database.directory.user_owner(each)) for each in sorted(named)}
         await database.close()
         recorded = Recorded(
             owners={k: v for k, v in owners.items() if v},

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from at_once import at_once
 from trunkline.calls import facts as f
 from trunkline.calls import log as cel
 from trunkline.calls.announce import Place
@@ -103,23 +104,23 @@ class Ledger:
         self.heard: list[tuple[Call, Heard]] = []
         self.merged: dict[str, str] = {}
 
-    def facts(self, call_id: str) -> list[AnyFact]:
+    async def facts(self, call_id: str) -> list[AnyFact]:
         """A call's journal."""
         return self.journal.get(call_id, [])
 
-    def known(self, call_id: str) -> bool:
+    async def known(self, call_id: str) -> bool:
         """Has the log spoken of it?"""
         asked = (f.CallRequested, f.RequestWithdrawn)
-        return any(not isinstance(fact, asked) for fact in self.facts(call_id))
+        return any(not isinstance(fact, asked) for fact in await self.facts(call_id))
 
     def take(self, *facts: AnyFact | Transfer | None, early: bool = False) -> None:
         """One batch. ``early`` also takes in what signals have told of known legs."""
         live = {call_id: call for call_id, call in self.calls.items() if not call.over}
         step = Step(live, self.call_of, self.signals, self)
         for fact in filter(None, facts):
-            step.take(fact)
+            at_once(step.take(fact))
         for leg_id in self.signals.legs() if early else ():
-            step.take_early(leg_id)
+            at_once(step.take_early(leg_id))
         self._apply(step)
 
     def _apply(self, step: Step) -> None:

@@ -43,7 +43,7 @@ def bodies(ledger: Ledger) -> list[dict[str, Any]]:
 def refolded(ledger: Ledger, call_id: str) -> list[dict[str, Any]]:
     """The call's state after each fact of its journal, once for each event that the fact gives."""
     call, states = None, []
-    for fact in ledger.facts(call_id):
+    for fact in ledger.journal.get(call_id, []):
         call, heard = fold(call, fact)
         states += [msgspec.to_builtins(call_state(call)) for _ in heard if call]
     return states

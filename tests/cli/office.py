@@ -9,15 +9,15 @@ from typing import Any
 
 from typer.testing import Result
 
+from trunkline.calls import announce
 from trunkline.calls import facts as f
-from trunkline.calls.announce import Place, announce
 from trunkline.calls.fold import fold
 from trunkline.calls.outcome import record
 from trunkline.calls.record import Announcement
 from trunkline.db.directory import AccountEntry, DirectoryFile
+from trunkline.db.place import Place, open_database
 from trunkline.db.port import Batch
 from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import SqliteDatabase, open_database
 from trunkline.work import manage_directory as manage
 
 AT = 1_700_000_000_000_000
@@ -31,20 +31,21 @@ Told = Callable[..., Any]
 class Office:
     """An account whose calls are written as a server would write them."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, place: Place | None = None) -> None:
         self.data = data
         self.file = data / "trunkline.db"
+        self.place = place or self.file
         self.key = open_key(data / "secret.key")
         self.account = self.add_account("acme")
         self.call: Any = None
 
     def add_account(self, name: str) -> AccountEntry:
-        with DirectoryFile(self.file, self.key).transaction() as directory:
+        with DirectoryFile(self.place, self.key).transaction() as directory:
             return manage.create_account(directory, name, timezone="Asia/Ho_Chi_Minh")
 
-    def write(self, work: Callable[[SqliteDatabase], Any]) -> None:
+    def write(self, work: Callable[[Any], Any]) -> None:
         async def write() -> None:
-            db = open_database(self.file, self.key)
+            db = open_database(self.place, self.key)
             try:
                 await work(db)
             finally:
@@ -70,9 +71,9 @@ class Office:
             if self.call is None:
                 batch.opened.append((fact.call_id, folded.call.account_id, fact.at))
             self.call = folded.call
-            place = Place("trunkline", "tl1")
+            switch = announce.Place("trunkline", "tl1")
             batch.announcements += [
-                announce(self.call, heard, place, heard.at) for heard in folded.heard
+                announce.announce(self.call, heard, switch, heard.at) for heard in folded.heard
             ]
         if self.call.over:
             batch.closed, batch.finished = [self.call.id], [record(self.call)]

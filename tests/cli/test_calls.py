@@ -214,6 +214,7 @@ def test_tail_says_which_events_are_kept_no_more(office: Office, run: Run) -> No
     office.say(*["DEVICE_ONLINE"] * 5)
     with sqlite3.connect(office.file) as connection:
         connection.execute("DELETE FROM events WHERE seq <= 3")
+        connection.execute("UPDATE accounts SET events_from = 4")
 
     words = ("calls", "tail", "--account", "acme", "--after", "1", "--once")
     told = lines(run(*words, "--json"))

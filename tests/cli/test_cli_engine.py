@@ -93,6 +93,18 @@ def test_a_prefix_of_no_use_is_an_error(tmp_path: Path) -> None:
         assert done.stderr.startswith("error: engine_prefix: ")
 
 
+def test_with_postgresql_it_must_be_able_to_read_from_there(tmp_path: Path, prefix: Path) -> None:
+    env = settings(prefix, TRUNKLINE_DATABASE="postgresql://u:hush-hush@127.0.0.1:1/n")
+    for command in ("status", "install"):
+        done = trunkline("engine", command, cache=tmp_path / "c", env=env)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert "res_config_pgsql.so" in done.stderr
+    for name in ("res_config_pgsql.so", "res_sorcery_memory_cache.so"):
+        (prefix / "usr/lib/asterisk/modules" / name).touch()
+    done = trunkline("engine", "status", "--json", cache=tmp_path / "c", env=env)
+    assert (done.returncode, json.loads(done.stdout)["installed"]) == (0, True)
+
+
 def test_nothing_to_remove_is_no_error(tmp_path: Path) -> None:
     done = trunkline("engine", "remove", "--json", cache=tmp_path / "c")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"freedBytes": 0})

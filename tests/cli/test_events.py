@@ -92,6 +92,7 @@ def test_replay_says_what_is_kept_no_more(office: Office, run: Run) -> None:
     office.say(*["DEVICE_ONLINE"] * 5)
     with sqlite3.connect(office.file) as connection:
         connection.execute("DELETE FROM events WHERE seq <= 3")
+        connection.execute("UPDATE accounts SET events_from = 4")
     words = ("events", "replay", "--account", "acme", "--from", "2")
 
     told = lines(run(*words, "--json"))
@@ -276,6 +277,7 @@ def test_a_gap_is_told_by_a_server_too(office: Office, served: Served, run: Run,
     run("events", "trigger", "call", "--account", "acme")
     with sqlite3.connect(office.file) as connection:
         connection.execute("DELETE FROM events WHERE seq <= 3")
+        connection.execute("UPDATE accounts SET events_from = 4")
     remote = ("--server", served.url, "--key", key, "--json")
 
     told = lines(run("events", "replay", "--from", "2", *remote))

@@ -77,10 +77,10 @@ async def test_all_that_the_surface_promises(office, tmp_path):
         assert len(office[kind][f"{kind}Id"]) == 32
         assert office[kind]["enabled"] is True
     database = open_database(tmp_path / "trunkline.db", open_key(tmp_path / "secret.key"))
-    found = database.directory.app(office["app"]["appId"])
+    found = await database.directory.app(office["app"]["appId"])
     assert found is not None
     assert found.secret == office["app"]["appSecret"]
-    behind = database.directory.did(account_id, "842873019555")
+    behind = await database.directory.did(account_id, "842873019555")
     assert behind is not None
     assert behind.sip_users == ("an1",)
     await database.close()

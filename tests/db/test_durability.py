@@ -33,14 +33,14 @@ async def test_kill_9_loses_nothing_acknowledged(tmp_path, lines):
         process.kill()
         acknowledged += [int(line) for line in process.stdout if line.endswith(b"\n")]
     database = open_database(path, KEY)
-    events = database.events.after(account_id, 0, 1_000_000)
+    events = await database.events.after(account_id, 0, 1_000_000)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert database.events.bounds(account_id) == (1, len(events))
+    assert (await database.events.bounds(account_id)) == (1, len(events))
     page = await database.calls.page(account_id, AT, AT + 1, 100, 1)
-    assert page.total == len(events) == database.recordings.waiting()
+    assert page.total == len(events) == (await database.recordings.waiting())
     for n in acknowledged:
-        assert database.calls.known(f"c{n}")
-        assert database.recordings.by_raw(f"c{n}") is not None
+        assert await database.calls.known(f"c{n}")
+        assert (await database.recordings.by_raw(f"c{n}")) is not None
     await database.close()
 
 
@@ -70,7 +70,7 @@ async def test_writes_that_wait_together_share_a_commit(tmp_path):
         "BEGIN IMMEDIATE",
         "COMMIT",
     ]
-    assert all(database.calls.facts(f"c{n}") for n in range(50))
+    assert all([await database.calls.facts(f"c{n}") for n in range(50)])
     await database.close()
 
 
@@ -110,7 +110,7 @@ async def test_a_full_disk_is_unavailable_for_all_who_share_the_commit(tmp_path)
         return_exceptions=True,
     )
     assert {type(result) for result in results} == {DatabaseUnavailable}
-    assert database.calls.facts(big) == []
+    assert (await database.calls.facts(big)) == []
     await database._writer.run(pages(1_000_000))
     assert await database.calls.commit(Batch(facts=[started(big, account_id)])) == []
     await database.close()
@@ -130,7 +130,7 @@ async def test_closing_writes_what_is_queued(tmp_path):
     with pytest.raises(DatabaseUnavailable):
         await database.ping()
     reopened = open_database(path, KEY)
-    assert all(reopened.calls.facts(f"c{n}") for n in range(700))
+    assert all([await reopened.calls.facts(f"c{n}") for n in range(700)])
     await reopened.close()
 
 
@@ -146,7 +146,7 @@ async def test_a_wait_that_is_cancelled_harms_nobody(tmp_path):
     writes[3].cancel()
     results = await asyncio.gather(*writes, return_exceptions=True)
     assert isinstance(results[3], asyncio.CancelledError)
-    assert database.events.bounds(account_id) == (1, 10)
+    assert (await database.events.bounds(account_id)) == (1, 10)
     await database.close()
 
 

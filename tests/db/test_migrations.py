@@ -59,10 +59,10 @@ def first(tmp_path: Path) -> Path:
 async def test_a_filled_database_is_brought_up(first: Path) -> None:
     database = open_database(first, KEY)
     assert revision(first) == migrations.revisions()[-1]
-    assert [event.seq for event in database.events.of_call(ACCOUNT, "c1", 0, 10)] == [1, 3]
-    assert database.events.bounds(ACCOUNT) == (1, 3)
-    assert [line.name for line in database.directory.trunks()] == ["far"]
-    assert database.keys.listed(ACCOUNT, (0, ""), 10) == []
+    assert [event.seq for event in (await database.events.of_call(ACCOUNT, "c1", 0, 10))] == [1, 3]
+    assert (await database.events.bounds(ACCOUNT)) == (1, 3)
+    assert [line.name for line in (await database.directory.trunks())] == ["far"]
+    assert (await database.keys.listed(ACCOUNT, (0, ""), 10)) == []
     await database.close()
     plan = query(
         first,

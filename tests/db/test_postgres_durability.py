@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,7 +20,7 @@ import pytest
 from cluster import Cluster
 from db.making import AT, KEY, announcement, office, record, started
 from trunkline.db.port import Batch, DatabaseUnavailable, LogPosition
-from trunkline.db.postgres import PostgresDatabase, lane, open_database
+from trunkline.db.postgres import PostgresDatabase, lane, open_database, reader
 
 TESTS = Path(__file__).parent.parent
 
@@ -253,6 +254,27 @@ async def test_what_waits_behind_an_unclear_commit_is_refused_while_the_server_i
         await asyncio.to_thread(own_cluster.start)
         assert [event.seq for event in await unclear] == [2]
     await all_there_once(database, account_id, {0, 1})
+    await database.close()
+
+
+async def test_a_server_that_hangs_is_not_waited_for_by_what_lets_requests_in(
+    own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = own_cluster.url(own_cluster.create())
+    office(url)
+    database = open_database(url, KEY)
+    assert await database.directory.endpoint_owner("an1") is not None
+    monkeypatch.setattr(reader, "SOON", 0.2)
+    own_cluster.send(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20):  # a statement has 35 seconds
+            for _ in range(2 * reader.MOST_CONNECTIONS):
+                with pytest.raises(DatabaseUnavailable):
+                    await database.directory.endpoint_owner("an1")
+    finally:
+        own_cluster.send(signal.SIGCONT)
+    monkeypatch.undo()
+    assert await database.directory.endpoint_owner("an1") is not None
     await database.close()
 
 

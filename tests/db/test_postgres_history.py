@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cluster import Cluster
 from db.making import AT, KEY, office, record
 from db.test_history import T0, moments
+from trunkline.db.history_port import Marks
 from trunkline.db.port import Batch
 from trunkline.db.postgres import open_database
 from trunkline.db.postgres.history import read_page, write_calls
@@ -137,8 +138,8 @@ async def test_a_call_of_any_month_is_written_and_found(postgres_url):
 
 async def test_months_are_made_ahead(postgres_url):
     database = open_database(postgres_url, KEY)
-    await database.prune(AT)
-    await database.prune(AT)
+    await database.retention.tidy(AT)
+    await database.retention.tidy(AT)
     await database.close()
     connection = await asyncpg.connect(postgres_url)
     tables = await connection.fetch(
@@ -187,3 +188,30 @@ def test_a_page_reads_no_more_than_its_months(opened):
     assert "Seq Scan" not in steps
     assert "Sort" not in steps
     assert steps.count("Index") == 2  # the scan of one table, and its condition
+
+
+async def test_a_month_goes_when_it_is_empty_and_comes_again(postgres_url):
+    account_id = office(postgres_url)[0].account_id
+    here, there = open_database(postgres_url, KEY), open_database(postgres_url, KEY)
+    held = record("held", account_id, AT + 40 * DAY)
+    calls = [record("a", account_id, AT), record("b", account_id, AT + 5), held]
+    for database in (here, there):
+        await database.calls.commit(Batch(finished=calls))
+    await here.history.mark(account_id, "held", Marks(hold=True), AT)
+    now = AT + 400 * DAY
+    assert await here.retention.tidy(now) == 0
+    step = await here.retention.delete(account_id, "calls", now, None, 10, now)
+    assert step.rows == 2
+    assert await here.retention.tidy(AT + 50 * DAY) == 0  # too young
+    assert await here.retention.tidy(now) == 1
+    assert await here.retention.tidy(now) == 0
+    again = [record(f"again{n}", account_id, AT) for n in range(2)]
+    for database, call in zip((there, here), again, strict=True):
+        await asyncio.gather(
+            database.calls.commit(Batch(finished=[call])),
+            database.calls.commit(Batch(finished=[record(f"x{call.call_id}", account_id, now)])),
+        )
+    page = await here.calls.page(account_id, 0, 1 << 61, 100, 1)
+    assert page.total == len(page.rows) == 5
+    for database in (here, there):
+        await database.close()

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
-from edges.bridge import Bridge, everything_stored
+from edges.opening import everything_stored, open_place
 from trunkline.calls.record import shown
 from trunkline.db.directory import DirectoryFile
 from trunkline.db.place import Place
@@ -27,7 +27,6 @@ from trunkline.db.port import (
     TokenOwner,
     UnderWay,
 )
-from trunkline.db.sqlite import open_database
 from trunkline.work import manage_directory as manage
 from trunkline.work import manage_keys
 from trunkline.work.api_keys import key_hash
@@ -40,7 +39,7 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     place: Place = tmp_path / "trunkline.db"
     if request.param == "postgresql":
         place = request.getfixturevalue("postgres_url")
-    database = Bridge(place, KEY) if isinstance(place, str) else open_database(place, KEY)
+    database = open_place(place, KEY)
     yield database, place
     await database.close()
 
@@ -69,14 +68,14 @@ def account_id(opened: Opened) -> str:
 # ---- The directory --------------------------------------------------------------------------------
 
 
-def test_an_app_is_read_with_its_secret(database, change):
+async def test_an_app_is_read_with_its_secret(database, change):
     account = change(lambda d: manage.create_account(d, "acme", timezone="Asia/Ho_Chi_Minh"))
     entry, secret = change(
         lambda d: manage.create_app(
             d, account, "crm", allowed_addresses=["10.0.0.1", "10.1.0.0/16"]
         )
     )
-    app = database.directory.app(entry.app_id)
+    app = await database.directory.app(entry.app_id)
     assert app is not None
     assert app.secret == secret
     assert len(secret) == 64
@@ -84,21 +83,21 @@ def test_an_app_is_read_with_its_secret(database, change):
     assert (app.account_id, app.timezone) == (account.account_id, "Asia/Ho_Chi_Minh")
     assert app.legacy_hashes is True
     assert secret not in repr(app)
-    assert database.directory.timezone(account.account_id) == "Asia/Ho_Chi_Minh"
-    assert database.directory.app("0" * 32) is None
+    assert (await database.directory.timezone(account.account_id)) == "Asia/Ho_Chi_Minh"
+    assert (await database.directory.app("0" * 32)) is None
 
 
-def test_a_disabled_app_or_account_is_none(database, change, account_id):
+async def test_a_disabled_app_or_account_is_none(database, change, account_id):
     account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
     entry, _ = change(lambda d: manage.create_app(d, account))
     for kind, thing in ((manage.AppEntry, entry), (manage.AccountEntry, account)):
         change(lambda d, k=kind, t=thing: manage.switch(d, k, t, False))
-        assert database.directory.app(entry.app_id) is None
+        assert (await database.directory.app(entry.app_id)) is None
         change(lambda d, k=kind, t=thing: manage.switch(d, k, t, True))
-        assert database.directory.app(entry.app_id) is not None
+        assert (await database.directory.app(entry.app_id)) is not None
 
 
-def test_a_device_is_read_with_all_that_its_call_needs(database, change):
+async def test_a_device_is_read_with_all_that_its_call_needs(database, change):
     account = change(
         lambda d: manage.create_account(d, "acme", caller_id="028", allow=["84"], deny=["8490"])
     )
@@ -106,7 +105,7 @@ def test_a_device_is_read_with_all_that_its_call_needs(database, change):
     entry, _ = change(
         lambda d: manage.create_device(d, account, user, "an1", realm="trunkline", password="pw")
     )
-    device = database.directory.device(account.account_id, "an1")
+    device = await database.directory.device(account.account_id, "an1")
     assert device is not None
     assert device.ha1 == manage.ha1("an1", "trunkline", "pw")
     assert (device.id, device.username, device.extension) == (entry.device_id, "an", "101")
@@ -115,52 +114,54 @@ def test_a_device_is_read_with_all_that_its_call_needs(database, change):
     assert device.trunk_endpoint is None
     far = change(lambda d: manage.create_trunk(d, account, "far", "10.0.0.1:5060", priority=20))
     near = change(lambda d: manage.create_trunk(d, account, "near", "10.0.0.2:5062", priority=5))
-    device = database.directory.device(account.account_id, "an1")
+    device = await database.directory.device(account.account_id, "an1")
     assert device is not None
     assert device.trunk_endpoint == f"trunk-{near.trunk_id}"
     change(lambda d: manage.switch(d, manage.TrunkEntry, near, False))
-    device = database.directory.device(account.account_id, "an1")
+    device = await database.directory.device(account.account_id, "an1")
     assert device is not None
     assert device.trunk_endpoint == f"trunk-{far.trunk_id}"
-    assert [line.endpoint for line in database.directory.trunks()] == [f"trunk-{far.trunk_id}"]
+    assert [line.endpoint for line in (await database.directory.trunks())] == [
+        f"trunk-{far.trunk_id}"
+    ]
 
 
-def test_another_accounts_device_is_none(database, change, account_id):
+async def test_another_accounts_device_is_none(database, change, account_id):
     other = change(lambda d: manage.create_account(d, "other"))
-    assert database.directory.device(other.account_id, "an1") is None
-    assert database.directory.device(account_id, "an1") is not None
+    assert (await database.directory.device(other.account_id, "an1")) is None
+    assert (await database.directory.device(account_id, "an1")) is not None
 
 
-def test_who_is_behind_an_extension_and_a_number(database, change, account_id):
+async def test_who_is_behind_an_extension_and_a_number(database, change, account_id):
     account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
     user = change(lambda d: manage.find(d, manage.UserEntry, "an"))
     change(lambda d: manage.create_device(d, account, user, "a-later-one", realm="r"))
     change(lambda d: manage.create_number(d, account, "+842873019555", user))
-    behind = database.directory.extension(account_id, "101")
+    behind = await database.directory.extension(account_id, "101")
     assert behind is not None
     assert behind.sip_users == ("an1", "a-later-one")
-    assert database.directory.did(account_id, "842873019555") == behind
-    assert database.directory.did(account_id, "+842873019555") == behind
-    assert database.directory.user_owner(user.user_id) == behind
-    assert database.directory.extension(account_id, "102") is None
-    assert database.directory.did(account_id, "1") is None
+    assert (await database.directory.did(account_id, "842873019555")) == behind
+    assert (await database.directory.did(account_id, "+842873019555")) == behind
+    assert (await database.directory.user_owner(user.user_id)) == behind
+    assert (await database.directory.extension(account_id, "102")) is None
+    assert (await database.directory.did(account_id, "1")) is None
 
 
-def test_whose_an_endpoint_is(database, change, account_id):
+async def test_whose_an_endpoint_is(database, change, account_id):
     account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
     trunk = change(lambda d: manage.create_trunk(d, account, "viettel", "sip.example.com"))
-    device = database.directory.endpoint_owner("an1")
+    device = await database.directory.endpoint_owner("an1")
     assert device is not None
     assert (device.kind, device.account_id, device.username) == ("device", account_id, "an")
-    line = database.directory.endpoint_owner(f"trunk-{trunk.trunk_id}")
+    line = await database.directory.endpoint_owner(f"trunk-{trunk.trunk_id}")
     assert line is not None
     assert (line.kind, line.account_id, line.display_name) == ("trunk", account_id, "viettel")
     assert line.trunk_id == trunk.trunk_id
-    assert database.directory.endpoint_owner("nobody") is None
-    assert database.directory.endpoint_owner("trunk-nobody") is None
+    assert (await database.directory.endpoint_owner("nobody")) is None
+    assert (await database.directory.endpoint_owner("trunk-nobody")) is None
 
 
-def test_a_trunks_password_is_plain_only_when_read(database, change, opened):
+async def test_a_trunks_password_is_plain_only_when_read(database, change, opened):
     account = change(lambda d: manage.create_account(d, "acme"))
     change(
         lambda d: manage.create_trunk(
@@ -174,7 +175,7 @@ def test_a_trunks_password_is_plain_only_when_read(database, change, opened):
             match=["10.0.0.0/24", "10.0.1.1"],
         )
     )
-    (line,) = database.directory.trunks()
+    (line,) = await database.directory.trunks()
     assert (line.auth_user, line.auth_password, line.register) == ("u", "hush-hush", True)
     assert (line.host, line.port, line.match) == ("10.0.0.1", 5070, ("10.0.0.0/24", "10.0.1.1"))
     assert "hush" not in repr(line)
@@ -200,12 +201,12 @@ async def test_a_batch_is_written_whole(database, account_id):
         "n": 2,
         "Event-Seq": 2,
     }
-    assert database.events.after(account_id, 0, 10) == events
-    assert database.calls.facts("c1") == facts
-    assert database.calls.position("cel") == LogPosition(7, 100)
+    assert (await database.events.after(account_id, 0, 10)) == events
+    assert (await database.calls.facts("c1")) == facts
+    assert (await database.calls.position("cel")) == LogPosition(7, 100)
     page = await database.calls.page(account_id, AT, AT + 1, 20, 1)
     assert (page.total, list(page.rows)) == (1, [shown(finished)])
-    kept = database.recordings.by_name(account_id, "call_recording_c1.mp3")
+    kept = await database.recordings.by_name(account_id, "call_recording_c1.mp3")
     assert kept is not None
     assert (kept.raw, kept.state, kept.call_id, kept.created_at) == (
         "c1",
@@ -232,12 +233,12 @@ async def test_a_batch_that_cannot_be_written_leaves_nothing(database, account_i
     )
     assert isinstance(results[1], Exception)
     assert results[0] == results[2] == []
-    assert database.calls.facts("c1") == []
-    assert database.calls.open_calls() == []
-    assert database.calls.position("cel") is None
-    assert database.events.bounds(account_id) == (1, 0)
+    assert (await database.calls.facts("c1")) == []
+    assert (await database.calls.open_calls()) == []
+    assert (await database.calls.position("cel")) is None
+    assert (await database.events.bounds(account_id)) == (1, 0)
     assert (await database.calls.page(account_id, 0, AT * 2, 20, 1)).total == 0
-    assert len(database.calls.facts("c0")) == len(database.calls.facts("c2")) == 1
+    assert len(await database.calls.facts("c0")) == len(await database.calls.facts("c2")) == 1
 
 
 async def test_a_record_has_the_clients_reference_where_it_gave_one(database, account_id):
@@ -259,7 +260,7 @@ async def test_a_replayed_call_stays_as_it_is(database, account_id):
     await database.calls.commit(Batch(finished=[again, first]))
     page = await database.calls.page(account_id, 0, AT * 2, 20, 1)
     assert (page.total, list(page.rows)) == (1, [shown(first)])
-    assert database.recordings.waiting() == 0
+    assert (await database.recordings.waiting()) == 0
 
 
 async def test_open_calls_come_back_with_their_facts(database, account_id):
@@ -270,7 +271,7 @@ async def test_open_calls_come_back_with_their_facts(database, account_id):
         )
     )
     await database.calls.commit(Batch(facts=[started("a", account_id)], closed=["gone"]))
-    assert database.calls.open_calls() == [
+    assert (await database.calls.open_calls()) == [
         OpenCall("b", account_id, (requested("b", account_id),)),
         OpenCall("a", account_id, (requested("a", account_id), started("a", account_id))),
     ]
@@ -278,12 +279,12 @@ async def test_open_calls_come_back_with_their_facts(database, account_id):
 
 async def test_a_call_is_known_once_the_engine_spoke_of_it(database, account_id):
     await database.calls.commit(Batch(facts=[requested("c1", account_id)]))
-    assert not database.calls.known("c1")
+    assert not (await database.calls.known("c1"))
     await database.calls.commit(Batch(facts=[started("c1", account_id)]))
     await database.calls.commit(Batch(finished=[record("c2", account_id)]))
-    assert database.calls.known("c1")
-    assert database.calls.known("c2")
-    assert not database.calls.known("c3")
+    assert await database.calls.known("c1")
+    assert await database.calls.known("c2")
+    assert not (await database.calls.known("c3"))
 
 
 async def test_neighbouring_windows_share_no_call(database, account_id):
@@ -312,8 +313,8 @@ async def test_numbers_have_no_gap_under_concurrency(database, change, account_i
     await asyncio.gather(*(tell(n) for n in range(200)))
     assert [seq for owner, seq in told if owner == account_id] == list(range(1, 401))
     assert [seq for owner, seq in told if owner == other] == list(range(1, 201))
-    assert [event.seq for event in database.events.after(account_id, 398, 10)] == [399, 400]
-    assert database.events.bounds(account_id) == (1, 400)
+    assert [event.seq for event in (await database.events.after(account_id, 398, 10))] == [399, 400]
+    assert (await database.events.bounds(account_id)) == (1, 400)
 
 
 async def test_the_events_of_a_call_are_read_by_themselves(database, change, account_id, opened):
@@ -323,16 +324,22 @@ async def test_the_events_of_a_call_are_read_by_themselves(database, change, acc
             [announcement(account_id, n, call_id=call_id) for call_id in ("a", "b", None)]
             + [announcement(other, n, call_id="a")]
         )
-    assert [event.seq for event in database.events.of_call(account_id, "a", 0, 10)] == [1, 4, 7]
-    assert [event.seq for event in database.events.of_call(account_id, "b", 2, 1)] == [5]
-    assert database.events.of_call(account_id, "c", 0, 10) == []
-    assert database.events.of_call(account_id, "a", 0, 1) == database.events.after(account_id, 0, 1)
+    assert [event.seq for event in (await database.events.of_call(account_id, "a", 0, 10))] == [
+        1,
+        4,
+        7,
+    ]
+    assert [event.seq for event in (await database.events.of_call(account_id, "b", 2, 1))] == [5]
+    assert (await database.events.of_call(account_id, "c", 0, 10)) == []
+    assert (await database.events.of_call(account_id, "a", 0, 1)) == (
+        await database.events.after(account_id, 0, 1)
+    )
 
 
 async def test_an_account_that_is_no_more_stops_nothing(database, account_id):
     events = await database.events.append([announcement("0" * 32), announcement(account_id)])
     assert [event.seq for event in events] == [1]
-    assert database.events.bounds("0" * 32) == (1, 0)
+    assert (await database.events.bounds("0" * 32)) == (1, 0)
 
 
 async def test_a_device_state_is_told_once(database, change, account_id):
@@ -343,12 +350,12 @@ async def test_a_device_state_is_told_once(database, change, account_id):
     assert event is not None
     assert event.seq == 1
     assert await database.events.device_state(device.device_id, True, tell) is None
-    assert dict(database.events.device_states()) == {device.device_id: True}
+    assert dict(await database.events.device_states()) == {device.device_id: True}
     assert await database.events.device_state(device.device_id, False, tell) is not None
-    assert dict(database.events.device_states()) == {device.device_id: False}
+    assert dict(await database.events.device_states()) == {device.device_id: False}
     assert await database.events.device_state("0" * 32, True, tell) is None
     change(lambda d: manage.delete(d, manage.DeviceEntry, device))
-    assert dict(database.events.device_states()) == {}
+    assert dict(await database.events.device_states()) == {}
 
 
 async def test_a_trunk_state_is_told_once_and_the_first_always(database, change, account_id):
@@ -365,10 +372,10 @@ async def test_a_trunk_state_is_told_once_and_the_first_always(database, change,
     assert event is not None
     assert event.seq == 3
     assert await database.events.trunk_state("0" * 32, True, tell) is None
-    assert dict(database.events.trunk_states()) == {one: True, other: True}
+    assert dict(await database.events.trunk_states()) == {one: True, other: True}
     assert change(lambda d: manage.find(d, manage.TrunkEntry, one)).up is True
     change(lambda d: manage.delete(d, manage.TrunkEntry, manage.find(d, manage.TrunkEntry, one)))
-    assert dict(database.events.trunk_states()) == {other: True}
+    assert dict(await database.events.trunk_states()) == {other: True}
 
 
 # ---- Requests and tokens -----------------------------------------------------------------------------
@@ -398,11 +405,11 @@ async def test_a_token_ends_with_its_time_and_with_its_app(database, change, acc
     account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
     app, _ = change(lambda d: manage.create_app(d, account))
     await database.tokens.add("hash", app.app_id, account_id, 1000)
-    assert database.tokens.owner("hash", 999) == TokenOwner(app.app_id, account_id)
-    assert database.tokens.owner("hash", 1000) is None
-    assert database.tokens.owner("another", 1) is None
+    assert (await database.tokens.owner("hash", 999)) == TokenOwner(app.app_id, account_id)
+    assert (await database.tokens.owner("hash", 1000)) is None
+    assert (await database.tokens.owner("another", 1)) is None
     change(lambda d: manage.switch(d, manage.AppEntry, app, False))
-    assert database.tokens.owner("hash", 999) is None
+    assert (await database.tokens.owner("hash", 999)) is None
 
 
 # ---- Keys --------------------------------------------------------------------------------------------
@@ -416,11 +423,11 @@ def _key(change: Callable[..., Any], account_id: str, **more: Any) -> tuple[Any,
     return change(make)
 
 
-def test_a_key_is_found_by_its_hash(database, change, account_id, opened):
+async def test_a_key_is_found_by_its_hash(database, change, account_id, opened):
     entry, key = _key(
         change, account_id, expires_at=1000, allowed_addresses=["10.0.0.1", "10.1.0.0/16"]
     )
-    assert database.keys.by_hash(key_hash(key), 999) == ApiKey(
+    assert (await database.keys.by_hash(key_hash(key), 999)) == ApiKey(
         id=entry.key_id,
         account_id=account_id,
         name="crm",
@@ -429,48 +436,51 @@ def test_a_key_is_found_by_its_hash(database, change, account_id, opened):
         prefix=key[:12],
         expires_at=1000,
     )
-    assert database.keys.by_hash(key_hash(key), 1000) is None
-    assert database.keys.by_hash(key_hash(key + "x"), 1) is None
-    assert database.keys.by_hash(key, 1) is None
-    assert (database.keys.valid(entry.key_id, 999), database.keys.valid(entry.key_id, 1000)) == (
+    assert (await database.keys.by_hash(key_hash(key), 1000)) is None
+    assert (await database.keys.by_hash(key_hash(key + "x"), 1)) is None
+    assert (await database.keys.by_hash(key, 1)) is None
+    assert (
+        (await database.keys.valid(entry.key_id, 999)),
+        (await database.keys.valid(entry.key_id, 1000)),
+    ) == (
         True,
         False,
     )
     assert key[12:].encode() not in everything_stored(opened[1])
 
 
-def test_a_key_ends_with_its_revoking_and_with_its_account(database, change, account_id):
+async def test_a_key_ends_with_its_revoking_and_with_its_account(database, change, account_id):
     entry, key = _key(change, account_id)
     account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
 
-    def good() -> tuple[bool, bool]:
-        found = database.keys.by_hash(key_hash(key), 0) is not None
-        return found, database.keys.valid(entry.key_id, 0)
+    async def good() -> tuple[bool, bool]:
+        found = (await database.keys.by_hash(key_hash(key), 0)) is not None
+        return found, (await database.keys.valid(entry.key_id, 0))
 
-    assert good() == (True, True)
+    assert await good() == (True, True)
     change(lambda d: manage.switch(d, manage.AccountEntry, account, False))
-    assert good() == (False, False)
+    assert await good() == (False, False)
     change(lambda d: manage.switch(d, manage.AccountEntry, account, True))
-    assert good() == (True, True)
+    assert await good() == (True, True)
     change(lambda d: manage_keys.revoke_key(d, entry.prefix))
-    assert good() == (False, False)
-    assert [row.enabled for row in database.keys.listed(account_id, (0, ""), 10)] == [False]
+    assert await good() == (False, False)
+    assert [row.enabled for row in (await database.keys.listed(account_id, (0, ""), 10))] == [False]
     change(lambda d: manage.delete(d, manage.AccountEntry, account))
-    assert database.keys.listed(account_id, (0, ""), 10) == []
+    assert (await database.keys.listed(account_id, (0, ""), 10)) == []
 
 
 async def test_keys_are_listed_in_their_order(database, change, account_id):
     other = change(lambda d: manage.create_account(d, "other")).account_id
     _key(change, other)
     made = [_key(change, account_id)[0].key_id for _ in range(5)]
-    first = database.keys.listed(account_id, (0, ""), 2)
-    rest = database.keys.listed(account_id, (first[-1].created_at, first[-1].id), 10)
+    first = await database.keys.listed(account_id, (0, ""), 2)
+    rest = await database.keys.listed(account_id, (first[-1].created_at, first[-1].id), 10)
     assert [row.id for row in first + rest] == made
     assert {row.last_used_at for row in first + rest} == {None}
     await database.keys.used(made[0], 70)
     await database.keys.used(made[0], 60)
     await database.keys.used("0" * 32, 60)
-    assert database.keys.listed(account_id, (0, ""), 1)[0].last_used_at == 70
+    assert (await database.keys.listed(account_id, (0, ""), 1))[0].last_used_at == 70
 
 
 # ---- Recordings --------------------------------------------------------------------------------------
@@ -487,10 +497,13 @@ async def test_a_recording_knows_the_reference_of_its_call(database, account_id,
     other = "call_recording_c2.mp3"
     batch = Batch(finished=[record("c2", account_id, recording=other, client_ref="crm-7")])
     await database.calls.commit(batch)
-    found = (database.recordings.any_account(each) for each in (name, other))
+    found = [await database.recordings.any_account(each) for each in (name, other)]
     assert [recording.client_ref for recording in found] == [None, "crm-7"]
     claimed = await database.recordings.claim(other, "w0", 10, 20)
-    assert (claimed.client_ref, database.recordings.expected(1 << 62, 9)[-1].client_ref) == (
+    assert (
+        claimed.client_ref,
+        (await database.recordings.expected(1 << 62, 9))[-1].client_ref,
+    ) == (
         "crm-7",
         "crm-7",
     )
@@ -506,20 +519,20 @@ async def test_a_recording_is_claimed_by_one_worker(database, account_id, name):
     event = await database.recordings.done(name, "late", 5, 1.5, announcement(account_id))
     assert event is not None
     assert event.seq == 1
-    done = database.recordings.any_account(name)
+    done = await database.recordings.any_account(name)
     assert done is not None
     assert (done.state, done.bytes, done.seconds, done.attempts) == ("done", 5, 1.5, 2)
     assert await database.recordings.claim(name, "w0", 99, 100) is None
-    assert database.recordings.waiting() == 0
-    assert database.recordings.by_raw("c1") == done
-    assert database.recordings.by_name("0" * 32, name) is None
+    assert (await database.recordings.waiting()) == 0
+    assert (await database.recordings.by_raw("c1")) == done
+    assert (await database.recordings.by_name("0" * 32, name)) is None
 
 
 async def test_a_recording_can_be_given_back_or_up(database, account_id, name):
-    assert database.recordings.waiting() == 1
+    assert (await database.recordings.waiting()) == 1
     ends = AT + 9_000_000
-    assert database.recordings.expected(ends, 10) == []
-    assert [item.name for item in database.recordings.expected(ends + 1, 10)] == [name]
+    assert (await database.recordings.expected(ends, 10)) == []
+    assert [item.name for item in (await database.recordings.expected(ends + 1, 10))] == [name]
     assert await database.recordings.claim(name, "w0", 10, 20)
     await database.recordings.released(name, "w1", "not mine")
     assert await database.recordings.claim(name, "w1", 10, 20) is None
@@ -527,7 +540,7 @@ async def test_a_recording_can_be_given_back_or_up(database, account_id, name):
     assert await database.recordings.claim(name, "w1", 10, 20)
     assert await database.recordings.failed(name, "w0", "no", announcement(account_id)) is None
     assert await database.recordings.failed(name, "w1", "no", announcement(account_id))
-    failed = database.recordings.any_account(name)
+    failed = await database.recordings.any_account(name)
     assert failed is not None
     assert failed.state == "failed"
 

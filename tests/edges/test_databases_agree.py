@@ -154,6 +154,42 @@ async def test_notes_and_tags_are_found_and_followed(pair):
             await database.history.mark(account_id, pair.calls[0], many, AT)
 
 
+async def test_calls_that_started_at_once_are_told_apart(pair, monkeypatch):
+    for module in (sqlite.finding, postgres.finding):
+        monkeypatch.setattr(module, "_CHUNKS", (5, 20, 60))
+    chance = random.Random(12)
+    calls = some_calls(240, chance)
+    for n, call in enumerate(calls):
+        call["started_at"] = T0 + (0 if n % 4 else chance.randrange(9) * QUARTER)
+    await pair.write(calls)
+    for name, value in (("user", "u3"), ("number", "84901*"), ("trunk", "1"), ("text", "an u2")):
+        wanted, after, found = CallFilter(**{name: value}), NEWEST, []
+        while after is not None:
+            page = await pair.ask("history", "find", wanted, after, chance.choice([1, 2, 9]))
+            found += [row.call_id for row in page.rows]
+            after = page.rest
+        lookups = wanted.lookups()
+        everything = await pair.ask("history", "changed", CallFilter(), 0, 1000)
+        terms = {row.call_id: row.terms() for row in everything.rows}
+        expected = {id_ for id_ in terms if all(one.holds(terms[id_]) for one in lookups)}
+        assert len(found) == len(expected) > 3
+        assert set(found) == expected
+
+
+async def test_a_tag_that_one_call_loses_stays_with_another_of_that_moment(pair):
+    same = [{"call_id": f"c{n}", "started_at": T0} for n in range(3)]
+    await pair.write(same)
+    for call_id in ("c0", "c1"):
+        await pair.ask("history", "mark", call_id, Marks(add_tags=("vip",)), AT)
+    for call_id, left in (("c0", ["c1"]), ("c1", [])):
+        await pair.ask("history", "mark", call_id, Marks(remove_tags=("vip",)), AT)
+        found = await pair.ask("history", "find", CallFilter(tag="vip"), NEWEST, 10)
+        assert [row.call_id for row in found.rows] == left
+    with psycopg.connect(pair.places[1]) as connection:
+        left = connection.execute("SELECT count(*) FROM call_terms WHERE term = 'g:vip'")
+        assert left.fetchone() == (0,)
+
+
 async def test_all_that_is_kept_of_a_call_is_the_same(pair):
     await pair.write(some_calls(5, random.Random(9)))
     for account_id, database in zip(pair.accounts, pair.both, strict=True):

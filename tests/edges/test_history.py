@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from db.making import AT, KEY, office, record
+from edges.opening import open_place
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
+from trunkline.db import postgres, sqlite
 from trunkline.db.history_port import (
     MOST_TAGS,
     NEWEST,
@@ -21,22 +23,41 @@ from trunkline.db.history_port import (
     Marks,
     TooManyTags,
 )
+from trunkline.db.place import Place, core_engine
 from trunkline.db.port import Batch, Database
-from trunkline.db.sqlite import finding, open_database
 
 SECOND = 1_000_000
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return tmp_path / "trunkline.db"
+
+
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = open_database(tmp_path / "trunkline.db", KEY)
+async def database(place: Place) -> AsyncIterator[Database]:
+    opened = open_place(place, KEY)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def account_id(database: Database, tmp_path: Path) -> str:
-    return office(tmp_path / "trunkline.db")[0].account_id
+def account_id(database: Database, place: Place) -> str:
+    return office(place)[0].account_id
+
+
+def change(place: Place, *statements: str) -> None:
+    """Change the database behind everybody's back."""
+    engine = core_engine(place)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+NOT_INDEXED = "INSERT INTO meta VALUES ('calls_indexed_to', '[\"\",0,\"\"]')"
 
 
 def many(account_id: str, n: int) -> list[CallRecord]:
@@ -119,14 +140,19 @@ FILTERS: dict[str, tuple[CallFilter, Any]] = {
 
 @pytest.mark.parametrize("indexed", [True, False])
 async def test_every_filter_finds_just_what_it_says(
-    database: Any, account_id: str, indexed: bool, monkeypatch: pytest.MonkeyPatch
+    database: Any,
+    account_id: str,
+    place: Place,
+    indexed: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(finding, "MOST_TERMS", 100)
-    monkeypatch.setattr(finding, "_CHUNKS", (7, 30, 90))  # many pages
+    for module in (sqlite.finding, postgres.finding):
+        monkeypatch.setattr(module, "MOST_TERMS", 100)
+        monkeypatch.setattr(module, "_CHUNKS", (7, 30, 90))  # many pages
     calls = many(account_id, 700)
     await database.calls.commit(Batch(finished=calls))
     if not indexed:
-        await forget_index(database)
+        forget_index(place)
     for name, (wanted, holds) in FILTERS.items():
         expected = {call.call_id for call in calls if holds(call)}
         for limit in (13, 1000):
@@ -151,14 +177,9 @@ async def follow_all(
     return set(read)
 
 
-async def forget_index(database: Any) -> None:
+def forget_index(place: Place) -> None:
     """What a database of before the index is like, but for the order of changes."""
-
-    def forget(connection: Any) -> None:
-        connection.execute("DELETE FROM call_terms")
-        connection.execute("INSERT INTO meta VALUES ('calls_indexed_to', '[\"\",0,\"\"]')")
-
-    await database._writer.run(forget)
+    change(place, "DELETE FROM call_terms", NOT_INDEXED)
 
 
 async def test_the_total_is_exact(database: Database, account_id: str) -> None:
@@ -213,24 +234,23 @@ async def test_marks(database: Database, account_id: str) -> None:
 
 
 async def test_calls_of_before_are_indexed_in_steps(
-    database: Any, account_id: str, tmp_path: Path
+    database: Any, account_id: str, place: Place
 ) -> None:
     calls = many(account_id, 250)
     await database.calls.commit(Batch(finished=calls[:200]))
 
-    def as_before(connection: Any) -> None:
-        for table in ("call_terms", "call_updates"):
-            connection.execute(f"DELETE FROM {table}")
-        connection.execute("UPDATE calls SET update_seq = 0")
-        connection.execute("INSERT INTO meta VALUES ('calls_indexed_to', '[\"\",0,\"\"]')")
-
-    await database._writer.run(as_before)
+    change(
+        place,
+        *(f"DELETE FROM {table}" for table in ("call_terms", "call_updates")),
+        "UPDATE calls SET update_seq = 0",
+        NOT_INDEXED,
+    )
     assert await database.history.index(70) == 70
     await database.calls.commit(Batch(finished=calls[200:]))  # meanwhile
     marked = await database.history.mark(account_id, calls[7].call_id, Marks(note="soon"), AT)
     assert marked is not None
     assert await read_all(database, account_id, CallFilter(user="an1"), 10)
-    other = open_database(tmp_path / "trunkline.db", KEY)  # another process goes on
+    other = open_place(place, KEY)  # another process goes on
     while await other.history.index(70):
         pass
     await other.close()

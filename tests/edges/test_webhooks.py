@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from db.expiring import delete_expired
 from db.making import AT, KEY, announcement, office
-from edges.bridge import Bridge, everything_stored
+from edges.opening import everything_stored, open_place
 from trunkline.calls.record import Announcement
 from trunkline.calls.webhook import (
     Attempt,
@@ -23,10 +24,9 @@ from trunkline.calls.webhook_verdict import Verdict
 from trunkline.db.place import Place
 from trunkline.db.port import Database
 from trunkline.db.secrets import Key, KeyUnusable
-from trunkline.db.sqlite import open_database
-from trunkline.db.sqlite.retention import DAY
 from trunkline.db.webhook_port import Backlog, NewWebhook, Wanted
 from trunkline.work import manage_directory as manage
+from trunkline.work.delete_expired import DAY
 
 NEWEST = 1 << 62
 SECRET = "whsec_" + "A" * 43 + "="
@@ -41,8 +41,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 @pytest.fixture
 async def database(place: Place) -> AsyncIterator[Any]:
-    open_it: Any = Bridge if isinstance(place, str) else open_database
-    opened = open_it(place, KEY, event_days=2)
+    opened = open_place(place, KEY)
     yield opened
     await opened.close()
 
@@ -87,8 +86,8 @@ async def end(
     return await database.deliveries.concluded(delivery.id, attempt, decide or verdict(), announce)
 
 
-def due(database: Any, now: int = AT) -> list[int]:
-    return [each.seq for each in database.deliveries.due("w1", now, 100)]
+async def due(database: Any, now: int = AT) -> list[int]:
+    return [each.seq for each in (await database.deliveries.due("w1", now, 100))]
 
 
 # ---- Endpoints -----------------------------------------------------------------------------------
@@ -100,9 +99,13 @@ async def test_an_endpoint_starts_at_the_newest_number_or_after_another(database
     there = await database.webhooks.add(new(account_id, "w2", after=3, events=("a.b", "c")), 20)
     assert (here.cursor, there.cursor, there.events) == (7, 3, ("a.b", "c"))
     assert (here.state, here.reason, here.failing_since, here.failures) == ("enabled", "", None, 0)
-    assert database.webhooks.get("w1") == database.webhooks.get("w1", account_id) == here
-    assert database.webhooks.get("w1", "another") is None
-    assert database.webhooks.get("w9") is None
+    assert (
+        (await database.webhooks.get("w1"))
+        == (await database.webhooks.get("w1", account_id))
+        == here
+    )
+    assert (await database.webhooks.get("w1", "another")) is None
+    assert (await database.webhooks.get("w9")) is None
 
 
 async def test_the_same_id_again_is_what_is_there(database, account_id, webhook):
@@ -121,11 +124,13 @@ async def test_lists_go_on_where_they_ended(database, account_id, place):
         await database.webhooks.add(
             new(account_id if n % 2 else other, f"w{n}", now=AT + n // 2), 20
         )
-    listed = database.webhooks.listed
-    assert [each.id for each in listed(None, (0, ""), 100)] == ["w0", "w1", "w2", "w3", "w4"]
-    assert [each.id for each in listed(account_id, (0, ""), 1)] == ["w1"]
-    assert [each.id for each in listed(account_id, (AT, "w1"), 100)] == ["w3"]
-    assert [each.id for each in listed(None, (AT + 1, "w2"), 2)] == ["w3", "w4"]
+    async def listed(*wanted: Any) -> list[str]:
+        return [each.id for each in await database.webhooks.listed(*wanted)]
+
+    assert await listed(None, (0, ""), 100) == ["w0", "w1", "w2", "w3", "w4"]
+    assert await listed(account_id, (0, ""), 1) == ["w1"]
+    assert await listed(account_id, (AT, "w1"), 100) == ["w3"]
+    assert await listed(None, (AT + 1, "w2"), 2) == ["w3", "w4"]
 
 
 async def test_only_enabled_ones_of_enabled_accounts_are_active(
@@ -133,30 +138,33 @@ async def test_only_enabled_ones_of_enabled_accounts_are_active(
 ):
     from trunkline.db.directory import AccountEntry, DirectoryFile
 
-    assert database.webhooks.active(account_id) == [webhook]
-    assert database.webhooks.active_accounts() == {account_id}
+    assert (await database.webhooks.active(account_id)) == [webhook]
+    assert (await database.webhooks.active_accounts()) == {account_id}
     with DirectoryFile(place, KEY).transaction() as directory:
         account = manage.find(directory, AccountEntry, account_id)
         manage.switch(directory, AccountEntry, account, False)
-    assert (database.webhooks.active(account_id), database.webhooks.active_accounts()) == (
+    assert (
+        (await database.webhooks.active(account_id)),
+        (await database.webhooks.active_accounts()),
+    ) == (
         [],
         set(),
     )
 
 
 async def test_secrets_are_encrypted_and_the_one_before_signs_for_a_time(database, webhook, place):
-    assert database.webhooks.secrets("w1", AT) == (SECRET,)
+    assert (await database.webhooks.secrets("w1", AT)) == (SECRET,)
     rotated = await database.webhooks.rotate("w1", "whsec_new", AT + 1, AT + 9)
     assert rotated.previous_until == AT + 9
     assert await database.webhooks.rotate("w1", "whsec_new", AT + 2, AT + 99) == rotated
-    assert database.webhooks.secrets("w1", AT + 8) == ("whsec_new", SECRET)
-    assert database.webhooks.secrets("w1", AT + 9) == ("whsec_new",)
-    assert database.webhooks.secrets("w9", AT) == ()
+    assert (await database.webhooks.secrets("w1", AT + 8)) == ("whsec_new", SECRET)
+    assert (await database.webhooks.secrets("w1", AT + 9)) == ("whsec_new",)
+    assert (await database.webhooks.secrets("w9", AT)) == ()
     assert SECRET.encode() not in everything_stored(place)
     assert SECRET not in repr(new("a"))
     database.webhooks._key = Key(b"x" * 32)
     with pytest.raises(KeyUnusable):
-        database.webhooks.secrets("w1", AT)
+        await database.webhooks.secrets("w1", AT)
 
 
 async def test_what_is_given_is_changed(database, webhook):
@@ -174,12 +182,12 @@ async def test_what_is_given_is_changed(database, webhook):
 
 async def test_deleting_takes_all_along(database, account_id, webhook, tmp_path):
     await database.deliveries.examined("w1", 0, 2, [out(1), out(2)], AT)
-    (delivery,) = database.deliveries.due("w1", AT, 9)
+    (delivery,) = await database.deliveries.due("w1", AT, 9)
     await end(database, delivery)
     assert await database.webhooks.delete("w1") is True
     assert await database.webhooks.delete("w1") is False
-    assert database.deliveries.delivery("w1", delivery.id) is None
-    assert database.deliveries.attempts(delivery.id) == []
+    assert (await database.deliveries.delivery("w1", delivery.id)) is None
+    assert (await database.deliveries.attempts(delivery.id)) == []
     assert await end(database, delivery) is None
 
 
@@ -190,36 +198,38 @@ async def test_the_cursor_and_its_deliveries_go_together(database, account_id, w
     examined = database.deliveries.examined
     assert await examined("w1", 0, 3, [out(1), out(3, "c2")], AT) is True
     assert await examined("w1", 0, 3, [out(1), out(3, "c2")], AT) is False
-    assert (due(database), database.webhooks.get("w1").cursor) == ([1, 3], 3)
+    assert ((await due(database)), (await database.webhooks.get("w1")).cursor) == ([1, 3], 3)
     await database.webhooks.disable("w1", "", AT)
     assert await examined("w1", 3, 4, [out(4, "c3")], AT) is False
-    assert (due(database), database.webhooks.get("w1").cursor) == ([1, 3], 3)
+    assert ((await due(database)), (await database.webhooks.get("w1")).cursor) == ([1, 3], 3)
 
 
 async def test_only_the_first_of_a_lane_is_due(database, webhook):
     await database.deliveries.examined("w1", 0, 3, [out(1), out(2), out(3, "c2")], AT)
     await database.deliveries.queue("w1", [out(1, kind="replay")], AT)
-    assert due(database) == [1, 3]
+    assert (await due(database)) == [1, 3]
     for expected in ([3, 2], [3, 1], [3]):
         first = next(
-            each for each in database.deliveries.due("w1", AT + 9999, 9) if each.lane == "c1"
+            each
+            for each in (await database.deliveries.due("w1", AT + 9999, 9))
+            if each.lane == "c1"
         )
         await end(database, first)
-        assert due(database, AT + 9999) == expected
+        assert (await due(database, AT + 9999)) == expected
 
 
 async def test_a_delivery_that_is_tried_later_holds_its_lane(database, webhook):
     await database.deliveries.examined("w1", 0, 2, [out(1), out(2)], AT)
-    (first,) = database.deliveries.due("w1", AT, 9)
+    (first,) = await database.deliveries.due("w1", AT, 9)
     await end(database, first, verdict("pending", next_at=AT + 50), status=500)
-    assert (due(database, AT + 49), due(database, AT + 50)) == ([], [1])
-    assert database.deliveries.next_at("w1", AT) == AT + 50
-    assert database.deliveries.next_at("w1", AT + 50) is None
-    (again,) = database.deliveries.due("w1", AT + 50, 9)
+    assert ((await due(database, AT + 49)), (await due(database, AT + 50))) == ([], [1])
+    assert (await database.deliveries.next_at("w1", AT)) == AT + 50
+    assert (await database.deliveries.next_at("w1", AT + 50)) is None
+    (again,) = await database.deliveries.due("w1", AT + 50, 9)
     assert (again.attempts, again.step, again.first_at, again.last_status) == (1, 1, AT + 5, 500)
     await end(database, again, verdict("failed"), status=500)
-    assert due(database, AT + 9999) == [2]
-    ended = database.deliveries.delivery("w1", first.id)
+    assert (await due(database, AT + 9999)) == [2]
+    ended = await database.deliveries.delivery("w1", first.id)
     assert (ended.state, ended.attempts, ended.next_at, ended.done_at) == (
         "failed",
         2,
@@ -230,7 +240,7 @@ async def test_a_delivery_that_is_tried_later_holds_its_lane(database, webhook):
 
 async def test_attempts_are_kept_as_they_were(database, webhook):
     await database.deliveries.examined("w1", 0, 1, [out(1)], AT)
-    (delivery,) = database.deliveries.due("w1", AT, 9)
+    (delivery,) = await database.deliveries.due("w1", AT, 9)
     first = Attempt(at=AT, total_ms=15000.5, error="it took over 15 s", address="192.0.2.1")
     second = Attempt(
         at=AT + 9, resolve_ms=0.5, connect_ms=1.5, tls_ms=2.5, first_byte_ms=3.5, total_ms=9.0,
@@ -240,26 +250,26 @@ async def test_attempts_are_kept_as_they_were(database, webhook):
         await database.deliveries.concluded(
             delivery.id, attempt, verdict(state, next_at=AT if state == "pending" else None), never
         )
-    assert database.deliveries.attempts(delivery.id) == [first, second]
+    assert (await database.deliveries.attempts(delivery.id)) == [first, second]
 
 
 async def test_what_is_done_stays_so(database, webhook):
     await database.deliveries.examined("w1", 0, 1, [out(1)], AT)
-    (delivery,) = database.deliveries.due("w1", AT, 9)
+    (delivery,) = await database.deliveries.due("w1", AT, 9)
     assert (await end(database, delivery)).verdict.state == "delivered"
     assert await end(database, delivery, never) is None
-    assert len(database.deliveries.attempts(delivery.id)) == 1
+    assert len(await database.deliveries.attempts(delivery.id)) == 1
     assert await database.deliveries.retry(delivery.id, AT) is False
 
 
 async def test_an_endpoint_remembers_since_when_it_fails(database, webhook):
     await database.deliveries.examined("w1", 0, 3, [out(1, "a"), out(2, "b"), out(3, "c")], AT)
-    one, two, three = database.deliveries.due("w1", AT, 9)
+    one, two, three = await database.deliveries.due("w1", AT, 9)
     await end(database, one, verdict("pending", next_at=AT + 10**9, not_before=AT + 7), status=500)
     await end(
         database, two, verdict("pending", next_at=AT + 10**9), at=AT + 6, error="x", status=None
     )
-    failing = database.webhooks.get("w1")
+    failing = await database.webhooks.get("w1")
     assert (failing.failing_since, failing.failures, failing.not_before) == (AT + 5, 2, AT + 7)
     seen = []
 
@@ -269,19 +279,19 @@ async def test_an_endpoint_remembers_since_when_it_fails(database, webhook):
 
     await end(database, three, decide, at=AT + 8)
     assert seen == [(failing, three)]
-    well = database.webhooks.get("w1")
+    well = await database.webhooks.get("w1")
     assert (well.failing_since, well.failures) == (None, 0)
     # What was tried in vain while it failed is due now, what failed before that is not.
-    assert sorted(due(database, AT + 1008)) == [1, 2]
-    again = database.deliveries.due("w1", AT + 1008, 9)
+    assert sorted(await due(database, AT + 1008)) == [1, 2]
+    again = await database.deliveries.due("w1", AT + 1008, 9)
     await end(database, again[0], verdict("pending", next_at=AT + 10**9), at=AT + 2000, status=500)
     await end(database, again[1], at=AT + 3000)
-    assert due(database, AT + 10**8) == []
+    assert (await due(database, AT + 10**8)) == []
 
 
 async def test_a_stop_is_one_event_in_the_same_transaction(database, account_id, webhook):
     await database.deliveries.examined("w1", 0, 2, [out(1), out(2, "c2")], AT)
-    one, two = database.deliveries.due("w1", AT, 9)
+    one, two = await database.deliveries.due("w1", AT, 9)
     stop = verdict("pending", next_at=AT, stop="suspended", reason="why")
     told = []
 
@@ -291,24 +301,24 @@ async def test_a_stop_is_one_event_in_the_same_transaction(database, account_id,
 
     concluded = await end(database, one, stop, announce, status=500)
     assert concluded.event.seq == 1
-    assert database.events.bounds(account_id) == (1, 1)
+    assert (await database.events.bounds(account_id)) == (1, 1)
     ((stopped, judged, taken),) = told
     assert (stopped.id, judged.reason, taken) == ("w1", "why", 0)
-    suspended = database.webhooks.get("w1")
+    suspended = await database.webhooks.get("w1")
     assert (suspended.state, suspended.reason) == ("suspended", "why")
-    assert database.webhooks.active(account_id) == []
-    assert database.deliveries.backlog() == Backlog(0, None, 1)
+    assert (await database.webhooks.active(account_id)) == []
+    assert (await database.deliveries.backlog()) == Backlog(0, None, 1)
     assert (await end(database, two, stop, never, status=500)).event is None
 
 
 async def test_enabling_gives_what_waits_a_fresh_schedule(database, webhook):
     await database.deliveries.examined("w1", 0, 2, [out(1), out(2)], AT)
-    (one,) = database.deliveries.due("w1", AT, 9)
+    (one,) = await database.deliveries.due("w1", AT, 9)
     await end(database, one, verdict("pending", next_at=AT + 10**9, step=9), status=500)
     await database.webhooks.disable("w1", "by hand", AT + 10)
     enabled = await database.webhooks.enable("w1", AT + 20)
     assert (enabled.state, enabled.reason, enabled.failures) == ("enabled", "", 0)
-    (again,) = database.deliveries.due("w1", AT + 20, 9)
+    (again,) = await database.deliveries.due("w1", AT + 20, 9)
     assert (again.seq, again.step, again.first_at, again.attempts) == (1, 0, None, 1)
     assert await database.webhooks.enable("w1", AT + 30) == enabled
 
@@ -319,7 +329,8 @@ async def test_what_is_lost_becomes_one_gap(database, webhook):
     )
     assert await database.deliveries.lost("w1", 6, AT + 1) is True
     pending = [
-        (each.seq, each.gap_from, each.lane) for each in database.deliveries.due("w1", AT + 1, 9)
+        (each.seq, each.gap_from, each.lane)
+        for each in (await database.deliveries.due("w1", AT + 1, 9))
     ]
     assert pending == [(2, 1, "account:GAP"), (7, None, "c1")]
     assert await database.deliveries.lost("w1", 6, AT + 2) is False
@@ -332,11 +343,11 @@ async def test_what_is_lost_becomes_one_gap(database, webhook):
 
 async def test_a_pending_one_is_tried_at_once_when_asked(database, webhook):
     await database.deliveries.examined("w1", 0, 2, [out(1), out(2)], AT)
-    (one,) = database.deliveries.due("w1", AT, 9)
+    (one,) = await database.deliveries.due("w1", AT, 9)
     await end(database, one, verdict("pending", next_at=AT + 10**9, step=4), status=500)
     every = await database.deliveries.deliveries("w1", Wanted(), NEWEST, 99)
     assert [await database.deliveries.retry(each.id, AT + 9) for each in every] == [True, True]
-    (again,) = database.deliveries.due("w1", AT + 9, 9)
+    (again,) = await database.deliveries.due("w1", AT + 9, 9)
     assert (again.seq, again.step) == (1, 0)
 
 
@@ -349,14 +360,14 @@ async def test_a_test_changes_nothing_else(database, webhook):
         AT,
         "test:m",
     )
-    assert database.deliveries.attempts(stored.id) == [attempt]
-    assert (database.webhooks.get("w1"), due(database)) == (webhook, [])
+    assert (await database.deliveries.attempts(stored.id)) == [attempt]
+    assert ((await database.webhooks.get("w1")), (await due(database))) == (webhook, [])
     assert await database.deliveries.tested("w9", outgoing_test("m"), attempt, AT) is None
 
 
 async def test_deliveries_are_found_by_state_call_and_number(database, webhook):
     await database.deliveries.examined("w1", 0, 6, [out(n, f"c{n % 2}") for n in range(1, 7)], AT)
-    for delivery in database.deliveries.due("w1", AT, 9):
+    for delivery in await database.deliveries.due("w1", AT, 9):
         await end(database, delivery)
 
     async def found(before: int = NEWEST, limit: int = 99, **wanted: Any) -> list[int]:
@@ -372,25 +383,25 @@ async def test_deliveries_are_found_by_state_call_and_number(database, webhook):
     assert await found(limit=2) == [6, 5]
     page = await database.deliveries.deliveries("w1", Wanted(), NEWEST, 2)
     assert await found(before=page[-1].id, limit=2) == [4, 3]
-    assert database.deliveries.delivery("w2", page[0].id) is None
+    assert (await database.deliveries.delivery("w2", page[0].id)) is None
 
 
 async def test_the_backlog_is_that_of_enabled_endpoints(database, account_id, webhook):
     await database.webhooks.add(new(account_id, "w2", after=0), 20)
     await database.deliveries.examined("w2", 0, 2, [out(1), out(2)], AT + 5)
     await database.deliveries.examined("w1", 0, 2, [out(1), out(2)], AT + 7)
-    assert database.deliveries.backlog() == Backlog(4, AT + 5, 0)
-    assert database.deliveries.crowded("w1", 1) is True
-    assert database.deliveries.crowded("w1", 2) is False
+    assert (await database.deliveries.backlog()) == Backlog(4, AT + 5, 0)
+    assert (await database.deliveries.crowded("w1", 1)) is True
+    assert (await database.deliveries.crowded("w1", 2)) is False
     await database.webhooks.disable("w2", "", AT)
-    assert database.deliveries.backlog() == Backlog(2, AT + 7, 0)
+    assert (await database.deliveries.backlog()) == Backlog(2, AT + 7, 0)
 
 
 async def test_what_is_done_is_kept_as_long_as_events_are(database, webhook):
     await database.deliveries.examined("w1", 0, 1, [out(1), out(2)], AT)
-    (delivery,) = database.deliveries.due("w1", AT, 9)
+    (delivery,) = await database.deliveries.due("w1", AT, 9)
     await end(database, delivery)
-    assert await database.prune(AT + 2 * DAY) == 0
-    assert await database.prune(AT + 2 * DAY + 1) == 1
+    assert await delete_expired(database, AT + 2 * DAY, events=2) == 0
+    assert await delete_expired(database, AT + 2 * DAY + 1, events=2) == 1
     left = await database.deliveries.deliveries("w1", Wanted(), NEWEST, 99)
     assert [(each.seq, each.state) for each in left] == [(2, "pending")]

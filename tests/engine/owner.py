@@ -20,11 +20,13 @@ async def main(home: Path, cache: Path) -> None:
 
     async def died(_last: float) -> None: ...
 
+    async def configured() -> None: ...
+
     async def ready() -> None:
         _, writer = await asyncio.open_unix_connection(run_directory(home) / "asterisk.ctl")
         writer.close()
 
-    supervisor = Supervisor(installed, home, lambda: None, died, ready)
+    supervisor = Supervisor(installed, home, configured, died, ready)
     await supervisor.start()
     print(supervisor.pid, flush=True)
     await asyncio.Event().wait()

@@ -12,7 +12,12 @@ import msgspec
 import pytest
 
 from trunkline.engine import configuration
-from trunkline.engine.configuration import TRUNKS_FILE, ConfigurationError, EngineConfiguration
+from trunkline.engine.configuration import (
+    TRUNKS_FILE,
+    CaptureAddress,
+    ConfigurationError,
+    EngineConfiguration,
+)
 from trunkline.engine.install import Installed
 
 TEMPLATES = resources.files("trunkline.engine") / "etc"
@@ -168,6 +173,7 @@ CHANGES: dict[str, Any] = {
     "ring_seconds": 30,
     "max_call_seconds": 60,
     "more_modules": ("res_x",),
+    "capture": CaptureAddress(9060, "s3cret"),
     "system": "tl00000002",
     "modules": Path("/m"),
     "share": Path("/s"),

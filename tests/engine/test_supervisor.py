@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +22,13 @@ from trunkline.engine.run_directory import RunDirectoryError, fits, run_director
 from trunkline.engine.supervisor import EngineStartError, Supervisor
 
 Write = Callable[[], None]
+
+
+def _later(write: Write) -> Callable[[], Awaitable[None]]:
+    async def written() -> None:
+        write()
+
+    return written
 OWNER = Path(__file__).with_name("owner.py")
 
 
@@ -38,7 +45,7 @@ class Rig:
         self.supervisor = Supervisor(installed, home, self._configure, self._died, self._ready)
         self.supervisor.on_state(self.states.append)
 
-    def _configure(self) -> None:
+    async def _configure(self) -> None:
         self.written += 1
         self._write()
 
@@ -184,7 +191,7 @@ async def test_a_death_whose_report_failed_is_reported_again(
         _, writer = await asyncio.open_unix_connection(run_directory(home) / "asterisk.ctl")
         writer.close()
 
-    supervisor = Supervisor(installed, home, write_configuration, died, ready)
+    supervisor = Supervisor(installed, home, _later(write_configuration), died, ready)
     await supervisor.start()
     pid = supervisor.pid
     assert pid is not None
@@ -294,7 +301,7 @@ async def test_a_stop_amid_the_start_needs_no_kill(
     async def died(_: float) -> None: ...
 
     for pause in (0.0, 0.05, 0.2, 0.5):
-        supervisor = Supervisor(installed, home, write_configuration, died, at_once)
+        supervisor = Supervisor(installed, home, _later(write_configuration), died, at_once)
         await supervisor.start()
         await asyncio.sleep(pause)
         began = time.monotonic()
@@ -312,7 +319,7 @@ async def test_a_second_stop_ends_a_slow_first_one(installed: Installed, home: P
     async def ready() -> None:
         (home / "deaf").stat()
 
-    supervisor = Supervisor(deaf, home, lambda: None, died, ready)
+    supervisor = Supervisor(deaf, home, _later(lambda: None), died, ready)
     await supervisor.start()
     slow = asyncio.create_task(supervisor.stop(600))
     await until(lambda: supervisor.state == "stopping")

@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from cli.office import Office, refused
 from cli.served import Served
 from trunkline.cli import app, importing, retries
+from trunkline.db.checking import check
 from trunkline.db.sqlite import bulk
-from trunkline.db.sqlite.counts import differences
 from trunkline.work.import_calls import Wanted
 
 from .office import START, big_file, moved_in, start
@@ -49,8 +49,7 @@ def told(office: Office, *words: str) -> dict[str, Any]:
 
 
 def counts_agree(office: Office) -> bool:
-    with closing(sqlite3.connect(office.file)) as connection:
-        return list(differences(connection)) == []
+    return list(check(office.file, repair=False)) == []
 
 
 def ask(office: Office, served: Served, low: int, high: int) -> tuple[int, list[Any]]:
@@ -99,6 +98,21 @@ def test_a_dry_run_writes_nothing_and_tells_the_same(office: Office) -> None:
     assert dry.pop("wouldAdd") == real.pop("added") == 4
     assert dry == real
     assert real["recordingsLeft"] == 1
+
+
+def test_what_the_account_does_not_keep_is_left_out(office: Office, tmp_path: Path) -> None:
+    file, report = str(SAMPLES / "freepbx.csv"), tmp_path / "report.jsonl"
+    words = ["--data", str(office.data), "account", "keep", "acme", "--calls"]
+    assert CliRunner().invoke(app, [*words, "1"]).exit_code == 0
+
+    left_out = told(office, "--report", str(report), file)
+
+    assert (left_out["calls"], left_out["added"], left_out["skipped"]["too_old"]) == (4, 0, 4)
+    assert [json.loads(line)["reason"] for line in report.read_text().splitlines()].count(
+        "too_old"
+    ) == 4
+    assert CliRunner().invoke(app, [*words, "forever"]).exit_code == 0
+    assert told(office, file)["added"] == 4
 
 
 def test_the_report_names_each_row_and_why(office: Office, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from urllib.parse import parse_qs
@@ -25,11 +27,11 @@ class FakeEvents:
         self._counts: dict[str, int] = defaultdict(int)
         self.reads = 0
 
-    def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
+    async def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
         self.reads += 1
         return [event for event in self._logs[account_id] if event.seq > seq][:limit]
 
-    def bounds(self, account_id: str) -> tuple[int, int]:
+    async def bounds(self, account_id: str) -> tuple[int, int]:
         log = self._logs[account_id]
         return (log[0].seq, log[-1].seq) if log else (1, 0)
 
@@ -60,8 +62,35 @@ class FakeEvents:
     async def device_state(self, device_id: str, online: bool, announcement: Announcement) -> None:
         raise NotImplementedError
 
-    def device_states(self) -> dict[str, bool]:
+    async def device_states(self) -> dict[str, bool]:
         return {}
+
+
+class WaitingEvents(FakeEvents):
+    """Reads wait as over a network: some turns of the loop before they are looked up, and some after.
+
+    ``waits`` says how many, over and over; none: every read is answered at once.
+    """
+
+    def __init__(self, waits: Sequence[int] = ()) -> None:
+        super().__init__()
+        self._waits = itertools.cycle(waits or (0,))
+
+    async def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
+        await self._wait()
+        found = await super().after(account_id, seq, limit)
+        await self._wait()
+        return found
+
+    async def bounds(self, account_id: str) -> tuple[int, int]:
+        await self._wait()
+        found = await super().bounds(account_id)
+        await self._wait()
+        return found
+
+    async def _wait(self) -> None:
+        for _ in range(next(self._waits)):
+            await asyncio.sleep(0)
 
 
 class FakeTokens:
@@ -80,7 +109,7 @@ class FakeTokens:
         self._tokens[digest] = (TokenOwner(app_id, account_id), expires)
         return token
 
-    def owner(self, token_hash: str, now: int) -> TokenOwner | None:
+    async def owner(self, token_hash: str, now: int) -> TokenOwner | None:
         owner, expires = self._tokens.get(token_hash, (None, 0))
         return owner if now < expires else None
 
@@ -125,7 +154,7 @@ class FakeKeys:
     def told(self, scope: Scope) -> Headers:
         return ((b"x-request-id", b"request-1"), (b"ratelimit", b'"second";r=99;t=1'))
 
-    def still_good(self, key: ApiKey) -> bool:
+    async def still_good(self, key: ApiKey) -> bool:
         return key in self.keys.values()
 
 

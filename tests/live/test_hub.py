@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from at_once import at_once
 from trunkline.bus.local import LocalBus
 from trunkline.calls.bindings import Binding, RoutingKey, parse
 from trunkline.calls.record import StoredEvent
 from trunkline.live.deps import LiveLimits
 from trunkline.live.hub import Client, Hub
+from trunkline.live.in_turn import InTurn
 from trunkline.live.limits import TooManySubscriptions, Usage
 from trunkline.live.wire import Encoding
 
-from .fakes import ACCOUNT, FakeEvents, Phones
+from .fakes import ACCOUNT, FakeEvents, Phones, WaitingEvents
 
 LIMITS = LiveLimits(replay_chunk=3, gather_seconds=0, subscriptions=5)
 
@@ -88,8 +90,10 @@ def a_hub(events: FakeEvents, limits: LiveLimits = LIMITS) -> Hub:
 
 
 class Setting:
-    def __init__(self, once: bool = True, limits: LiveLimits = LIMITS) -> None:
-        self.events, self.bus = FakeEvents(), LocalBus()
+    def __init__(
+        self, once: bool = True, limits: LiveLimits = LIMITS, waits: Sequence[int] = ()
+    ) -> None:
+        self.events, self.bus = WaitingEvents(waits), LocalBus()
         self.phones = Phones(self.events, self.bus)
         self.hub = a_hub(self.events, limits)
         self.bus.listen(self.hub.deliver)
@@ -101,7 +105,7 @@ class Setting:
         return reader.client
 
     def subscribe(self, *texts: str, after: int | None = None) -> None:
-        self.client.subscribe(ACCOUNT, [parse(text) for text in texts], after, "app1")
+        at_once(self.client.subscribe(ACCOUNT, [parse(text) for text in texts], after, "app1"))
 
     def is_fast(self) -> bool:
         """Does the account know the reader by nothing but its write?"""
@@ -109,9 +113,9 @@ class Setting:
         return not any(group.slow for group in groups)
 
 
-async def settle() -> None:
+async def settle(turns: int = 200) -> None:
     """Let every replay come to its end: each step of one takes a turn of the loop or two."""
-    for _ in range(200):
+    for _ in range(turns):
         await asyncio.sleep(0)
 
 
@@ -147,6 +151,8 @@ async def test_the_bus_repeats_itself_and_leaves_holes() -> None:
     for batch in ([0], [0, 1], [4], [2, 3], [5], [5]):
         s.bus.publish([events[i] for i in batch])
 
+    while len(s.reader.seqs()) < 6:
+        await asyncio.sleep(0)
     assert s.reader.seqs() == [1, 2, 3, 4, 5, 6]
 
 
@@ -277,7 +283,7 @@ async def test_one_more_subscriber_costs_one_more_write_and_nothing_else() -> No
     readers = [Reader() for _ in range(50)]
     for n, reader in enumerate(readers):
         bindings = [Counted("call.*.*", ("call", "*", "*")), parse(f"device.*.{n}")]
-        s.connect(reader).subscribe(ACCOUNT, bindings, None)
+        at_once(s.connect(reader).subscribe(ACCOUNT, bindings, None))
     s.phones.say("CHANNEL_CREATE")
 
     assert matched == []
@@ -324,7 +330,7 @@ async def test_a_replay_a_congested_reader_and_an_upgrade_come_back_to_the_fast_
 async def test_a_reader_that_falls_behind_is_cut_off_with_the_number_to_resume_after() -> None:
     s = Setting(limits=LiveLimits(buffered_bytes=1000))
     quick = Reader()
-    s.connect(quick).subscribe(ACCOUNT, [parse("#")], None)
+    at_once(s.connect(quick).subscribe(ACCOUNT, [parse("#")], None))
     s.phones.say("CHANNEL_CREATE")
     s.subscribe("#")
     s.reader.fill(True)
@@ -342,7 +348,7 @@ async def test_a_reader_that_cannot_be_written_to_is_let_go_and_nobody_else_mind
     s = Setting()
     readers = [Reader() for _ in range(3)]
     for reader in readers:
-        s.connect(reader).subscribe(ACCOUNT, [parse("#")], None)
+        at_once(s.connect(reader).subscribe(ACCOUNT, [parse("#")], None))
     readers[1].write = None  # type: ignore[assignment]
     readers[1].client.rewired()
     s.phones.say("CHANNEL_CREATE")
@@ -418,11 +424,16 @@ NAMES = [("call", "CHANNEL_CREATE"), ("call", "CHANNEL_ANSWER"), ("device", "DEV
 steps = st.one_of(
     st.tuples(st.just("store"), st.sampled_from(NAMES)),
     st.tuples(st.just("publish"), st.integers(0, 3)),
+    st.tuples(st.just("lose"), st.integers(1, 3)),
     st.tuples(st.just("turn"), st.integers(1, 4)),
     st.tuples(st.just("full"), st.booleans()),
     st.tuples(st.just("upgrade"), st.none()),
 )
 unsubscribes = st.tuples(st.just("unsubscribe"), st.sampled_from(BINDINGS))
+at_once_or_slowly = st.one_of(
+    st.just(()), st.lists(st.integers(0, 5), min_size=1, max_size=7).map(tuple)
+)
+"""The turns of the loop that each read of the log takes."""
 
 
 subscribes = st.tuples(
@@ -434,13 +445,17 @@ subscribes = st.tuples(
 class Story:
     """A hub to which things happen in any order, and what its reader must have got of them."""
 
-    def __init__(self, once: bool, early: bool, buffered: int = 10**9) -> None:
-        self.setting = Setting(once, dataclasses.replace(LIMITS, buffered_bytes=buffered))
+    def __init__(
+        self, once: bool, early: bool, buffered: int = 10**9, waits: Sequence[int] = ()
+    ) -> None:
+        limits = dataclasses.replace(LIMITS, buffered_bytes=buffered)
+        self.setting = Setting(once, limits, waits)
         self.stored: list[StoredEvent] = []
         self.published = 0
         self.starts: dict[str, int] = {}
-        if early:  # the hub then knows the account by what the bus has brought, not by the log
-            self.setting.connect(Reader()).subscribe(ACCOUNT, [parse("#")], None)
+        self.in_turn = InTurn(10**6)
+        self.resuming: int | None = None
+        self.early = early
 
     def store(self, said: tuple[str, str]) -> None:
         category, name = said
@@ -452,17 +467,36 @@ class Story:
         self.setting.bus.publish(self.stored[max(0, self.published - 1) : upto])
         self.published = upto
 
+    def lose(self, count: int) -> None:
+        """The bus leaves some out; the newest is always told of in the end."""
+        self.published = min(len(self.stored), self.published + count)
+
     def subscribe(self, asked: tuple[str, int | None]) -> None:
-        binding, after = asked
-        newest = len(self.stored)
-        known = self.setting.hub._accounts.get(ACCOUNT)
-        head = known.head if known else newest
-        self.setting.subscribe(binding, after=after)
-        start = self.starts.get(binding, head) if after is None else min(after, newest)
-        self.starts[binding] = min(start, self.starts.get(binding, start))
+        self.subscribe_all(((asked[0],), asked[1]))
+
+    def subscribe_all(self, asked: tuple[Sequence[str], int | None]) -> None:
+        """In its turn, as a connection does it."""
+        client = self.setting.client
+        self.in_turn.take(lambda: self._subscribe(client, *asked))
+
+    async def _subscribe(self, client: Client, texts: Sequence[str], after: int | None) -> None:
+        if after is not None:
+            after = min(after, len(self.stored))
+        await client.subscribe(ACCOUNT, [parse(text) for text in texts], after, "app1")
+        if client._closed:
+            return
+        head = self.setting.hub._accounts[ACCOUNT].head
+        for text in texts:
+            start = self.starts.get(text, head) if after is None else after
+            self.starts[text] = min(start, self.starts.get(text, start))
+        self.resuming = None
 
     def unsubscribe(self, binding: str) -> None:
-        self.setting.client.unsubscribe([binding])
+        client = self.setting.client
+        self.in_turn.take(lambda: self._unsubscribe(client, binding))
+
+    async def _unsubscribe(self, client: Client, binding: str) -> None:
+        client.unsubscribe([binding])
         self.starts.pop(binding, None)
 
     def full(self, value: bool) -> None:
@@ -476,24 +510,31 @@ class Story:
         reader = self.setting.reader
         if reader.cut is None:
             return
-        after, reader.cut, reader.full, reader.waiting = reader.cut, None, False, 0
+        after = reader.cut if self.resuming is None else min(self.resuming, reader.cut)
+        self.resuming = after
+        reader.cut, reader.full, reader.waiting = None, False, 0
         self.setting.client = self.setting.connect(reader)
-        for binding in self.starts:
-            self.setting.subscribe(binding, after=after)
+        self.in_turn.close()
+        self.in_turn = InTurn(10**6)
+        self.subscribe_all((list(self.starts), after))
 
     async def turn(self, count: int) -> None:
         for _ in range(count):
             await asyncio.sleep(0)
 
     async def run(self, script: Sequence[tuple[str, Any]]) -> None:
+        if self.early:  # the hub then knows the account by what the bus has brought, not by the log
+            await self.setting.connect(Reader()).subscribe(ACCOUNT, [parse("#")], None)
         for step, value in script:
             done = getattr(self, step)(value)
             if done is not None:
                 await done
             self.come_back()
+        await settle()
+        self.come_back()
         self.full(False)
         self.publish(len(self.stored))
-        await settle()
+        await settle(1000)
         self.setting.client.close()
         assert self.setting.reader.cut is None
 
@@ -528,6 +569,7 @@ class Story:
     once=st.booleans(),
     early=st.booleans(),
     buffered=st.sampled_from([0, 300, 1000, 10**9]),
+    waits=at_once_or_slowly,
 )
 def test_any_interleaving_gives_each_number_once_and_in_order(
     before: Sequence[tuple[str, str]],
@@ -538,12 +580,13 @@ def test_any_interleaving_gives_each_number_once_and_in_order(
     once: bool,
     early: bool,
     buffered: int,
+    waits: Sequence[int],
 ) -> None:
-    story = Story(once, early, buffered)
+    story = Story(once, early, buffered, waits)
     beginning = [
         *(("store", said) for said in before),
         ("publish", max(0, len(before) - unpublished)),
-        *(("subscribe", (binding, after)) for binding in bindings),
+        ("subscribe_all", (bindings, after)),
     ]
     asyncio.run(story.run([*beginning, *script]))
 
@@ -559,11 +602,12 @@ def test_any_interleaving_gives_each_number_once_and_in_order(
     script=st.lists(st.one_of(steps, subscribes), min_size=20, max_size=60),
     once=st.booleans(),
     early=st.booleans(),
+    waits=at_once_or_slowly,
 )
 def test_whatever_is_subscribed_when_each_number_comes_once(
-    script: Sequence[tuple[str, Any]], once: bool, early: bool
+    script: Sequence[tuple[str, Any]], once: bool, early: bool, waits: Sequence[int]
 ) -> None:
-    story = Story(once, early)
+    story = Story(once, early, waits=waits)
     asyncio.run(story.run(script))
 
     if once:
@@ -578,12 +622,13 @@ def test_whatever_is_subscribed_when_each_number_comes_once(
     script=st.lists(st.one_of(steps, subscribes, unsubscribes), min_size=20, max_size=60),
     once=st.booleans(),
     early=st.booleans(),
+    waits=at_once_or_slowly,
 )
 def test_whatever_else_comes_and_goes_a_binding_brings_each_number_once_and_in_order(
-    script: Sequence[tuple[str, Any]], once: bool, early: bool
+    script: Sequence[tuple[str, Any]], once: bool, early: bool, waits: Sequence[int]
 ) -> None:
     steady = "call.CHANNEL_CREATE.#"
-    story = Story(once, early)
+    story = Story(once, early, waits=waits)
     asyncio.run(story.run([("subscribe", (steady, 0)), *script]))
 
     assert story.got(steady) == story.due(steady)
@@ -595,11 +640,12 @@ def test_whatever_else_comes_and_goes_a_binding_brings_each_number_once_and_in_o
     script=st.lists(st.one_of(steps, subscribes), min_size=20, max_size=60),
     once=st.booleans(),
     buffered=st.sampled_from([0, 300, 1000]),
+    waits=at_once_or_slowly,
 )
 def test_who_is_cut_off_at_any_time_and_resumes_misses_nothing(
-    script: Sequence[tuple[str, Any]], once: bool, buffered: int
+    script: Sequence[tuple[str, Any]], once: bool, buffered: int, waits: Sequence[int]
 ) -> None:
-    story = Story(once, early=False, buffered=buffered)
+    story = Story(once, early=False, buffered=buffered, waits=waits)
     asyncio.run(story.run(script))
 
     for binding in story.starts:

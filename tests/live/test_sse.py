@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import re
 from collections.abc import AsyncIterator
@@ -283,6 +284,25 @@ async def test_a_frozen_reader_is_let_go(start: Start) -> None:
             await asyncio.sleep(0.001)
         await until(lambda: not world.server.server_state.connections)
     writer.close()
+
+
+async def test_no_stream_begins_that_was_being_admitted_when_the_server_ended(world: World) -> None:
+    admit, reached, admitted = world.keys.admit, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*asked: Any) -> Any:
+        reached.set()
+        await admitted.wait()
+        return await admit(*asked)
+
+    world.live._streams.deps = dataclasses.replace(world.live._streams.deps, admit=slowly)
+    async with httpx.AsyncClient(base_url=world.url, timeout=20) as http:
+        asking = asyncio.create_task(http.get(PATH, headers=KEY))
+        await reached.wait()
+        await world.live.close()
+        admitted.set()
+        answer = await asking
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
 async def test_the_servers_end_ends_the_stream(world: World) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+
+from cluster import Cluster
 
 from .ports import Ports
 from .program import Program
@@ -62,19 +64,58 @@ def ports() -> Generator[Ports, None, None]:
     mine.close()
 
 
+class Shared:
+    """The servers that tests share, one on each kind of database; each starts when it is asked for."""
+
+    def __init__(self, ports: Ports, folder: Path, database: Callable[[], str]) -> None:
+        self._ports, self._folder, self._database = ports, folder, database
+        self._servers: dict[str, Server] = {}
+
+    async def on(self, kind: str) -> Server:
+        """The one on ``sqlite`` or ``postgresql``."""
+        if kind not in self._servers:
+            self._servers[kind] = made = self._make(kind)
+            await made.start()
+        return self._servers[kind]
+
+    def _make(self, kind: str) -> Server:
+        folder, ports = self._folder / kind, self._ports
+        folder.mkdir()
+        cert, key = certificate(folder)
+        address = f"127.0.0.1:{ports.one()}"
+        more = {"sip_tls": address, "sip_tls_cert": str(cert), "sip_tls_key": str(key)}
+        more |= {"database": self._database()} if kind == "postgresql" else {}
+        made = Server(folder / "data", ports.one(), ports.one(), ports.range(400), SHORT | more)
+        made.ca_file, made.sip_tls = str(cert), address
+        return made
+
+    async def stop(self) -> None:
+        """End them all."""
+        for server in self._servers.values():
+            await server.stop()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def server(ports: Ports, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """The server that tests share: each makes an account of its own."""
-    folder = tmp_path_factory.mktemp("shared")
-    cert, key = certificate(folder)
-    address = f"127.0.0.1:{ports.one()}"
-    tls = {"sip_tls": address, "sip_tls_cert": str(cert), "sip_tls_key": str(key)}
-    shared = Server(folder / "data", ports.one(), ports.one(), ports.range(400), SHORT | tls)
-    shared.ca_file, shared.sip_tls = str(cert), address
+async def shared(
+    ports: Ports, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Shared]:
+    """The servers that tests share."""
+
+    def database() -> str:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        return cluster.url(cluster.create())
+
+    mine = Shared(ports, tmp_path_factory.mktemp("shared"), database)
     try:
-        yield await shared.start()
+        yield mine
     finally:
-        await shared.stop()
+        await mine.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(shared: Shared) -> Server:
+    """The server that most tests share: each makes an account of its own."""
+    return await shared.on("sqlite")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -87,18 +128,31 @@ async def stage(server: Server, ports: Ports, tmp_path: Path) -> AsyncIterator[S
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def module_stage(
-    server: Server, ports: Ports, tmp_path_factory: pytest.TempPathFactory
+    shared: Shared,
+    ports: Ports,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Stage]:
-    """Who takes part in this module's one long scene, on the shared server."""
+    """Who takes part in this module's one long scene, on a shared server.
+
+    Parametrized indirectly it is on ``sqlite`` or ``postgresql``.
+    """
+    server = await shared.on(getattr(request, "param", "sqlite"))
     mine = Stage(server, ports, tmp_path_factory.mktemp("stage"))
     yield mine
     await mine.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_server(ports: Ports, tmp_path: Path) -> AsyncIterator[Server]:
-    """A server of the test's own, which it may kill."""
-    mine = Server(tmp_path / "data", ports.one(), ports.one(), ports.range(600), SHORT)
+async def own_server(
+    ports: Ports, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Server]:
+    """A server of the test's own, which it may kill; on ``sqlite`` or, indirectly, ``postgresql``."""
+    settings = SHORT
+    if getattr(request, "param", "sqlite") == "postgresql":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        settings = SHORT | {"database": cluster.url(cluster.create())}
+    mine = Server(tmp_path / "data", ports.one(), ports.one(), ports.range(600), settings)
     try:
         yield await mine.start()
     finally:

@@ -133,6 +133,7 @@ class RawWebSocket(Listener):
 
     async def close(self) -> None:
         self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
         await self.socket.close()
 
 

@@ -52,8 +52,40 @@ async def test_a_call_can_be_looked_at_from_its_start_to_its_recording(
     assert (call["state"], call["statusDetail"], len(call["legs"])) == ("over", "SUCCESS", 2)
     ours = [event for event in told() if "call_id" in event]
     assert call["events"] == ours
+    await its_sip_messages_are_there(stage, call_id)
     [row] = await cli("history", "--account", tenant.name)
     assert row["call_id"] == call_id
     saved = await cli("recording", "get", call_id, "-o", str(tmp_path / "call.mp3"))
     assert (tmp_path / "call.mp3").stat().st_size == saved["bytes"] > 1000
     assert await cli("calls", "list", "--account", tenant.name) == []
+
+
+async def its_sip_messages_are_there(stage: Stage, call_id: str) -> None:
+    """Of both legs, in their order, and of nothing else."""
+
+    async def both_byes_answered() -> Any:
+        call = await stage.server.cli("calls", "show", call_id)
+        byes = [
+            one for one in call["sipMessages"] if (one["status"], one["cseq"][-3:]) == (200, "BYE")
+        ]
+        return call if len(byes) == 2 else None
+
+    call = await until(both_byes_answered, "the SIP messages of both legs")
+    phone, trunk = (leg["legId"] for leg in call["legs"])
+    said = {
+        leg: [_in_short(one) for one in call["sipMessages"] if one["legId"] == leg]
+        for leg in (phone, trunk)
+    }
+    wanted = [">INVITE", "<200 INVITE", ">ACK", ">BYE", "<200 BYE"]
+    assert [one for one in said[phone] if one in wanted] == wanted
+    wanted = [">INVITE", "<200 INVITE", ">ACK", "<BYE", ">200 BYE"]
+    assert [one for one in said[trunk] if one in wanted] == wanted
+    assert all(one["text"].startswith(one["method"] or "SIP/2.0") for one in call["sipMessages"])
+    times = [one["at"] for one in call["sipMessages"]]
+    assert times == sorted(times)
+    assert not {one["method"] for one in call["sipMessages"]} & {"REGISTER", "OPTIONS"}
+
+
+def _in_short(one: Any) -> str:
+    said = one["method"] or f"{one['status']} {one['cseq'].split()[-1]}"
+    return ("<" if one["direction"] == "received" else ">") + str(said)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from at_once import at_once
 from calls.replay import PLACE
 from db.making import KEY
 from trunkline.bus.local import LocalBus
@@ -78,7 +79,7 @@ class Desk:
                 directory, self.account, self.user, "an1", realm="r", password=PASSWORD
             )
             manage.create_trunk(directory, self.account, "carrier", "127.0.0.1:5060")
-        found = self.database.directory.app(app.app_id)
+        found = at_once(self.database.directory.app(app.app_id))
         assert found is not None
         self.app: App = found
         self.engine = FakeEngine()
@@ -94,7 +95,7 @@ class Desk:
         self.calls = CallLog(
             self.database, LocalBus(), PLACE, lambda: self.now, MessageIds(lambda: self.now)
         )
-        self.calls.load()
+        at_once(self.calls.load())
         rules = Rules(30, 60, "3/minute")
         engine: Any = self.engine
         self.place = PlaceCall(

@@ -54,13 +54,13 @@ class FakeRecordings:
         row = self.db.execute(f"{_ROW} WHERE {where}", values).fetchone()
         return None if row is None else Recording(*row)
 
-    def by_name(self, account_id: str, name: str) -> Recording | None:
+    async def by_name(self, account_id: str, name: str) -> Recording | None:
         return self._one("account_id = ? AND name = ?", account_id, name)
 
-    def any_account(self, name: str) -> Recording | None:
+    async def any_account(self, name: str) -> Recording | None:
         return self._one("name = ?", name)
 
-    def by_raw(self, raw: str) -> Recording | None:
+    async def by_raw(self, raw: str) -> Recording | None:
         return self._one("raw = ?", raw)
 
     async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
@@ -90,11 +90,11 @@ class FakeRecordings:
             (reason, name, worker),
         )
 
-    def expected(self, before: int, limit: int) -> list[Recording]:
+    async def expected(self, before: int, limit: int) -> list[Recording]:
         query = _ROW + " WHERE state = 'expected' AND created_at < ? ORDER BY created_at LIMIT ?"
         return [Recording(*row) for row in self.db.execute(query, (before, limit))]
 
-    def waiting(self) -> int:
+    async def waiting(self) -> int:
         query = "SELECT count(*) FROM recordings WHERE state = 'expected'"
         return int(self.db.execute(query).fetchone()[0])
 

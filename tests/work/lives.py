@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from at_once import at_once
 from calls.replay import PLACE, Scenario
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
@@ -53,10 +54,10 @@ class Directory:
     def __init__(self, scene: Scenario) -> None:
         self._recorded = scene.recorded
 
-    def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
+    async def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
         return self._recorded.owners.get(endpoint)
 
-    def user_owner(self, user_id: str) -> Destination | None:
+    async def user_owner(self, user_id: str) -> Destination | None:
         return self._recorded.users.get(user_id)
 
 
@@ -103,13 +104,13 @@ class Lives:
         bus = LocalBus()
         bus.listen(self.published.extend)
         self.log = CallLog(self.db, bus, PLACE, self.clock, MessageIds(self.clock))  # type: ignore[arg-type]
-        self.log.load()
+        at_once(self.log.load())
         return self.log
 
     @property
     def position(self) -> int:
         """How many rows the database has taken in."""
-        reached = self.database.calls.position(LOG_NAME)
+        reached = at_once(self.database.calls.position(LOG_NAME))
         return reached.offset if reached else 0
 
     def hear(self, signals: Sequence[Any] | None = None) -> None:
@@ -135,7 +136,7 @@ class Lives:
     @property
     def events(self) -> list[StoredEvent]:
         """The account's whole log."""
-        return self.database.events.after(self.account, 0, 1000)
+        return at_once(self.database.events.after(self.account, 0, 1000))
 
     async def history(self) -> list[Any]:
         """All records."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import WebhookVerificationError
 
+from db.expiring import delete_expired
 from trunkline.calls.webhook_verdict import Rules
 from webhooks.receiver import Got, hangs, receiving, resets, says
 
@@ -177,7 +178,7 @@ async def test_each_failure_is_tried_again(office: WebhookOffice, manner) -> Non
     for got in receiver.got:
         got.verify(secret)
     (delivery,) = await office.deliveries(webhook)
-    attempts = office.db.deliveries.attempts(delivery.id)
+    attempts = await office.db.deliveries.attempts(delivery.id)
     assert (delivery.state, delivery.last_status) == ("delivered", 204)
     assert len(attempts) == delivery.attempts == len(receiver.got)
     assert all(bool(each.error) == (each.status is None) for each in attempts)
@@ -215,7 +216,7 @@ async def test_410_disables_with_a_notice_and_keeps_what_waits(office: WebhookOf
             assert office.state(gone) == "disabled"
             assert len(receiver.got) == 1
             receiver.manner = says(200)
-            await office.manage.enable(office.manage.find(gone.id))
+            await office.manage.enable(await office.manage.find(gone.id))
             await until(lambda: sorted(receiver.seqs) == [1, 1, 2, 3])
     assert receiver.seqs.index(1) == 0
 
@@ -232,12 +233,12 @@ async def test_an_endpoint_that_never_answers_is_suspended_with_a_notice(
             assert len(receiver.got) == 10
             assert await office.states(webhook) == {"pending"}
             assert office.published[-1].name == "WEBHOOK_SUSPENDED"
-            assert office.db.deliveries.backlog().stopped == 1
+            assert (await office.db.deliveries.backlog()).stopped == 1
             await office.calls(2)
             await asyncio.sleep(0.2)
             assert len(receiver.got) == 10
             receiver.manner = says(200)
-            await office.manage.enable(office.manage.find(webhook.id))
+            await office.manage.enable(await office.manage.find(webhook.id))
             await until(lambda: office.through() and set(receiver.seqs) == set(range(1, 9)))
     calls = [got.seq for got in receiver.got[10:] if got.event["category"] == "call"]
     assert calls == [1, 2, 3, 4, 5, 7, 8]
@@ -293,7 +294,7 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(office: WebhookOffic
     assert len(got.headers["webhook-signature"].split(" ")) == 2
     assert rotated.previous_until is not None
     assert 86_300 < (rotated.previous_until - now()) / 1e6 <= 86_400
-    assert office.db.webhooks.secrets(webhook.id, rotated.previous_until) == (new,)
+    assert (await office.db.webhooks.secrets(webhook.id, rotated.previous_until)) == (new,)
 
 
 async def test_one_account_does_not_starve_another(tmp_path: Path) -> None:
@@ -321,13 +322,13 @@ async def test_one_account_does_not_starve_another(tmp_path: Path) -> None:
 
 
 async def test_what_retention_has_passed_is_told_by_a_gap(tmp_path: Path) -> None:
-    office = WebhookOffice(tmp_path / "trunkline.db", event_days=1)
+    office = WebhookOffice(tmp_path / "trunkline.db")
     old = now() - 2 * 86_400_000_000
     async with receiving() as receiver:
         await office.webhook(receiver.url, "call.#")
         await office.say(*(said(office.account_id, "c", n, at=old) for n in range(7)))
         await office.calls(2)
-        await office.db.prune(now())
+        await delete_expired(office.db, now(), events=1)
         async with office.running():
             await until(lambda: len(receiver.got) == 3)
     gap, *rest = sorted((got.event for got in receiver.got), key=lambda event: event["seq"])
@@ -338,7 +339,7 @@ async def test_what_retention_has_passed_is_told_by_a_gap(tmp_path: Path) -> Non
 
 
 async def test_what_was_pending_when_retention_passed_it_is_one_gap(tmp_path: Path) -> None:
-    office = WebhookOffice(tmp_path / "trunkline.db", event_days=1)
+    office = WebhookOffice(tmp_path / "trunkline.db")
     old = now() - 2 * 86_400_000_000
     async with receiving() as receiver:
         receiver.manner = says(500)
@@ -348,7 +349,7 @@ async def test_what_was_pending_when_retention_passed_it_is_one_gap(tmp_path: Pa
             await office.say(*(said(office.account_id, f"c{n % 2}", n, at=old) for n in range(6)))
             await office.calls(2, calls=2)
             await until(lambda: len(receiver.got) == 2)
-        await office.db.prune(now())
+        await delete_expired(office.db, now(), events=1)
         receiver.manner = says(200)
         receiver.got.clear()
         await office.manage.disable(webhook)
@@ -389,3 +390,27 @@ async def test_the_url_never_stands_in_a_log(office: WebhookOffice, capsys) -> N
     assert "webhook.stopped" in out + err
     assert "hush" not in out + err
     assert QUICK.pauses
+
+
+async def test_accounts_that_were_read_earlier_do_not_replace_those_read_later(
+    office: WebhookOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, answers = office.db.webhooks.active_accounts, [asyncio.Event(), asyncio.Event()]
+    waiting = iter(answers)
+
+    async def over_a_network() -> set[str]:
+        found, answer = await read(), next(waiting)
+        await answer.wait()
+        return found
+
+    async with receiving() as receiver:
+        monkeypatch.setattr(office.db.webhooks, "active_accounts", over_a_network)
+        earlier = asyncio.create_task(office.deliver.refresh())
+        await asyncio.sleep(0)
+        creating = asyncio.create_task(office.webhook(receiver.url))
+        answers[1].set()
+        await asyncio.wait([creating], timeout=1)
+        answers[0].set()
+        await asyncio.gather(earlier, creating)
+
+    assert office.deliver._examine.wants(office.account_id)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from at_once import at_once
 from webhooks.receiver import Got, Receiver, hangs, receiving, resets, says
 
 from .webhook_office import WebhookOffice, until
@@ -56,7 +57,7 @@ async def test_every_event_arrives_in_the_order_of_its_call(tmp_path: Path) -> N
                 await killed(process)
             lives += 1
         office.open()
-        newest = office.db.events.bounds(office.account_id)[1]
+        newest = (await office.db.events.bounds(office.account_id))[1]
         moody.well = True
         async with worker(office, 0):
             await until(office.through, "the end", timeout=60)
@@ -111,7 +112,7 @@ def check(came: list[Got], secret: str) -> None:
 
 
 def attempts(office: WebhookOffice) -> int:
-    (webhook,) = office.db.webhooks.active(office.account_id)
+    (webhook,) = at_once(office.db.webhooks.active(office.account_id))
     return webhook.failures
 
 

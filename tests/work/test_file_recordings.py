@@ -10,6 +10,7 @@ import lameenc
 import msgspec
 import pytest
 
+from at_once import at_once
 from recordings.audio import RATE, goertzel, heard, raw, tone
 from trunkline.calls.record import StoredEvent
 from trunkline.db.port import Recording
@@ -26,7 +27,7 @@ HOUR = 3600 * SECOND
 AUDIO = raw(tone(440, 2), tone(1000, 2))
 
 
-async def until(probe: Callable[[], object], what: str, timeout: float = 30) -> None:
+async def until(probe: Callable[[], object], what: str, timeout: float = 120) -> None:
     deadline = time.monotonic() + timeout
     while not probe():
         assert time.monotonic() < deadline, f"{what} did not happen"
@@ -69,7 +70,7 @@ class Filing:
         return self.folder / "recordings" / f"call_recording_{name}.mp3"
 
     def row(self, name: str) -> Recording:
-        row = self.rows.by_raw(name)
+        row = at_once(self.rows.by_raw(name))
         assert row is not None
         return row
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import pytest
 
+from at_once import at_once
 from recordings.audio import RATE, goertzel, heard, raw, tone
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
@@ -92,7 +93,7 @@ class SqliteCalls:
         await self._db.calls.commit(Batch(finished=[record]))
 
     def events(self) -> list[tuple[str, str]]:
-        stored = self._db.events.after(self._account_id, 0, 1000)
+        stored = at_once(self._db.events.after(self._account_id, 0, 1000))
         return [(event.name, event.call_id or "") for event in stored]
 
     async def close(self) -> None:
@@ -109,7 +110,7 @@ def tones(name: str) -> tuple[float, float]:
 
 
 def row(calls: Calls, name: str) -> Recording:
-    found = calls.rows.by_raw(name)
+    found = at_once(calls.rows.by_raw(name))
     assert found is not None
     return found
 
@@ -126,7 +127,7 @@ async def test_each_recording_is_made_once_and_right(kind: str, tmp_path: Path) 
             assert await asyncio.wait_for(killed.wait(), 60) == -signal.SIGKILL
 
     async with worker(tmp_path, kind):
-        await until(lambda: not calls.rows.waiting() and not left(tmp_path / "spool"))
+        await until(lambda: not at_once(calls.rows.waiting()) and not left(tmp_path / "spool"))
 
     assert {row(calls, name).state for name in NAMES} == {"done"}
     assert sorted(calls.events()) == sorted(("RECORDING_READY", f"id-{name}") for name in NAMES)

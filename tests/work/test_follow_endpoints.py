@@ -41,7 +41,9 @@ class Following:
         """What was published of these: (name, subject, number)."""
         for change in changes:
             await self.follow(change)
-        assert self.published == self.desk.database.events.after(self.desk.account.account_id, 0, 9)
+        assert self.published == (
+            await self.desk.database.events.after(self.desk.account.account_id, 0, 9)
+        )
         return [(event.name, event.subject, event.seq) for event in self.published]
 
 

@@ -126,8 +126,9 @@ async def test_a_record_that_fails_changes_nothing(living: Living) -> None:
     with pytest.raises(DatabaseUnavailable):
         await lives.log.record([withdrawn])
     assert dict(lives.log.live) == before
+    assert lives.log.refused_at > 0
     await lives.log.record([withdrawn])
-    assert lives.log.live == {}
+    assert (lives.log.live, lives.log.refused_at) == ({}, 0)
 
 
 # ---- The engine's death, and requests that never got out -------------------------------------------

@@ -13,6 +13,8 @@ from trunkline.calls import facts as f
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.work import manage_directory as manage
+from trunkline.work import place_call
+from whole.waiting import until
 from work.desk import SECOND, Desk
 
 
@@ -43,7 +45,7 @@ async def test_a_key_is_its_apps_own(desk: Desk) -> None:
     await desk.click(idempotency_key="k")
     with desk.directory() as directory:
         app, _ = manage.create_app(directory, desk.account, "second")
-    desk.app = desk.database.directory.app(app.app_id)
+    desk.app = await desk.database.directory.app(app.app_id)
     await desk.click(idempotency_key="k")
     assert len(desk.engine.asked) == 2
 
@@ -151,11 +153,12 @@ async def test_a_database_that_fails_after_the_call_went_out_rings_nothing_twice
         raise DatabaseUnavailable("disk full")
 
     monkeypatch.setattr(desk.database.requests, "answer", failing)
-    assert await desk.refusal(idempotency_key="k") == "ENGINE_UNAVAILABLE"
+    first = await desk.click(idempotency_key="k")
     monkeypatch.setattr(desk.database.requests, "answer", real)
-    answer = await desk.click(idempotency_key="k")
+    again = await desk.click(idempotency_key="k")
     (asked,) = desk.engine.asked
-    assert asked.call_id.encode() in answer.body
+    assert asked.call_id.encode() in first.body
+    assert again == first
 
 
 async def test_a_database_that_cannot_be_written_rings_nothing(desk, monkeypatch) -> None:
@@ -165,3 +168,44 @@ async def test_a_database_that_cannot_be_written_rings_nothing(desk, monkeypatch
     monkeypatch.setattr(desk.database.calls, "commit", failing)
     assert await desk.refusal() == "ENGINE_UNAVAILABLE"
     assert (desk.engine.asked, desk.calls.live) == ([], {})
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("key", ["k", None])
+async def test_a_database_that_does_not_say_whether_it_is_stored_rings_nothing(
+    key: str | None, stored: bool, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when PostgreSQL is killed amid COMMIT: the request is refused soon, and gone in the end."""
+    real, back = desk.database.calls.commit, asyncio.Event()
+
+    async def unclear(batch: Any) -> Any:
+        await back.wait()
+        if not stored:
+            raise DatabaseUnavailable("it was not")
+        return await real(batch)
+
+    monkeypatch.setattr(place_call, "_PATIENCE", 0.01)
+    monkeypatch.setattr(desk.database.calls, "commit", unclear)
+    assert await desk.refusal(idempotency_key=key) == "ENGINE_UNAVAILABLE"
+    monkeypatch.undo()
+    back.set()
+    await until(lambda: not desk.place._storing, "that it is over")
+    assert (desk.engine.asked, desk.calls.live) == ([], {})
+    assert await desk.database.calls.open_calls() == []
+    await desk.click(idempotency_key=key)
+    assert [asked.call_id for asked in desk.engine.asked] == [*desk.calls.live]
+
+
+async def test_a_request_that_cannot_be_withdrawn_is_withdrawn_later(desk, monkeypatch) -> None:
+    real, failures = desk.database.calls.commit, iter([False, True, True, False])
+
+    async def failing(batch: Any) -> Any:
+        if next(failures):
+            raise DatabaseUnavailable("disk full")
+        return await real(batch)
+
+    monkeypatch.setattr(desk.database.calls, "commit", failing)
+    desk.engine.fails = OriginateFailed("Allocation failed")
+    assert await desk.refusal() == "DEVICE_OFFLINE"
+    await until(lambda: not desk.calls.live, "that it is withdrawn")
+    assert await desk.database.calls.open_calls() == []

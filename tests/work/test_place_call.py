@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncio
 import pytest
 import structlog
 
@@ -33,7 +34,7 @@ async def test_the_call_goes_to_the_device_under_the_id_that_the_app_is_told(des
     assert asked.variables["DIAL"].startswith("PJSIP/+842873019555@trunk-")
     call = desk.calls.live[asked.call_id]
     assert (call.client_ref, call.app_id, call.class_) == ("crm-1", desk.app.id, "trunking")
-    assert desk.database.calls.open_calls()[0].call_id == asked.call_id
+    assert (await desk.database.calls.open_calls())[0].call_id == asked.call_id
 
 
 async def test_an_extension_rings_its_users_phones(desk: Desk) -> None:
@@ -108,6 +109,22 @@ async def test_guessing_is_stopped_for_that_device_only(desk: Desk) -> None:
     assert await desk.refusal(sip_user="other") == "SIP_AUTH_FAILED"
 
 
+async def test_guesses_that_come_all_at_once_are_stopped_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = desk.database.directory.device
+
+    async def over_a_network(account_id: str, sip_user: str) -> Any:
+        await asyncio.sleep(0)
+        return await read(account_id, sip_user)
+
+    monkeypatch.setattr(desk.database.directory, "device", over_a_network)
+    guesses = (desk.refusal(sip_password="wrong") for _ in range(20))
+    codes = await asyncio.gather(*guesses, desk.refusal())
+
+    assert codes == ["SIP_AUTH_FAILED"] * 3 + ["RATE_LIMITED"] * 18
+
+
 async def test_right_passwords_are_never_counted(desk: Desk) -> None:
     for n in range(6):
         await desk.click(f"0287301955{n}")
@@ -122,7 +139,7 @@ async def test_deny_goes_before_allow(desk: Desk) -> None:
         manage.create_device(directory, account, user, "bo1", realm="r", password=PASSWORD)
         manage.create_trunk(directory, account, "carrier", "127.0.0.1:5060")
     desk.engine.states["bo1"] = True
-    desk.app = desk.database.directory.app(app.app_id)
+    desk.app = await desk.database.directory.app(app.app_id)
     assert (await desk.click("0281234", sip_user="bo1")).status == 200
     assert await desk.refusal("0289234", sip_user="bo1") == "DESTINATION_NOT_ALLOWED"
     assert await desk.refusal("0301234", sip_user="bo1") == "DESTINATION_NOT_ALLOWED"
@@ -132,7 +149,7 @@ async def test_another_accounts_device_is_unknown(desk: Desk) -> None:
     with desk.directory() as directory:
         account = manage.create_account(directory, "other")
         app, _ = manage.create_app(directory, account)
-    desk.app = desk.database.directory.app(app.app_id)
+    desk.app = await desk.database.directory.app(app.app_id)
     assert await desk.refusal() == "SIP_AUTH_FAILED"
 
 
@@ -163,7 +180,7 @@ async def test_a_call_that_could_not_be_sent_never_was(error, code: str, desk: D
     desk.engine.fails = error
     assert await desk.refusal() == code
     assert desk.calls.live == {}
-    assert desk.database.calls.open_calls() == []
+    assert (await desk.database.calls.open_calls()) == []
     desk.engine.fails = None
     assert (await desk.click()).status == 200
 

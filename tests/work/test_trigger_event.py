@@ -29,11 +29,15 @@ async def test_a_sample_is_stored_and_told_and_no_more(tmp_path: Path) -> None:
     stored = await trigger(account, "call")
     [again] = await trigger(account, "DEVICE_ONLINE", "test-1")
 
-    assert [*stored, again] == told == db.events.after(account, 0, 100)
+    assert [*stored, again] == told == (await db.events.after(account, 0, 100))
     assert [event.seq for event in told] == list(range(1, 16))
     assert b'"Test":true' in again.body
     page = await db.calls.page(account, 0, 2 * AT, 10, 1)
-    assert (page.total, db.calls.open_calls(), db.recordings.waiting()) == (0, [], 0)
+    assert (page.total, (await db.calls.open_calls()), (await db.recordings.waiting())) == (
+        0,
+        [],
+        0,
+    )
     for words, code in (
         ((account, "NEVER"), "BODY_INVALID"),
         ((account, "call", "c" * 32), "BODY_INVALID"),

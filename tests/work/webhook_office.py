@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from at_once import at_once
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import Announcement, StoredEvent
@@ -31,7 +32,7 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-async def until(probe: Callable[[], object], what: str = "it", timeout: float = 30) -> None:
+async def until(probe: Callable[[], object], what: str = "it", timeout: float = 120) -> None:
     deadline = time.monotonic() + timeout
     while not probe():
         assert time.monotonic() < deadline, f"{what} did not happen"
@@ -106,7 +107,7 @@ class WebhookOffice:
         return {each.state for each in await self.deliveries(webhook)}
 
     def state(self, webhook: Webhook) -> str:
-        found = self.db.webhooks.get(webhook.id)
+        found = at_once(self.db.webhooks.get(webhook.id))
         assert found is not None
         return found.state
 
@@ -123,10 +124,10 @@ class WebhookOffice:
                 await task
 
     def backlog(self) -> int:
-        return self.db.deliveries.backlog().pending
+        return at_once(self.db.deliveries.backlog()).pending
 
     def through(self) -> bool:
         """Has every enabled endpoint had all that there is?"""
-        newest = self.db.events.bounds(self.account_id)[1]
-        webhooks = self.db.webhooks.active(self.account_id)
+        newest = at_once(self.db.events.bounds(self.account_id))[1]
+        webhooks = at_once(self.db.webhooks.active(self.account_id))
         return self.backlog() == 0 and all(each.cursor == newest for each in webhooks)

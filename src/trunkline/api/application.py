@@ -13,10 +13,11 @@ from litestar.handlers import HTTPRouteHandler
 from trunkline.api.answers import Answer
 from trunkline.api.bodies import ClientGone
 from trunkline.api.deps import ApiDeps
+from trunkline.api.direct import Direct, left_over
 from trunkline.api.docs import Docs
 from trunkline.api.envelope import Envelope, request_id
 from trunkline.api.errors import ERRORS, error_body, error_headers
-from trunkline.api.health import Health, VitalSignsCollector, request_counter
+from trunkline.api.health import Health, Measure, VitalSignsCollector, request_counter
 from trunkline.api.internal import Internal
 from trunkline.api.links import Links
 from trunkline.api.media import Media, RangeRefused
@@ -32,6 +33,8 @@ from trunkline.db.port import DatabaseUnavailable
 from trunkline.work.refused import Refused
 
 _log = structlog.get_logger()
+
+HISTORIES = "/oapi/v1/call/histories"
 
 _SHOWN_HEADERS = [
     "X-Request-Id",
@@ -57,10 +60,11 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
     """
     v1 = v1 or V1(deps)
     told = _Told(v1)
-    deps.registry.register(VitalSignsCollector(deps.vital_signs))
-    deps.registry.register(WebhookCollector(deps))
+    links = Links(deps.url_key)
+    rates = Rates(deps.request_rate, deps.call_rate, deps.auth_failures)
+    oapi = OpenApi(deps, rates, links)
     api = Litestar(
-        route_handlers=[*_routes(deps), *(_v1_route(v1, route) for route in ROUTES)],
+        route_handlers=[*_routes(deps, oapi, links), *(_v1_route(v1, route) for route in ROUTES)],
         exception_handlers={
             Refused: told.refused,
             RangeRefused: _range_refused,
@@ -74,19 +78,25 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
         debug=False,
         pdb_on_exception=False,
     )
-    api.asgi_handler = Envelope(api.asgi_handler, request_counter(deps))
+    direct = Direct(api.asgi_handler, {HISTORIES: oapi.histories})
+    api.asgi_handler = Envelope(direct, request_counter(deps))
     return api
 
 
-def _routes(deps: ApiDeps) -> list[HTTPRouteHandler]:
-    links = Links(deps.url_key)
-    rates = Rates(deps.request_rate, deps.call_rate, deps.auth_failures)
-    oapi, media, health = OpenApi(deps, rates, links), Media(deps, links), Health(deps)
+def _health(deps: ApiDeps) -> Health:
+    measures: list[Measure] = [VitalSignsCollector(deps.vital_signs)]
+    if deps.webhook_tally is not None:
+        measures.append(WebhookCollector(deps, deps.webhook_tally))
+    return Health(deps, measures)
+
+
+def _routes(deps: ApiDeps, oapi: OpenApi, links: Links) -> list[HTTPRouteHandler]:
+    media, health = Media(deps, links), _health(deps)
     internal = Internal(deps)
     routes = [
         _post("/oapi/v1/voice/auth_token")(oapi.auth_token),
         _post("/oapi/v1/call/click-to-call/{number:path}")(oapi.click_to_call),
-        _get("/oapi/v1/call/histories")(oapi.histories),
+        _get(HISTORIES)(left_over(oapi.histories)),
         _get("/oapi/v1/call/play_recording")(oapi.play_recording),
         _get("/recordings/{name:str}")(media.recording),
         _get("/")(health.root),
@@ -94,6 +104,7 @@ def _routes(deps: ApiDeps) -> list[HTTPRouteHandler]:
         _get("/readyz")(health.readyz),
         _post("/internal/sync")(internal.sync),
         _post("/internal/samples")(internal.sample),
+        _post("/internal/place-call")(internal.place_call),
     ]
     if deps.metrics:
         routes.append(_get("/metrics")(health.metrics))

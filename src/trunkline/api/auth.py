@@ -61,19 +61,25 @@ class Gate:
     """
 
     def __init__(
-        self, directory: Directory, requests: Requests, rates: Rates, clock: Callable[[], int]
+        self,
+        directory: Directory,
+        requests: Requests,
+        rates: Rates,
+        clock: Callable[[], int],
+        shared: bool = False,
     ) -> None:
+        """``shared``: requests come to other processes on the database, too."""
         self._directory = directory
         self._requests = requests
         self._rates = rates
         self._clock = clock
-        self._nonces = Nonces(clock())
+        self._nonces = Nonces(clock(), shared=shared)
 
-    def by_hash(
+    async def by_hash(
         self, scope: Scope, app_id: str, given: str, proof: Callable[[App], T | None]
     ) -> tuple[App, T]:
         """The app whose hash was sent; ``proof`` gives None when the hash is wrong."""
-        app = self._app(scope, app_id, given)
+        app = await self._app(scope, app_id, given)
         proven = proof(app) if _HASH.fullmatch(given) else None
         if proven is None:
             self._rates.failed(app.id, address(scope))
@@ -84,7 +90,7 @@ class Gate:
 
     async def by_signature(self, scope: Scope, signed: Signed, body: bytes) -> App:
         """The app that signed the request."""
-        app = self._app(scope, signed.app_id, signed.signature)
+        app = await self._app(scope, signed.app_id, signed.signature)
         method = str(scope["method"])  # type: ignore[typeddict-item]
         if not is_right(signed, app.secret, method, target(scope), body):
             self._rates.failed(app.id, address(scope))
@@ -94,10 +100,10 @@ class Gate:
             await self._write_down(app, signed, now)
         return app
 
-    def _app(self, scope: Scope, app_id: str, given: str) -> App:
+    async def _app(self, scope: Scope, app_id: str, given: str) -> App:
         if not app_id or not given:
             raise refuse("APPID_MISSING")
-        app = self._directory.app(app_id) if _APP_ID.fullmatch(app_id) else None
+        app = await self._directory.app(app_id) if _APP_ID.fullmatch(app_id) else None
         if app is None or not allowed(app.allowed_addresses, address(scope)):
             raise refuse("APPID_NOT_FOUND")
         self._rates.locked_out(app.id, address(scope))

@@ -46,8 +46,10 @@ class ApiDeps:
     """Now, in unix microseconds."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """Where the door's metrics go, and what /metrics shows."""
-    webhook_tally: Tally = field(default_factory=Tally)
-    """What has been delivered since the start."""
+    webhook_tally: Tally | None = field(default_factory=Tally)
+    """What has been delivered since the start; None where another process delivers."""
+    shared: bool = False
+    """May other processes answer requests on the same database?"""
     public_url: str = ""
     cors_origins: str = "*"
     token_seconds: int = 3600

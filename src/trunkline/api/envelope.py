@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 
 import structlog
 from litestar.enums import ScopeType
@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from trunkline.api.auth import header
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+_ids = random.Random()  # noqa: S311 - no secret: the system's would cost a system call each
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 
 
@@ -26,7 +27,7 @@ def request_id(scope: Scope) -> str:
 
 def _chosen_id(scope: Scope) -> str:
     given = header(scope, b"x-request-id")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return given if _REQUEST_ID.fullmatch(given) else f"{_ids.getrandbits(128):032x}"
 
 
 class Envelope:
@@ -35,6 +36,7 @@ class Envelope:
     def __init__(self, app: ASGIApp, counter: Counter) -> None:
         self._app = app
         self._counter = counter
+        self._counted: dict[tuple[str, str, int], Counter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the exchange happen."""
@@ -53,10 +55,17 @@ class Envelope:
                 message["body"] = b""
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=id_):
+        tokens = structlog.contextvars.bind_contextvars(request_id=id_)
+        try:
             await self._app(scope, receive, enveloped)
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)
 
     def _count(self, scope: HTTPScope, status: int) -> None:
         method = str(scope["method"])
         route = str(scope.get("path_template") or "none")
-        self._counter.labels(method if method in _METHODS else "other", route, str(status)).inc()
+        key = (method if method in _METHODS else "other", route, status)
+        counted = self._counted.get(key)
+        if counted is None:
+            counted = self._counted[key] = self._counter.labels(*key)
+        counted.inc()

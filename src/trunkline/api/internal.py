@@ -13,6 +13,7 @@ from trunkline.api.deps import ApiDeps
 from trunkline.api.errors import refuse
 from trunkline.api.oapi import AnyRequest
 from trunkline.calls.envelope import envelope
+from trunkline.work.place_call import CallWanted
 from trunkline.work.refused import Refused
 
 
@@ -24,7 +25,30 @@ class SampleWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call_id: str | None = None
 
 
+class CallForwarded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A call that an app asked another process for, which has seen to it that it is the app."""
+
+    app_id: str
+    wanted: CallWanted
+
+
+class CallDone(msgspec.Struct, frozen=True, tag="answer"):
+    """What the app is answered."""
+
+    status: int
+    body: bytes
+
+
+class CallRefused(msgspec.Struct, frozen=True, tag="refusal"):
+    """``work.refused.Refused``."""
+
+    code: str
+    detail: str
+    retry_after: int | None
+
+
 _read = msgspec.json.Decoder(SampleWanted).decode
+_read_call = msgspec.json.Decoder(CallForwarded).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,6 +73,25 @@ class Internal:
             raise Refused("BODY_INVALID", str(error)) from error
         made = await self._deps.trigger_event(wanted.account_id, wanted.name, wanted.call_id)
         return Answer(_encode([msgspec.Raw(envelope(event)) for event in made]))
+
+    async def place_call(self, request: AnyRequest) -> Answer:
+        """POST /internal/place-call: a ``CallForwarded``; gives a ``CallDone`` or ``CallRefused``."""
+        self._admit(request)
+        try:
+            asked = _read_call(await read_body(request.scope, request.receive))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refused("BODY_INVALID", str(error)) from error
+        return Answer(_encode(await self._placed(asked)))
+
+    async def _placed(self, asked: CallForwarded) -> CallDone | CallRefused:
+        app = await self._deps.db.directory.app(asked.app_id)
+        try:
+            if app is None:
+                raise refuse("APPID_NOT_FOUND")
+            placed = await self._deps.place_call(app, asked.wanted)
+        except Refused as refused:
+            return CallRefused(refused.code, refused.detail, refused.retry_after)
+        return CallDone(placed.status, placed.body)
 
     def _admit(self, request: AnyRequest) -> None:
         right = f"Bearer {self._deps.sync_token}".encode()

@@ -26,7 +26,7 @@ class Media:
         """GET and HEAD /recordings/{name}"""
         name = str(request.path_params["name"])
         self._check(name, request.scope)
-        row = self._deps.db.recordings.any_account(name)
+        row = await self._deps.db.recordings.any_account(name)
         if row is None or row.state != "done":
             raise refuse("RECORDING_NOT_FOUND")
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.types import Receive, Scope
 
 from trunkline.api.answers import JSON, NO_STORE, Answer
 from trunkline.api.auth import Gate, header, signed_by
@@ -45,7 +46,7 @@ class OpenApi:
         self._db = deps.db
         self._rates = rates
         self._links = links
-        self._gate = Gate(deps.db.directory, deps.db.requests, rates, deps.clock)
+        self._gate = Gate(deps.db.directory, deps.db.requests, rates, deps.clock, deps.shared)
 
     async def auth_token(self, request: AnyRequest) -> Answer:
         """POST /oapi/v1/voice/auth_token"""
@@ -69,10 +70,9 @@ class OpenApi:
         placed = await self._deps.place_call(app, wanted)
         return Answer(placed.body, placed.status)
 
-    async def histories(self, request: AnyRequest) -> Answer:
+    async def histories(self, scope: Scope, receive: Receive) -> Answer:
         """GET /oapi/v1/call/histories"""
-        scope = request.scope
-        app, reading = await self._by_query(request, histories_proof)
+        app, reading = await self._by_query(scope, receive, histories_proof)
         self._rates.request(app.id)
         start, end = window_of(reading, app.timezone)
         limit, page = limit_of(reading), page_of(reading)
@@ -85,10 +85,10 @@ class OpenApi:
 
     async def play_recording(self, request: AnyRequest) -> Answer:
         """GET /oapi/v1/call/play_recording"""
-        app, reading = await self._by_query(request, media_proof)
+        app, reading = await self._by_query(request.scope, request.receive, media_proof)
         self._rates.request(app.id)
         media = media_of(reading)
-        recording = self._db.recordings.by_name(app.account_id, media)
+        recording = await self._db.recordings.by_name(app.account_id, media)
         if recording is None or recording.state == "failed":
             raise refuse("RECORDING_NOT_FOUND")
         if recording.state == "expected":
@@ -104,22 +104,23 @@ class OpenApi:
             body = await read_body(scope, request.receive)
             return await self._gate.by_signature(scope, signed, body), body
         app_id, given = header(scope, b"x-auth-app-id"), header(scope, b"x-auth-app-hash")
-        app, _ = self._gate.by_hash(scope, app_id, given, lambda app: header_proof(app, given))
+        app, _ = await self._gate.by_hash(
+            scope, app_id, given, lambda app: header_proof(app, given)
+        )
         return app, None
 
-    async def _by_query(self, request: AnyRequest, proof: Proof) -> tuple[App, Reading]:
+    async def _by_query(self, scope: Scope, receive: Receive, proof: Proof) -> tuple[App, Reading]:
         """The app of a GET call, and the reading of its query that the hash is right for."""
-        scope = request.scope
         ways = readings(scope["query_string"])
         usual = next(ways)
         if signed := signed_by(scope):
-            body = await read_body(scope, request.receive)
+            body = await read_body(scope, receive)
             return await self._gate.by_signature(scope, signed, body), usual.without(
                 "appId", "hash"
             )
         given = usual.get("hash") or ""
         app_id = "?" if "appId" in usual.twice else usual.get("appId") or ""
         all_ways = chain((usual,), ways)
-        return self._gate.by_hash(
+        return await self._gate.by_hash(
             scope, app_id, given, lambda app: believed(all_ways, app, given, proof)
         )

@@ -17,6 +17,9 @@ _HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,
 """RFC 9110, 7.2, less what no host is called: it goes into links, between quotes and brackets."""
 
 
+_DATE = re.compile(r"[A-Za-z0-9._~:-]*", re.ASCII)
+
+
 class Pages(msgspec.Struct, frozen=True):
     """The page that was asked for, and how many there are (at least one)."""
 
@@ -42,7 +45,7 @@ def link_header(url: str, reading: Reading, pages: Pages, hashed_for: App | None
     """The Link header; each link has its right hash, or none where requests are signed."""
     names = ("created_from", "created_to", "limit")
     sent = [reading.get(name) for name in names]
-    fields = [f"{name}={quote(one, '')}" for name, one in zip(names, sent, strict=True) if one]
+    fields = [f"{name}={_quoted(one)}" for name, one in zip(names, sent, strict=True) if one]
     if hashed_for is not None:
         fields.insert(0, f"appId={quote(hashed_for.id, '')}")
     start = f"<{url}?{'&'.join(fields)}&page="
@@ -50,6 +53,11 @@ def link_header(url: str, reading: Reading, pages: Pages, hashed_for: App | None
         f'{start}{page}{_hash(hashed_for, sent, page)}>; rel="{rel}"'
         for rel, page in pages.links().items()
     )
+
+
+def _quoted(text: str) -> str:
+    """``quote``, but quick for what dates look like."""
+    return text.replace(":", "%3A") if _DATE.fullmatch(text) else quote(text, "")
 
 
 def _hash(app: App | None, sent: list[str | None], page: int) -> str:

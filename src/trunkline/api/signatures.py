@@ -62,10 +62,12 @@ class Nonces:
 
     A nonce is of use for at most twice the skew, so two generations of that length hold all of
     them. What ran before this process is not known, so nothing older than ``started_at`` is taken.
+    Where requests come to several processes (``shared``), every nonce has to be written down.
     """
 
-    def __init__(self, started_at: int, most: int = MOST_NONCES) -> None:
+    def __init__(self, started_at: int, most: int = MOST_NONCES, shared: bool = False) -> None:
         self._started_at = started_at
+        self._shared = shared
         self._turned_at = started_at
         self._most = most
         self._new: defaultdict[str, set[str]] = defaultdict(set)
@@ -74,20 +76,20 @@ class Nonces:
     def take(self, signed: Signed, now: int) -> bool:
         """Use the nonce up; raises Refused HASH_NOT_MATCH (stale, early, replayed), RATE_LIMITED.
 
-        True if the nonce has to be looked up in the database and written down there, too: a
-        timestamp ahead of our clock may still be fresh after the next restart, and one from the
+        True if the nonce has to be looked up in the database and written down there, too: another
+        process may have taken it; a timestamp ahead of our clock may still be fresh after the next restart, and one from the
         first minutes of this process may have been ahead of the clock before the last restart.
         """
         at = int(signed.timestamp) * SECOND
         self._check_time(at, now)
         self._turn(now)
         self._remember(signed.app_id, signed.nonce)
-        return at > now or at <= self._started_at + SKEW * SECOND
+        return self._shared or at > now or at <= self._started_at + SKEW * SECOND
 
     def _check_time(self, at: int, now: int) -> None:
         if abs(now - at) > SKEW * SECOND:
             raise refuse("HASH_NOT_MATCH", "The timestamp is over 5 minutes from our clock.")
-        if at < self._started_at:
+        if at < self._started_at and not self._shared:
             raise refuse("HASH_NOT_MATCH", "The timestamp is from before a restart; sign again.")
 
     def _turn(self, now: int) -> None:

@@ -6,38 +6,40 @@ from collections.abc import Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from trunkline.api.deps import ApiDeps
+from trunkline.api.health import Measure
 from trunkline.calls.times import SECOND
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.webhook_port import Backlog
+from trunkline.work.deliver_webhooks import Tally
 
 
-class WebhookCollector(Collector):
-    """Turns the backlog and what was done into metrics, at each scrape."""
+class WebhookCollector(Measure):
+    """Turns the backlog and what was done into metrics."""
 
-    def __init__(self, deps: ApiDeps) -> None:
+    def __init__(self, deps: ApiDeps, tally: Tally) -> None:
         self._deps = deps
+        self._tally = tally
+        self._backlog: Backlog | None = None
+
+    async def take(self) -> None:
+        """Read the backlog; none where the database cannot be read."""
+        try:
+            self._backlog = await self._deps.db.deliveries.backlog()
+        except DatabaseUnavailable:
+            self._backlog = None
 
     def collect(self) -> Iterable[Metric]:
         """All of them; without the backlog where the database cannot be read."""
-        tally = self._deps.webhook_tally
+        tally = self._tally
         yield _counter(
             "attempts", "Requests to webhooks, by what came back.", "result", tally.attempts
         )
         ends = {"delivered": tally.delivered, "failed": tally.failed}
         yield _counter("deliveries", "Webhook deliveries that are done.", "state", ends)
-        try:
-            backlog = self._deps.db.deliveries.backlog()
-        except DatabaseUnavailable:
-            return
-        for name, text, value in self._gauges(backlog):
+        for name, text, value in self._gauges(self._backlog) if self._backlog else ():
             yield GaugeMetricFamily(f"trunkline_webhook_{name}", text, value=value)
-
-    def describe(self) -> Iterable[Metric]:
-        """Nothing: a registry asks at its start."""
-        return []
 
     def _gauges(self, backlog: Backlog) -> list[tuple[str, str, float]]:
         age = 0 if backlog.oldest is None else max(0, self._deps.clock() - backlog.oldest)

@@ -13,13 +13,16 @@ import msgspec
 FORMAT = 1
 MANIFEST, SIGNATURE, LIST = "manifest.json", "manifest.hmac", "files.jsonl"
 DATABASE, KEY, SETTINGS = "trunkline.db", "secret.key", "trunkline.toml"
+DUMP = "trunkline.pgdump"
+DATABASES = (DATABASE, DUMP)
+"""SQLite's file, or what pg_dump wrote: a backup has one of them."""
 RECORDINGS, WAITING = "recordings", "engine/spool/done"
 PURPOSE = "backup manifest"
 """What the signing key is derived for."""
 
 _PLAIN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
 _PATH = re.compile(
-    rf"{re.escape(DATABASE)}|{re.escape(KEY)}|{re.escape(SETTINGS)}|"
+    rf"{re.escape(DATABASE)}|{re.escape(DUMP)}|{re.escape(KEY)}|{re.escape(SETTINGS)}|"
     rf"{RECORDINGS}/{_PLAIN}\.mp3|{WAITING}/{_PLAIN}\.raw"
 )
 

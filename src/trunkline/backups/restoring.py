@@ -17,9 +17,11 @@ _STAGE = ".restoring-"
 _ABOUT = frozenset({m.MANIFEST, m.SIGNATURE, m.LIST})
 Check = Callable[[Path], bytes | None]
 """Given a folder with the files in place, it verifies database and key, or raises; gives the signing key."""
+Load = Callable[[Path], None]
+"""Given the same folder once all of it is verified, it takes out what belongs elsewhere, or raises."""
 
 
-def restore(source: Path, data: Path, key: Path | None, check: Check) -> Manifest:
+def restore(source: Path, data: Path, key: Path | None, check: Check, load: Load) -> Manifest:
     """Bring a backup (a folder, the newest in a folder, or a tar) into an empty data directory.
 
     Every file is verified against the manifest, and the manifest against the key, before anything
@@ -38,6 +40,7 @@ def restore(source: Path, data: Path, key: Path | None, check: Check) -> Manifes
         m.read_manifest(staging, signing_key)
         for about in _ABOUT:
             (staging / about).unlink(missing_ok=True)
+        load(staging)
         _put_in_place(staging, data)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

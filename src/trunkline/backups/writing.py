@@ -30,9 +30,13 @@ Progress = Callable[[str, float | None], None]
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes into a backup, and what is said of it; ``copy_database`` writes and verifies a copy."""
+    """What goes into a backup, and what is said of it.
+
+    ``copy_database`` writes and verifies a copy, which goes in as ``database``.
+    """
 
     data: Path
+    database: str = m.DATABASE
     copy_database: Callable[[Path], None]
     signing_key: bytes
     trunkline: str
@@ -64,8 +68,9 @@ def write_folder(contents: Contents, folder: Path, name: str) -> tuple[Path, Man
         staging = folder / f"{_PARTIAL}{secrets.token_hex(8)}"
         staging.mkdir(mode=0o700)
         try:
-            contents.copy_database(staging / m.DATABASE)
-            made = _fill(contents, _Folder(staging, previous), staging / m.DATABASE)
+            copy = staging / contents.database
+            contents.copy_database(copy)
+            made = _fill(contents, _Folder(staging, previous), copy)
             _sync_folders(staging)
             final = _unused(folder / name)
             staging.rename(final)
@@ -113,7 +118,7 @@ def _fill(contents: Contents, sink: _Sink, database: Path) -> Manifest:
         try:
             line = msgspec.json.encode(entry := sink.add(path, source)) + b"\n"
         except FileNotFoundError:
-            if path in (m.DATABASE, m.KEY):
+            if path in (contents.database, m.KEY):
                 raise
             continue  # encoded, or deleted, since it was listed
         lines.write(line)
@@ -141,7 +146,7 @@ def _fill(contents: Contents, sink: _Sink, database: Path) -> Manifest:
 def _files(contents: Contents, database: Path) -> Iterator[tuple[str, Path]]:
     """What to take, by kind and then by name; each kind is listed when its turn comes."""
     data = contents.data
-    yield m.DATABASE, database
+    yield contents.database, database
     if contents.with_key:
         yield m.KEY, data / m.KEY
     yield m.SETTINGS, data / m.SETTINGS
@@ -167,7 +172,7 @@ class _Folder:
 
     def add(self, path: str, source: Path) -> FileEntry:
         target = self._root / path
-        if path == m.DATABASE:  # it was made here
+        if path in m.DATABASES:  # it was made here
             stat = target.stat()
             return FileEntry(path, stat.st_size, m.sha256(target), stat.st_mtime_ns)
         make_folder(target.parent)

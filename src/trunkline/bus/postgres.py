@@ -57,6 +57,8 @@ class PostgresBus:
         self._reading: set[str] = set()
         self._awake = asyncio.Event()
         self.ready = asyncio.Event()
+        self.hears = False
+        """Do new events come now? Those that were missed come later."""
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
         """Hand on what this process has committed, or read up to it if other events come first."""
@@ -96,6 +98,7 @@ class PostgresBus:
             await connection.add_listener(self._channel, self._notified)
             self._take(await self._newest())
             self.ready.set()
+            self.hears = True
             while True:
                 # A connection that is half gone says nothing by itself.
                 await self._until_ended(connection)
@@ -104,6 +107,7 @@ class PostgresBus:
             log.warning("bus.connection_lost", error=repr(error))
             raise
         finally:
+            self.hears = False
             connection.terminate()
 
     @staticmethod

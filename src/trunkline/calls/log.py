@@ -85,6 +85,20 @@ def read(row: Row, whose: Whose, user: User) -> AnyFact | None:
     return reader(row, whose, user) if reader else None
 
 
+class Names(NamedTuple):
+    """What a row names that has to be looked up before it is read."""
+
+    endpoint: str | None = None
+    user_id: str | None = None
+
+
+def names(row: Row) -> Names:
+    """What ``read`` will ask about for this row."""
+    if row.event == "CHAN_START":
+        return Names(endpoint=endpoint_of(row.channel))
+    return Names(user_id=_said(row).get("user")) if row.event == "ROUTE" else Names()
+
+
 def endpoint_of(channel: str) -> str:
     """``PJSIP/alice-0000002a`` -> ``alice``."""
     return channel.partition("/")[2].rpartition("-")[0]
@@ -124,8 +138,7 @@ def _party(endpoint: str, owner: Owner | None) -> Party | None:
 
 
 def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
-    told = _extra(row).get("extra")
-    said = {key: values[0] for key, values in parse_qs(str(told)).items()}
+    said = _said(row)
     if said.get("class") not in ("one_one", "trunking"):
         return None
     return f.RouteChosen(
@@ -141,6 +154,11 @@ def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
         recording=said.get("rec", ""),
         refused=said.get("refused") == "1",
     )
+
+
+def _said(row: Row) -> dict[str, str]:
+    told = _extra(row).get("extra")
+    return {key: values[0] for key, values in parse_qs(str(told)).items()}
 
 
 def _number(text: str) -> str:

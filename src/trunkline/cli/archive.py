@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -14,21 +15,35 @@ from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
-    from trunkline.db.sqlite.archive import Account, Archive
+    from trunkline.db.archive_port import Account, Archive
+    from trunkline.db.place import Place
+    from trunkline.settings import Settings
+
+
+def existing_place(settings: Settings) -> Place:
+    """Where the database is that is there; raises CommandFailed where there is none."""
+    from trunkline.db.place import exists, shown
+
+    place = settings.place
+    if exists(place):
+        return place
+    if isinstance(place, Path):
+        raise CommandFailed(
+            f"there is no database in {place.parent}: name the right directory with --data, "
+            "or make one with trunkline account create"
+        )
+    raise CommandFailed(
+        f"there is nothing of Trunkline in {shown(place)}: name the right database by the setting "
+        "database, or begin with trunkline account create"
+    )
 
 
 @contextmanager
 def archive(ctx: typer.Context) -> Iterator[Archive]:
-    """The data directory's database, open for reading; raises CommandFailed where there is none."""
-    from trunkline.db.sqlite.archive import Archive
+    """The database, open for reading; raises CommandFailed where there is none."""
+    from trunkline.db.place import open_archive
 
-    file = settings_of(ctx).directory / "trunkline.db"
-    if not file.exists():
-        raise CommandFailed(
-            f"there is no database in {file.parent}: name the right directory with --data, "
-            "or make one with trunkline account create"
-        )
-    with closing(Archive(file)) as opened:
+    with closing(open_archive(existing_place(settings_of(ctx)))) as opened:
         yield opened
 
 

@@ -65,16 +65,33 @@ def restore(
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The secret.key, if the backup has none.")
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="For a backup of a PostgreSQL database: a new, empty one to restore into. It holds a password: rather set TRUNKLINE_DATABASE.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring a backup into a new data directory; it is verified before it is put in place."""
+    """Bring a backup into a new data directory; it is verified before it is put in place.
+
+    That of a PostgreSQL database is restored into another one, which the new settings file names.
+    """
     from trunkline.backups.restoring import restore as bring_back
 
     if not source.exists():
         raise CommandFailed(f"there is no {source}")
-    directory = settings_of(ctx, **({} if data is None else {"data": data})).directory
+    settings = settings_of(ctx, database=database, **({} if data is None else {"data": data}))
+    directory = settings.directory
     with _failures():
-        made = bring_back(source, directory, key, _check)
+        made = bring_back(
+            source,
+            directory,
+            key,
+            lambda folder: _check(folder, settings.database),
+            lambda folder: _load(folder, settings.database),
+        )
     if not made.has_key and key is None:
         typer.echo(
             f"warning: the backup has no secret.key: put the one that belongs to it into {directory} "
@@ -88,24 +105,25 @@ def _contents(
     ctx: typer.Context, progress: Callable[[float], None], with_key: bool, with_recordings: bool
 ) -> Contents:
     from trunkline import __version__
-    from trunkline.backups.manifest import DATABASE, KEY, PURPOSE
+    from trunkline.backups.manifest import DATABASE, DUMP, KEY, PURPOSE
     from trunkline.backups.writing import Contents
     from trunkline.calls.times import rfc3339
+    from trunkline.db.place import copier, exists
     from trunkline.db.secrets import open_key
-    from trunkline.db.sqlite.snapshot import copy_database, schema
 
     settings = settings_of(ctx)
-    data = settings.directory
-    database = data / DATABASE
-    if not database.exists() or not (data / KEY).exists():
+    data, place = settings.directory, settings.place
+    if not exists(place) or not (data / KEY).exists():
         raise CommandFailed(f"there is nothing to back up in {data}: name another with --data")
     others = (settings.sip_tls_cert, settings.sip_tls_key)
+    schema, copy_database = copier(place, progress)
     return Contents(
         data=data,
-        copy_database=lambda target: copy_database(database, target, progress),
+        database=DATABASE if isinstance(place, Path) else DUMP,
+        copy_database=copy_database,
         signing_key=open_key(data / KEY).derive(PURPOSE),
         trunkline=__version__,
-        schema=schema(database),
+        schema=schema,
         made_at=rfc3339(time.time_ns() // 1000),
         with_key=with_key,
         with_recordings=with_recordings,
@@ -113,19 +131,50 @@ def _contents(
     )
 
 
-def _check(folder: Path) -> bytes | None:
+def _check(folder: Path, url: str) -> bytes | None:
     """The database is sound, and under this key if there is one; gives what the manifest is signed by."""
-    from trunkline.backups.manifest import DATABASE, KEY, PURPOSE
+    from trunkline.backups.manifest import DATABASE, DUMP, KEY, PURPOSE
+    from trunkline.db.place import check_key
     from trunkline.db.secrets import open_key
-    from trunkline.db.sqlite.database import check_key
-    from trunkline.db.sqlite.snapshot import examine
 
-    examine(folder / DATABASE)
+    if (folder / DUMP).exists():
+        _examine_dump(folder / DUMP, url)
+    else:
+        from trunkline.db.sqlite.snapshot import examine
+
+        examine(folder / DATABASE)
     if not (folder / KEY).exists():
         return None
     key = open_key(folder / KEY)
-    check_key(folder / DATABASE, key)
+    if (folder / DATABASE).exists():
+        check_key(folder / DATABASE, key)
     return key.derive(PURPOSE)
+
+
+def _examine_dump(file: Path, url: str) -> None:
+    if not url:
+        raise CommandFailed(
+            "this is the backup of a PostgreSQL database: make a new, empty one, and name it by "
+            "TRUNKLINE_DATABASE or --database"
+        )
+    from trunkline.db.postgres.dumping import examine, refuse_full
+
+    refuse_full(url)
+    examine(file)
+
+
+def _load(folder: Path, url: str) -> None:
+    """A dump goes into its new database, which the settings then name."""
+    from trunkline.backups.manifest import DUMP, SETTINGS
+    from trunkline.settings_file import write_setting
+
+    if not (folder / DUMP).exists():
+        return
+    from trunkline.db.postgres.dumping import load
+
+    write_setting(folder / SETTINGS, "database", url)
+    load(url, folder / DUMP)
+    (folder / DUMP).unlink()
 
 
 def _warn(made: Manifest) -> None:

@@ -16,7 +16,7 @@ from trunkline.cli.showing import show_all
 if TYPE_CHECKING:
     from trunkline.calls.call import Call
     from trunkline.calls.record import HistoryRow, StoredEvent
-    from trunkline.db.sqlite.archive import Account
+    from trunkline.db.archive_port import Account
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AccountIf = Annotated[
@@ -103,9 +103,10 @@ def show(
     call_id: Annotated[str, typer.Argument(metavar="CALL_ID")],
     as_json: Json = False,
 ) -> None:
-    """Show one call: its record (or how far it is), its legs and its events.
+    """Show one call: its record (or how far it is), its legs, its events and its SIP messages.
 
-    Legs and events are kept for `journal_days` and `event_days`, the record for ever.
+    Legs, events and SIP messages are kept for `journal_days`, `event_days` and `sip_trace_days`.
+    `--json` has the whole text of each SIP message.
     """
     import msgspec
 

@@ -15,8 +15,8 @@ from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
     from trunkline.api.v1.export_formats import Format
+    from trunkline.db.archive_port import Archive
     from trunkline.db.history_port import CallRow
-    from trunkline.db.sqlite.archive import Archive
 
 _CHUNK = 1000
 

@@ -2,66 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trunkline.cli.archive import existing_place
 from trunkline.cli.context import settings_of
+from trunkline.cli.copying import copy
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all
 
 if TYPE_CHECKING:
-    from trunkline.db.sqlite.counts import Difference
+    from trunkline.db.checking import Difference
 
-app = typer.Typer(help="The database: checking it.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The database: checking it, and moving it to PostgreSQL.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.callback()
 def database() -> None:
-    """The database: checking it."""
+    """The database: checking it, and moving it to PostgreSQL."""
+
+
+app.command()(copy)
 
 
 @app.command()
 def check(
     ctx: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make counts that are wrong anew from the calls.")
+        bool, typer.Option("--repair", help="Make what is wrong anew from the calls.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare the numbers of calls in each minute, hour and day with the calls themselves.
+    """Compare what is kept beside the calls with the calls themselves: their numbers in each minute,
+    hour and day, the statistics, and what they are found by.
 
-    Exit status 1 if any differs, also when it was repaired. A server may run meanwhile.
+    Exit status 1 if anything differs, also when it was repaired. A server may run meanwhile.
     """
-    file = settings_of(ctx).directory / "trunkline.db"
-    if not file.exists():
-        raise CommandFailed(f"there is no database in {file.parent}: name another with --data")
-    wrong = [_shown(each) for each in _differences(file, repair)]
+    from trunkline.db.checking import check as check_all
+    from trunkline.db.place import open_archive
+
+    place = existing_place(settings_of(ctx))
+    open_archive(place).close()  # one of another schema is refused
+    wrong = [_shown(each) for each in check_all(place, repair)]
     if not wrong:
-        typer.echo("every count is right", err=True)
+        typer.echo("everything is right", err=True)
         if as_json:
             typer.echo("[]")
         return
     show_all(wrong, as_json)
     done = "they were made anew" if repair else "trunkline db check --repair makes them anew"
-    raise CommandFailed(f"{len(wrong)} counts are wrong: {done}")
-
-
-def _differences(file: Path, repair: bool) -> Iterator[Difference]:
-    """Day by day, so that calls can be written meanwhile."""
-    from trunkline.db.sqlite import counts
-    from trunkline.db.sqlite.connect import connect_reader, connect_writer
-    from trunkline.db.sqlite.writer import unavailable
-
-    with unavailable(), closing((connect_writer if repair else connect_reader)(file)) as connection:
-        for day in counts.days(connection):
-            found = counts.check_day(connection, day)
-            if found and repair:
-                found = counts.repair_day(connection, day)
-            yield from found
+    raise CommandFailed(f"{len(wrong)} things are wrong: {done}")
 
 
 def _shown(difference: Difference) -> dict[str, Any]:
@@ -69,8 +64,9 @@ def _shown(difference: Difference) -> dict[str, Any]:
 
     return {
         "accountId": difference.account_id,
+        "of": difference.of,
         "width": difference.width,
         "from": rfc3339(difference.starts_at),
         "counted": difference.counted,
-        "calls": difference.there,
+        "there": difference.there,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,6 @@ from trunkline.cli.context import settings_of
 from trunkline.cli.running import running_server
 
 if TYPE_CHECKING:
-    from trunkline.db.directory import TrunkEntry
     from trunkline.engine.examine import Finding
     from trunkline.server_file import ServerFile
 
@@ -27,7 +25,7 @@ def doctor(
     ctx: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check engine, ports, disk, clock, certificate, data directory, trunks and webhooks.
+    """Check engine, ports, disk, clock, certificate, data directory, database, trunks and webhooks.
 
     Says how to mend what is wrong. Exit status 1 when a check failed. Changes nothing.
     """
@@ -49,7 +47,9 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _findings(chosen: settings.Settings) -> Iterator[Finding]:
+    from trunkline.cli.doctor_database import database
     from trunkline.engine import examine
+    from trunkline.engine_parts import more_modules
 
     data = chosen.directory
     server = running_server(data)
@@ -58,14 +58,14 @@ def _findings(chosen: settings.Settings) -> Iterator[Finding]:
     yield examine.key_file(data / "secret.key")
     yield examine.disk(data)
     yield examine.clock()
-    yield examine.engine(settings.default_cache(), chosen.engine_prefix)
+    more = more_modules(chosen)
+    yield examine.engine(settings.default_cache(), chosen.engine_prefix, more)
     yield examine.running(pid)
     yield examine.sockets(data / "engine")
     yield from _ports(chosen, [p for p in (pid, server.pid if server else None) if p])
     yield _certificate(chosen)
     yield from _server(server)
-    yield from _trunks(data, server is not None)
-    yield from _webhooks(data)
+    yield from database(chosen, server is not None)
 
 
 def _ports(chosen: settings.Settings, ours: list[int]) -> Iterator[Finding]:
@@ -99,55 +99,6 @@ def _server(server: ServerFile | None) -> Iterator[Finding]:
         return
     for name, state in said.get("checks", {}).items():
         yield Finding(f"server: {name}", state == "ok", str(state))
-
-
-def _trunks(data: Path, followed: bool) -> list[Finding]:
-    """Each trunk's carrier, asked with an OPTIONS request from here, and what a server has heard."""
-    from trunkline.engine import examine, reach
-
-    asked = [
-        (
-            line.name,
-            reach.answers(line.host, line.port, line.transport),
-            line.up if followed else None,
-        )
-        for line in _trunk_lines(data)
-    ]
-    return examine.trunks(asked)
-
-
-def _webhooks(data: Path) -> Iterator[Finding]:
-    """Those that were stopped. A database of another schema is the server's to bring up to date."""
-    from trunkline.db.port import DatabaseUnusable
-    from trunkline.db.sqlite.archive import Archive
-    from trunkline.engine.examine import Finding
-
-    try:
-        archive = Archive(data / "trunkline.db")
-    except DatabaseUnusable:
-        return
-    with contextlib.closing(archive):
-        stopped = archive.stopped_webhooks()
-    for webhook in stopped:
-        yield Finding(
-            f"webhook {webhook.id[:8]}",
-            False,
-            f"of {webhook.account}: {webhook.state}, {webhook.reason}",
-            f"mend its receiver, then trunkline webhooks enable {webhook.id}",
-        )
-    if not stopped:
-        yield Finding("webhooks", True, "none was stopped")
-
-
-def _trunk_lines(data: Path) -> list[TrunkEntry]:
-    from trunkline.db.directory import DirectoryFile, TrunkEntry
-    from trunkline.db.secrets import open_key
-
-    database, key = data / "trunkline.db", data / "secret.key"
-    if not database.exists() or not key.exists():
-        return []
-    with DirectoryFile(database, open_key(key)).transaction() as directory:
-        return [trunk for trunk in directory.all(TrunkEntry) if trunk.enabled]
 
 
 def _ready(server: ServerFile) -> dict[str, Any] | None:

@@ -52,15 +52,17 @@ def install(
     Needs no root and changes nothing on the system. One that was cut short goes on where it ended.
     """
     from trunkline.engine import install as engines
+    from trunkline.engine_parts import more_modules
 
     chosen = settings_of(
         ctx, engine_mirror=mirror, engine_suite=suite, engine_stale_index=stale_index
     )
     with _foreseen(), _shown() as progress:
-        found = None if upgrade else engines.find(default_cache(), chosen.engine_prefix)
+        more = more_modules(chosen)
+        found = None if upgrade else engines.find(default_cache(), chosen.engine_prefix, more)
         found = found or engines.install(
             default_cache(), mirror=chosen.engine_mirror, suite=chosen.engine_suite,
-            stale_index=chosen.engine_stale_index, progress=progress, upgrade=upgrade,
+            stale_index=chosen.engine_stale_index, progress=progress, upgrade=upgrade, more=more,
             warn=lambda said: typer.echo(f"warning: {said}", err=True),
         )  # fmt: skip
     show_one(_described(found), as_json)
@@ -74,10 +76,11 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
     """
     from trunkline.engine import install as engines
     from trunkline.engine.examine import engine_pid
+    from trunkline.engine_parts import more_modules
 
     chosen = settings_of(ctx)
     with _foreseen():
-        known = engines.status(default_cache(), chosen.engine_prefix)
+        known = engines.status(default_cache(), chosen.engine_prefix, more_modules(chosen))
     shown = {
         "installed": known.engine is not None,
         **_described(known.engine),

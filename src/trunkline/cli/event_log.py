@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trunkline.calls.bindings import Binding
     from trunkline.cli.remote import RemoteLog
     from trunkline.cli.seen import Seen
-    from trunkline.db.sqlite.archive import Account, Archive
+    from trunkline.db.archive_port import Account, Archive
 
 Bindings = Annotated[
     str,

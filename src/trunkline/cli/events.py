@@ -182,7 +182,7 @@ def _send_again(
         account_id = account_called(opened, account).id if account else None
 
     async def work(desk: Desk) -> int:
-        found = desk.find(webhook)
+        found = await desk.find(webhook)
         if account_id not in (None, found.account_id):
             raise CommandFailed(f"webhook {webhook!r} is of another account: leave --account out")
         return await desk.manage.replay(found, Span(first=first, last=last))

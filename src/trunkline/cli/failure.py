@@ -29,6 +29,7 @@ def failures() -> Iterator[None]:
 _FORESEEN = {
     "trunkline.settings": ("SettingsError",),
     "trunkline.db.port": ("DatabaseUnavailable", "DatabaseUnusable"),
+    "trunkline.db.postgres.alone": ("DatabaseTaken",),
     "trunkline.db.secrets": ("KeyUnusable",),
     "trunkline.listening": ("AlreadyRunning",),
     "trunkline.engine.configuration": ("ConfigurationError",),

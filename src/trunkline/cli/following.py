@@ -11,7 +11,7 @@ import msgspec
 from trunkline.calls.record import StoredEvent
 
 if TYPE_CHECKING:
-    from trunkline.db.sqlite.archive import Account, Archive
+    from trunkline.db.archive_port import Account, Archive
 
 SECONDS = 0.2
 """How often to look: a look costs one indexed read."""

@@ -97,7 +97,19 @@ def _wanted(
         owner = find_account(directory, account)
         people = _people(directory, owner)
     zone = _zone(timezone or owner.timezone)
-    return Wanted(owner.account_id, people, zone, form, dict(map(_renaming, renamed)))
+    oldest = _oldest(settings_of(ctx).call_days, owner)
+    return Wanted(owner.account_id, people, zone, form, dict(map(_renaming, renamed)), oldest)
+
+
+def _oldest(call_days: int, owner: AccountEntry) -> int:
+    """From when on the account keeps calls."""
+    import time
+
+    from trunkline.db.history_port import FIRST
+    from trunkline.db.spans import DAY
+
+    days = call_days if owner.keep_calls is None else owner.keep_calls
+    return time.time_ns() // 1000 - days * DAY if days and owner.held_at is None else FIRST
 
 
 def _people(directory: Directory, owner: AccountEntry) -> People:
@@ -133,12 +145,14 @@ def _renaming(text: str) -> tuple[str, str]:
 @contextmanager
 def _writer(ctx: typer.Context, dry_run: bool) -> Iterator[Any]:
     from trunkline.cli.running import running_server
-    from trunkline.db.sqlite.bulk import BulkWriter, DryWriter
+    from trunkline.db.place import call_writer, dry_writer
 
-    data = data_directory(settings_of(ctx))
-    file = data / "trunkline.db"
+    settings = settings_of(ctx)
+    data, place = data_directory(settings), settings.place
     writer = (
-        DryWriter(file) if dry_run else BulkWriter(file, lambda: running_server(data) is not None)
+        dry_writer(place)
+        if dry_run
+        else call_writer(place, lambda: running_server(data) is not None)
     )
     try:
         yield writer

@@ -49,9 +49,10 @@ def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[Director
     from trunkline.db.secrets import KeyUnusable, open_key
     from trunkline.work.directory_rules import DirectoryRefused
 
-    data = data_directory(settings_of(ctx))
+    settings = settings_of(ctx)
+    data = data_directory(settings)
     try:
-        file = DirectoryFile(data / "trunkline.db", open_key(data / "secret.key"))
+        file = DirectoryFile(settings.place, open_key(data / "secret.key"))
         with file.transaction() as directory:
             yield directory
     except (DirectoryRefused, KeyUnusable) as error:

@@ -14,13 +14,17 @@ from trunkline.cli.showing import show_all, show_one
 if TYPE_CHECKING:
     from trunkline.calls.call import Call, Leg
     from trunkline.calls.facts import Party
-    from trunkline.db.sqlite.archive import Archive
+    from trunkline.calls.sip import SipMessage
+    from trunkline.db.archive_port import Archive
 
 _CLOCK = "%H:%M:%S.%f"
+_PARTS = ("legs", "events", "sipMessages", "moreSipMessages")
+_ALL = 1 << 62
+_MOST_SIP_MESSAGES = 500
 
 
 def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:
-    """The call with camelCase keys, ``legs`` and ``events`` last; raises CommandFailed.
+    """The call with camelCase keys; raises CommandFailed. ``legs``, ``events`` and SIP messages are last.
 
     Times are unix microseconds. Events are as they were sent.
     """
@@ -30,7 +34,7 @@ def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:
         raise CommandFailed(
             f"there is no call {call_id!r}: see trunkline calls list and trunkline history"
         )
-    events = opened.events_of(shown["accountId"], call_id, shown["startedAt"], shown.get("endedAt"))
+    events = opened.call_events(shown["accountId"], call_id, 0, _ALL)
     names = {each.id: each for each in opened.accounts()}
     account = names.get(shown["accountId"])
     return {
@@ -39,13 +43,14 @@ def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:
         "timezone": account.timezone if account else "UTC",
         "legs": [_leg(leg) for leg in call.legs.values()] if call else [],
         "events": [msgspec.Raw(event.body) for event in events],
+        **_sip(opened, shown["accountId"], call_id),
     }
 
 
 def print_call(whole: dict[str, Any]) -> None:
     """The same for people: times in the account's time zone, an event in a line."""
     zone = whole["timezone"]
-    head = {key: value for key, value in whole.items() if key not in ("legs", "events")}
+    head = {key: value for key, value in whole.items() if key not in _PARTS}
     show_one(
         {key: _clock(key, value, zone, "%Y-%m-%d %H:%M:%S") for key, value in head.items()}, False
     )
@@ -56,6 +61,39 @@ def print_call(whole: dict[str, Any]) -> None:
     )
     typer.echo("\nevents")
     show_all([_event(msgspec.json.decode(body), zone) for body in whole["events"]], False)
+    _print_sip(whole)
+
+
+def _sip(opened: Archive, account_id: str, call_id: str) -> dict[str, Any]:
+    from trunkline.calls.sip import ids_of_messages
+
+    ids = ids_of_messages(call_id, opened.facts(call_id))
+    found = opened.sip_messages(account_id, ids, _MOST_SIP_MESSAGES)
+    return {
+        "sipMessages": [_sip_message(message) for message in found.messages],
+        "moreSipMessages": found.more,
+    }
+
+
+def _sip_message(message: SipMessage) -> dict[str, Any]:
+    values = {_camel(name): getattr(message, name) for name in message.__struct_fields__}
+    values["direction"] = "sent" if values.pop("sent") else "received"
+    return values
+
+
+def _print_sip(whole: dict[str, Any]) -> None:
+    from trunkline.cli.sip_ladder import ladder
+
+    if not whole["sipMessages"]:
+        return
+    names = {leg["legId"]: leg["endpoint"] for leg in whole["legs"]}
+    typer.echo("\nSIP")
+    for line in ladder(
+        whole["sipMessages"], names, lambda at: local(at, whole["timezone"], _CLOCK)
+    ):
+        typer.echo(line)
+    if whole["moreSipMessages"]:
+        typer.echo("and others, which are not shown here", err=True)
 
 
 def state(call: Call) -> str:

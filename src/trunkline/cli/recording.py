@@ -17,7 +17,7 @@ from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all, show_one
 
 if TYPE_CHECKING:
-    from trunkline.db.sqlite.archive import Account, RecordingRow
+    from trunkline.db.archive_port import Account, RecordingRow
     from trunkline.recordings.port import Store
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

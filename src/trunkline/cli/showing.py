@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import typer
 
+_KEPT = ("keepCalls", "keepEvents", "keepRecordings")
 Shown = Mapping[str, Any]
 
 
@@ -18,7 +20,7 @@ def show_one(entry: Shown, as_json: bool) -> None:
         return
     width = max(map(len, entry))
     for key, value in entry.items():
-        typer.echo(f"{key:<{width}}  {_text(value)}")
+        typer.echo(f"{key:<{width}}  {_said(key, value)}")
 
 
 def show_all(entries: Sequence[Shown], as_json: bool) -> None:
@@ -29,11 +31,20 @@ def show_all(entries: Sequence[Shown], as_json: bool) -> None:
     if not entries:
         typer.echo("none", err=True)
         return
-    rows = [list(entries[0]), *([_text(value) for value in entry.values()] for entry in entries)]
+    rows = [list(entries[0]), *([_said(*pair) for pair in entry.items()] for entry in entries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def _said(key: str, value: Any) -> str:
+    """A time (unix microseconds) as one, and how long something is kept in words."""
+    if key.endswith("At") and isinstance(value, int):
+        return datetime.fromtimestamp(value / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if key in _KEPT:
+        return {None: "default", 0: "forever"}.get(value) or f"{value} days"
+    return _text(value)
 
 
 def _text(value: Any) -> str:

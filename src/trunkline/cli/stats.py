@@ -13,7 +13,7 @@ from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
     from trunkline.api.statistics import Stats
-    from trunkline.db.sqlite.archive import Account, Archive
+    from trunkline.db.archive_port import Account, Archive
 
 By = Literal["hour", "day", "week", "month", "user", "did", "trunk", "class", "direction", "status"]
 

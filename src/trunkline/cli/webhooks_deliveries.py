@@ -51,8 +51,8 @@ def deliveries(
     from trunkline.db.webhook_port import Wanted
 
     async def attempts(desk: Desk) -> list[Attempt]:
-        found = desk.manage.delivery(desk.find(which), attempts_of or 0)
-        return desk.db.deliveries.attempts(found.id)
+        found = await desk.manage.delivery(await desk.find(which), attempts_of or 0)
+        return await desk.db.deliveries.attempts(found.id)
 
     async def work(desk: Desk) -> list[Delivery]:
         wanted = Wanted(
@@ -61,7 +61,9 @@ def deliveries(
             seq_from=first,
             seq_to=_NEWEST if last is None else last,
         )
-        return await desk.db.deliveries.deliveries(desk.find(which).id, wanted, _NEWEST, limit)
+        return await desk.db.deliveries.deliveries(
+            (await desk.find(which)).id, wanted, _NEWEST, limit
+        )
 
     if attempts_of is not None:
         show_all([shown_attempt(each) for each in work_on(ctx, attempts)], as_json)
@@ -95,7 +97,7 @@ def replay(
     span = Span(first=first, since=None if since is None else _time(since), last=last)
 
     async def work(desk: Desk) -> int:
-        found = desk.find(which)
+        found = await desk.find(which)
         if delivery is None:
             return await desk.manage.replay(found, span)
         await desk.manage.replay_one(found, delivery)

@@ -22,7 +22,7 @@ from trunkline.cli.showing import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.calls.webhook import Attempt, Delivery, Webhook
-    from trunkline.db.sqlite import SqliteDatabase
+    from trunkline.db.port import Database
     from trunkline.webhooks.post import HttpPost
     from trunkline.work.manage_webhooks import ManageWebhooks
 
@@ -42,14 +42,14 @@ webhook = typer.Typer(
 class Desk:
     """The database with the verbs, open for one command."""
 
-    def __init__(self, db: SqliteDatabase, manage: ManageWebhooks, post: HttpPost) -> None:
+    def __init__(self, db: Database, manage: ManageWebhooks, post: HttpPost) -> None:
         self.db = db
         self.manage = manage
         self.post = post
 
-    def find(self, wanted: str) -> Webhook:
+    async def find(self, wanted: str) -> Webhook:
         """The one endpoint with that id, beginning of an id, or URL; raises CommandFailed."""
-        every = self.db.webhooks.listed(None, (0, ""), _ALL)
+        every = await self.db.webhooks.listed(None, (0, ""), _ALL)
         found = [each for each in every if each.id.startswith(wanted) or each.url == wanted]
         if len(found) == 1:
             return found[0]
@@ -67,8 +67,8 @@ def now() -> int:
 def work_on(ctx: typer.Context, work: Callable[[Desk], Awaitable[T]], changes: bool = False) -> T:
     """Do it with the database open; after a change, the server is told. Raises CommandFailed."""
     from trunkline import webhook_parts
+    from trunkline.db.place import open_database
     from trunkline.db.secrets import open_key
-    from trunkline.db.sqlite import open_database
     from trunkline.work.manage_webhooks import ManageWebhooks
     from trunkline.work.refused import Refused
 
@@ -77,7 +77,7 @@ def work_on(ctx: typer.Context, work: Callable[[Desk], Awaitable[T]], changes: b
 
     async def run() -> T:
         key = open_key(data / "secret.key")
-        db = open_database(data / "trunkline.db", key)
+        db = open_database(settings.place, key)
         try:
             post = webhook_parts.post(settings, now)
             derived = key.derive(webhook_parts.SECRETS)
@@ -155,7 +155,7 @@ def list_webhooks(ctx: typer.Context, account: AccountIf = None, as_json: Json =
             account_id = find_account(directory, account).account_id
 
     async def work(desk: Desk) -> list[Webhook]:
-        return desk.db.webhooks.listed(account_id, (0, ""), _ALL)
+        return await desk.db.webhooks.listed(account_id, (0, ""), _ALL)
 
     show_all([shown(each) for each in work_on(ctx, work)], as_json)
 
@@ -165,7 +165,7 @@ def show(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Show one webhook, without its secret."""
 
     async def work(desk: Desk) -> Webhook:
-        return desk.find(which)
+        return await desk.find(which)
 
     show_one(shown(work_on(ctx, work)), as_json)
 
@@ -175,7 +175,7 @@ def enable(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Send it events again, and all that came since it was stopped and is still kept."""
 
     async def work(desk: Desk) -> Webhook:
-        return await desk.manage.enable(desk.find(which))
+        return await desk.manage.enable(await desk.find(which))
 
     show_one(shown(work_on(ctx, work, changes=True)), as_json)
 
@@ -185,7 +185,7 @@ def disable(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Send it nothing until it is enabled; events wait for it as long as they are kept."""
 
     async def work(desk: Desk) -> Webhook:
-        return await desk.manage.disable(desk.find(which))
+        return await desk.manage.disable(await desk.find(which))
 
     show_one(shown(work_on(ctx, work, changes=True)), as_json)
 
@@ -195,7 +195,7 @@ def delete(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Delete a webhook and its deliveries."""
 
     async def work(desk: Desk) -> Webhook:
-        found = desk.find(which)
+        found = await desk.find(which)
         await desk.manage.delete(found)
         return found
 
@@ -207,7 +207,7 @@ def rotate(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Take a new secret, and show it: this once. For 24 hours the old one signs, too."""
 
     async def work(desk: Desk) -> tuple[Webhook, str]:
-        return await desk.manage.rotate(desk.find(which), secrets.token_hex(16))
+        return await desk.manage.rotate(await desk.find(which), secrets.token_hex(16))
 
     rotated, secret = work_on(ctx, work, changes=True)
     show_one(shown(rotated, secret=secret), as_json)
@@ -223,8 +223,8 @@ def try_it(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
 
     async def work(desk: Desk) -> tuple[Delivery, list[Attempt]]:
         attempt = TryWebhook(desk.db, desk.post, now)
-        delivery = await attempt(desk.find(which), secrets.token_hex(16))
-        return delivery, desk.db.deliveries.attempts(delivery.id)
+        delivery = await attempt(await desk.find(which), secrets.token_hex(16))
+        return delivery, await desk.db.deliveries.attempts(delivery.id)
 
     delivery, (attempt,) = work_on(ctx, work)
     show_one({**shown_delivery(delivery), **shown_attempt(attempt)}, as_json)

@@ -5,6 +5,7 @@ A part of ``db.port``, which has its rules.
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import msgspec
@@ -48,6 +49,12 @@ class Requests(Protocol):
     async def release(self, app_id: str, key: str) -> None:
         """Forget a claimed key: nothing came of it."""
 
+    def alone(self, app_id: str, key: str) -> AbstractAsyncContextManager[bool]:
+        """Have the key before every other process on the database; gives False if one has it.
+
+        Inside a process the caller sees to that himself. Entering raises DatabaseUnavailable.
+        """
+
 
 class TokenOwner(msgspec.Struct, frozen=True):
     """Whose a token is."""
@@ -62,7 +69,7 @@ class Tokens(Protocol):
     async def add(self, token_hash: str, app_id: str, account_id: str, expires: int) -> None:
         """Store a token's hash; ``expires`` is a unix time in microseconds."""
 
-    def owner(self, token_hash: str, now: int) -> TokenOwner | None:
+    async def owner(self, token_hash: str, now: int) -> TokenOwner | None:
         """Whose a token is that is valid at ``now`` and whose app is still enabled."""
 
 
@@ -96,13 +103,13 @@ class KeyRow(msgspec.Struct, frozen=True):
 class Keys(Protocol):
     """The keys of ``/v1``, kept as SHA-256 hashes."""
 
-    def by_hash(self, key_hash: str, now: int) -> ApiKey | None:
+    async def by_hash(self, key_hash: str, now: int) -> ApiKey | None:
         """The enabled, unexpired key of an enabled account."""
 
-    def valid(self, key_id: str, now: int) -> bool:
+    async def valid(self, key_id: str, now: int) -> bool:
         """Is the key still enabled and unexpired, and its account enabled?"""
 
-    def listed(self, account_id: str, after: tuple[int, str], limit: int) -> list[KeyRow]:
+    async def listed(self, account_id: str, after: tuple[int, str], limit: int) -> list[KeyRow]:
         """At most ``limit`` keys, oldest first, that follow (created_at, id); (0, "") starts."""
 
     async def used(self, key_id: str, at: int) -> None:

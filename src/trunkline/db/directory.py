@@ -13,12 +13,15 @@ from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from trunkline.db import tables
 from trunkline.db.place import Place, check_key, core_engine, upgrade
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.secrets import Key
+
+_OWN_FAULT = (DataError, IntegrityError, ProgrammingError)
+"""Of these the statement is the cause, and not the database."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -28,7 +31,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountEntry(Entry, frozen=True, kw_only=True):
-    """An account. What it may dial is said in prefixes; without any to allow, it may dial all."""
+    """An account. What it may dial is said in prefixes; without any to allow, it may dial all.
+
+    ``keep_…`` are days; 0: for good; None: as the settings say. ``held_at`` (unix microseconds):
+    since then it is on legal hold, and nothing of it is deleted.
+    """
 
     account_id: str
     name: str
@@ -39,6 +46,11 @@ class AccountEntry(Entry, frozen=True, kw_only=True):
     dial_deny: list[str]
     record: bool
     sandbox: bool
+    keep_calls: int | None = None
+    keep_events: int | None = None
+    keep_recordings: int | None = None
+    held_at: int | None = None
+    hold_reason: str = ""
 
 
 class AppEntry(Entry, frozen=True, kw_only=True):
@@ -168,6 +180,8 @@ class Directory:
         """Add an entry under an id that the caller made."""
         now = time.time_ns() // 1000
         values = {"id": id_, "created_at": now, **columns}
+        if kind is AccountEntry:
+            values["number"] = _next_number()
         self._connection.execute(_TABLE[kind].insert().values(**values))
         return self.called(kind, id_)[0]
 
@@ -180,6 +194,12 @@ class Directory:
         table = _TABLE[kind]
         self._connection.execute(table.update().where(table.c.id == id_).values(enabled=enabled))
 
+    def change_account(self, id_: str, **columns: Any) -> AccountEntry:
+        """Set columns of an account; gives it as it is then."""
+        table = tables.accounts
+        self._connection.execute(table.update().where(table.c.id == id_).values(**columns))
+        return self.called(AccountEntry, id_)[0]
+
     def rename_account(self, id_: str, name: str) -> None:
         """Give an account another name; its ids stay."""
         table = tables.accounts
@@ -187,11 +207,15 @@ class Directory:
 
     def delete(self, kind: type[Entry], id_: str) -> None:
         """Delete an entry and all that belongs to it; an account's events go with it."""
-        table = _TABLE[kind]
+        table, of_account = _TABLE[kind], sa.select(tables.accounts.c.number)
+        number = self._connection.scalar(of_account.where(tables.accounts.c.id == id_))
         self._connection.execute(table.delete().where(table.c.id == id_))
         if kind is AccountEntry:
             events = tables.events
             self._connection.execute(events.delete().where(events.c.account_id == id_))
+            for left in (tables.call_terms, tables.call_updates):  # the number may be given again
+                mine = left.c.account_number == number
+                self._connection.execute(left.delete().where(mine))
 
     def has_calls(self, account_id: str) -> bool:
         """Has the account any call, live or in its history?"""
@@ -256,6 +280,13 @@ def _joined(table: sa.Table) -> sa.FromClause:
     return table
 
 
+def _next_number() -> sa.ScalarSelect[int]:
+    """The next account's; of these transactions one is under way at a time."""
+    return sa.select(
+        sa.func.coalesce(sa.func.max(tables.accounts.c.number), 0) + 1
+    ).scalar_subquery()
+
+
 class DirectoryFile:
     """The directory in a database, which is made and migrated if need be.
 
@@ -274,5 +305,7 @@ class DirectoryFile:
         try:
             with self._engine.begin() as connection:
                 yield Directory(connection, self._key)
-        except OperationalError as error:
+        except _OWN_FAULT:
+            raise
+        except DBAPIError as error:
             raise DatabaseUnavailable(f"the database cannot be used now: {error.orig}") from error

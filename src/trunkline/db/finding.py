@@ -11,6 +11,9 @@ from trunkline.db.history_port import CallFilter, CallKey, CallRow, Changed, Fou
 
 T = TypeVar("T")
 
+MOST_AT_ONCE = 200
+"""Calls of one time of start that are compared with one of them."""
+
 
 def call_row(row: Sequence[Any]) -> CallRow:
     """The call of a row of the columns that ``finding.sql`` selects."""
@@ -38,6 +41,7 @@ def call_row(row: Sequence[Any]) -> CallRow:
         note=row[28],
         tags=tuple(filter(None, row[29].split(","))),
         update=row[30],
+        hold=bool(row[31]),
     )
 
 

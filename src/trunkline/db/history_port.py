@@ -49,6 +49,7 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
     duration: tuple[int, int] = (0, LONGEST_CALL)
     billing: tuple[int, int] = (0, LONGEST_CALL)
     has_recording: bool | None = None
+    hold: bool | None = None
 
     def lookups(self) -> list[Lookup]:
         """What it asks of the terms of a call."""
@@ -75,7 +76,10 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished call with what people noted of it. ``update`` is the number of its last change."""
+    """A finished call with what people noted of it. ``update`` is the number of its last change.
+
+    One on ``hold`` is not deleted, whatever its age, nor is anything of it.
+    """
 
     call_id: str
     account_id: str
@@ -100,6 +104,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     tags: tuple[str, ...]
     update: int
+    hold: bool
 
     @property
     def key(self) -> CallKey:
@@ -171,6 +176,7 @@ class RecordingFile(msgspec.Struct, frozen=True):
 class Marks(msgspec.Struct, frozen=True, kw_only=True):
     """A change of what people noted of a call; None and () leave as it is."""
 
+    hold: bool | None = None
     note: str | None = None
     tags: tuple[str, ...] | None = None
     add_tags: tuple[str, ...] = ()
@@ -218,9 +224,10 @@ class History(Protocol):
         """
 
     async def mark(self, account_id: str, call_id: str, marks: Marks, now: int) -> CallRow | None:
-        """Change a finished call's note and tags; None if there is none. Raises TooManyTags.
+        """Change a finished call's note, tags and hold; None if there is none. Raises TooManyTags.
 
-        What is so already changes nothing.
+        What is so already changes nothing. When a hold ends, the call's events that stand before the
+        beginning of its account's log go at once.
         """
 
     async def index(self, limit: int) -> int:

@@ -3,6 +3,7 @@ database."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -33,6 +34,16 @@ def call_terms(record: CallRecord) -> set[str]:
     return terms_of(
         record.caller, record.callee, record.did_number, record.trunk, record.client_ref
     )
+
+
+def were_new(new: set[str], records: Sequence[CallRecord]) -> list[bool]:
+    """For each record, whether it was written; ``new`` are the ids of those that were."""
+    left = set(new)
+    written = []
+    for record in records:
+        written.append(record.call_id in left)
+        left.discard(record.call_id)
+    return written
 
 
 def history_row(

@@ -5,16 +5,120 @@ Each function is the implementation's own; nothing is imported before it is need
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from trunkline.calls.record import CallRecord
 from trunkline.db.secrets import Key
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from trunkline.db.archive_port import Archive
+    from trunkline.db.port import Database
+
 Place = Path | str
 """A path, or ``postgresql://…``."""
+
+
+class CallWriter(Protocol):
+    """Writes finished calls from a process of its own, not the server's."""
+
+    def write(self, records: Sequence[CallRecord]) -> list[bool]:
+        """Write them in one transaction, with their counts; for each, whether it was new.
+
+        What is acknowledged is on the disk. Raises DatabaseUnavailable, and then none is written.
+        """
+
+    def close(self) -> None:
+        """Close what it has open."""
+
+
+def exists(place: Place) -> bool:
+    """Is there a database of Trunkline? Makes none. Raises DatabaseUnavailable."""
+    if isinstance(place, Path):
+        return place.exists()
+    from trunkline.db.postgres.schema import exists as exists_on_server
+
+    return exists_on_server(place)
+
+
+def shown(place: Place) -> str:
+    """The database for people; of a URL nothing that is secret."""
+    if isinstance(place, Path):
+        return str(place)
+    from trunkline.db.postgres.schema import shown as shown_url
+
+    return shown_url(place)
+
+
+def open_database(place: Place, key: Key) -> Database:
+    """The database open, made and migrated first if need be.
+
+    Raises DatabaseUnusable, and DatabaseUnavailable where PostgreSQL is away.
+    """
+    if isinstance(place, Path):
+        from trunkline.db.sqlite import open_database as open_file
+
+        return open_file(place, key)
+    from trunkline.db.postgres import open_database as open_on_server
+
+    return open_on_server(place, key)
+
+
+def open_archive(place: Place) -> Archive:
+    """The database open for reading only, beside a server.
+
+    Raises DatabaseUnusable where it is not of this program's schema, and DatabaseUnavailable.
+    """
+    if isinstance(place, Path):
+        from trunkline.db.sqlite.archive import SqliteArchive
+
+        return SqliteArchive(place)
+    from trunkline.db.postgres.archive import PostgresArchive
+
+    return PostgresArchive(place)
+
+
+def copier(place: Place, progress: Callable[[float], None]) -> tuple[str, Callable[[Path], None]]:
+    """The schema's revision, and what copies the database, as it is at one moment, into a new file.
+
+    The copy is verified; of PostgreSQL it is what pg_dump writes. Raise DatabaseUnusable, and
+    DatabaseUnavailable.
+    """
+    if isinstance(place, Path):
+        from trunkline.db.sqlite.snapshot import copy_database, schema
+
+        return schema(place), lambda target: copy_database(place, target, progress)
+    from trunkline.db.postgres.dumping import dump, revision
+
+    return revision(place), lambda target: dump(place, target)
+
+
+def call_writer(place: Place, shared: Callable[[], bool]) -> CallWriter:
+    """Writes many calls; ``shared()`` says whether a server runs on the database now.
+
+    Raises DatabaseUnavailable.
+    """
+    if isinstance(place, Path):
+        from trunkline.db.sqlite.bulk import BulkWriter as FileWriter
+
+        return FileWriter(place, shared)
+    from trunkline.db.postgres.bulk import BulkWriter
+
+    return BulkWriter(place)
+
+
+def dry_writer(place: Place) -> CallWriter:
+    """Looks which calls would be new, and writes nothing. Raises DatabaseUnavailable."""
+    if isinstance(place, Path):
+        from trunkline.db.sqlite.bulk import DryWriter as DryFile
+
+        return DryFile(place)
+    from trunkline.db.postgres.bulk import DryWriter
+
+    return DryWriter(place)
 
 
 def upgrade(place: Place) -> None:

@@ -27,6 +27,8 @@ from trunkline.db.app_port import TokenOwner as TokenOwner
 from trunkline.db.app_port import Tokens as Tokens
 from trunkline.db.app_port import UnderWay as UnderWay
 from trunkline.db.history_port import History
+from trunkline.db.retention_port import Retention
+from trunkline.db.sip_port import SipMessages
 from trunkline.db.statistics_port import Statistics
 from trunkline.db.webhook_port import Deliveries, Webhooks
 
@@ -146,28 +148,28 @@ class Page(msgspec.Struct, frozen=True):
 class Directory(Protocol):
     """Accounts, apps, users, devices, trunks and numbers, as calls need them (reads only)."""
 
-    def app(self, app_id: str) -> App | None:
+    async def app(self, app_id: str) -> App | None:
         """The enabled app of an enabled account, its secret decrypted."""
 
-    def device(self, account_id: str, sip_user: str) -> CallingDevice | None:
+    async def device(self, account_id: str, sip_user: str) -> CallingDevice | None:
         """The account's enabled device."""
 
-    def extension(self, account_id: str, extension: str) -> Destination | None:
+    async def extension(self, account_id: str, extension: str) -> Destination | None:
         """The enabled user behind an extension."""
 
-    def did(self, account_id: str, did: str) -> Destination | None:
+    async def did(self, account_id: str, did: str) -> Destination | None:
         """The user behind an inbound number; ``did`` may have a leading ``+`` or not."""
 
-    def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
+    async def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
         """Whose an endpoint is (a device's SIP user, or a trunk's endpoint name)."""
 
-    def user_owner(self, user_id: str) -> Destination | None:
+    async def user_owner(self, user_id: str) -> Destination | None:
         """The user, by id."""
 
-    def trunks(self) -> list[TrunkLine]:
+    async def trunks(self) -> list[TrunkLine]:
         """All enabled trunks of enabled accounts."""
 
-    def timezone(self, account_id: str) -> str:
+    async def timezone(self, account_id: str) -> str:
         """The account's IANA time zone."""
 
 
@@ -180,32 +182,34 @@ class Calls(Protocol):
         A finished call whose id is already in the history is left as it is (a replayed log).
         """
 
-    def open_calls(self) -> list[OpenCall]:
+    async def open_calls(self) -> list[OpenCall]:
         """The calls that are live according to the database, each with all its facts in order."""
 
-    def facts(self, call_id: str) -> list[AnyFact]:
+    async def facts(self, call_id: str) -> list[AnyFact]:
         """The journal of one call, in order."""
 
-    def position(self, log: str) -> LogPosition | None:
+    async def position(self, log: str) -> LogPosition | None:
         """How far the log has been taken in."""
 
     async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
         """Page ``page`` (from 1) of the calls that started in [start, end)."""
 
-    def known(self, call_id: str) -> bool:
+    async def known(self, call_id: str) -> bool:
         """Is there a live or finished call under this id that the log has spoken of?"""
 
 
 class Events(Protocol):
     """Each account's numbered log."""
 
-    def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
+    async def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
         """At most ``limit`` events that follow number ``seq``, in order."""
 
-    def of_call(self, account_id: str, call_id: str, seq: int, limit: int) -> list[StoredEvent]:
+    async def of_call(
+        self, account_id: str, call_id: str, seq: int, limit: int
+    ) -> list[StoredEvent]:
         """At most ``limit`` events of the call that follow number ``seq``, in order."""
 
-    def bounds(self, account_id: str) -> tuple[int, int]:
+    async def bounds(self, account_id: str) -> tuple[int, int]:
         """(oldest number kept, newest number); (1, 0) when the log is empty."""
 
     async def append(self, announcements: Sequence[Announcement]) -> list[StoredEvent]:
@@ -216,7 +220,7 @@ class Events(Protocol):
     ) -> StoredEvent | None:
         """Store the device's new state with its event; None (and no event) if it was so already."""
 
-    def device_states(self) -> Mapping[str, bool]:
+    async def device_states(self) -> Mapping[str, bool]:
         """device id -> online, as last stored."""
 
     async def trunk_state(
@@ -227,7 +231,7 @@ class Events(Protocol):
         The first state of a trunk is always a change.
         """
 
-    def trunk_states(self) -> Mapping[str, bool]:
+    async def trunk_states(self) -> Mapping[str, bool]:
         """trunk id -> up, as last stored; a trunk that was never heard of is missing."""
 
 
@@ -250,13 +254,13 @@ class Recording(msgspec.Struct, frozen=True):
 class Recordings(Protocol):
     """The recordings' rows. A row comes to be with its call's record (in ``Calls.commit``)."""
 
-    def by_name(self, account_id: str, name: str) -> Recording | None:
+    async def by_name(self, account_id: str, name: str) -> Recording | None:
         """The account's recording of that public name."""
 
-    def any_account(self, name: str) -> Recording | None:
+    async def any_account(self, name: str) -> Recording | None:
         """The recording of that public name, for a URL whose signature has been checked."""
 
-    def by_raw(self, raw: str) -> Recording | None:
+    async def by_raw(self, raw: str) -> Recording | None:
         """The recording that a raw file belongs to."""
 
     async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
@@ -275,10 +279,10 @@ class Recordings(Protocol):
     async def released(self, name: str, worker: str, reason: str) -> None:
         """Give a claim back; it will be tried again."""
 
-    def expected(self, before: int, limit: int) -> list[Recording]:
+    async def expected(self, before: int, limit: int) -> list[Recording]:
         """Recordings not yet made whose call ended before ``before``, oldest first."""
 
-    def waiting(self) -> int:
+    async def waiting(self) -> int:
         """How many recordings are not yet made."""
 
 
@@ -307,6 +311,10 @@ class Database(Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def statistics(self) -> Statistics: ...
+    @property
+    def sip_messages(self) -> SipMessages: ...
+    @property
+    def retention(self) -> Retention: ...
 
     async def ping(self) -> None:
         """Raises DatabaseUnavailable when a write could not be made now."""

@@ -69,19 +69,21 @@ Announce = Callable[[Webhook, Verdict, int], Announcement]
 class Webhooks(Protocol):
     """The endpoints."""
 
-    def get(self, webhook_id: str, account_id: str | None = None) -> Webhook | None:
+    async def get(self, webhook_id: str, account_id: str | None = None) -> Webhook | None:
         """The endpoint, if it is the account's (or of any account)."""
 
-    def listed(self, account_id: str | None, after: tuple[int, str], limit: int) -> list[Webhook]:
+    async def listed(
+        self, account_id: str | None, after: tuple[int, str], limit: int
+    ) -> list[Webhook]:
         """At most ``limit`` endpoints, oldest first, that follow (created_at, id)."""
 
-    def active(self, account_id: str) -> list[Webhook]:
+    async def active(self, account_id: str) -> list[Webhook]:
         """The enabled endpoints of the account, if that is enabled."""
 
-    def active_accounts(self) -> set[str]:
+    async def active_accounts(self) -> set[str]:
         """Enabled accounts with enabled endpoints."""
 
-    def secrets(self, webhook_id: str, now: int) -> tuple[str, ...]:
+    async def secrets(self, webhook_id: str, now: int) -> tuple[str, ...]:
         """The secrets that sign now, newest first; none for no endpoint."""
 
     async def add(self, new: NewWebhook, most: int) -> Webhook | None:
@@ -108,7 +110,7 @@ class Webhooks(Protocol):
         """It is sent nothing until it is enabled; what comes meanwhile is kept for it."""
 
     async def delete(self, webhook_id: str) -> bool:
-        """Forget it and its deliveries; False if there was none."""
+        """Forget it and its deliveries; False if there was none, or a hold keeps them."""
 
 
 class Deliveries(Protocol):
@@ -134,13 +136,13 @@ class Deliveries(Protocol):
     async def retry(self, delivery_id: int, now: int) -> bool:
         """Try a pending delivery again as soon as it is its turn; False if it is not pending."""
 
-    def crowded(self, webhook_id: str, most: int) -> bool:
+    async def crowded(self, webhook_id: str, most: int) -> bool:
         """Has the endpoint more than ``most`` pending deliveries?"""
 
-    def due(self, webhook_id: str, now: int, limit: int) -> list[Delivery]:
+    async def due(self, webhook_id: str, now: int, limit: int) -> list[Delivery]:
         """Deliveries that may go out now, the longest due first."""
 
-    def next_at(self, webhook_id: str, after: int) -> int | None:
+    async def next_at(self, webhook_id: str, after: int) -> int | None:
         """When the next delivery is due that is not due at ``after``."""
 
     async def concluded(
@@ -157,7 +159,7 @@ class Deliveries(Protocol):
     ) -> Delivery | None:
         """Store a test made at ``now`` with its one attempt; nothing else follows. None for no endpoint."""
 
-    def delivery(self, webhook_id: str, delivery_id: int) -> Delivery | None:
+    async def delivery(self, webhook_id: str, delivery_id: int) -> Delivery | None:
         """A delivery of the endpoint."""
 
     async def deliveries(
@@ -165,8 +167,8 @@ class Deliveries(Protocol):
     ) -> list[Delivery]:
         """At most ``limit`` deliveries with ids under ``before``, newest first."""
 
-    def attempts(self, delivery_id: int) -> list[Attempt]:
+    async def attempts(self, delivery_id: int) -> list[Attempt]:
         """The attempts at a delivery, in order."""
 
-    def backlog(self) -> Backlog:
+    async def backlog(self) -> Backlog:
         """How much is still to be delivered."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from trunkline.engine.port import (
     EndpointChanged,
     EngineUnavailable,
     Held,
+    LegInSip,
     OnSignal,
     Originate,
     OriginateFailed,
@@ -51,8 +52,11 @@ class Asterisk:
         on_signal: OnSignal,
         *,
         trunk_qualify_seconds: int = 15,
+        caches: Sequence[str] = (),
     ) -> None:
+        """``caches`` are what Asterisk keeps of the directory, emptied when that has changed."""
         self._home = home
+        self._caches = caches
         self._on_signal = on_signal
         self._ari = Ari(port, password, self._event)
         self._control = Control(run_directory_of(home))
@@ -148,16 +152,24 @@ class Asterisk:
     async def channels(self) -> list[Channel]:
         """The legs that live now."""
         found = await self._ari.request("GET", "channels")
-        return [Channel(each["id"], each["state"] == "Ringing") for each in found]
+        return [
+            Channel(each["id"], each["state"] == "Ringing", each.get("protocol_id", ""))
+            for each in found
+        ]
 
-    async def sync(self, trunks: Iterable[Trunk], devices: Container[str]) -> None:
+    async def sync(
+        self, trunks: Iterable[Trunk], is_device: Callable[[str], Awaitable[bool]]
+    ) -> None:
         """Write the trunks and reload what reads them, if they changed; forget lost devices."""
         async with self._sync_lock:
             if self.write_trunks(trunks) and self._ari.connected:
                 for module in _RELOADED:
                     await self._ari.request("PUT", f"asterisk/modules/{module}.so")
             if self._ari.connected:
-                await self._forget_all_but(devices)
+                await self._forget_objects()
+                await self._forget_all_but(is_device)
+                # What was being read when the directory changed may have come after the first time.
+                await self._forget_objects()
 
     def write_trunks(self, trunks: Iterable[Trunk]) -> bool:
         """Write the trunks' file, and watch these trunks; True if that changed it."""
@@ -172,6 +184,7 @@ class Asterisk:
         return True
 
     async def _connected(self) -> None:
+        await self._forget_objects()  # a change while we were cut off did not reach it
         await self.refuse_new_calls(False)
         found = await self._ari.request(
             "GET", "endpoints"
@@ -183,6 +196,7 @@ class Asterisk:
             self._endpoints[name] = online
             self._on_signal(EndpointChanged(name, online, now))
         for channel in await self.channels():
+            self._on_signal(LegInSip(channel.leg_id, channel.sip_call_id))
             if channel.ringing:
                 self._on_signal(Rang(channel.leg_id, now))
         self._trunks.connected()
@@ -203,18 +217,27 @@ class Asterisk:
             contact = event["contact_info"]
             self._trunks.contact_changed(event["endpoint"]["resource"], contact, _at(event))
         elif kind == "ChannelStateChange":
+            self._in_sip(event["channel"])
             if event["channel"]["state"] == "Ringing":
                 self._on_signal(Rang(event["channel"]["id"], _at(event)))
         elif kind in ("ChannelHangupRequest", "ChannelDestroyed"):
+            self._in_sip(event["channel"])
             if code := event.get("tech_cause"):
                 self._on_signal(AnsweredInSip(event["channel"]["id"], int(code)))
         elif kind in ("ChannelHold", "ChannelUnhold"):
             self._on_signal(Held(event["channel"]["id"], _at(event), kind == "ChannelHold"))
 
-    async def _forget_all_but(self, devices: Container[str]) -> None:
+    def _in_sip(self, channel: dict[str, Any]) -> None:
+        self._on_signal(LegInSip(channel["id"], channel.get("protocol_id", "")))
+
+    async def _forget_objects(self) -> None:
+        for cache in self._caches:
+            await self._control.forget_objects(cache)
+
+    async def _forget_all_but(self, is_device: Callable[[str], Awaitable[bool]]) -> None:
         """Remove the contacts of devices that are gone: disabling one leaves its contact behind."""
         for contact in await asyncio.to_thread(_contacts, self._home / "lib" / "astdb.sqlite3"):
-            if contact.partition(";")[0] in devices:
+            if await is_device(contact.partition(";")[0]):
                 continue
             with contextlib.suppress(AriError):
                 path = f"asterisk/config/dynamic/res_pjsip/contact/{segment(contact)}"

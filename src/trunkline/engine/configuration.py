@@ -14,24 +14,41 @@ from pathlib import Path
 
 import msgspec
 
+from trunkline.engine import realtime
+from trunkline.engine.realtime import PostgresqlViews, RealtimeError
+
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
 
 TRUNKS_FILE = "pjsip_trunks.conf"
+_POSTGRESQLS_OWN = {"res_pgsql.conf", realtime.SERVICE_FILE}
 
 
 class ConfigurationError(Exception):
     """The engine cannot be configured so; the message says what to change."""
 
 
+class CaptureAddress(msgspec.Struct, frozen=True):
+    """Where on 127.0.0.1 the engine tells of its SIP messages (HEPv3 over UDP), and as whom."""
+
+    port: int
+    password: str
+
+    def __repr__(self) -> str:
+        return f"CaptureAddress(port={self.port})"
+
+
 class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """What one engine's configuration is made of. Paths are absolute, ``home`` is the engine's own."""
+    """What one engine's configuration is made of. Paths are absolute, ``home`` is the engine's own.
+
+    ``database`` is where it reads devices and routes: a SQLite file, or views in PostgreSQL.
+    """
 
     home: Path
     run: Path
     modules: Path
     share: Path
-    database: Path
+    database: Path | PostgresqlViews
     system: str
     ari_port: int
     ari_password: str
@@ -45,6 +62,7 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     ring_seconds: int = 60
     max_call_seconds: int = 14_400
     more_modules: tuple[str, ...] = ()
+    capture: CaptureAddress | None = None
 
     def __repr__(self) -> str:
         return f"EngineConfiguration(home={str(self.home)!r}, sip={self.sip!r})"
@@ -72,7 +90,7 @@ def write(
 
     ``overlay`` names a folder beside ``etc/`` whose files replace those of the same name, and
     ``more`` its further placeholders. Raises ConfigurationError for a path that Asterisk's syntax
-    cannot hold.
+    cannot hold, and for a database that it cannot reach so.
     """
     _check_paths(config)
     for folder in ("etc", "log/cel-custom", "lib/keys", "spool/live", "spool/done"):
@@ -80,6 +98,8 @@ def write(
     files = _files(config, overlay, more)
     for name, text in files.items():
         write_private(config.etc / name, text)
+    for name in _POSTGRESQLS_OWN - set(files):
+        (config.etc / name).unlink(missing_ok=True)
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, "")
@@ -99,7 +119,7 @@ def _files(
     values = {**_values(config), **(more or {})}
     return {
         name: _PLACEHOLDER.sub(lambda match: values[match[1]], template)
-        for name, template in sorted(_templates(overlay).items())
+        for name, template in sorted(_templates(config, overlay).items())
     }
 
 
@@ -116,9 +136,10 @@ def write_private(path: Path, text: str) -> None:
     aside.replace(path)
 
 
-def _templates(overlay: str | None) -> dict[str, str]:
+def _templates(config: EngineConfiguration, overlay: str | None) -> dict[str, str]:
     package = resources.files("trunkline.engine")
-    folders = [package / "etc"] + ([package / overlay] if overlay else [])
+    names = ("etc", realtime.overlay(config.database), overlay)
+    folders = [package / name for name in names if name]
     return {
         file.name: file.read_text()
         for folder in folders
@@ -133,7 +154,8 @@ def _check_paths(config: EngineConfiguration) -> None:
             raise ConfigurationError(
                 f"{text!r} has {found[0]!r} in it, which no realm or address has"
             )
-    paths = [config.home, config.run, config.database]
+    paths = [config.home, config.run]
+    paths += [config.database] if isinstance(config.database, Path) else []
     paths += [Path(file) for file in (config.tls_cert, config.tls_key) if file]
     for path in paths:
         if found := _UNSAFE_PATH.search(str(path)):
@@ -151,7 +173,7 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "SPOOL": str(config.spool),
         "MODULES": str(config.modules),
         "SHARE": str(config.share),
-        "DATABASE": str(config.database),
+        **_realtime(config),
         "SYSTEM": config.system,
         "ARI_PORT": str(config.ari_port),
         "ARI_PASSWORD": config.ari_password,
@@ -163,13 +185,30 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "TLS": _tls(config),
         "RING": str(config.ring_seconds),
         "MAX_CALL": str(config.max_call_seconds),
+        "CAPTURE": _capture(config.capture),
         "MORE_MODULES": "\n".join(f"load = {name}.so" for name in config.more_modules),
     }
+
+
+def _realtime(config: EngineConfiguration) -> dict[str, str]:
+    try:
+        return realtime.placeholders(config.database)
+    except RealtimeError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def _bind(address: tuple[str, int]) -> str:
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _capture(to: CaptureAddress | None) -> str:
+    if to is None:
+        return "enabled = no"
+    return (
+        f"enabled = yes\ncapture_address = 127.0.0.1:{to.port}\ncapture_password = {to.password}\n"
+        "uuid_type = call-id"
+    )
 
 
 def _external(address: str) -> str:

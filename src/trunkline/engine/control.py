@@ -51,6 +51,13 @@ class Control:
         found = _REGISTRATION.findall(await self._ask("pjsip show registrations"))
         return {name: _STANDS[state] for name, state in found}
 
+    async def forget_objects(self, cache: str) -> None:
+        """Empty one of Asterisk's memory caches; does nothing where there is none of that name.
+
+        Raises EngineUnavailable.
+        """
+        await self._ask(f"sorcery memory cache expire {cache}")
+
     async def _ask(self, command: str) -> str:
         try:
             async with self._turn, asyncio.timeout(_TIMEOUT):

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,10 +42,10 @@ class Finding(msgspec.Struct, frozen=True):
     mend: str = ""
 
 
-def engine(cache: Path, prefix: str) -> Finding:
-    """Is there an Asterisk to run?"""
+def engine(cache: Path, prefix: str, more: Sequence[str] = ()) -> Finding:
+    """Is there an Asterisk to run, with the modules ``more``, too?"""
     try:
-        found = find(cache, prefix)
+        found = find(cache, prefix, more)
     except EngineInstallError as error:
         return Finding("engine", False, str(error), "set engine_prefix rightly, or leave it empty")
     if found is None:

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -77,22 +77,27 @@ class Status(msgspec.Struct, frozen=True):
     bytes: int
 
 
-def find(cache: Path, prefix: str = "") -> Installed | None:
+def find(cache: Path, prefix: str = "", more: Sequence[str] = ()) -> Installed | None:
     """The Asterisk to run: the one in ``prefix``, else an installed one, else a fetched one.
 
-    None when there is none; raises EngineInstallError when ``prefix`` is given and of no use.
+    It has the modules ``more``, too. None when there is none; raises EngineInstallError when
+    ``prefix`` is given and of no use.
     """
     if prefix:
-        return _given(Path(prefix).expanduser().absolute())
-    return _system() or next(_private(cache), None)
+        return _given(Path(prefix).expanduser().absolute(), more)
+    return next((one for one in (_system(), *_private(cache)) if one and _has(one, more)), None)
 
 
-def _given(root: Path) -> Installed:
+def _has(engine: Installed, modules: Iterable[str]) -> bool:
+    return all((engine.modules / name).is_file() for name in modules)
+
+
+def _given(root: Path, more: Sequence[str]) -> Installed:
     found = _unpacked(root, "given") or _plain(root / "sbin" / "asterisk", root, "given")
-    if found is None:
+    if found is None or not _has(found, more):
         raise EngineInstallError(
             f"engine_prefix: {root} has no Asterisk {OLDEST[0]}.{OLDEST[1]} or later with"
-            f" {', '.join(NEEDED)}: correct it, or leave it empty to have one fetched"
+            f" {', '.join((*NEEDED, *more))}: correct it, or leave it empty to have one fetched"
         )
     return found
 
@@ -154,9 +159,8 @@ def _usable(
     share = _first(base / "share/asterisk", base / "var/lib/asterisk", Path("/var/lib/asterisk"))
     if version is None or _number(version) < OLDEST or modules is None or share is None:
         return None
-    if not all((modules / name).is_file() for name in NEEDED):
-        return None
-    return Installed(version, command, modules, share, origin, root)
+    made = Installed(version, command, modules, share, origin, root)
+    return made if _has(made, NEEDED) else None
 
 
 def _first(*places: Path) -> Path | None:
@@ -186,10 +190,12 @@ def install(
     progress: Progress = lambda _what, _done: None,
     warn: Callable[[str], None] = _log_warning,
     upgrade: bool = False,
+    more: Sequence[str] = (),
 ) -> Installed:
     """Fetch Asterisk into the cache; one that is there already is kept, unless ``upgrade``.
 
-    Without a ``mirror``, the machine's own. ``warn`` is told of an index past its date.
+    Without a ``mirror``, the machine's own. ``warn`` is told of an index past its date. ``more`` are
+    modules that it has to have, too.
 
     Waits for another install on the same cache to end. Blocks for seconds to minutes. Raises
     EngineInstallError, and then what was downloaded is kept for the next try.
@@ -198,10 +204,16 @@ def install(
     try:
         place.mkdir(parents=True, exist_ok=True)
         with _alone(place, progress):
-            there = None if upgrade else next(_private(cache), None)
-            return there or _install(place, mirror, suite, stale_index, progress, warn)
+            there = (one for one in _private(cache) if not upgrade and _has(one, more))
+            found = next(there, None) or _install(place, mirror, suite, stale_index, progress, warn)
     except OSError as error:
         raise EngineInstallError(_disk(error, place)) from error
+    if not _has(found, more):
+        raise EngineInstallError(
+            f"{suite} has an Asterisk {found.version} without {', '.join(more)}: set engine_suite, or"
+            " engine_prefix to one that has them"
+        )
+    return found
 
 
 @contextmanager
@@ -321,7 +333,7 @@ def _size(place: Path) -> int:
     return sum(f.lstat().st_size for f in place.rglob("*") if f.is_file() and not f.is_symlink())
 
 
-def status(cache: Path, prefix: str = "") -> Status:
+def status(cache: Path, prefix: str = "", more: Sequence[str] = ()) -> Status:
     """What ``find`` finds, and what the cache holds; raises as ``find`` does."""
     roots = tuple(_roots(cache))
-    return Status(find(cache, prefix), roots, sum(map(_size, roots)))
+    return Status(find(cache, prefix, more), roots, sum(map(_size, roots)))

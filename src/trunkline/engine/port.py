@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -78,6 +78,26 @@ class AnsweredInSip(msgspec.Struct, frozen=True):
     code: int
 
 
+class LegInSip(msgspec.Struct, frozen=True):
+    """The Call-ID of a leg's SIP dialog."""
+
+    leg_id: str
+    sip_call_id: str
+
+
+class CapturedSip(msgspec.Struct, frozen=True):
+    """A SIP message as it came or went. ``at`` is unix microseconds, addresses are (host, port).
+
+    Of a stream (TCP, TLS, WebSocket) the payload may go on with what followed the message.
+    """
+
+    at: int
+    source: tuple[str, int]
+    destination: tuple[str, int]
+    stream: bool
+    payload: bytes
+
+
 class EndpointChanged(msgspec.Struct, frozen=True):
     """A device came on or went off; of a trunk it says nothing."""
 
@@ -99,7 +119,7 @@ class TrunkChanged(msgspec.Struct, frozen=True):
     """Why it is down."""
 
 
-Signal = Rang | Held | AnsweredInSip | EndpointChanged | TrunkChanged
+Signal = Rang | Held | AnsweredInSip | LegInSip | EndpointChanged | TrunkChanged
 OnSignal = Callable[[Signal], None]
 
 
@@ -108,6 +128,7 @@ class Channel(msgspec.Struct, frozen=True):
 
     leg_id: str
     ringing: bool
+    sip_call_id: str = ""
 
 
 class Engine(Protocol):
@@ -135,5 +156,7 @@ class Engine(Protocol):
     def endpoints(self) -> Mapping[str, bool]:
         """Every endpoint that is known here -> online."""
 
-    async def sync(self, trunks: Iterable[Trunk], devices: Container[str]) -> None:
-        """Take in changed trunks, and forget the contacts of devices that are not in ``devices``."""
+    async def sync(
+        self, trunks: Iterable[Trunk], is_device: Callable[[str], Awaitable[bool]]
+    ) -> None:
+        """Take in changed trunks, and forget the contacts that are no device's."""

@@ -15,7 +15,10 @@ from pathlib import Path
 
 import msgspec
 
+from trunkline.engine import realtime
+
 _PROC = Path("/proc")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -27,6 +30,12 @@ class Process(msgspec.Struct, frozen=True):
     pid: int
     started: int
     boot: str
+
+
+def environment(home: Path) -> dict[str, str]:
+    """All that the engine's environment holds; of our own it gets nothing."""
+    own = {"PATH": _PATH, "LANG": "C.UTF-8", "TERM": "dumb", "HOME": str(home)}
+    return own | realtime.environment(home / "etc")
 
 
 def boot_id() -> str:

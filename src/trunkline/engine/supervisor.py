@@ -39,7 +39,6 @@ READY_SECONDS = 60.0
 FIRST_PAUSE, LONGEST_PAUSE, LONG_LIFE = 0.2, 30.0, 60.0
 _BEAT, _AGAIN, _LOCK_SECONDS = 1.0, 0.5, 5.0
 _LOG_BYTES = 1 << 20
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class EngineStartError(Exception):
@@ -59,7 +58,7 @@ class Supervisor:
         self,
         installed: Installed,
         home: Path,
-        write_configuration: Callable[[], None],
+        write_configuration: Callable[[], Awaitable[None]],
         on_died: Callable[[float], Awaitable[None]],
         ready: Callable[[], Awaitable[None]],
         name: str = "engine",
@@ -156,7 +155,7 @@ class Supervisor:
         if not (await self._adopt() and await self._answers()):
             await self._bury(self._last_sign_of_life())
             self._still_wanted()
-            self._spawn()
+            await self._spawn()
             if not await self._answers():
                 await self._bury(time.time())
                 raise EngineStartError(f"the engine ended as it started: {self._last_words()}")
@@ -193,9 +192,9 @@ class Supervisor:
                 return True
         return False
 
-    def _spawn(self) -> None:
+    async def _spawn(self) -> None:
         self._born = time.monotonic()
-        self._write_configuration()
+        await self._write_configuration()
         process.write(self._pid_file, process.Process(0, 0, process.boot_id()))
         lock, _ = process.open_lock(self._lock_file)
         try:
@@ -214,13 +213,10 @@ class Supervisor:
                 stdout=console,
                 stderr=console,
                 cwd=self._home,
-                env=self._environment(),
+                env=process.environment(self._home),
                 start_new_session=True,
                 pass_fds=(lock,),
             )
-
-    def _environment(self) -> dict[str, str]:
-        return {"PATH": _PATH, "LANG": "C.UTF-8", "TERM": "dumb", "HOME": str(self._home)}
 
     def _console(self) -> Path:
         """What the engine prints; the one before is kept once it has grown."""
@@ -309,7 +305,7 @@ class Supervisor:
 
     async def _start_again(self) -> None:
         try:
-            self._spawn()
+            await self._spawn()
         except Exception:
             self._log.exception("engine.cannot_start")
             return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import stamina
 import structlog
 
 from trunkline.calls.bindings import Binding, RoutingKey
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from trunkline.live.feed import Feed
 
 log = structlog.get_logger()
+
+_CHUNK = 500
 
 
 @dataclass(eq=False, slots=True)
@@ -55,24 +60,69 @@ class Subscription:
 
 
 class Account:
-    """The subscriptions to one account's events; ``head`` is the newest number handed out."""
+    """The subscriptions to one account's events; ``head`` is the newest number handed out.
+
+    It takes the bus's events from the moment it is made, and keeps them until it has been opened.
+    ``users`` counts those who are about to subscribe.
+    """
 
     def __init__(self, account_id: str, events: Events) -> None:
         self.id = account_id
         self.events = events
-        self.head = events.bounds(account_id)[1]
+        self.head = 0
+        self.users = 0
         self.groups: Groups[Subscription] = Groups()
+        self._is_open = False
+        self._early: deque[StoredEvent] = deque()
+        self._filling: asyncio.Task[None] | None = None
 
-    def start(self, after: int) -> int:
+    async def open(self) -> None:
+        """Begin behind the newest event that there is; raises what the log raises."""
+        if self._is_open:
+            return
+        _, newest = await self.events.bounds(self.id)
+        if not self._is_open:
+            self._is_open, self.head = True, newest
+            early, self._early = self._early, deque()
+            for event in early:
+                self.take(event)
+
+    async def start(self, after: int) -> int:
         """``after``, or the newest number where that is less."""
-        return min(after, max(self.head, self.events.bounds(self.id)[1]))
+        if after <= self.head:
+            return after
+        _, newest = await self.events.bounds(self.id)
+        return min(after, max(self.head, newest))
 
     def take(self, event: StoredEvent) -> None:
         """Hand out the bus's next event: a number seen before is dropped, a hole is filled."""
-        if event.seq > self.head + 1:
-            for missed in self.events.after(self.id, self.head, event.seq - self.head - 1):
-                self._hand_out(missed)
-        self._hand_out(event)
+        if self._is_open and self._filling is None and event.seq <= self.head + 1:
+            self._hand_out(event)
+            return
+        self._early.append(event)
+        if self._is_open and self._filling is None:
+            self._filling = asyncio.create_task(self._fill())
+
+    async def _fill(self) -> None:
+        """Read what is missing before each event that came too early."""
+        try:
+            while self._early:
+                async for attempt in stamina.retry_context(
+                    on=Exception, attempts=None, timeout=None, wait_max=5.0
+                ):
+                    with attempt:
+                        await self._fill_up_to(self._early[0].seq)
+                self._hand_out(self._early.popleft())
+        finally:
+            self._filling = None
+
+    async def _fill_up_to(self, seq: int) -> None:
+        while self.head + 1 < seq and self.groups:
+            missed = await self.events.after(self.id, self.head, min(_CHUNK, seq - self.head - 1))
+            for event in missed:
+                self._hand_out(event)
+            if not missed:
+                return
 
     def _hand_out(self, event: StoredEvent) -> None:
         if event.seq <= self.head:

@@ -18,6 +18,8 @@ from trunkline.live.limits import TooManyCommands, TooManySubscriptions, Usage
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
+TOO_MANY_WAIT = "too many requests wait for their answers"
+
 
 class BadToken(Exception):
     """The token is missing, malformed, unknown or expired; the message never holds it."""
@@ -44,11 +46,12 @@ class Asker:
     ``name`` stands for it in errors. Every Asker ends with `close`, which closes its client too.
     """
 
-    __slots__ = ("_apps", "_commands", "_deps", "_name", "_second", "_usage", "client")
+    __slots__ = ("_apps", "_closed", "_commands", "_deps", "_name", "_second", "_usage", "client")
 
     def __init__(self, deps: LiveDeps, usage: Usage, client: Client, name: str) -> None:
         self._deps, self._usage, self._name = deps, usage, name
         self._apps: tuple[str, ...] = ()
+        self._closed = False
         self._second = self._commands = 0
         self.client = client
 
@@ -61,18 +64,20 @@ class Asker:
         except TooManyCommands as refused:
             raise BadRequest(str(refused)) from None
 
-    def subscribe(self, token: object, data: object) -> Wanted:
+    async def subscribe(self, token: object, data: object) -> Wanted:
         """Grant a subscribe and say what was granted.
 
         Raises BadToken, BadRequest, and TooManyConnections, after which the connection has to be
         closed with 4029.
         """
-        owner = self._owner(token)
+        owner = await self._owner(token)
         wanted = read(data, self._deps.limits.subscriptions)
         if wanted.account_id != owner.account_id:
             raise BadRequest("unauthorized account id")
         try:
-            self.client.subscribe(owner.account_id, wanted.bindings, wanted.after, owner.app_id)
+            await self.client.subscribe(
+                owner.account_id, wanted.bindings, wanted.after, owner.app_id
+            )
         except TooManySubscriptions as refused:
             raise BadRequest(str(refused)) from None
         return wanted
@@ -84,6 +89,7 @@ class Asker:
 
     def close(self) -> None:
         """The connection is over; doing it again does nothing."""
+        self._closed = True
         self.client.close()
         for app_id in self._apps:
             self._usage.disconnect(app_id)
@@ -97,13 +103,15 @@ class Asker:
         if self._commands > self._deps.limits.frames_per_second:
             raise TooManyCommands(self._name)
 
-    def _owner(self, token: object) -> TokenOwner:
+    async def _owner(self, token: object) -> TokenOwner:
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise BadToken
         digest = hashlib.sha256(token.encode()).hexdigest()
-        owner = self._deps.tokens.owner(digest, self._deps.clock())
+        owner = await self._deps.tokens.owner(digest, self._deps.clock())
         if owner is None:
             raise BadToken
+        if self._closed:  # meanwhile: nobody would count it out again
+            raise BadRequest("the connection is closed")
         if owner.app_id not in self._apps:
             self._usage.connect(owner.app_id)
             self._apps = (*self._apps, owner.app_id)

@@ -19,7 +19,7 @@ Read = Callable[[Scope], tuple[tuple[Binding, ...], int | None]]
 """(which events, after which number) a request for a stream asks for; raises Refused."""
 Told = Callable[[Scope], Headers]
 """The headers of every answer to a request; of its key, once it was admitted."""
-StillGood = Callable[[ApiKey], bool]
+StillGood = Callable[[ApiKey], Awaitable[bool]]
 """Is a key that was admitted still good? Asked again and again while a stream is open."""
 
 

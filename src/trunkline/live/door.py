@@ -34,7 +34,7 @@ class Live:
         self._kazoo = kazoo.KazooSockets(deps, self._hub)
         self._socket_io = socket_io.SocketIO(deps, self._hub)
         self._streams = sse.Streams(deps, self._hub)
-        self._stop_listening = deps.bus.listen(self._hub.deliver)
+        self._stop_listening = deps.bus.listen(self._hub.deliver, self._hub.wants)
         self._closed = False
         self.sockets = WebSockets(self._handler, deps.limits)
 

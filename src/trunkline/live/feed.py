@@ -19,7 +19,6 @@ from collections.abc import Sequence
 import structlog
 
 from trunkline.calls.bindings import Binding, overlaps
-from trunkline.calls.record import StoredEvent
 from trunkline.live.account import Account, Subscription
 from trunkline.live.groups import Group
 from trunkline.live.sink import Reader
@@ -205,7 +204,7 @@ class Feed:
     async def _replay_all(self) -> None:
         try:
             await asyncio.sleep(self.reader.limits.gather_seconds)
-            while self._replay_some():
+            while await self._replay_some():
                 await self.reader.sink.room()
                 await asyncio.sleep(0)
         except Exception:
@@ -214,13 +213,15 @@ class Feed:
         finally:
             self._replay = None
 
-    def _replay_some(self) -> bool:
+    async def _replay_some(self) -> bool:
         """Hand out a stretch of the log; False once the feed is live, in this very step."""
-        jobs = self._jobs()
-        cursor = min((job.last for job in jobs if not job.is_done), default=self.account.head)
+        cursor, end = self._cursor(), self._end()
         limit = self.reader.limits.replay_chunk
-        chunk = self.account.events.after(self.account.id, cursor, limit)
-        reached = self._skip_lost(jobs, cursor, chunk)
+        chunk = await self.account.events.after(self.account.id, cursor, limit)
+        jobs = self._jobs()
+        if cursor != self._cursor():
+            return True  # a binding came or went meanwhile
+        reached = self._skip_lost(jobs, cursor, chunk[0].seq - 1 if chunk else end)
         for event in chunk:
             self._replay_event(jobs, Wire(event))
             reached = event.seq
@@ -232,16 +233,20 @@ class Feed:
         self._go_live()
         return False
 
+    def _cursor(self) -> int:
+        """The number up to which every replay has come."""
+        return min((job.last for job in self._jobs() if not job.is_done), default=self.account.head)
+
+    def _end(self) -> int:
+        """The number up to which the log must have been, or retention took what it lacks."""
+        return max([self.account.head, *(job.until or job.last for job in self._jobs())])
+
     def _go_live(self) -> None:
         self._replay = None
         self._ahead = max((each.last for each in self.subscriptions.values()), default=0)
         self.settle()
 
-    def _skip_lost(
-        self, jobs: Sequence[Subscription], cursor: int, chunk: Sequence[StoredEvent]
-    ) -> int:
-        end = max([self.account.head, *(job.until or job.last for job in jobs)])
-        last = chunk[0].seq - 1 if chunk else end
+    def _skip_lost(self, jobs: Sequence[Subscription], cursor: int, last: int) -> int:
         if last > cursor:
             behind = next(job for job in jobs if job.last == cursor and not job.is_done)
             self._write(gap(self.account.id, cursor + 1, last, self.reader.clock()), behind.binding)

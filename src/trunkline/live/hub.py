@@ -27,7 +27,7 @@ log = structlog.get_logger()
 class Client:
     """A connection's subscriptions, to any number of accounts."""
 
-    __slots__ = ("_feeds", "_hub", "clock", "is_congested", "limits", "sink")
+    __slots__ = ("_closed", "_feeds", "_hub", "clock", "is_congested", "limits", "sink")
 
     def __init__(self, hub: Hub, sink: Sink) -> None:
         self._hub = hub
@@ -36,6 +36,7 @@ class Client:
         self.limits = hub.limits
         self.clock = hub.clock
         self.is_congested = False
+        self._closed = False
 
     def __len__(self) -> int:
         return sum(len(feed.subscriptions) for feed in self._feeds.values())
@@ -44,17 +45,30 @@ class Client:
         """The bindings as they were written, oldest first."""
         return [text for feed in self._feeds.values() for text in feed.subscriptions]
 
-    def subscribe(
+    async def subscribe(
         self, account_id: str, bindings: Sequence[Binding], after: int | None, app_id: str = ""
     ) -> None:
-        """Add the bindings (one or more) for an app, all or none; raises TooManySubscriptions."""
+        """Add the bindings (one or more) for an app, all or none; raises TooManySubscriptions.
+
+        A client that was closed meanwhile has none.
+        """
+        account, start = await self._hub.start(account_id, after)
+        try:
+            if not self._closed:
+                self._subscribe(account, bindings, start, app_id)
+        finally:
+            self._hub.forget_if_idle(account_id)
+
+    def _subscribe(
+        self, account: Account, bindings: Sequence[Binding], start: int | None, app_id: str
+    ) -> None:
+        account_id = account.id
         feed = self._feeds.get(account_id)
         new = {each.text for each in bindings} - (feed.subscriptions.keys() if feed else set())
         if len(self) + len(new) > self.limits.subscriptions:
             most = self.limits.subscriptions
             raise TooManySubscriptions(f"too many subscriptions: at most {most} on one connection")
         self._hub.usage.check_subscriptions(app_id, len(new))
-        account, start = self._hub.start(account_id, after)
         if feed is None:
             feed = self._feeds[account_id] = Feed(self, account)
         for binding in bindings:
@@ -102,6 +116,7 @@ class Client:
 
     def close(self) -> None:
         """End all subscriptions; costs by their number, whoever else is connected."""
+        self._closed = True
         for account_id in tuple(self._feeds):
             self._close(account_id)
 
@@ -137,17 +152,32 @@ class Hub:
         """A new connection; close it when it ends."""
         return Client(self, sink)
 
-    def start(self, account_id: str, after: int | None) -> tuple[Account, int | None]:
-        """The account, and ``after`` as it is there. What the log raises leaves no trace."""
-        account = self._accounts.get(account_id) or Account(account_id, self._events)
-        start = None if after is None else account.start(after)
-        self._accounts[account_id] = account
+    def wants(self, account_id: str) -> bool:
+        """Is anybody subscribed to the account's events, or about to be?"""
+        return account_id in self._accounts
+
+    async def start(self, account_id: str, after: int | None) -> tuple[Account, int | None]:
+        """The account, and ``after`` as it is there; without waiting, subscribe or let it be
+        forgotten. What the log raises leaves no trace."""
+        account = self._accounts.get(account_id)
+        if account is None:
+            # Known before its log is read: what is committed after that comes over the bus.
+            account = self._accounts[account_id] = Account(account_id, self._events)
+        account.users += 1
+        try:
+            await account.open()
+            start = None if after is None else await account.start(after)
+        except BaseException:
+            account.users -= 1
+            self.forget_if_idle(account_id)
+            raise
+        account.users -= 1
         return account, start
 
     def forget_if_idle(self, account_id: str) -> None:
         """Drop the groups of an account that nobody subscribes to."""
         account = self._accounts.get(account_id)
-        if account is not None and not account.groups:
+        if account is not None and not account.groups and not account.users:
             del self._accounts[account_id]
 
     def deliver(self, events: Sequence[StoredEvent]) -> None:

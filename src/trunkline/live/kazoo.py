@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 import structlog
 
-from trunkline.live.asking import Asker, BadRequest, BadToken
+from trunkline.live.asking import TOO_MANY_WAIT, Asker, BadRequest, BadToken
 from trunkline.live.deps import LiveDeps
 from trunkline.live.hub import Hub
+from trunkline.live.in_turn import InTurn
 from trunkline.live.limits import TooManyConnections
 from trunkline.live.websocket import FAILED, GOING_AWAY, TOO_MANY, TOO_SLOW, WebSocket
 from trunkline.live.wire import Encoding
@@ -48,7 +49,7 @@ class KazooSockets:
 class KazooSocket:
     """One connection: answers its frames, and is its events' sink."""
 
-    __slots__ = ("_asker", "_open", "_socket", "_token", "deps", "write")
+    __slots__ = ("_asker", "_in_turn", "_open", "_socket", "_token", "deps", "write")
 
     once = False
     encoding = Encoding.KAZOO_WS
@@ -57,6 +58,7 @@ class KazooSocket:
     def __init__(self, deps: LiveDeps, hub: Hub, open_: dict[KazooSocket, None]) -> None:
         self.deps, self._open = deps, open_
         self._asker = Asker(deps, hub.usage, hub.client(self), uuid.uuid4().hex)
+        self._in_turn = InTurn(deps.limits.frames_per_second)
         self._token: object = None
         self._socket: WebSocket
 
@@ -67,9 +69,14 @@ class KazooSocket:
 
     def received(self, data: str | bytes) -> None:
         """Answer a frame."""
-        answer = self._answer(data)
-        if answer is not None:
-            self._socket.send_text(answer)
+        request_id: object = uuid.uuid4().hex
+        try:
+            frame = self._frame(data)
+        except BadRequest as refused:
+            self._socket.send_text(_reply(request_id, "error", {"errors": [str(refused)]}))
+            return
+        request_id = frame.get("request_id", request_id)
+        self._in_turn.take(lambda: self._reply_to(request_id, frame))
 
     def congested(self) -> None:
         """The hub is to watch how much is buffered."""
@@ -82,6 +89,7 @@ class KazooSocket:
     def closed(self) -> None:
         """All subscriptions end."""
         self._open.pop(self, None)
+        self._in_turn.close()
         self._asker.close()
 
     def buffered(self) -> int:
@@ -105,12 +113,14 @@ class KazooSocket:
         resume = self._asker.client.resume_after()
         self._socket.close(code, "" if resume is None else f"resume after {resume}")
 
-    def _answer(self, data: str | bytes) -> str | None:
-        request_id: object = uuid.uuid4().hex
+    async def _reply_to(self, request_id: object, frame: Mapping[str, Any]) -> None:
+        answer = await self._answer(request_id, frame)
+        if answer is not None and self in self._open:
+            self._socket.send_text(answer)
+
+    async def _answer(self, request_id: object, frame: Mapping[str, Any]) -> str | None:
         try:
-            frame = self._frame(data)
-            request_id = frame.get("request_id", request_id)
-            return _reply(request_id, "success", self._act(frame))
+            return _reply(request_id, "success", await self._act(frame))
         except (BadRequest, BadToken) as refused:
             return _reply(request_id, "error", {"errors": [str(refused)]})
         except TooManyConnections as refused:
@@ -122,6 +132,8 @@ class KazooSocket:
 
     def _frame(self, data: str | bytes) -> dict[str, Any]:
         self._asker.count()
+        if self._in_turn.is_full:
+            raise BadRequest(TOO_MANY_WAIT)
         if isinstance(data, bytes):
             raise BadRequest("binary frames are not supported: send JSON as text")
         most = self.deps.limits.frame_bytes
@@ -129,22 +141,22 @@ class KazooSocket:
             raise BadRequest(f"frame too large: at most {most} bytes")
         return _decoded(data)
 
-    def _act(self, frame: Mapping[str, Any]) -> dict[str, Any]:
+    async def _act(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         match frame.get("action"):
             case "ping":
                 return {"response": "pong"}
             case "subscribe":
-                return self._subscribe(frame)
+                return await self._subscribe(frame)
             case "unsubscribe":
                 ended = self._asker.unsubscribe(frame.get("data"))
                 return {"unsubscribed": ended, "subscriptions": self._subscriptions()}
             case other:
                 raise BadRequest(f"action {str(other)[:64]} not supported")
 
-    def _subscribe(self, frame: Mapping[str, Any]) -> dict[str, Any]:
+    async def _subscribe(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         token = self._shown(frame.get("auth_token"))
         try:
-            wanted = self._asker.subscribe(token, frame.get("data"))
+            wanted = await self._asker.subscribe(token, frame.get("data"))
         except BadRequest:
             self._token = token  # the token was good
             raise

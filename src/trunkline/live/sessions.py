@@ -18,6 +18,7 @@ from trunkline.live.asking import Asker, BadRequest
 from trunkline.live.deps import LiveDeps
 from trunkline.live.dialects import Dialect
 from trunkline.live.hub import Hub
+from trunkline.live.in_turn import InTurn
 from trunkline.live.outbox import Outbox
 from trunkline.live.pace import Pace, Wheel
 from trunkline.live.packets import BINARY, Kind, PacketInvalid, Said
@@ -50,7 +51,18 @@ class Session:
     """
 
     __slots__ = (
-        *("asker", "client", "dialect", "encoding", "ended", "house", "joined", "name", "outbox"),
+        *(
+            "asker",
+            "client",
+            "dialect",
+            "encoding",
+            "ended",
+            "house",
+            "in_turn",
+            "joined",
+            "name",
+            "outbox",
+        ),
         *("_crowded", "_cut", "_farewell", "_room", "sid", "slot", "socket", "upgrading", "write"),
     )
     once = True
@@ -66,6 +78,7 @@ class Session:
         self.write: Callable[[Any], None] = _nowhere
         self.client = house.hub.client(self)
         self.asker = Asker(house.deps, house.hub.usage, self.client, self.name)
+        self.in_turn = InTurn(house.deps.limits.frames_per_second)
         self.joined = self.ended = self.upgrading = self._crowded = False
         self._cut: tuple[int, str] | None = None
         self._farewell = dialect.last
@@ -230,9 +243,12 @@ class Session:
             self.join()
 
     def _disconnect(self, namespace: str) -> None:
-        if namespace == ROOT:
+        if namespace == ROOT and self.joined:
             self.joined = False
-            self.client.unsubscribe(None)
+            self.in_turn.take(self._unsubscribe_all)
+
+    async def _unsubscribe_all(self) -> None:
+        self.client.unsubscribe(None)
 
     def _event(self, said: Said) -> None:
         if said.namespace != ROOT:
@@ -272,6 +288,7 @@ class Session:
         self.ended = True
         self.house.sessions.pop(self.sid, None)
         self.house.wheel.clear(self)
+        self.in_turn.close()
         self.asker.close()
         self._leave_transport()
         self.write = _nowhere

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 
-from trunkline.live.asking import BadRequest, BadToken
+from trunkline.live.asking import TOO_MANY_WAIT, BadRequest, BadToken
 from trunkline.live.limits import TooManyConnections
 from trunkline.live.packets import Said
 from trunkline.live.sessions import Session
@@ -20,17 +20,30 @@ Answer = dict[str, Any]
 
 def answer(session: Session, said: Said) -> None:
     """Act on an event, and acknowledge it where the client asked for that; errors are events too."""
-    act = _COMMANDS.get(said.name)
-    given = said.args[0] if said.args else None
-    reply = _refused_or(session, lambda: act(session, given) if act else None)
+    try:
+        session.asker.count()
+        if session.in_turn.is_full:
+            raise BadRequest(TOO_MANY_WAIT)
+    except BadRequest as refused:
+        _acknowledge(session, said, session.refuse("error", str(refused)))
+    else:
+        session.in_turn.take(lambda: _answer(session, said))
+
+
+async def _answer(session: Session, said: Said) -> None:
+    if not session.ended:
+        _acknowledge(session, said, await _refused_or(session, said))
+
+
+def _acknowledge(session: Session, said: Said, reply: Answer | None) -> None:
     if reply is not None and said.ack is not None:
         session.send(session.dialect.acknowledge(said.ack, reply))
 
 
-def _refused_or(session: Session, act: Callable[[], Answer | None]) -> Answer | None:
+async def _refused_or(session: Session, said: Said) -> Answer | None:
+    act = _COMMANDS.get(said.name)
     try:
-        session.asker.count()
-        return act()
+        return await act(session, said.args[0] if said.args else None) if act else None
     except BadToken as refused:
         return session.refuse("auth_failure", str(refused))
     except BadRequest as refused:
@@ -43,19 +56,19 @@ def _refused_or(session: Session, act: Callable[[], Answer | None]) -> Answer | 
         return session.refuse("error", "internal error, try again")
 
 
-def _subscribe(session: Session, data: object) -> Answer:
+async def _subscribe(session: Session, data: object) -> Answer:
     token = data.get("auth_token") if isinstance(data, dict) else None
-    wanted = session.asker.subscribe(token, data)
+    wanted = await session.asker.subscribe(token, data)
     return {"status": "success", "subscribed": [binding.text for binding in wanted.bindings]}
 
 
-def _unsubscribe(session: Session, data: object) -> Answer:
+async def _unsubscribe(session: Session, data: object) -> Answer:
     ended = session.asker.unsubscribe({"binding": data} if isinstance(data, str) else data)
     left = session.client.subscriptions()
     return {"status": "success", "unsubscribed": ended, "subscribed": left}
 
 
-_COMMANDS: dict[str, Callable[[Session, object], Answer]] = {
+_COMMANDS: dict[str, Callable[[Session, object], Awaitable[Answer]]] = {
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import structlog
 
 from trunkline.calls.bindings import Binding
 from trunkline.db.port import ApiKey
@@ -20,6 +21,8 @@ from trunkline.live.hub import Client, Hub
 from trunkline.live.limits import TooManyConnections, TooManySubscriptions, Usage
 from trunkline.live.wire import Encoding, chunk
 from trunkline.work.refused import Refused
+
+log = structlog.get_logger()
 
 PATH = "/v1/events/stream"
 SCOPE = "events:read"
@@ -56,7 +59,8 @@ class Streams:
 
     def __init__(self, deps: LiveDeps, hub: Hub) -> None:
         self.deps, self.hub = deps, hub
-        self._closed = False
+        self.closed = False
+        self._checks: dict[str, asyncio.Task[None]] = {}
         self.open: Heartbeat[EventStream] = Heartbeat(
             deps.limits.keep_alive_seconds, EventStream.beat
         )
@@ -79,9 +83,26 @@ class Streams:
     def __len__(self) -> int:
         return len(self.open)
 
+    def recheck(self, key: ApiKey) -> None:
+        """End the key's streams if it is good no more; read once for all that ask meanwhile."""
+        if key.id not in self._checks:
+            task = asyncio.get_running_loop().create_task(self._recheck(key))
+            self._checks[key.id] = task
+            task.add_done_callback(lambda _: self._checks.pop(key.id, None))
+
+    async def _recheck(self, key: ApiKey) -> None:
+        try:
+            good = await self.deps.still_good(key)
+        except Exception as error:  # the database, most likely: the next beat asks again
+            log.warning("live.key_not_checked", key_id=key.id, error=repr(error))
+            return
+        if not good:
+            for stream in self.open.members():
+                stream.end_if(key)
+
     def close(self) -> None:
         """End every stream, and begin none: clients come back and resume."""
-        self._closed = True
+        self.closed = True
         for stream in self.open.members():
             stream.shutdown()
 
@@ -89,16 +110,20 @@ class Streams:
         """Raises Refused."""
         if scope["method"] not in ("GET", "HEAD"):
             raise _WrongMethod("method_not_allowed", "GET it.")
-        if self._closed:
-            raise Refused("unavailable", "The server is stopping.", 1)
+        self._refuse_if_closed()
         key = await self.deps.admit(scope, SCOPE)
+        self._refuse_if_closed()
         return Asked(key, *self.deps.read(scope))
+
+    def _refuse_if_closed(self) -> None:
+        if self.closed:
+            raise Refused("unavailable", "The server is stopping.", 1)
 
     async def _stream(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         stream = EventStream(self, scope, asked)
         try:
             await self._start(scope, send)
-            stream.begin(asked)
+            await stream.begin(asked)
             while (await receive())["type"] != "http.disconnect":
                 pass
         finally:
@@ -149,7 +174,7 @@ class EventStream:
         self._silent = self._left = 0
         self.write = self._transport.write
 
-    def begin(self, asked: Asked) -> None:
+    async def begin(self, asked: Asked) -> None:
         """The answer's head is out: events may follow."""
         if self._transport.is_closing() or self._client is None:
             return
@@ -159,8 +184,11 @@ class EventStream:
         self._streams.open.add(self)
         account_id, key_id = self._key.account_id, self._key.id
         try:
-            self._client.subscribe(account_id, asked.bindings, asked.after, key_id)
+            await self._client.subscribe(account_id, asked.bindings, asked.after, key_id)
         except TooManySubscriptions:
+            self._end()
+        except Exception:
+            log.exception("live.stream_failed", account_id=account_id)
             self._end()
 
     def buffered(self) -> int:
@@ -198,17 +226,22 @@ class EventStream:
         self._end(seconds=_SHUTDOWN_SECONDS)
 
     def beat(self) -> None:
-        """Send a comment; end where the key is good no more, or the peer takes nothing."""
+        """Send a comment, and have the key looked at; end where the peer takes nothing."""
         left, before = self.buffered(), self._left
         self._left = left
         taken = self._room is None or left < before
         self._silent = 0 if taken else self._silent + 1
         if self._silent >= _SILENT_BEATS:
             self._transport.abort()
-        elif not self._streams.deps.still_good(self._key):
+        else:
+            if self._room is None:
+                self.write(_KEEP_ALIVE)
+            self._streams.recheck(self._key)
+
+    def end_if(self, key: ApiKey) -> None:
+        """The key is good no more."""
+        if key.id == self._key.id:
             self._end("the key is good no more")
-        elif self._room is None:
-            self.write(_KEEP_ALIVE)
 
     def closed(self) -> None:
         """The connection is over, or the request; doing it again does nothing."""

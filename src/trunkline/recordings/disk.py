@@ -40,6 +40,11 @@ class DiskStore(ObjectStore):
         finally:
             (self._stage / staged).unlink(missing_ok=True)
 
+    async def delete(self, name: str) -> None:
+        """Remove it; one that is gone already, or cannot be, is no error. It stays gone after a crash."""
+        await super().delete(name)
+        await asyncio.to_thread(_fsync, self._root)
+
     def _settle(self, staged: str, name: str) -> None:
         _fsync(self._stage / staged)
         os.replace(self._stage / staged, self._root / name)

@@ -64,6 +64,14 @@ class Spool:
         """Remove the raw audio from ``done/``."""
         self.raw(name).unlink(missing_ok=True)
 
+    def forget(self, name: str) -> None:
+        """Remove the raw audio of that name, wherever it has come to; it stays gone after a crash."""
+        for folder in (self.live, self.done, self.failed, self.unclaimed):
+            file = folder / f"{name}{ENDING}"
+            if file.exists():
+                file.unlink(missing_ok=True)
+                _sync(folder)
+
     def put_away(self, name: str, folder: Path) -> None:
         """Move the raw audio from ``done/`` to another of the folders."""
         if self.raw(name).exists():
@@ -97,6 +105,14 @@ class Spool:
             with contextlib.suppress(FileNotFoundError):  # handed over by another look
                 (self.live / f"{name}{ENDING}").replace(self.raw(name))
         return moved
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _raw_names(folder: Path) -> list[str]:

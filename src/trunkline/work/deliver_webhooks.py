@@ -14,7 +14,8 @@ import asyncio
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import msgspec
 import stamina
@@ -92,20 +93,26 @@ class DeliverWebhooks:
 
     async def run(self) -> None:
         """Deliver what is pending and what comes, until cancelled."""
-        stop_listening = self._bus.listen(self._examine.heard)
+        stop_listening = self._bus.listen(self._examine.heard, self._examine.wants)
         try:
             async with asyncio.TaskGroup() as tasks:
-                self.refresh()
+                await self._begin()
                 tasks.create_task(self._examine.run())
                 tasks.create_task(self._dispatch(tasks))
         finally:
             stop_listening()
 
-    def refresh(self) -> None:
+    async def _begin(self) -> None:
+        """The database may be away for now: what has changed since is all there is."""
+        async for attempt in _insisting():
+            with attempt:
+                await self.refresh()
+
+    async def refresh(self) -> None:
         """Endpoints, accounts or deliveries have been changed by somebody else: look at them all."""
-        self._examine.refresh()
+        await self._examine.refresh()
         for account_id in self._examine.accounts:
-            for webhook in self._db.webhooks.active(account_id):
+            for webhook in await self._db.webhooks.active(account_id):
                 self._queued(account_id, webhook.id)
 
     # ---- Who is next ----
@@ -119,14 +126,14 @@ class DeliverWebhooks:
             self._awake.clear()
             self._ring()
             while (turn := self._turns.next()) is not None:
-                self._serve(tasks, *turn)
+                await self._serve(tasks, *turn)
                 await asyncio.sleep(0)  # others have the loop between two deliveries
             await self._until_something_is_due()
 
-    def _serve(self, tasks: asyncio.TaskGroup, account_id: str, webhook_id: str) -> None:
+    async def _serve(self, tasks: asyncio.TaskGroup, account_id: str, webhook_id: str) -> None:
         try:
-            webhook = self._db.webhooks.get(webhook_id)
-            delivery = self._next_delivery(webhook) if webhook else None
+            webhook = await self._db.webhooks.get(webhook_id)
+            delivery = await self._next_delivery(webhook) if webhook else None
         except Exception as error:
             log.warning("webhook.not_looked_at", webhook_id=webhook_id, error=repr(error))
             self._alarm(account_id, webhook_id, self._clock() + _PAUSE)
@@ -142,21 +149,21 @@ class DeliverWebhooks:
     def _note(self, webhook_id: str, failing: bool) -> None:
         (self._failing.add if failing else self._failing.discard)(webhook_id)
 
-    def _next_delivery(self, webhook: Webhook) -> Delivery | None:
+    async def _next_delivery(self, webhook: Webhook) -> Delivery | None:
         """What to send the endpoint now; sets the alarm where there is something to send later."""
         if webhook.state != "enabled" or webhook.account_id not in self._examine.accounts:
             return None
-        under_way = self._under_way.get(webhook.id, ())
+        under_way = frozenset(self._under_way.get(webhook.id, ()))  # some may end meanwhile
         if len(under_way) >= (1 if webhook.failures else self._limits.each):
             return None  # the end of one of these asks again
         now = self._clock()
         if webhook.not_before > now:
             self._alarm(webhook.account_id, webhook.id, webhook.not_before)
             return None
-        for delivery in self._db.deliveries.due(webhook.id, now, len(under_way) + 1):
+        for delivery in await self._db.deliveries.due(webhook.id, now, len(under_way) + 1):
             if delivery.id not in under_way:
                 return delivery
-        later = self._db.deliveries.next_at(webhook.id, now)
+        later = await self._db.deliveries.next_at(webhook.id, now)
         if later is not None:
             self._alarm(webhook.account_id, webhook.id, later)
         return None
@@ -192,8 +199,10 @@ class DeliverWebhooks:
     async def _deliver(self, webhook: Webhook, delivery: Delivery) -> None:
         try:
             await self._attempt(webhook, delivery)
-        except Exception:
-            log.exception("webhook.not_delivered", delivery_id=delivery.id, **named(webhook))
+        except Exception as error:
+            said = None if isinstance(error, DatabaseUnavailable) else error
+            more = {"delivery_id": delivery.id, **named(webhook)}
+            log.warning("webhook.not_delivered", error=repr(error), exc_info=said, **more)
             await asyncio.sleep(_PAUSE / SECOND)
         finally:
             self._turns.end(webhook.account_id, webhook.failures > 0)
@@ -204,14 +213,14 @@ class DeliverWebhooks:
             self._queued(webhook.account_id, webhook.id)
 
     async def _attempt(self, webhook: Webhook, delivery: Delivery) -> None:
-        body = body_of(self._db.events, delivery)
+        body = await body_of(self._db.events, delivery)
         if body is None:
-            oldest, _ = self._db.events.bounds(webhook.account_id)
+            oldest, _ = await self._db.events.bounds(webhook.account_id)
             if not await self._db.deliveries.lost(webhook.id, oldest, self._clock()):
                 raise LookupError(f"event {delivery.seq} is not in the log")
             return
         now = self._clock()
-        secrets = self._db.webhooks.secrets(webhook.id, now)
+        secrets = await self._db.webhooks.secrets(webhook.id, now)
         if not secrets:
             return  # it has just been deleted
         headers = signed_headers(message_id(webhook.account_id, delivery), now, body, secrets)
@@ -227,9 +236,7 @@ class DeliverWebhooks:
         def announce(webhook: Webhook, verdict: Verdict, taken: int) -> Announcement:
             return _stopped(webhook, verdict, attempt, taken, msg_id)
 
-        async for each in stamina.retry_context(
-            on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
-        ):
+        async for each in _insisting():
             with each:
                 return await self._db.deliveries.concluded(delivery.id, attempt, judge, announce)
         return None
@@ -249,6 +256,13 @@ class DeliverWebhooks:
             log.warning("webhook.stopped", state=stop, reason=reason, **named(webhook))
         elif ended.verdict.state == "failed":
             log.warning("webhook.gave_up", delivery_id=delivery.id, **named(webhook))
+
+
+def _insisting() -> AsyncIterator[Any]:
+    """However long the database is away."""
+    return stamina.retry_context(
+        on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
+    ).__aiter__()
 
 
 def _stopped(

@@ -47,13 +47,19 @@ class ExamineEvents:
         self._dirty: dict[str, None] = {}
         self._awake = asyncio.Event()
         self._crowded: set[str] = set()
+        self._refreshing = asyncio.Lock()
         self.accounts: set[str] = set()
         """Those that have enabled endpoints."""
 
-    def refresh(self) -> None:
+    async def refresh(self) -> None:
         """Endpoints, or accounts, have changed: look at them all."""
-        self.accounts = self._db.webhooks.active_accounts()
+        async with self._refreshing:  # what was read later must not be replaced by what was earlier
+            self.accounts = await self._db.webhooks.active_accounts()
         self._look_at(self.accounts)
+
+    def wants(self, account_id: str) -> bool:
+        """Has the account endpoints that are sent something?"""
+        return account_id in self.accounts
 
     def heard(self, events: Sequence[StoredEvent]) -> None:
         """Events have been committed."""
@@ -82,7 +88,7 @@ class ExamineEvents:
 
     async def _account(self, account_id: str) -> None:
         try:
-            webhooks = self._db.webhooks.active(account_id)
+            webhooks = await self._db.webhooks.active(account_id)
             more = await asyncio.gather(*(self._step(webhook) for webhook in webhooks))
         except Exception as error:  # the database, most likely: it may be well again later
             log.warning("webhook.events_not_examined", account_id=account_id, error=repr(error))
@@ -92,14 +98,14 @@ class ExamineEvents:
 
     async def _step(self, webhook: Webhook) -> bool:
         """Take the endpoint's cursor forward by one transaction; True if there is more."""
-        oldest, newest = self._db.events.bounds(webhook.account_id)
-        if webhook.cursor >= newest or self._is_crowded(webhook.id):
+        oldest, newest = await self._db.events.bounds(webhook.account_id)
+        if webhook.cursor >= newest or await self._is_crowded(webhook.id):
             return False
         if webhook.cursor + 1 < oldest:
             gap = outgoing_gap(webhook.cursor + 1, oldest - 1)
             await self._move(webhook, oldest - 1, [gap])
             return True
-        events = self._db.events.after(webhook.account_id, webhook.cursor, CHUNK)
+        events = await self._db.events.after(webhook.account_id, webhook.cursor, CHUNK)
         if not events:
             return True  # they were pruned between the two reads
         await self._move(webhook, events[-1].seq, _wanted(webhook, events))
@@ -112,9 +118,11 @@ class ExamineEvents:
         if done and wanted:
             self._queued(webhook.account_id, webhook.id)
 
-    def _is_crowded(self, webhook_id: str) -> bool:
-        crowded = self._db.deliveries.crowded(webhook_id, self._most_pending)
-        (self._crowded.add if crowded else self._crowded.discard)(webhook_id)
+    async def _is_crowded(self, webhook_id: str) -> bool:
+        self._crowded.add(webhook_id)  # before it is read: `sent` may come meanwhile
+        crowded = await self._db.deliveries.crowded(webhook_id, self._most_pending)
+        if not crowded:
+            self._crowded.discard(webhook_id)
         return crowded
 
 

@@ -181,7 +181,7 @@ class FileRecordings:
 
     async def _look_at(self, raw: str) -> None:
         self._rowless.discard(raw)
-        recording = self._recordings.by_raw(raw)
+        recording = await self._recordings.by_raw(raw)
         if recording is None:
             self._wait_for_row(raw)
         elif recording.state == "done":
@@ -257,11 +257,14 @@ class FileRecordings:
             self._bus.publish([event])
             self._spool.drop(recording.raw)
             log.info("recording_ready", call_id=recording.call_id, seconds=made.seconds)
+        elif await self._recordings.by_raw(recording.raw) is None:  # it was deleted meanwhile
+            await self._store.delete(recording.name)
+            self._spool.drop(recording.raw)
 
     # ---- What never becomes a recording ----
 
     async def _give_up_missing(self) -> None:
-        for recording in self._recordings.expected(self._clock() - MISSING_AFTER, 1000):
+        for recording in await self._recordings.expected(self._clock() - MISSING_AFTER, 1000):
             if self._spool.holds(recording.raw):
                 continue
             if (claimed := await self._claim(recording.name, 0)) is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import stamina
 
 from trunkline.bus.port import Bus
@@ -26,15 +24,22 @@ class FollowEndpoints:
 
     async def __call__(self, change: Change) -> None:
         """Store the state and its event, if it is a change; an endpoint of nobody has none."""
-        if isinstance(change, TrunkChanged):
-            await self._trunk(change)
-        else:
-            await self._device(change)
+        async for attempt in stamina.retry_context(
+            on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
+        ):
+            with attempt:
+                event = await (
+                    self._trunk(change)
+                    if isinstance(change, TrunkChanged)
+                    else self._device(change)
+                )
+        if event is not None:
+            self._bus.publish([event])
 
-    async def _device(self, change: EndpointChanged) -> None:
-        owner = self._db.directory.endpoint_owner(change.endpoint)
+    async def _device(self, change: EndpointChanged) -> StoredEvent | None:
+        owner = await self._db.directory.endpoint_owner(change.endpoint)
         if owner is None or (device_id := owner.device_id) is None:
-            return
+            return None
         said = device_state(
             owner.account_id,
             device_id,
@@ -44,12 +49,12 @@ class FollowEndpoints:
             change.at,
             self._message_ids(change.at),
         )
-        await self._store(lambda: self._db.events.device_state(device_id, change.online, said))
+        return await self._db.events.device_state(device_id, change.online, said)
 
-    async def _trunk(self, change: TrunkChanged) -> None:
-        owner = self._db.directory.endpoint_owner(change.endpoint)
+    async def _trunk(self, change: TrunkChanged) -> StoredEvent | None:
+        owner = await self._db.directory.endpoint_owner(change.endpoint)
         if owner is None or (trunk_id := owner.trunk_id) is None:
-            return
+            return None
         said = trunk_state(
             owner.account_id,
             trunk_id,
@@ -59,13 +64,4 @@ class FollowEndpoints:
             self._message_ids(change.at),
             change.reason,
         )
-        await self._store(lambda: self._db.events.trunk_state(trunk_id, change.up, said))
-
-    async def _store(self, store: Callable[[], Awaitable[StoredEvent | None]]) -> None:
-        async for attempt in stamina.retry_context(
-            on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
-        ):
-            with attempt:
-                event = await store()
-        if event is not None:
-            self._bus.publish([event])
+        return await self._db.events.trunk_state(trunk_id, change.up, said)

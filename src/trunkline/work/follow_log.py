@@ -9,8 +9,16 @@ event has its number once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from typing import Any, Protocol, TypeVar
 
 import stamina
 import structlog
@@ -32,9 +40,21 @@ from trunkline.work.step import Step, Transfer
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 LOG_NAME = "cel"
+"""What an engine's log is called in a database that no other engine writes to."""
 _SIGNAL_LATE = 3
 """Milliseconds."""
+
+
+def shared_log_name(system: str) -> str:
+    """What this engine's log is called in a database that several engines share.
+
+    Where there is no position under this name, the one under ``LOG_NAME`` holds: it came along when
+    the database was copied from SQLite, and names its file, so that another engine's is none of ours.
+    """
+    return f"{LOG_NAME}:{system}"
 
 
 class LogPart(Protocol):
@@ -58,7 +78,9 @@ class CallLog:
         place: announce.Place,
         clock: Callable[[], int],
         message_ids: MessageIds,
+        log_name: str = LOG_NAME,
     ) -> None:
+        self._log_name = log_name
         self._db = db
         self._bus = bus
         self._place = place
@@ -70,6 +92,10 @@ class CallLog:
         self._signals = Signals()
         self._heard = asyncio.Event()
         self.newest_row = 0
+        self.refused_at = 0
+        """When the database last refused to store something, if it has stored nothing since."""
+        self.on_change: Callable[[Call], None] = lambda _: None
+        """Told each call that has changed, once that is committed; it must not raise."""
         self.caught_up = asyncio.Event()
 
     @property
@@ -77,9 +103,9 @@ class CallLog:
         """The calls that are not over, by id."""
         return self._calls
 
-    def load(self) -> None:
+    async def load(self) -> None:
         """Fold the open calls again from their journals, as they were when the process ended."""
-        for stored in self._db.calls.open_calls():
+        for stored in await self._db.calls.open_calls():
             call = refold(list(stored.facts))
             if call is not None and not call.over:
                 self._remember(call)
@@ -109,7 +135,7 @@ class CallLog:
         async for attempt in _insisting():
             with attempt:
                 async with self._lock:
-                    await self._record(self._facts_of(part.rows), part.position)
+                    await self._record(await self._facts_of(part.rows), part.position)
 
     def hear(self, signal: Signal) -> None:
         """Take in what only the engine's live signals tell: ringing, holding, SIP codes.
@@ -134,7 +160,7 @@ class CallLog:
         dead = [f.EngineDied(call_id=call_id, at=at) for call_id in list(self._calls)]
         if dead:
             log.warning("calls.closed_with_engine", count=len(dead))
-            await self._insist(dead)
+            await self.insist(dead)
 
     def without_channels(self, living: Container[str]) -> set[str]:
         """The calls that have begun and none of whose open legs lives in the engine."""
@@ -153,7 +179,7 @@ class CallLog:
         gone = [f.EngineDied(call_id=each, at=0) for each in call_ids if each in self._calls]
         if gone:
             log.warning("calls.lost", call_ids=[fact.call_id for fact in gone])
-            await self._insist(gone)
+            await self.insist(gone)
 
     async def settle(self, living: Callable[[str], bool]) -> None:
         """After a restart: withdraw requests that never reached the engine."""
@@ -162,9 +188,10 @@ class CallLog:
             for call in self._calls.values()
             if not call.legs and not living(call.id)
         ]
-        await self._insist(gone)
+        await self.insist(gone)
 
-    async def _insist(self, facts: Sequence[AnyFact]) -> None:
+    async def insist(self, facts: Sequence[AnyFact]) -> None:
+        """``record``, however long the database takes to accept it."""
         async for attempt in _insisting():
             with attempt:
                 await self.record(facts)
@@ -172,7 +199,7 @@ class CallLog:
     async def _record_early(self) -> None:
         step = self._step()
         for leg_id in self._signals.legs():
-            step.take_early(leg_id)
+            await step.take_early(leg_id)
         await self._commit(step, None)
 
     async def _let_signals_catch_up(self, rows: list[cel.Row]) -> None:
@@ -197,18 +224,21 @@ class CallLog:
             return row.exten in ("", "s")
         return leg.direction == "outbound" and leg.ringing_at is None
 
-    def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact | Transfer]:
+    async def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact | Transfer]:
+        named = [cel.names(row) for row in rows]
+        owners = await _each(self._db.directory.endpoint_owner, {each.endpoint for each in named})
+        users = await _each(self._user, {each.user_id for each in named})
         facts: list[AnyFact | Transfer] = []
         for row in rows:
             if (other := cel.transferred_leg(row)) is not None:
                 facts.append(Transfer(row.unique_id, other, row.time))
-            fact = cel.read(row, self._db.directory.endpoint_owner, self._user)
+            fact = cel.read(row, owners.get, users.get)
             if fact is not None:
                 facts.append(fact)
         return facts
 
-    def _user(self, user_id: str) -> Party | None:
-        found = self._db.directory.user_owner(user_id)
+    async def _user(self, user_id: str) -> Party | None:
+        found = await self._db.directory.user_owner(user_id)
         if found is None:
             return None
         number = found.sip_users[0] if found.sip_users else (found.extension or found.username)
@@ -221,7 +251,7 @@ class CallLog:
     ) -> None:
         step = self._step()
         for fact in facts:
-            step.take(fact)
+            await step.take(fact)
         await self._commit(step, position)
 
     def _step(self) -> Step:
@@ -231,10 +261,19 @@ class CallLog:
         batch = self._batch(step, position)
         events: list[StoredEvent] = []
         if batch.facts or batch.position:
-            events = await self._db.calls.commit(batch)
+            events = await self._stored(batch)
         self._apply(step)
         if events:
             self._bus.publish(events)
+
+    async def _stored(self, batch: Batch) -> list[StoredEvent]:
+        try:
+            events = await self._db.calls.commit(batch)
+        except DatabaseUnavailable:
+            self.refused_at = self._clock()
+            raise
+        self.refused_at = 0
+        return events
 
     def _batch(self, step: Step, position: LogPosition | None) -> Batch:
         ended = [call for call in step.changed.values() if call.over]
@@ -247,7 +286,7 @@ class CallLog:
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
             opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
             closed=[call.id for call in ended] + list(step.merged),
-            position=(LOG_NAME, position) if position else None,
+            position=(self._log_name, position) if position else None,
         )
 
     def _apply(self, step: Step) -> None:
@@ -265,12 +304,22 @@ class CallLog:
         self._calls[call.id] = call
         for leg_id in call.legs:
             self._call_of[leg_id] = call.id
+        self.on_change(call)
 
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.id, None)
         for leg_id in call.legs:
             self._call_of.pop(leg_id, None)
             self._signals.forget(leg_id)
+        self.on_change(call)
+
+
+async def _each(
+    read: Callable[[str], Awaitable[T | None]], names: Iterable[str | None]
+) -> dict[str, T | None]:
+    """What each of the names stands for; they are read side by side."""
+    wanted = [name for name in names if name]
+    return dict(zip(wanted, await asyncio.gather(*map(read, wanted)), strict=True))
 
 
 def _insisting() -> AsyncIterator[Any]:

@@ -17,6 +17,7 @@ from trunkline.calls.imports.leg import Reason, Skipped
 from trunkline.calls.imports.people import People
 from trunkline.calls.imports.source import Source
 from trunkline.calls.record import CallRecord
+from trunkline.db.history_port import FIRST
 
 _BATCH = 250
 """Calls in one transaction: so few that a server which writes at the same time hardly waits."""
@@ -44,13 +45,18 @@ class Tally(msgspec.Struct, rename="camel"):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What is imported, and how to read it; ``form`` None recognises each file's format."""
+    """What is imported, and how to read it; ``form`` None recognises each file's format.
+
+    Calls that started before ``oldest`` (unix microseconds) are left out: the account does not keep
+    them. They would be deleted, and counted in its statistics once more by the next import.
+    """
 
     account_id: str
     people: People
     zone: ZoneInfo
     form: str | None = None
     renamed: dict[str, str] = {}
+    oldest: int = FIRST
 
 
 Note = Callable[[str, int, Skipped], None]
@@ -96,6 +102,9 @@ class ImportCalls:
         for each in whole:
             self.tally.calls += 1
             record = fold(each.legs, wanted.people, wanted.account_id, self._form)
+            if record.started_at < wanted.oldest:
+                self._skip(each.file, each.line, Skipped("too_old", record.call_id))
+                continue
             self._batch.append((record, each))
             if len(self._batch) >= _BATCH:
                 self._write()

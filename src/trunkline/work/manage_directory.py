@@ -275,6 +275,11 @@ def switch(directory: Directory, kind: type[AnyEntry], entry: AnyEntry, enabled:
 
 def delete(directory: Directory, kind: type[AnyEntry], entry: AnyEntry) -> None:
     """Delete an entry and what is its own; raises DirectoryRefused where a record would be lost."""
+    if isinstance(entry, AccountEntry) and entry.held_at is not None:
+        raise DirectoryRefused(
+            f"account {entry.name!r} is on hold ({entry.hold_reason}), so nothing of it is deleted: "
+            f"trunkline account hold {entry.name!r} --release ends that"
+        )
     if isinstance(entry, AccountEntry) and directory.has_calls(entry.account_id):
         raise DirectoryRefused(
             f"account {entry.name!r} has calls in its history, which stay true: "

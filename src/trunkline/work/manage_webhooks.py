@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -52,15 +52,15 @@ class ManageWebhooks:
         check: Check,
         secret_key: bytes,
         clock: Callable[[], int],
-        changed: Callable[[], None] = lambda: None,
+        changed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._db, self._check, self._clock = db, check, clock
         self._secret_key = secret_key
-        self._changed = changed
+        self._told = changed
 
-    def find(self, webhook_id: str, account_id: str | None = None) -> Webhook:
+    async def find(self, webhook_id: str, account_id: str | None = None) -> Webhook:
         """The endpoint, if it is the account's (or of any)."""
-        return _found(self._db.webhooks.get(webhook_id, account_id))
+        return _found(await self._db.webhooks.get(webhook_id, account_id))
 
     async def create(
         self,
@@ -78,7 +78,7 @@ class ManageWebhooks:
         and WEBHOOK_LIMIT.
         """
         await self._check_url(url)
-        self._check_after(account_id, after)
+        await self._check_after(account_id, after)
         new = NewWebhook(
             id=webhook_id,
             account_id=account_id,
@@ -92,7 +92,7 @@ class ManageWebhooks:
         webhook = await self._db.webhooks.add(new, MOST)
         if webhook is None:
             raise Refused("WEBHOOK_LIMIT", f"An account has at most {MOST} endpoints.")
-        self._changed()
+        await self._changed()
         return webhook, new.secret
 
     async def change(
@@ -113,31 +113,35 @@ class ManageWebhooks:
             description=None if description is None else rules.description(description),
             events=None if events is None else rules.bindings(events),
         )
-        return self._done(changed)
+        return await self._done(changed)
 
     async def rotate(self, webhook: Webhook, mark: str) -> tuple[Webhook, str]:
         """A new secret; the old one signs too for 24 hours. The same ``mark`` again is nothing."""
         now = self._clock()
         secret = secret_for(f"{webhook.id}:{mark}", self._secret_key)
         rotated = await self._db.webhooks.rotate(webhook.id, secret, now, now + OVERLAP)
-        return self._done(rotated), secret
+        return await self._done(rotated), secret
 
     async def enable(self, webhook: Webhook) -> Webhook:
         """Send it what came since it was stopped, as far as that is kept."""
-        return self._done(await self._db.webhooks.enable(webhook.id, self._clock()))
+        return await self._done(await self._db.webhooks.enable(webhook.id, self._clock()))
 
     async def disable(self, webhook: Webhook) -> Webhook:
         """Send it nothing until it is enabled again."""
-        return self._done(await self._db.webhooks.disable(webhook.id, "", self._clock()))
+        return await self._done(await self._db.webhooks.disable(webhook.id, "", self._clock()))
 
     async def delete(self, webhook: Webhook) -> None:
-        """Forget it, and its deliveries."""
-        await self._db.webhooks.delete(webhook.id)
-        self._changed()
+        """Forget it, and its deliveries. Raises Refused WEBHOOK_HELD where a legal hold keeps those."""
+        gone = await self._db.webhooks.delete(webhook.id)
+        if not gone and await self._db.webhooks.get(webhook.id):
+            raise Refused(
+                "WEBHOOK_HELD", "A legal hold keeps its deliveries: it can be disabled meanwhile."
+            )
+        await self._changed()
 
-    def delivery(self, webhook: Webhook, delivery_id: int) -> Delivery:
+    async def delivery(self, webhook: Webhook, delivery_id: int) -> Delivery:
         """One of the endpoint's deliveries."""
-        delivery = self._db.deliveries.delivery(webhook.id, delivery_id)
+        delivery = await self._db.deliveries.delivery(webhook.id, delivery_id)
         if delivery is None:
             raise Refused("NOT_FOUND", "The webhook has no such delivery.")
         return delivery
@@ -147,22 +151,24 @@ class ManageWebhooks:
 
         Raises Refused EVENT_GONE where the event is not kept any more.
         """
-        delivery = self.delivery(webhook, delivery_id)
+        delivery = await self.delivery(webhook, delivery_id)
         if delivery.kind == "test":
             raise Refused("EVENT_GONE", "A test is not sent again: test the webhook anew.")
         if not await self._db.deliveries.retry(delivery.id, self._clock()):
-            await self._db.deliveries.queue(webhook.id, [self._again(delivery)], self._clock())
-        self._changed()
+            await self._db.deliveries.queue(
+                webhook.id, [await self._again(delivery)], self._clock()
+            )
+        await self._changed()
 
     async def replay(self, webhook: Webhook, span: Span) -> int:
         """Send the span's events again that its filters match, in order; gives how many.
 
         What it has not had yet is left out: it is on its way. Raises Refused RANGE_INVALID.
         """
-        first, last = self._bounds(webhook, span)
+        first, last = await self._bounds(webhook, span)
         queued = 0
         while first <= last:
-            events = self._db.events.after(webhook.account_id, first - 1, CHUNK)
+            events = await self._db.events.after(webhook.account_id, first - 1, CHUNK)
             again = [
                 outgoing(event, "replay")
                 for event in events
@@ -170,36 +176,36 @@ class ManageWebhooks:
             ]
             queued += await self._db.deliveries.queue(webhook.id, again, self._clock())
             first = events[-1].seq + 1 if events else last + 1
-        self._changed()
+        await self._changed()
         return queued
 
-    def _bounds(self, webhook: Webhook, span: Span) -> tuple[int, int]:
-        oldest, _ = self._db.events.bounds(webhook.account_id)
+    async def _bounds(self, webhook: Webhook, span: Span) -> tuple[int, int]:
+        oldest, _ = await self._db.events.bounds(webhook.account_id)
         if span.first is None and span.since is None:
             raise Refused("RANGE_INVALID", "Say from which number or from what time on.")
         first = max(oldest, span.first or 0)
         if span.since is not None:
-            first = max(first, self._first_since(webhook.account_id, span.since))
+            first = max(first, await self._first_since(webhook.account_id, span.since))
         last = webhook.cursor if span.last is None else min(span.last, webhook.cursor)
         if last - first >= MOST_REPLAYED:
             raise Refused("RANGE_INVALID", f"A replay spans at most {MOST_REPLAYED:,} numbers.")
         return first, last
 
-    def _first_since(self, account_id: str, at: int) -> int:
+    async def _first_since(self, account_id: str, at: int) -> int:
         """The first number at or after a time, by bisection: times grow with numbers, nearly."""
-        low, high = self._db.events.bounds(account_id)
+        low, high = await self._db.events.bounds(account_id)
         high += 1
         while low < high:
             middle = (low + high) // 2
-            found = self._db.events.after(account_id, middle - 1, 1)
+            found = await self._db.events.after(account_id, middle - 1, 1)
             if found and found[0].at < at:
                 low = found[0].seq + 1
             else:
                 high = middle
         return low
 
-    def _again(self, delivery: Delivery) -> Outgoing:
-        found = self._db.events.after(delivery.account_id, delivery.seq - 1, 1)
+    async def _again(self, delivery: Delivery) -> Outgoing:
+        found = await self._db.events.after(delivery.account_id, delivery.seq - 1, 1)
         if delivery.lane == GAP_LANE:
             return Outgoing(
                 seq=delivery.seq,
@@ -218,13 +224,17 @@ class ManageWebhooks:
         except UrlRefused as error:
             raise Refused("WEBHOOK_URL_REFUSED", f"The URL cannot be used: {error}.") from error
 
-    def _check_after(self, account_id: str, after: int | None) -> None:
-        _, newest = self._db.events.bounds(account_id)
+    async def _check_after(self, account_id: str, after: int | None) -> None:
+        _, newest = await self._db.events.bounds(account_id)
         if after is not None and not 0 <= after <= newest:
             raise Refused("WEBHOOK_INVALID", f"after is a number from 0 to {newest}, the newest.")
 
-    def _done(self, webhook: Webhook | None) -> Webhook:
-        self._changed()
+    async def _changed(self) -> None:
+        if self._told is not None:
+            await self._told()
+
+    async def _done(self, webhook: Webhook | None) -> Webhook:
+        await self._changed()
         return _found(webhook)
 
 

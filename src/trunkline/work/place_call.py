@@ -8,6 +8,7 @@ next start; and the same ``Idempotency-Key`` finds out which.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,7 @@ from trunkline.db.port import (
 from trunkline.engine.port import Engine, EngineUnavailable, OriginateFailed
 from trunkline.work.counters import Counters
 from trunkline.work.follow_log import CallLog
+from trunkline.work.in_background import InBackground
 from trunkline.work.refused import Refused
 from trunkline.work.wanted_call import CallWanted as CallWanted
 from trunkline.work.wanted_call import GoodCall
@@ -42,6 +44,8 @@ log = structlog.get_logger()
 _KEY_KEPT = 24 * 3600 * 1_000_000
 _DOUBLE_CLICK = 3 * 1_000_000
 _RETRY = 5
+_PATIENCE = 2.0
+"""Seconds that a request waits for the database to say that its call is stored."""
 
 
 _Clicks = dict[tuple[str, ...], tuple[int, "asyncio.Future[CallPlaced]"]]
@@ -85,13 +89,14 @@ class PlaceCall:
         self._failures = parse_many(rules.password_failures)
         self._under_way: set[tuple[str, str]] = set()
         self._clicks: _Clicks | None = None
+        self._storing = InBackground()
         self.draining = False
 
     async def __call__(self, app: App, wanted: CallWanted) -> CallPlaced:
         """Send the call to the device; does not wait for anyone to answer."""
         number = _number(wanted.number)
-        device = self._device(app, wanted)
-        inside = self._inside(app, number)
+        device = await self._device(app, wanted)
+        inside = await self._inside(app, number)
         if inside is None and not dialling.may_dial(device, number):
             raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {number}")
         if self.draining or not self._engine.up:
@@ -101,13 +106,12 @@ class PlaceCall:
             return await self._once_in_a_moment(call)
         return await self._once(call, wanted.idempotency_key)
 
-    def _device(self, app: App, wanted: CallWanted) -> CallingDevice:
+    async def _device(self, app: App, wanted: CallWanted) -> CallingDevice:
         """The app's device, its password checked; one answer for all that can be wrong."""
         key = (app.id, wanted.sip_user)
-        for rate in self._failures:
-            if not self._passwords.test(rate, *key):
-                raise Refused("RATE_LIMITED", "too many wrong passwords for this device", _RETRY)
-        device = self._db.directory.device(app.account_id, wanted.sip_user)
+        self._check_failures(key)
+        device = await self._db.directory.device(app.account_id, wanted.sip_user)
+        self._check_failures(key)  # others were wrong meanwhile; from here on nothing waits
         realm, ha1 = (device.realm, device.ha1) if device else ("", "-" * 32)
         given = hashlib.md5(  # noqa: S324 - RFC 7616's HA1
             f"{wanted.sip_user}:{realm}:{wanted.sip_password}".encode()
@@ -118,10 +122,15 @@ class PlaceCall:
             raise Refused("SIP_AUTH_FAILED", "no such device, or its password is wrong")
         return device
 
-    def _inside(self, app: App, number: str) -> Destination | None:
+    def _check_failures(self, key: tuple[str, str]) -> None:
+        for rate in self._failures:
+            if not self._passwords.test(rate, *key):
+                raise Refused("RATE_LIMITED", "too many wrong passwords for this device", _RETRY)
+
+    async def _inside(self, app: App, number: str) -> Destination | None:
         if not dialling.could_be_extension(number):
             return None
-        return self._db.directory.extension(app.account_id, number)
+        return await self._db.directory.extension(app.account_id, number)
 
     async def _once_in_a_moment(self, call: GoodCall) -> CallPlaced:
         """Without a key: a double click is one call, also over a restart in between."""
@@ -184,9 +193,13 @@ class PlaceCall:
 
     async def _claimed(self, call: GoodCall, key: str) -> CallPlaced:
         now = self._clock()
-        claim = await self._db.requests.claim(
+        claiming = self._db.requests.claim(
             call.app.id, key, call.fingerprint(), call.id, now, now + _KEY_KEPT
         )
+        try:
+            claim = await asyncio.wait_for(claiming, _PATIENCE)
+        except TimeoutError as error:  # one that it got after all is as if left behind by a kill
+            raise DatabaseUnavailable("the database does not say whose the key is") from error
         match claim:
             case Replayed(status, body):
                 return _replayed(status, body)
@@ -199,7 +212,7 @@ class PlaceCall:
 
     async def _left_behind(self, call: GoodCall, key: str, call_id: str) -> CallPlaced:
         """A claim that no living request holds: its process died. Did its call get out?"""
-        if self._db.calls.known(call_id) or await self._lives(call_id):
+        if await self._db.calls.known(call_id) or await self._lives(call_id):
             answer = _ok(call_id)
             await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
             return answer
@@ -219,34 +232,62 @@ class PlaceCall:
         except Refused as refused:
             await self._keep_refusal(call, key, refused)
             raise
-        await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
+        await self._keep_answer(call, key, answer)
         return answer
+
+    async def _keep_answer(self, call: GoodCall, key: str, answer: CallPlaced) -> None:
+        """The phone rings, so it is a yes also where that cannot be kept: the call is, under its id."""
+        keeping = self._db.requests.answer(call.app.id, key, answer.status, answer.body)
+        with contextlib.suppress(DatabaseUnavailable):
+            await self._storing.is_done(keeping, _PATIENCE)
 
     async def _keep_refusal(self, call: GoodCall, key: str, refused: Refused) -> None:
         """A final no is the key's answer as much as a yes; one that passes is not."""
         if refused.retry_after is not None:
-            await self._db.requests.release(call.app.id, key)
-            return
-        body = msgspec.json.encode([refused.code, refused.detail])
-        await self._db.requests.answer(call.app.id, key, 400, body)
+            keeping = self._db.requests.release(call.app.id, key)
+        else:
+            body = msgspec.json.encode([refused.code, refused.detail])
+            keeping = self._db.requests.answer(call.app.id, key, 400, body)
+        with contextlib.suppress(DatabaseUnavailable):  # no call is known under it: it is free
+            await self._storing.is_done(keeping, _PATIENCE)
 
     async def _place(self, call: GoodCall) -> CallPlaced:
         await self._check_online(call.device.sip_user)
         way = _way(call)
-        await self._calls.record([call.requested(way, self._clock())])
+        await self._request(call, way)
         try:
             rules = self._rules
             originate = call.originate(way, rules.device_ring_seconds, rules.ring_seconds)
             await self._engine.originate(originate)
         except (OriginateFailed, EngineUnavailable) as error:
-            reason = type(error).__name__
-            withdrawn = f.RequestWithdrawn(call_id=call.id, at=self._clock(), reason=reason)
-            await self._calls.record([withdrawn])
+            await self._storing.is_done(self._withdraw(call, type(error).__name__), _PATIENCE)
             if isinstance(error, OriginateFailed):
                 raise _offline() from error
             raise _engine_down() from error
         log.info("call.placed", call_id=call.id, device=call.device.sip_user, number=call.number)
         return _ok(call.id)
+
+    async def _request(self, call: GoodCall, way: dialling.Way) -> None:
+        """Have it stored; raises DatabaseUnavailable.
+
+        A database that is lost amid its commit says only later, maybe much later, whether the request
+        is there. Nobody waits for that: it is refused now, and withdrawn then.
+        """
+        storing = asyncio.ensure_future(self._calls.record([call.requested(way, self._clock())]))
+        if await self._storing.is_done(storing, _PATIENCE):
+            return
+        self._storing.keep(self._withdraw_if(storing, call))
+        raise DatabaseUnavailable("the database has not said whether the call is stored")
+
+    async def _withdraw_if(self, storing: Awaitable[None], call: GoodCall) -> None:
+        with contextlib.suppress(DatabaseUnavailable):
+            await storing
+            await self._withdraw(call, "DatabaseUnavailable")
+
+    async def _withdraw(self, call: GoodCall, reason: str) -> None:
+        """However long the database takes to accept it."""
+        gone = f.RequestWithdrawn(call_id=call.id, at=self._clock(), reason=reason)
+        await self._calls.insist([gone])
 
     async def _check_online(self, sip_user: str) -> None:
         """By the engine's signals; it is asked itself before anyone is told "offline"."""

@@ -23,10 +23,10 @@ class Transfer(NamedTuple):
 class Journal(Protocol):
     """What the database knows of calls, as far as it has been committed."""
 
-    def facts(self, call_id: str) -> list[AnyFact]:
+    async def facts(self, call_id: str) -> list[AnyFact]:
         """The journal of one call, in order."""
 
-    def known(self, call_id: str) -> bool:
+    async def known(self, call_id: str) -> bool:
         """Has the engine's log spoken of this call already?"""
 
 
@@ -53,22 +53,23 @@ class Step:
         self.heard: list[tuple[Call, Heard]] = []
         self.used_early: dict[str, Sequence[Early]] = {}
 
-    def take(self, fact: AnyFact | Transfer) -> None:
+    async def take(self, fact: AnyFact | Transfer) -> None:
         """Fold one fact; one that changes nothing is not kept."""
         if isinstance(fact, Transfer):
-            return self._merge(fact)
+            return await self._merge(fact)
         if isinstance(fact, f.LegAnswered):
-            self.take_early(fact.leg_id)
+            await self.take_early(fact.leg_id)
         fact = self._placed(fact)
         before = self._now(fact.call_id)
-        if before is None and isinstance(fact, f.LegStarted) and self._journal.known(fact.call_id):
+        begins = before is None and isinstance(fact, f.LegStarted)
+        if begins and await self._journal.known(fact.call_id):
             return None  # it is over: the log is being read again
         after, heard = fold(before, fact)
         if after is not None and after is not before:
-            self._keep(fact, before, after, heard)
+            await self._keep(fact, before, after, heard)
         return None
 
-    def take_early(self, leg_id: str) -> None:
+    async def take_early(self, leg_id: str) -> None:
         """Fold what was heard of a leg before the log got so far."""
         call_id = self._call_id(leg_id)
         if call_id is None or leg_id in self.used_early:
@@ -76,9 +77,9 @@ class Step:
         if early := self._signals.of(leg_id):
             self.used_early[leg_id] = list(early)
             for each in early:
-                self.take(_in_call(each, call_id))
+                await self.take(_in_call(each, call_id))
 
-    def _keep(
+    async def _keep(
         self, fact: AnyFact, before: Call | None, after: Call, heard: Sequence[Heard]
     ) -> None:
         if before is None:
@@ -88,7 +89,7 @@ class Step:
         self.heard += [(after, each) for each in heard]
         if isinstance(fact, f.LegStarted):
             self._new_legs[fact.leg_id] = after.id
-            self.take_early(fact.leg_id)
+            await self.take_early(fact.leg_id)
 
     def _now(self, call_id: str) -> Call | None:
         """The call as it is in this batch; None for one that has become part of another."""
@@ -109,7 +110,7 @@ class Step:
         call_id = self._call_id(leg_id) or self.merged.get(fact.call_id)
         return fact if call_id in (None, fact.call_id) else _in_call(fact, call_id)
 
-    def _merge(self, transfer: Transfer) -> None:
+    async def _merge(self, transfer: Transfer) -> None:
         """An attended transfer: the younger of the two calls becomes part of the older."""
         ids = (self._call_id(transfer.leg_id), self._call_id(transfer.other_leg_id))
         calls = {call.id: call for each in ids if each and (call := self._now(each))}
@@ -117,11 +118,11 @@ class Step:
             return
         older, younger = sorted(calls.values(), key=lambda call: call.started_at)
         here = [fact for fact in self.kept if fact.call_id == younger.id]
-        facts = (*self._journal.facts(younger.id), *here)
+        facts = (*await self._journal.facts(younger.id), *here)
         merged = f.CallMerged(
             call_id=older.id, at=transfer.at, other_call_id=younger.id, facts=facts
         )
-        self.take(merged)
+        await self.take(merged)
         self.changed.pop(younger.id, None)
         self.merged[younger.id] = older.id
         self._new_legs.update(dict.fromkeys(younger.legs, older.id))

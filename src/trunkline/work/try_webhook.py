@@ -26,7 +26,7 @@ class TryWebhook:
         now = self._clock()
         sent = outgoing_test(mark)
         body = test_body(webhook.account_id, webhook.id, now)
-        secrets = self._db.webhooks.secrets(webhook.id, now)
+        secrets = await self._db.webhooks.secrets(webhook.id, now)
         if not secrets:
             raise _gone()
         headers = signed_headers(message_id(webhook.account_id, sent), now, body, secrets)

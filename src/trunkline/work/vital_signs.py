@@ -11,21 +11,31 @@ import msgspec
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """One reading. Counters only grow while the process lives; the rest goes up and down."""
 
-    engine_up: bool
-    """Can the engine take calls now?"""
+    engine_up: bool | None
+    """Can the engine take calls now? None: this process has none, and says nothing of calls."""
     draining: bool
     """Is the server being stopped? Then no new call is taken."""
-    log_lag_seconds: float
+    main_trouble: str | None = None
+    """What is wrong with the main server that has the engine ("": nothing); None: this is it."""
+    hears_events: bool = True
+    """Do new events come to this process now?"""
+    calls_stored: bool = True
+    """Was the last that was told of calls stored? A database that is full may take smaller things."""
+    log_lag_seconds: float = 0.0
     """Age of the oldest log row that is not yet taken in; 0 when all of them are."""
-    calls_live: int
-    recordings_waiting: int
+    calls_live: int = 0
+    recordings_waiting: int = 0
     """Recordings of ended calls that are not yet made."""
-    registrations_online: int
+    registrations_online: int = 0
     """Devices that are registered and answer."""
-    events_total: int
+    events_total: int = 0
     """Events stored since the process started."""
-    engine_restarts: int
+    engine_restarts: int = 0
     """How often the engine died and was started again since the process started."""
+    sip_messages_total: int = 0
+    """SIP messages of calls kept since the process started."""
+    sip_messages_dropped: int = 0
+    """Those that were not, for want of room or time."""
     event_connections: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Clients connected for events, by transport (``socket_io``, ``websocket``, ``sse``)."""
 
@@ -33,5 +43,5 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
 class VitalSigns(Protocol):
     """Whoever knows how the system is doing."""
 
-    def read(self) -> Vitals:
+    async def read(self) -> Vitals:
         """A fresh reading; costs no more than point reads, and never fails."""

@@ -14,13 +14,13 @@ from trunkline.db.port import Events
 _encode = msgspec.json.Encoder().encode
 
 
-def body_of(events: Events, delivery: Delivery) -> bytes | None:
+async def body_of(events: Events, delivery: Delivery) -> bytes | None:
     """The delivery's body, the same bytes each time; None where its event is not kept any more."""
     if delivery.kind == "test":
         return test_body(delivery.account_id, delivery.webhook_id, delivery.created_at)
     if delivery.gap_from is not None:
         return _gap_body(delivery, delivery.gap_from)
-    found: Sequence[StoredEvent] = events.after(delivery.account_id, delivery.seq - 1, 1)
+    found: Sequence[StoredEvent] = await events.after(delivery.account_id, delivery.seq - 1, 1)
     return envelope(found[0]) if found and found[0].seq == delivery.seq else None
 
 

@@ -85,10 +85,13 @@ class Office:
             bus=self.bus,
             clock=lambda: self.now,
             manage_webhooks=ManageWebhooks(
-                self.db, self.post.check, b"w" * 32, lambda: self.now, self.refreshed.set
+                self.db, self.post.check, b"w" * 32, lambda: self.now, self.refresh
             ),
             try_webhook=TryWebhook(self.db, self.post, lambda: time.time_ns() // 1000),
         )
+
+    async def refresh(self) -> None:
+        self.refreshed.set()
 
     def v1(self, **settings: Any) -> V1:
         return V1(self.deps(**settings))

@@ -9,12 +9,14 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from db.making import AT, announcement, ended, record, requested, started
 from trunkline.api.application import build_api
 from trunkline.api.v1.calls import CHUNK
-from trunkline.calls.facts import Party
+from trunkline.calls.facts import CallMerged, Party
+from trunkline.calls.sip import SipMessage, SipPart
 from trunkline.db.port import Batch
 from trunkline.work import manage_directory as manage
 
@@ -61,6 +63,7 @@ async def test_a_call_in_the_list(office: Office, client: httpx.AsyncClient) -> 
         "note": "",
         "tags": [],
         "update": 1,
+        "hold": False,
     }
 
 
@@ -283,6 +286,29 @@ async def test_a_call_has_at_most_twenty_tags(office: Office, client: httpx.Asyn
     assert (await client.patch("/v1/calls/c1", json=swapped)).json()["tags"][-1] == "one more"
 
 
+async def test_legal_hold(office: Office, client: httpx.AsyncClient) -> None:
+    for n in range(3):
+        await finish(office, f"c{n}", n, recording=f"call_recording_c{n}.mp3")
+    held = (await client.patch("/v1/calls/c1", json={"hold": True})).json()
+    assert (held["hold"], held["update"]) == (True, 4)
+    assert (await client.get("/v1/calls/c1")).json()["hold"] is True
+    assert await ids(client, "hold=true") == ["c1"]
+    assert await ids(client, "hold=false") == ["c2", "c0"]
+    assert await ids(client, "hold=true&updated_after=0") == ["c1"]
+    lines = (await client.get("/v1/calls/export?hold=true")).text.splitlines()
+    assert lines[1].endswith('"true"')
+    for kind in ("recordings", "calls"):
+        await office.db.retention.delete(office.account.account_id, kind, AT * 2, None, 9, AT)
+    assert await ids(client) == ["c1"]
+    assert problem_of(await client.get("/v1/calls/c0")) == (404, "not_found")
+    noted = (await client.patch("/v1/calls/c1", json={"note": "x"})).json()
+    assert (noted["hold"], noted["recording"]) == (True, "call_recording_c1.mp3")
+    assert (await client.patch("/v1/calls/c1", json={"hold": False})).json()["hold"] is False
+    wrong = await client.patch("/v1/calls/c1", json={"hold": "yes"})
+    assert problem_of(wrong) == (400, "body_invalid")
+    assert await ids(client, "hold=true") == []
+
+
 async def test_a_key_may_only_do_what_its_scopes_say(office: Office) -> None:
     await finish(office, "c1")
     async with office.client(office.key("calls:read")) as reader:
@@ -392,3 +418,36 @@ async def test_an_export_ends_when_the_client_is_gone(office: Office) -> None:
     }  # fmt: skip
     await build_api(office.deps())(scope, receive, send)
     assert b"".join(sent).count(b"\n") == CHUNK
+
+
+async def test_a_call_has_its_sip_messages(office: Office, client: httpx.AsyncClient) -> None:
+    await finish(office, "c1")
+    owner = office.account.account_id
+    merged = CallMerged(call_id="c1", at=AT, other_call_id="c0", facts=())
+    await office.db.calls.commit(Batch(facts=[started("c1", owner), merged]))
+    invite = SipMessage(
+        leg_id="c1", at=AT, sent=False, source="198.51.100.7:5062", destination="192.0.2.1:5060",
+        transport="tls", method="INVITE", status=None, reason="", cseq="7 INVITE", text="INVITE …",
+    )  # fmt: skip
+    busy = msgspec.structs.replace(
+        invite, at=AT + 2000, sent=True, method=None, status=486, reason="Busy Here"
+    )
+    for account_id, call_id, message in (
+        (owner, "c1", busy), (owner, "c0", invite), ("x" * 32, "c1", invite),
+    ):  # fmt: skip
+        part = SipPart(account_id=account_id, call_id=call_id, stored_at=AT, messages=(message,))
+        await office.db.sip_messages.add([part])
+    call = (await client.get("/v1/calls/c1")).json()
+    assert call["more_sip_messages"] is False
+    assert call["sip_messages"] == [
+        {
+            "leg_id": "c1", "at": "2023-11-14T22:13:20.000Z", "direction": "received",
+            "source": "198.51.100.7:5062", "destination": "192.0.2.1:5060", "transport": "tls",
+            "method": "INVITE", "status": None, "reason": "", "cseq": "7 INVITE", "text": "INVITE …",
+        },
+        {
+            "leg_id": "c1", "at": "2023-11-14T22:13:20.002Z", "direction": "sent",
+            "source": "198.51.100.7:5062", "destination": "192.0.2.1:5060", "transport": "tls",
+            "method": None, "status": 486, "reason": "Busy Here", "cseq": "7 INVITE", "text": "INVITE …",
+        },
+    ]  # fmt: skip

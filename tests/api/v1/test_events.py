@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -31,9 +32,12 @@ async def online(office: Office, name: str, event: str = "DEVICE_ONLINE") -> Non
 
 async def prune(office: Office, upto: int) -> None:
     """What retention does: the beginning goes."""
-    await office.db._writer.run(
-        lambda connection: connection.execute("DELETE FROM events WHERE seq <= ?", (upto,)).rowcount
-    )
+
+    def delete(connection: Any) -> None:
+        connection.execute("DELETE FROM events WHERE seq <= ?", (upto,))
+        connection.execute("UPDATE accounts SET events_from = ?", (upto + 1,))
+
+    await office.db._writer.run(delete)
 
 
 async def test_an_event_is_an_envelope(office: Office, client: httpx.AsyncClient) -> None:

@@ -98,7 +98,7 @@ async def test_the_samples_of_the_guide_to_calls(
         answer = json.loads(await run(environment, "bash", "-c", sample))
         assert "c1" in str(answer)
     (follow,) = samples(CALLS, "python")
-    assert await run(environment, sys.executable, "-c", follow) == "2 c1 BUSY\n"
+    assert await run(environment, sys.executable, "-c", follow) == "3 c1 BUSY\n"
     for parameter in CallsQuery.__struct_fields__:
         if parameter != "cursor":
             assert f"`{parameter.rstrip('_')}" in CALLS or f"{parameter}=" in CALLS

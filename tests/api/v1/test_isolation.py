@@ -79,8 +79,8 @@ async def test_nothing_of_it_has_changed(
             await client.request(route.method, of_theirs(route, theirs), **body)
 
     id_ = theirs.webhook["webhook_id"]
-    kept = office.db.webhooks.get(id_, theirs.account_id)
+    kept = await office.db.webhooks.get(id_, theirs.account_id)
 
     assert kept is not None
     assert kept.state == "enabled"
-    assert office.db.webhooks.secrets(id_, office.now) == (theirs.webhook["secret"],)
+    assert (await office.db.webhooks.secrets(id_, office.now)) == (theirs.webhook["secret"],)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from at_once import at_once
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.work import manage_directory as manage
 from trunkline.work import manage_keys
@@ -140,7 +141,7 @@ async def test_rates_are_of_keys(office: Office) -> None:
 
 
 def last_used(office: Office) -> int | None:
-    return office.db.keys.listed(office.account.account_id, (0, ""), 1)[0].last_used_at
+    return at_once(office.db.keys.listed(office.account.account_id, (0, ""), 1))[0].last_used_at
 
 
 async def test_when_a_key_was_used_is_noted_to_the_minute(office: Office) -> None:

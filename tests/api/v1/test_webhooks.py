@@ -72,7 +72,7 @@ async def test_a_rotation_that_is_repeated_rotates_once(client, office: Office) 
     assert first == again
     assert first["secret"] != told["secret"]
     assert first["previous_secret_until"] is not None
-    signing = office.db.webhooks.secrets(told["webhook_id"], NOW)
+    signing = await office.db.webhooks.secrets(told["webhook_id"], NOW)
     assert signing == (first["secret"], told["secret"])
 
 

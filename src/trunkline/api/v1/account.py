@@ -81,7 +81,9 @@ async def read_me(asked: Asked[Parameters, None]) -> Reply:
 async def list_keys(asked: Asked[ListQuery, None]) -> Reply:
     """The account's keys: what each may do and when it was last used, never the keys themselves."""
     read = asked.behind.deps.db.keys.listed
-    return listed(asked, "keys", read, lambda rows: KeyPage(keys=[_listed(row) for row in rows]))
+    return await listed(
+        asked, "keys", read, lambda rows: KeyPage(keys=[_listed(row) for row in rows])
+    )
 
 
 def _listed(row: KeyRow) -> ListedKey:

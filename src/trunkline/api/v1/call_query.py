@@ -67,6 +67,7 @@ class CallsWanted(Parameters, frozen=True, kw_only=True):
     billing_min: Annotated[_Seconds, Meta(description="Seconds in which two people talked.")] = 0
     billing_max: _Seconds = LONGEST_CALL
     has_recording: bool | None = None
+    hold: Annotated[bool, Meta(description="On legal hold, or not.")] | None = None
 
 
 def filter_of(query: CallsWanted) -> CallFilter:
@@ -95,6 +96,7 @@ def filter_of(query: CallsWanted) -> CallFilter:
         duration=(query.duration_min, query.duration_max),
         billing=(query.billing_min, query.billing_max),
         has_recording=query.has_recording,
+        hold=query.hold,
     )
 
 

@@ -54,6 +54,10 @@ class ShownCall(Shown, frozen=True, kw_only=True):
     note: str | UnsetType = UNSET
     tags: list[str] | UnsetType = UNSET
     update: Annotated[int, Meta(description="The number of its last change.")] | UnsetType = UNSET
+    hold: (
+        Annotated[bool, Meta(description="On legal hold: it is not deleted, whatever its age.")]
+        | UnsetType
+    ) = UNSET
 
 
 FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(ShownCall))
@@ -84,6 +88,7 @@ def values(row: CallRow) -> dict[str, Any]:
         "note": row.note,
         "tags": list(row.tags),
         "update": row.update,
+        "hold": row.hold,
     }
 
 

@@ -133,7 +133,7 @@ class DeliveryPage(Shown, frozen=True, kw_only=True):
 async def list_deliveries(asked: Asked[DeliveriesQuery, None]) -> Reply:
     """What the endpoint was sent, or is going to be, newest first. Kept as long as events are."""
     cursors, query, deps = asked.behind.cursors, asked.parameters, asked.behind.deps
-    webhook = deps.manage_webhooks.find(query.webhook_id, asked.account_id)
+    webhook = await deps.manage_webhooks.find(query.webhook_id, asked.account_id)
     list_, before = f"deliveries of {webhook.id}", MOST
     if query.cursor is not None:
         before = cursors.read(query.cursor, list_, asked.account_id, int)
@@ -160,14 +160,14 @@ def _same(query: DeliveriesQuery, cursor: str) -> list[tuple[str, str | int]]:
 
 async def read_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
     """One delivery with its body and every attempt."""
-    return Reply(shown_delivery(asked.behind.deps.db, _found(asked)))
+    return Reply(await shown_delivery(asked.behind.deps.db, await _found(asked)))
 
 
 async def replay_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
     """Send it once more, under the same `webhook-id`. One that is pending is tried as soon as it is
     its turn."""
     deps, which = asked.behind.deps, asked.parameters
-    webhook = deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+    webhook = await deps.manage_webhooks.find(which.webhook_id, asked.account_id)
     await deps.manage_webhooks.replay_one(webhook, which.delivery_id)
     return Reply(Replayed(queued=1))
 
@@ -177,25 +177,25 @@ async def replay_events(asked: Asked[WhichWebhook, Replay]) -> Reply:
     `webhook-id` that it had; also such as came before the endpoint was there. At most 100,000 numbers
     at a time."""
     deps, body = asked.behind.deps, asked.body
-    webhook = deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
+    webhook = await deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
     since = None if body.since is None else int(body.since.timestamp() * 1_000_000)
     span = Span(first=body.from_, since=since, last=body.to)
     return Reply(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
 
 
-def _found(asked: Asked[WhichDelivery, None]) -> Delivery:
+async def _found(asked: Asked[WhichDelivery, None]) -> Delivery:
     deps, which = asked.behind.deps, asked.parameters
-    webhook = deps.manage_webhooks.find(which.webhook_id, asked.account_id)
-    return deps.manage_webhooks.delivery(webhook, which.delivery_id)
+    webhook = await deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+    return await deps.manage_webhooks.delivery(webhook, which.delivery_id)
 
 
-def shown_delivery(db: Database, delivery: Delivery) -> OneDelivery:
+async def shown_delivery(db: Database, delivery: Delivery) -> OneDelivery:
     """A delivery with all that was sent and came back."""
-    body = body_of(db.events, delivery)
+    body = await body_of(db.events, delivery)
     return OneDelivery(
         **delivery_values(delivery),  # type: ignore[arg-type]
         body=None if body is None else body.decode(),
-        tries=[_attempt(each) for each in db.deliveries.attempts(delivery.id)],
+        tries=[_attempt(each) for each in await db.deliveries.attempts(delivery.id)],
     )
 
 

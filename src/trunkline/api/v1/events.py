@@ -140,7 +140,7 @@ async def read_events(asked: Asked[EventsQuery, None]) -> Reply:
         return _reply(asked, await _read(asked, wanted, query.after))
     with asked.behind.polls.waiting(asked.account_id, wanted) as poll:
         found = await _waited_for(asked, wanted, poll)
-    asked.behind.gate.recheck(asked.key)
+    await asked.behind.gate.recheck(asked.key)
     return _reply(asked, found)
 
 
@@ -168,10 +168,10 @@ async def _read(asked: Asked[EventsQuery, None], wanted: _Wanted, after: int) ->
 async def _looked_through(asked: Asked[EventsQuery, None], wanted: _Wanted, after: int) -> _Found:
     """Event by event: numbers follow each other, so where one is missing, retention took it."""
     events, limit = asked.behind.deps.db.events, asked.parameters.limit
-    _, newest = events.bounds(asked.account_id)
+    _, newest = await events.bounds(asked.account_id)
     found, size = _Found([], after, None, newest), wanted.at_once(limit)
     for _ in range(0, MOST_LOOKED_AT, _CHUNK):
-        chunk = events.after(asked.account_id, found.upto, size)
+        chunk = await events.after(asked.account_id, found.upto, size)
         if not chunk:
             break
         if chunk[0].seq > found.upto + 1:
@@ -182,7 +182,7 @@ async def _looked_through(asked: Asked[EventsQuery, None], wanted: _Wanted, afte
         if len(found.events) == limit or len(chunk) < size:
             break
         await asyncio.sleep(0)
-    return _to_the_end(asked, found)
+    return await _to_the_end(asked, found)
 
 
 async def _of_call(
@@ -191,16 +191,16 @@ async def _of_call(
     """By the index of calls; the newest number is read first, the oldest kept last: an event that
     comes or goes meanwhile is told of rather than passed over."""
     events, limit = asked.behind.deps.db.events, asked.parameters.limit
-    _, newest = events.bounds(asked.account_id)
+    _, newest = await events.bounds(asked.account_id)
     found = _Found([], after, None, newest)
     for _ in range(0, MOST_LOOKED_AT, _CHUNK):
-        chunk = events.of_call(asked.account_id, call_id, found.upto, _CHUNK)
+        chunk = await events.of_call(asked.account_id, call_id, found.upto, _CHUNK)
         upto = chunk[-1].seq if len(chunk) == _CHUNK else max([newest, *_numbers(chunk[-1:])])
         _take(found, filter(wanted, chunk), max(upto, found.upto), limit)
         if len(found.events) == limit or len(chunk) < _CHUNK:
             break
         await asyncio.sleep(0)
-    oldest, _ = events.bounds(asked.account_id)
+    oldest, _ = await events.bounds(asked.account_id)
     if oldest > after + 1:
         found.gap = Gap(from_=after + 1, to=oldest - 1)
     return found
@@ -220,9 +220,9 @@ def _take(found: _Found, wanted: Iterable[StoredEvent], upto: int, limit: int) -
             return
 
 
-def _to_the_end(asked: Asked[EventsQuery, None], found: _Found) -> _Found:
+async def _to_the_end(asked: Asked[EventsQuery, None], found: _Found) -> _Found:
     """Where retention took all that there was, nothing follows, and all of it is the gap."""
-    oldest, _ = asked.behind.deps.db.events.bounds(asked.account_id)
+    oldest, _ = await asked.behind.deps.db.events.bounds(asked.account_id)
     if found.upto < found.newest < oldest:
         found.gap = found.gap or Gap(from_=found.upto + 1, to=found.newest)
         found.upto = found.newest
@@ -248,10 +248,10 @@ def _reply(asked: Asked[EventsQuery, None], found: _Found) -> Reply:
 async def read_event(asked: Asked[OneEvent, None]) -> Reply:
     """One event, by its number."""
     events, seq = asked.behind.deps.db.events, asked.parameters.seq
-    found = events.after(asked.account_id, seq - 1, 1)
+    found = await events.after(asked.account_id, seq - 1, 1)
     if found and found[0].seq == seq:
         return Reply(msgspec.Raw(envelope(found[0])))
-    oldest, newest = events.bounds(asked.account_id)
+    oldest, newest = await events.bounds(asked.account_id)
     if seq > newest:
         raise problem("not_found", f"There is no event {seq} yet; the newest is {newest}.")
     raise problem("event_gone", f"Event {seq} is not kept any more; the oldest kept is {oldest}.")

@@ -22,6 +22,7 @@ COLUMNS = (
     "hangup_cause", "caller_number", "caller_username", "caller_name", "callee_number",
     "callee_username", "callee_name", "did_number", "duration_seconds", "billing_seconds",
     "ringing_seconds", "recording", "client_ref", "trunk", "engine_died", "note", "tags", "update",
+    "hold",
 )  # fmt: skip
 """Of CSV and Parquet."""
 _TIMES = ("started_at", "answered_at", "ended_at")
@@ -140,7 +141,7 @@ class Parquet:
             return arrow.timestamp("us", tz="UTC")
         if name in _WHOLE:
             return arrow.int64()
-        if name == "engine_died":
+        if name in ("engine_died", "hold"):
             return arrow.bool_()
         return arrow.list_(arrow.string()) if name == "tags" else arrow.string()
 
@@ -216,6 +217,7 @@ def _flat(call: CallRow) -> tuple[Any, ...]:
     made = list(_typed(call))
     made[1:4] = rfc3339(call.started_at), maybe(call.answered_at), rfc3339(call.ended_at)
     made[COLUMNS.index("engine_died")] = "true" if call.engine_died else "false"
+    made[COLUMNS.index("hold")] = "true" if call.hold else "false"
     made[COLUMNS.index("tags")] = ",".join(call.tags)
     return tuple(made)
 
@@ -249,6 +251,7 @@ def _typed(call: CallRow) -> tuple[Any, ...]:
         call.note,
         list(call.tags),
         call.update,
+        call.hold,
     )
 
 

@@ -36,7 +36,7 @@ class Gate:
 
         What is left of its rate is told by ``problems.limits_told(scope)`` from then on.
         """
-        key = self._key(scope)
+        key = await self._key(scope)
         state(scope)["rate_limit"], refusal = self._rates.request(key.id)
         if refusal is not None:
             raise refusal
@@ -45,19 +45,21 @@ class Gate:
         self._note(key.id)
         return key
 
-    def valid(self, key: ApiKey) -> bool:
+    async def valid(self, key: ApiKey) -> bool:
         """Is it still good? For requests that last: one read by primary key."""
-        return self._keys.valid(key.id, self._clock())
+        return await self._keys.valid(key.id, self._clock())
 
-    def recheck(self, key: ApiKey) -> None:
+    async def recheck(self, key: ApiKey) -> None:
         """Raises key_invalid when the key was revoked, or ran out, since it was admitted."""
-        if not self.valid(key):
+        if not await self.valid(key):
             raise problem("key_invalid", headers=CHALLENGE_INVALID)
 
-    def _key(self, scope: HTTPScope) -> ApiKey:
+    async def _key(self, scope: HTTPScope) -> ApiKey:
         text = _bearer(scope)
         client = address(scope)
-        found = self._keys.by_hash(key_hash(text), self._clock()) if looks_like_key(text) else None
+        found = None
+        if looks_like_key(text):
+            found = await self._keys.by_hash(key_hash(text), self._clock())
         if found is None or not allowed(found.allowed_addresses, client):
             raise self._rates.wrong_key(client)
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from trunkline.api.v1.routing import Asked, Cursor, Limit, Parameters, Reply, Shown
@@ -31,10 +31,10 @@ Row = TypeVar("Row", bound=Entry)
 Position = tuple[int, str]
 
 
-def listed(
+async def listed(
     asked: Asked[Any, Any],
     what: str,
-    read: Callable[[str, Position, int], Sequence[Row]],
+    read: Callable[[str, Position, int], Awaitable[Sequence[Row]]],
     show: Callable[[Sequence[Row]], Shown],
 ) -> Reply:
     """The page that the query asks for.
@@ -46,7 +46,7 @@ def listed(
     after: Position = (0, "")
     if query.cursor is not None:
         after = cursors.read(query.cursor, what, asked.account_id, tuple[int, str])
-    rows = read(asked.account_id, after, query.limit + 1)
+    rows = await read(asked.account_id, after, query.limit + 1)
     page = show(rows[: query.limit])
     if len(rows) <= query.limit:
         return Reply(page)

@@ -68,7 +68,7 @@ class LongPolls:
         if len(polls) >= MOST:
             raise problem("too_many_waiting")
         if self._stop is None:
-            self._stop = self._bus.listen(self._deliver)
+            self._stop = self._bus.listen(self._deliver, self._waiting.__contains__)
         poll = Poll(wants)
         poll.closed = self._closed
         polls.add(poll)

@@ -14,8 +14,8 @@ What is guaranteed, for 24 hours from the first request with a key:
 - The same holds when anything else went wrong that is not known to have done nothing (a 500, a full
   disk): the claim stays, and the next one with that key takes it over under the same id.
 
-One process serves a data directory, so "is being answered" is a set in memory, and a claim that is
-not in it has been left behind. Answers are kept encrypted, and what tells requests apart is an HMAC:
+"Is being answered" is a set in memory, and a lock where several processes are on one database
+(``Requests.alone``): both end with the process, and a claim without them has been left behind. Answers are kept encrypted, and what tells requests apart is an HMAC:
 both may hold secrets that are shown once.
 """
 
@@ -81,7 +81,10 @@ class Once:
             raise problem("idempotency_in_progress")
         self._under_way.add(slot)
         try:
-            return await self._claimed(slot, sent, work)
+            async with self._requests.alone(*slot) as alone:
+                if not alone:
+                    raise problem("idempotency_in_progress")
+                return await self._claimed(slot, sent, work)
         finally:
             self._under_way.discard(slot)
 

@@ -18,6 +18,7 @@ from trunkline.calls.envelope import EventEnvelope, envelope
 from trunkline.calls.facts import Class, Direction
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StatusDetail
+from trunkline.calls.sip import SipMessage, ids_of_messages
 from trunkline.calls.state import CallStatus, LegState, call_state, call_status
 from trunkline.calls.times import rfc3339
 from trunkline.db.history_port import (
@@ -29,7 +30,7 @@ from trunkline.db.history_port import (
     WholeCall,
 )
 
-MOST_EVENTS, MOST_DELIVERIES = 1000, 100
+MOST_EVENTS, MOST_DELIVERIES, MOST_SIP_MESSAGES = 1000, 100, 500
 
 _Tag = Annotated[
     str,
@@ -56,6 +57,15 @@ class CallMarks(Body, frozen=True, kw_only=True):
     tags: Annotated[_Tags, Meta(description="All tags: in place of those there are.")] | None = None
     add_tags: Annotated[_Tags, Meta(description="Put these on.")] = ()
     remove_tags: Annotated[_Tags, Meta(description="Then take these off.")] = ()
+    hold: (
+        Annotated[
+            bool,
+            Meta(
+                description="Put it on legal hold, or release it: while it is, nothing of it is deleted."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class CallDelivery(ShownDelivery, frozen=True, kw_only=True):
@@ -73,6 +83,27 @@ class ShownRecording(Shown, frozen=True, kw_only=True):
     seconds: float | None
     url: str | None
     url_expires_at: Time | None
+
+
+class ShownSipMessage(Shown, frozen=True, kw_only=True):
+    """A SIP message of one leg, without its secrets. A request has a method, a response a status."""
+
+    leg_id: str
+    at: Annotated[Time, Meta(description="By Asterisk's clock.")]
+    direction: Annotated[Literal["sent", "received"], Meta(description="As Trunkline sees it.")]
+    source: Annotated[str, Meta(description="Address and port.")]
+    destination: str
+    transport: Annotated[str, Meta(description="`udp`, `tcp`, `tls`, `ws` or `wss`.")]
+    method: str | None
+    status: int | None
+    reason: str
+    cseq: Annotated[str, Meta(description="Its number and method, such as `102 INVITE`.")]
+    text: Annotated[
+        str,
+        Meta(
+            description="All of it, with `***` in place of credentials, keys, and digits dialled."
+        ),
+    ]
 
 
 class ShownOneCall(Shown, frozen=True, kw_only=True):
@@ -101,6 +132,7 @@ class ShownOneCall(Shown, frozen=True, kw_only=True):
     note: str
     tags: list[str]
     update: Annotated[int | None, Meta(description="The number of its last change.")]
+    hold: Annotated[bool, Meta(description="On legal hold: it is not deleted, whatever its age.")]
     legs: Annotated[
         list[LegState] | None,
         Meta(description="null once the journal is kept no more (`journal_days`)."),
@@ -113,6 +145,13 @@ class ShownOneCall(Shown, frozen=True, kw_only=True):
         list[CallDelivery] | None,
         Meta(description="The last 100, newest first; null without the scope `webhooks:read`."),
     ]
+    sip_messages: Annotated[
+        list[ShownSipMessage],
+        Meta(description="The first 500 that are kept (`sip_trace`, `sip_trace_days`), in order."),
+    ]
+    more_sip_messages: Annotated[
+        bool, Meta(description="There were others, which are not shown here.")
+    ]
     recording_file: Annotated[
         ShownRecording | None,
         Meta(description="null without a recording, or without the scope `recordings:read`."),
@@ -120,8 +159,8 @@ class ShownOneCall(Shown, frozen=True, kw_only=True):
 
 
 async def read_call(asked: Asked[OneCall, None]) -> Reply:
-    """A call in full: its record or, while it lives, what is so now; its legs and, as far as the
-    key's scopes go, its events, what webhooks were sent of it, and a link to its recording."""
+    """A call in full: its record or, while it lives, what is so now; its legs, its SIP messages and,
+    as far as the key's scopes go, its events, what webhooks were sent of it, and a link to its recording."""
     whole = await asked.behind.deps.db.history.whole(
         asked.account_id, asked.parameters.call_id, MOST_EVENTS, MOST_DELIVERIES
     )
@@ -130,7 +169,35 @@ async def read_call(asked: Asked[OneCall, None]) -> Reply:
         raise problem("not_found", "There is no such call.")
     known = _finished(whole.row) if whole.row else _live(call)
     legs = call_state(call).legs if call else None
-    return Reply({**known, "legs": legs, **_around(asked, whole)})
+    traced = await asked.behind.deps.db.sip_messages.of_call(
+        asked.account_id,
+        ids_of_messages(asked.parameters.call_id, whole.facts),
+        MOST_SIP_MESSAGES,
+    )
+    return Reply(
+        {
+            **known,
+            "legs": legs,
+            **_around(asked, whole),
+            "sip_messages": [sip_values(message) for message in traced.messages],
+            "more_sip_messages": traced.more,
+        }
+    )
+
+
+def sip_values(message: SipMessage) -> dict[str, Any]:
+    """Every field of ``ShownSipMessage``."""
+    return {
+        "leg_id": message.leg_id,
+        "at": rfc3339(message.at),
+        "direction": "sent" if message.sent else "received",
+        **{name: getattr(message, name) for name in _SIP_FIELDS},
+    }
+
+
+_SIP_FIELDS = (
+    "source", "destination", "transport", "method", "status", "reason", "cseq", "text",
+)  # fmt: skip
 
 
 def _finished(row: CallRow) -> dict[str, Any]:
@@ -167,6 +234,7 @@ def _live(call: Call | None) -> dict[str, Any]:
         "note": "",
         "tags": [],
         "update": None,
+        "hold": False,
     }
 
 
@@ -203,11 +271,15 @@ def _recording(asked: Asked[OneCall, None], file: RecordingFile) -> ShownRecordi
 
 
 async def change_call(asked: Asked[OneCall, CallMarks]) -> Reply:
-    """Note something of a finished call, or put tags on it and take them off. Whoever follows
-    changes by `updated_after` sees it; there is no event."""
+    """Note something of a finished call, put tags on it and take them off, or put it on legal hold
+    and release it. Whoever follows changes by `updated_after` sees it; there is no event."""
     body, history = asked.body, asked.behind.deps.db.history
     marks = Marks(
-        note=body.note, tags=body.tags, add_tags=body.add_tags, remove_tags=body.remove_tags
+        note=body.note,
+        tags=body.tags,
+        add_tags=body.add_tags,
+        remove_tags=body.remove_tags,
+        hold=body.hold,
     )
     call_id = asked.parameters.call_id
     try:

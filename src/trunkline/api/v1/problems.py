@@ -70,7 +70,9 @@ PROBLEMS: dict[str, ProblemKind] = {
         405, "This path takes other methods.", "The `Allow` header lists them."
     ),
     "call_live": ProblemKind(
-        409, "The call is not over yet.", "Notes and tags are for finished calls: wait for its end."
+        409,
+        "The call is not over yet.",
+        "Notes, tags and holds are for finished calls: wait for its end.",
     ),
     "format_unavailable": ProblemKind(
         400,
@@ -92,6 +94,11 @@ PROBLEMS: dict[str, ProblemKind] = {
         400,
         "The webhook cannot be like that.",
         "`detail` says what is wrong: an event filter, the description, or `after`.",
+    ),
+    "webhook_held": ProblemKind(
+        409,
+        "A legal hold keeps the webhook's deliveries.",
+        "Disable the webhook, and delete it once its account, or the call, is on hold no more.",
     ),
     "webhook_limit": ProblemKind(
         409, "The account has as many webhooks as it may have.", "Delete one that is not needed."

@@ -49,14 +49,14 @@ async def read_stats(asked: Asked[StatsQuery, None]) -> Reply:
     With `group_by=user` an internal call is under both its users, and in `totals` once.
     """
     query, db = asked.parameters, asked.behind.deps.db
-    zone = db.directory.timezone(asked.account_id)
+    zone = await db.directory.timezone(asked.account_id)
     start, end = _window(query, zone, asked.now)
     try:
         at = cuts(start, end, query.interval, zone, MOST_INTERVALS)
         found = await db.statistics.summed(asked.account_id, query.group_by, at, MOST_POINTS)
     except (TooManyIntervals, TooManyPoints):
         raise problem("stats_too_large") from None
-    names = _names(found, db.directory) if query.group_by == "trunk" else {}
+    names = await _names(found, db.directory) if query.group_by == "trunk" else {}
     return Reply(stats(found, at, query.interval, query.group_by, zone, names))
 
 
@@ -85,10 +85,10 @@ def _invalid(name: str, detail: str) -> Exception:
     return problem("parameters_invalid", f"Cannot be taken: {name}.", errors=faults)
 
 
-def _names(found: Summed, directory: Directory) -> dict[str, str]:
+async def _names(found: Summed, directory: Directory) -> dict[str, str]:
     """The trunks' names by their keys."""
     keys = {key for each in found.series for key in each}
-    owners = {key: directory.endpoint_owner(key) for key in keys}
+    owners = {key: await directory.endpoint_owner(key) for key in keys}
     return {key: owner.display_name for key, owner in owners.items() if owner is not None}
 
 

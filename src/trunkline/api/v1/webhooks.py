@@ -108,16 +108,16 @@ class WebhookPage(Shown, frozen=True, kw_only=True):
     webhooks: list[ShownWebhook]
 
 
-def found(asked: Asked[OneWebhook, None]) -> Webhook:
+async def found(asked: Asked[OneWebhook, None]) -> Webhook:
     """The account's endpoint that is asked for; raises Refused NOT_FOUND."""
     manage = asked.behind.deps.manage_webhooks
-    return manage.find(asked.parameters.webhook_id, asked.account_id)
+    return await manage.find(asked.parameters.webhook_id, asked.account_id)
 
 
 async def list_webhooks(asked: Asked[ListQuery, None]) -> Reply:
     """The account's endpoints, without their secrets."""
     read = asked.behind.deps.db.webhooks.listed
-    return listed(
+    return await listed(
         asked,
         "webhooks",
         read,
@@ -142,12 +142,14 @@ async def create_webhook(asked: Asked[Parameters, NewWebhook]) -> Reply:
 
 async def read_webhook(asked: Asked[OneWebhook, None]) -> Reply:
     """One endpoint, without its secret."""
-    return Reply(_shown(found(asked)))
+    return Reply(_shown(await found(asked)))
 
 
 async def change_webhook(asked: Asked[OneWebhook, ChangedWebhook]) -> Reply:
     """What is pending goes to the new URL; new filters count for events that come from now on."""
-    webhook = asked.behind.deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
+    webhook = await asked.behind.deps.manage_webhooks.find(
+        asked.parameters.webhook_id, asked.account_id
+    )
     body = asked.body
     changed = await asked.behind.deps.manage_webhooks.change(
         webhook,
@@ -159,33 +161,35 @@ async def change_webhook(asked: Asked[OneWebhook, ChangedWebhook]) -> Reply:
 
 
 async def delete_webhook(asked: Asked[OneWebhook, None]) -> Reply:
-    """It is sent nothing any more, and its deliveries are forgotten."""
-    await asked.behind.deps.manage_webhooks.delete(found(asked))
+    """It is sent nothing any more, and its deliveries are forgotten; not while a legal hold keeps them."""
+    await asked.behind.deps.manage_webhooks.delete(await found(asked))
     return Reply()
 
 
 async def enable_webhook(asked: Asked[OneWebhook, None]) -> Reply:
     """It is sent all that came since it was stopped, as far as that is kept."""
-    return Reply(_shown(await asked.behind.deps.manage_webhooks.enable(found(asked))))
+    return Reply(_shown(await asked.behind.deps.manage_webhooks.enable(await found(asked))))
 
 
 async def disable_webhook(asked: Asked[OneWebhook, None]) -> Reply:
     """It is sent nothing until it is enabled; events wait for it as long as they are kept."""
-    return Reply(_shown(await asked.behind.deps.manage_webhooks.disable(found(asked))))
+    return Reply(_shown(await asked.behind.deps.manage_webhooks.disable(await found(asked))))
 
 
 async def rotate_secret(asked: Asked[OneWebhook, None]) -> Reply:
     """A new secret. For 24 hours requests are signed with the old one, too, so that neither side has
     to be quick."""
     manage = asked.behind.deps.manage_webhooks
-    return Reply(_with_secret(*await manage.rotate(found(asked), asked.id)))
+    return Reply(_with_secret(*await manage.rotate(await found(asked), asked.id)))
 
 
 async def test_webhook(asked: Asked[OneWebhook, None]) -> Reply:
     """Sends a signed sample (`WEBHOOK_TEST`) at once, whatever the endpoint's state, and tells what
     came back."""
     deps = asked.behind.deps
-    return Reply(shown_delivery(deps.db, await deps.try_webhook(found(asked), asked.id)))
+    return Reply(
+        await shown_delivery(deps.db, await deps.try_webhook(await found(asked), asked.id))
+    )
 
 
 def _shown(webhook: Webhook) -> ShownWebhook:
@@ -227,7 +231,7 @@ ROUTES = (
           parameters=OneWebhook, body=ChangedWebhook, answer=ShownWebhook, tag=_TAG,
           problems=("webhook_url_refused", "webhook_invalid")),
     Route("DELETE", _ONE, _WRITE, delete_webhook, "Delete a webhook",
-          parameters=OneWebhook, status=204, tag=_TAG),
+          parameters=OneWebhook, status=204, tag=_TAG, problems=("webhook_held",)),
     Route("POST", f"{_ONE}/enable", _WRITE, enable_webhook, "Enable a webhook",
           parameters=OneWebhook, answer=ShownWebhook, tag=_TAG),
     Route("POST", f"{_ONE}/disable", _WRITE, disable_webhook, "Disable a webhook",

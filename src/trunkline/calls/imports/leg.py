@@ -23,6 +23,7 @@ Reason = Literal[
     "outcome_unknown",
     "party_missing",
     "already_there",
+    "too_old",
 ]
 """Why a row, or the call that it belongs to, was not taken; each is explained in moving-here.md."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from trunkline.db.copying.capture import refuse_moved
 from trunkline.db.port import DatabaseUnusable
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ def upgrade(path: Path) -> None:
     """Make the SQLite database if there is none, and migrate it, in one transaction.
 
     Two processes that do so at once are let in one after the other. Raises DatabaseUnusable when the
-    file is newer than this program, is no database, or cannot be opened.
+    file is newer than this program, was moved to PostgreSQL, is no database, or cannot be opened.
     """
     try:
+        _refuse_moved(path)
         if _revision(path) == revisions()[-1]:
             return
         with FileLock(path.with_name(path.name + ".migrating"), timeout=60):
@@ -36,6 +38,12 @@ def upgrade(path: Path) -> None:
             migrate(path)
     except (sqlite3.DatabaseError, OSError) as error:
         raise DatabaseUnusable(f"cannot open the database {path}: {error}") from error
+
+
+def _refuse_moved(path: Path) -> None:
+    if path.exists():
+        with closing(sqlite3.connect(path, timeout=5)) as connection:
+            refuse_moved(connection, path)
 
 
 def _revision(path: Path) -> str | None:

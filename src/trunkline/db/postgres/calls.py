@@ -16,7 +16,7 @@ from trunkline.db.postgres.history import read_page, write_calls
 from trunkline.db.postgres.partitions import Partitions
 from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.reader import Reader
-from trunkline.db.postgres.writer import BatchWriter
+from trunkline.db.postgres.writer import BatchWriter, Prepare, WriteAll
 
 _FARTHEST = 1 << 62
 
@@ -141,10 +141,21 @@ async def _write_positions(connection: Connection, batches: Iterable[Batch]) -> 
         )
 
 
-def prepare(partitions: Partitions) -> Any:
+def prepare(partitions: Partitions) -> Prepare:
     """Makes the months that the batches' calls go to."""
 
     async def ensure(batches: Sequence[Batch]) -> None:
         await partitions.ensure(record.started_at for batch in batches for record in batch.finished)
 
     return ensure
+
+
+def writing(partitions: Partitions) -> WriteAll:
+    """``write_batches``, also where another process has dropped a month as it was empty."""
+
+    async def write(connection: Connection, batches: Sequence[Batch]) -> list[list[StoredEvent]]:
+        times = {record.started_at for batch in batches for record in batch.finished}
+        async with partitions.there(times):
+            return await write_batches(connection, batches)
+
+    return write

@@ -13,6 +13,7 @@ from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.postgres.errors import FAILURES, said
 
 if TYPE_CHECKING:
+    import psycopg
     import sqlalchemy as sa
 
 Connection: TypeAlias = asyncpg.Connection
@@ -84,19 +85,23 @@ async def close(connection: Connection) -> None:
             connection.terminate()
 
 
+def connect_synchronous(url: str) -> psycopg.Connection:
+    """A connection for what is not asynchronous: migrating, managing, checking."""
+    import psycopg
+
+    return psycopg.connect(url, connect_timeout=int(CONNECT_SECONDS), application_name="trunkline")
+
+
 def core_engine(url: str) -> sa.Engine:
     """SQLAlchemy Core on the same database, synchronous; of its transactions one is under way at a time.
 
     By psycopg: management is synchronous, and asyncpg cannot be. Both read the same URLs.
     """
-    import psycopg
     import sqlalchemy as sa
 
     engine = sa.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(
-            url, connect_timeout=int(CONNECT_SECONDS), application_name="trunkline"
-        ),
+        creator=lambda: connect_synchronous(url),
         poolclass=sa.pool.NullPool,
     )
 

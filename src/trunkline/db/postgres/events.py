@@ -19,11 +19,12 @@ CHANNEL = "trunkline_events"
 
 
 class Newest(NamedTuple):
-    """The newest numbers that an account has given."""
+    """The newest numbers that an account has given, and its own."""
 
     event: int
     update: int
     """Of the change of a call."""
+    account: int
 
 
 async def lock_accounts(connection: Connection, account_ids: Collection[str]) -> dict[str, Newest]:
@@ -35,7 +36,7 @@ async def lock_accounts(connection: Connection, account_ids: Collection[str]) ->
     if not account_ids:
         return {}
     rows = await named("events").lock_accounts(connection, account_ids=list(account_ids))
-    return {id_: Newest(event, update) for id_, event, update in rows}
+    return {id_: Newest(*numbers) for id_, *numbers in rows}
 
 
 async def store_events(

@@ -46,14 +46,17 @@ class Finder:
         after = min(after, CallKey(self._wanted.end, ""))
         if self._wanted.call_id is not None:
             return await self._found(self._of_id, self._lookups, after, limit)
-        terms, rest = await self._leading()
+        if self._wanted.hold:
+            return await self._found(self._held, self._lookups, after, limit)
+        number = await self._sql.number_of(self._connection, account_id=self._account_id)
+        terms = None if number is None else await self._leading(number)
         if terms is None:
             return await self._gone_through(after, limit)
 
         async def keys(before: CallKey, most: int) -> list[CallKey]:
-            return await self._with(terms, before, most)
+            return await self._with(number, terms, before, most)
 
-        return await self._found(keys, rest, after, limit)
+        return await self._found(keys, self._lookups, after, limit)
 
     async def changed(self, after: int, limit: int) -> Changed:
         """At most ``limit`` calls whose last change has a number above ``after``, in its order."""
@@ -71,46 +74,49 @@ class Finder:
 
     # ---- what leads ---------------------------------------------------------------------------
 
-    async def _leading(self) -> tuple[list[str] | None, list[Lookup]]:
-        """The terms to go through (None: no lookup will do), and what is then left to be tested."""
+    async def _leading(self, number: int) -> list[str] | None:
+        """The terms to go through; None: no lookup will do."""
         if not self._lookups or await self._sql.indexed_to(self._connection) is not None:
-            return None, self._lookups
-        known = [(await self._terms(lookup), lookup) for lookup in self._lookups]
-        usable = [(terms, lookup) for terms, lookup in known if terms is not None]
-        if not usable:
-            return None, self._lookups
-        costs = [await self._calls_with(terms) for terms, _ in usable] if len(known) > 1 else [0]
-        terms, leading = usable[costs.index(min(costs))]
-        return terms, [lookup for lookup in self._lookups if lookup is not leading]
+            return None
+        each = [await self._terms(number, lookup) for lookup in self._lookups]
+        known = [terms for terms in each if terms is not None]
+        if not known or len(each) == 1:
+            return known[0] if known else None
+        costs = [await self._counted(number, terms) for terms in known]
+        return known[costs.index(min(costs))]
 
-    async def _terms(self, lookup: Lookup) -> list[str] | None:
+    async def _terms(self, number: int, lookup: Lookup) -> list[str] | None:
         """Every term that is there and would do; None for too many."""
         terms = list(lookup.terms)
         for low, high in lookup.ranges:
-            most = MOST_TERMS + 1 - len(terms)
-            found = await self._ask("terms_between", low=low, high=high, most=most)
+            most, which = MOST_TERMS + 1 - len(terms), {"account_number": number}
+            found = await self._ask("terms_between", low=low, high=high, most=most, **which)
             terms += [term for (term,) in found]
             if len(terms) > MOST_TERMS:
                 return None
         return terms
 
-    async def _calls_with(self, terms: Sequence[str]) -> int:
-        """How many calls have one of the terms, as far as it is worth counting."""
-        counted: int = await self._sql.calls_with(
+    async def _counted(self, number: int, terms: Sequence[str]) -> int:
+        """How many calls about have one of the terms, as far as it is worth counting."""
+        counted: int = await self._sql.starts_counted(
             self._connection,
-            account_id=self._account_id,
+            account_number=number,
             terms=terms,
             most=_COUNTED,
             **self._span,
         )
         return min(counted, _COUNTED)
 
-    async def _with(self, terms: Sequence[str], after: CallKey, most: int) -> list[CallKey]:
-        """The keys of the calls with one of the terms, each once."""
+    async def _with(
+        self, number: int, terms: Sequence[str], after: CallKey, most: int
+    ) -> list[CallKey]:
+        """The keys of the calls that started when calls with one of the terms did."""
         found = await self._ask(
             "keys_with",
+            account_number=number,
             terms=terms,
             low=self._wanted.start,
+            upto=after.started_at + bool(after.call_id),
             at=after.started_at,
             id=after.call_id,
             most=most,
@@ -121,6 +127,12 @@ class Finder:
         found = await self._ask("key_of", call_id=searched(self._wanted.call_id or ""))
         return [CallKey(*key) for key in found if CallKey(*key) < after][:most]
 
+    async def _held(self, after: CallKey, most: int) -> list[CallKey]:
+        """The keys of calls on hold."""
+        at, id_ = after
+        found = await self._ask("keys_held", at=at, id=id_, low=self._wanted.start, most=most)
+        return [CallKey(*key) for key in found]
+
     # ---- going through ------------------------------------------------------------------------
 
     async def _found(
@@ -129,7 +141,7 @@ class Finder:
         """The calls with these keys that are wanted."""
         rows: list[CallRow] = []
         last: CallKey | None = after
-        for size in self._sizes(limit, tested):
+        for size in self._sizes(limit, tested[1:]):
             chunk = await keys(last or after, size)
             found = [row for row in await self._rows(chunk) if meets(row, self._wanted, tested)]
             rows += newest_first(found)
@@ -189,8 +201,8 @@ class Finder:
         return [call_row(row) for row in found]
 
     def _sizes(self, limit: int, tested: Sequence[Lookup]) -> Sequence[int]:
-        """Of the chunks to be looked at; one will do where every call in it is wanted."""
-        return _CHUNKS if tested or self._plain != _PLAIN else (limit + 1,)
+        """Of the chunks to be looked at; the first will do where every call in it is wanted."""
+        return _CHUNKS if tested or self._plain != _PLAIN else (limit + 1, *_CHUNKS)
 
     async def _ask(self, name: str, **parameters: Any) -> list[Any]:
         query = getattr(self._sql, name)
@@ -208,6 +220,7 @@ def _plain(wanted: CallFilter) -> dict[str, Any]:
         "billed_from": wanted.billing[0],
         "billed_to": wanted.billing[1],
         "recorded": wanted.has_recording,
+        "held": wanted.hold,
     }
 
 

@@ -44,13 +44,17 @@ async def write_calls(
             connection,
             [
                 Findable(
-                    record.account_id, seq, record.started_at, record.call_id, call_terms(record)
+                    newest[record.account_id].account,
+                    seq,
+                    record.started_at,
+                    record.call_id,
+                    call_terms(record),
                 )
                 for record, seq in zip(new, seqs, strict=True)
                 if seq
             ],
         )
-        await count_calls(connection, [(r.account_id, r.started_at, r.call_id) for r in new])
+        await count_calls(connection, new)
     return fresh
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+
 from trunkline.db.port import Claim, Claimed, KeyReused, Replayed, UnderWay
+from trunkline.db.postgres.alone import OneAtATime
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.errors import Again
 from trunkline.db.postgres.queries import named
@@ -12,8 +15,9 @@ from trunkline.db.postgres.writer import Writer
 class PostgresRequests:
     """The keys (see ``db.port.Requests``)."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, one_at_a_time: OneAtATime) -> None:
         self._writer = writer
+        self._one_at_a_time = one_at_a_time
         self._sql = named("requests")
 
     async def claim(
@@ -61,3 +65,7 @@ class PostgresRequests:
         await self._writer.run(
             lambda connection: self._sql.release(connection, app_id=app_id, key=key)
         )
+
+    def alone(self, app_id: str, key: str) -> AbstractAsyncContextManager[bool]:
+        """Have the key before every other process on the database; gives False if one has it."""
+        return self._one_at_a_time.alone(f"request {app_id} {key}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable
 from trunkline.db.postgres.connect import CONNECT_SECONDS
@@ -16,6 +17,9 @@ _LOGIN = "{verb} ROLE {role} LOGIN PASSWORD {secret}"
 _RIGHTS = (
     "ALTER ROLE {role} SET default_transaction_read_only = on",
     "ALTER ROLE {role} SET statement_timeout = '2s'",
+    "ALTER ROLE {role} SET lock_timeout = '500ms'",
+    # res_config_pgsql names the views without their schema.
+    "ALTER ROLE {role} IN DATABASE {database} SET search_path = {schema}",
     "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}",
     "GRANT USAGE ON SCHEMA {schema} TO {role}",
     "GRANT SELECT ON {views} TO {role}",
@@ -37,8 +41,7 @@ def let_read(url: str, role: str, password: str) -> None:
             f"an administrator run ALTER ROLE {_user(url)} CREATEROLE, and start again"
         ) from error
     except psycopg.Error as error:
-        text = str(error).partition("\n")[0].replace(url, shown(url))
-        raise DatabaseUnavailable(f"cannot use {shown(url)}: {text}") from error
+        raise DatabaseUnavailable(f"cannot use {shown(url)}: {said(error, url)}") from error
 
 
 def _make(connection: psycopg.Connection, role: str, password: str) -> None:
@@ -52,6 +55,7 @@ def _make(connection: psycopg.Connection, role: str, password: str) -> None:
         "verb": sql.SQL("ALTER" if known else "CREATE"),
         "role": sql.Identifier(role),
         "secret": sql.Literal(verifier),
+        "database": sql.Identifier(connection.info.dbname),
         "schema": sql.Identifier(schema[0] if schema else "public"),
         "views": sql.SQL(", ").join(map(sql.Identifier, VIEWS)),
     }
@@ -59,5 +63,11 @@ def _make(connection: psycopg.Connection, role: str, password: str) -> None:
         connection.execute(sql.SQL(statement).format(**names))
 
 
+def said(error: psycopg.Error, url: str = "") -> str:
+    """The first line of what went wrong, without the URL's password."""
+    text = str(error).partition("\n")[0]
+    return text.replace(url, shown(url)) if url else text
+
+
 def _user(url: str) -> str:
-    return str(psycopg.conninfo.conninfo_to_dict(url).get("user", "…"))
+    return str(conninfo_to_dict(url).get("user", "…"))

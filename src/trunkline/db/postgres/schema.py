@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import psycopg
 import structlog
+from psycopg.conninfo import conninfo_to_dict
 
 from trunkline.db import migrations
 from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable
@@ -19,19 +19,42 @@ log = structlog.get_logger()
 
 def shown(url: str) -> str:
     """The database for people: without user and password."""
+    known = _read(url)
+    if known is None:
+        return _UNREADABLE
+    hosts = [f"[{host}]" if ":" in host else host for host in known.get("host", "").split(",")]
+    ports = known["port"].split(",") if "port" in known else [""] * len(hosts)
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    places = [
+        f"{host}:{port}" if port else host
+        for host, port in zip(hosts, ports, strict=False)
+        if not host.startswith("/")  # the directory of a socket
+    ]
+    return f"postgresql://{','.join(places)}/{known.get('dbname', '')}"
+
+
+_UNREADABLE = "postgresql://…"
+
+
+def _read(url: str) -> dict[str, str] | None:
+    """What libpq reads in it; None if a part of the password may have got elsewhere."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "postgresql://…"
-    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        known = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    except psycopg.ProgrammingError:
+        return None
+    ports = known.get("port", "").split(",")
+    strange = any(port and not port.isdecimal() for port in ports)
+    return None if strange or set(known.get("dbname", "")) & set("@/") else known
 
 
 def upgrade(url: str) -> None:
     """Migrate the database, in one transaction; of two processes the second finds it done.
 
-    Raises DatabaseUnavailable, and DatabaseUnusable when it is newer than this program.
+    Raises DatabaseUnavailable, and DatabaseUnusable when it is newer than this program, or a copy into
+    it (``trunkline db copy``) is not finished.
     """
-    with _connected(url) as connection:
+    with connected(url) as connection:
+        _refuse_unfinished(connection, url)
         found = _revision(connection)
         if found == migrations.revisions()[-1]:
             return
@@ -41,6 +64,27 @@ def upgrade(url: str) -> None:
                 f"{migrations.revisions()[-1]}: use the newer Trunkline that wrote it"
             )
     migrate(url)
+
+
+def exists(url: str) -> bool:
+    """Has the database tables of Trunkline, of whichever version? Raises DatabaseUnavailable."""
+    with connected(url) as connection:
+        return _revision(connection) is not None
+
+
+def refuse_other_schema(url: str) -> None:
+    """Raises DatabaseUnusable unless it is of this program's very schema, and DatabaseUnavailable."""
+    with connected(url) as connection:
+        _refuse_unfinished(connection, url)
+        found = _revision(connection)
+    if found in migrations.revisions()[:-1]:
+        raise DatabaseUnusable(
+            f"{shown(url)} is of an older Trunkline: trunkline up brings it up to date"
+        )
+    if found is None:
+        raise DatabaseUnusable(f"there is nothing of Trunkline in {shown(url)}")
+    if found != migrations.revisions()[-1]:
+        raise DatabaseUnusable(f"{shown(url)} is of a newer Trunkline: use that one")
 
 
 def migrate(url: str, to: str = "head") -> None:
@@ -63,7 +107,7 @@ def migrate(url: str, to: str = "head") -> None:
 def check_key(url: str, key: Key) -> None:
     """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
     mark = key.derive("which key").hex()[:16]
-    with _connected(url) as connection:
+    with connected(url) as connection:
         connection.execute(
             "INSERT INTO meta (key, value) VALUES ('key_check', %s) ON CONFLICT DO NOTHING", (mark,)
         )
@@ -76,7 +120,7 @@ def check_key(url: str, key: Key) -> None:
 
 def warn_if_not_durable(url: str) -> None:
     """Say so in the log where the server is set to lose what it has acknowledged."""
-    with _connected(url) as connection:
+    with connected(url) as connection:
         for name in ("fsync", "full_page_writes"):
             row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
             if row != ("on",):
@@ -84,8 +128,13 @@ def warn_if_not_durable(url: str) -> None:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[psycopg.Connection]:
+def connected(url: str) -> Iterator[psycopg.Connection]:
     """A connection and one transaction; raises DatabaseUnavailable."""
+    if _read(url) is None:  # libpq's own words repeat what it cannot read
+        raise DatabaseUnavailable(
+            "the database's URL cannot be read: in a password, @ : / ? # [ % are written "
+            "%40 %3A %2F %3F %23 %5B %25"
+        )
     try:
         with psycopg.connect(
             url, connect_timeout=int(CONNECT_SECONDS), application_name="trunkline"
@@ -94,6 +143,15 @@ def _connected(url: str) -> Iterator[psycopg.Connection]:
     except psycopg.Error as error:
         text = str(error).partition("\n")[0].replace(url, shown(url))
         raise DatabaseUnavailable(f"cannot use {shown(url)}: {text}") from error
+
+
+def _refuse_unfinished(connection: psycopg.Connection, url: str) -> None:
+    """Until a copy is whole (db/copying), nobody else may touch it."""
+    found = connection.execute("SELECT to_regclass('copy_state') IS NOT NULL").fetchone()
+    if found == (True,):
+        raise DatabaseUnusable(
+            f"a copy into {shown(url)} is not finished: go on with trunkline db copy --to its URL"
+        )
 
 
 def _revision(connection: psycopg.Connection) -> str | None:

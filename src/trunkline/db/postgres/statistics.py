@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.events import lock_accounts
 from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.reader import Reader
+from trunkline.db.postgres.text import storable
 from trunkline.db.postgres.writer import Writer
 from trunkline.db.statistics_port import (
     DAY,
@@ -23,23 +25,43 @@ from trunkline.db.statistics_port import (
     group_key,
     spans,
 )
+from trunkline.db.statistics_rows import COLUMNS, Counted, summed_up
 
 STEP = 500
 _PARTS = 200
 """More than an interval can have spans, and a group kept keys for one that it shows."""
 _FIRST = -(1 << 62)
-Key = tuple[str, int, str]
-"""(account_id, started_at, call_id)"""
 
 
-async def count_calls(connection: Connection, keys: Sequence[Key]) -> None:
+async def count_calls(connection: Connection, records: Sequence[CallRecord]) -> None:
     """Count calls that were written in this transaction; those among the ones that are yet to be
     counted wait for them."""
-    if keys:
-        accounts, starts, ids = zip(*keys, strict=True)
-        await named("statistics").count_calls(
-            connection, account_ids=accounts, started_ats=starts, ids=ids
+    accounts = list({record.account_id for record in records})
+    marks = dict(await named("statistics").marks_of(connection, account_ids=accounts))
+    await _add(
+        connection,
+        [Counted.of(r) for r in records if r.started_at >= marks.get(r.account_id, _FIRST)],
+    )
+
+
+async def _add(connection: Connection, calls: Iterable[Counted]) -> None:
+    sums = sorted(summed_up(map(_storable, calls)).items())
+    if sums:
+        columns = zip(*((*bucket, *counted) for bucket, counted in sums), strict=True)
+        await named("statistics").add_sums(
+            connection,
+            **{f"all_{name}": column for name, column in zip(COLUMNS, columns, strict=True)},
         )
+
+
+def _storable(call: Counted) -> Counted:
+    """As its row has it."""
+    return call._replace(
+        caller_username=storable(call.caller_username),
+        callee_username=storable(call.callee_username),
+        did_number=storable(call.did_number),
+        trunk=storable(call.trunk),
+    )
 
 
 async def count_older(connection: Connection, calls: int) -> bool:
@@ -58,10 +80,10 @@ async def count_older(connection: Connection, calls: int) -> bool:
         return True  # another process has come to its end
     low = await sql.start_before(connection, account_id=account_id, high=high, skip=calls - 1)
     await _move(connection, account_id, low)
-    keys = await sql.keys_between(
+    older = await sql.calls_between(
         connection, account_id=account_id, low=_FIRST if low is None else low, high=high
     )
-    await count_calls(connection, keys)
+    await _add(connection, map(Counted._make, older))
     return True
 
 

@@ -121,7 +121,7 @@ class PostgresWebhooks:
         return await self._changed(webhook_id, self._sql.disable, reason=reason, now=now)
 
     async def delete(self, webhook_id: str) -> bool:
-        """Forget it and its deliveries; False if there was none."""
+        """Forget it and its deliveries; False if there was none, or a hold keeps them."""
         gone = await self._writer.run(
             lambda connection: self._sql.delete(connection, webhook_id=webhook_id)
         )

@@ -1,4 +1,4 @@
-"""What happened, read by a program that never writes: for the command line.
+"""What happened, read by a program that never writes (see ``db.archive_port.Archive``).
 
 It opens the database read-only beside a running server and disturbs none: a reader in WAL mode
 blocks no writer.
@@ -7,64 +7,32 @@ blocks no writer.
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from trunkline.calls.call import Call
-from trunkline.calls.facts import decode
+from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
+from trunkline.db.archive_port import Account, RecordingRow, StoppedWebhook
+from trunkline.db.copying.capture import refuse_moved
 from trunkline.db.history_port import CallFilter, CallKey, Found
 from trunkline.db.migrations import revisions
 from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable, Page
+from trunkline.db.sip_port import SipFound
 from trunkline.db.sqlite.finding import Finder
 from trunkline.db.sqlite.history import History
 from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
+from trunkline.db.sqlite.sip_messages import read_messages
 from trunkline.db.sqlite.statistics import summed
 from trunkline.db.statistics_port import Group, Summed
 
-_MARGIN = 300_000_000
-"""Microseconds. Numbers are given in the order of the commits, which is nearly that of the times."""
-_AFTERWARDS = 3_600_000_000
-"""Microseconds for which a call's recording may take to be made, and to be told of."""
 
-
-class Account(NamedTuple):
-    """An account, and the newest number of its event log."""
-
-    id: str
-    name: str
-    timezone: str
-    last_seq: int
-
-
-class RecordingRow(NamedTuple):
-    """A recording; ``reason`` says why there is none yet, ``created_at`` is the call's end."""
-
-    name: str
-    account_id: str
-    call_id: str
-    state: str
-    bytes: int
-    seconds: float
-    reason: str
-    created_at: int
-
-
-class StoppedWebhook(NamedTuple):
-    """A webhook that was stopped by what it answered, or did not; ``reason`` says so."""
-
-    id: str
-    account: str
-    state: str
-    reason: str
-
-
-class Archive:
-    """A database open for reading only. Every method raises DatabaseUnavailable."""
+class SqliteArchive:
+    """See ``db.archive_port.Archive``."""
 
     def __init__(self, path: Path) -> None:
         """Raises DatabaseUnusable where there is no database of this program's schema."""
@@ -96,8 +64,7 @@ class Archive:
 
     def call(self, call_id: str) -> Call | None:
         """The call as its journal makes it; None where that is not kept any more."""
-        facts = self._reader.all(named("calls").facts, call_id=call_id)
-        return refold([decode(fact) for (fact,) in facts])
+        return refold(self.facts(call_id))
 
     def record(self, call_id: str) -> dict[str, Any] | None:
         """All columns of a finished call; None if there is none of that id."""
@@ -138,24 +105,15 @@ class Archive:
         row = self._reader.one(named("events").bounds, account_id=account_id)
         return (1, 0) if row is None else (row[0], row[1])
 
-    def events_of(
-        self, account_id: str, call_id: str, started_at: int, ended_at: int | None
-    ) -> list[StoredEvent]:
-        """The kept events of one call, in order, without looking through all of the account's."""
-        oldest, newest = self.bounds(account_id)
-        first = self._number_at(account_id, oldest, newest, started_at - _MARGIN)
-        if ended_at is not None:
-            newest = self._number_at(account_id, first, newest, ended_at + _AFTERWARDS)
-        rows = self._reader.all(
-            self._sql.of_call, account_id=account_id, call_id=call_id, first=first, last=newest
+    def sip_messages(self, account_id: str, call_ids: Sequence[str], limit: int) -> SipFound:
+        """SIP messages (``db.sip_port.SipMessages.of_call``), read in this thread."""
+        return self._reader.snapshot(
+            lambda connection: read_messages(connection, account_id, call_ids, limit)
         )
-        return [StoredEvent(*row) for row in rows]
 
-    def _number_at(self, account_id: str, oldest: int, newest: int, at: int) -> int:
-        def time_of(seq: int) -> int:
-            return int(self._reader.one(self._sql.time_of, account_id=account_id, seq=seq) or at)
-
-        return bisect_left(range(newest + 1), at, oldest, newest + 1, key=time_of)
+    def facts(self, call_id: str) -> list[AnyFact]:
+        """The journal of a call, in order; empty where that is not kept any more."""
+        return [decode(fact) for (fact,) in self._reader.all(named("calls").facts, call_id=call_id)]
 
     def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
         """A page of history (``db.port.Calls.page``), read in this thread."""
@@ -163,7 +121,7 @@ class Archive:
             lambda connection: History(connection, account_id).page(start, end, limit, page)
         )
 
-    def statistics(self, account_id: str, group: Group, cuts: list[int], most: int) -> Summed:
+    def statistics(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
         """What calls came to (``db.statistics_port.Statistics.summed``), read in this thread."""
         return self._reader.snapshot(
             lambda connection: summed(connection, account_id, group, cuts, most)
@@ -197,6 +155,7 @@ class Archive:
 
     def _refuse_other_schema(self, path: Path) -> None:
         try:
+            refuse_moved(self._reader.connection(), path)
             found = self._reader.one(self._sql.revision)
         except (DatabaseUnavailable, sqlite3.DatabaseError) as error:
             raise DatabaseUnusable(f"{path} cannot be read: {error.__cause__ or error}") from error

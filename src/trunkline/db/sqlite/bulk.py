@@ -15,9 +15,10 @@ from pathlib import Path
 import stamina
 
 from trunkline.calls.record import CallRecord
+from trunkline.db.history_rows import were_new
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.sqlite.connect import connect_reader, connect_writer
-from trunkline.db.sqlite.history import write_call
+from trunkline.db.sqlite.history import write_calls
 from trunkline.db.sqlite.writer import unavailable
 
 _ATTEMPTS = 10
@@ -52,13 +53,13 @@ class BulkWriter:
         with unavailable():
             connection.execute("BEGIN IMMEDIATE")
             try:
-                new = [write_call(connection, record, now) for record in records]
+                new = write_calls(connection, records, now)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        return new
+        return were_new(new, records)
 
     def close(self) -> None:
         """Close the connection."""

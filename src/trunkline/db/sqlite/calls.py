@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
@@ -14,9 +14,10 @@ from trunkline.calls.record import CallRecord, StoredEvent
 from trunkline.db.numbering import raw_name
 from trunkline.db.port import Batch, LogPosition, OpenCall, Page
 from trunkline.db.sqlite.events import store_events
-from trunkline.db.sqlite.history import History, write_call
+from trunkline.db.sqlite.history import History, write_calls
 from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
+from trunkline.db.sqlite.spot import OnTheSpot
 from trunkline.db.sqlite.writer import Writer
 
 _FARTHEST = 1 << 62
@@ -28,7 +29,7 @@ class SqliteCalls:
     def __init__(self, reader: Reader, writer: Writer, pages: ThreadPoolExecutor) -> None:
         self._reader = reader
         self._writer = writer
-        self._pages = pages
+        self._spot = OnTheSpot(pages)
         self._sql = named("calls")
 
     async def commit(self, batch: Batch) -> list[StoredEvent]:
@@ -40,7 +41,7 @@ class SqliteCalls:
         now = time.time_ns() // 1000
         return await self._writer.run(lambda connection: _commit(connection, batch, now))
 
-    def open_calls(self) -> list[OpenCall]:
+    async def open_calls(self) -> list[OpenCall]:
         """The calls that are live, oldest first, each with all its facts in order."""
         rows = self._reader.all(self._sql.open_calls)
         return [
@@ -48,11 +49,11 @@ class SqliteCalls:
             for (call_id, account_id), group in groupby(rows, key=lambda row: (row[0], row[1]))
         ]
 
-    def facts(self, call_id: str) -> list[AnyFact]:
+    async def facts(self, call_id: str) -> list[AnyFact]:
         """The journal of one call, in order."""
         return [decode(fact) for (fact,) in self._reader.all(self._sql.facts, call_id=call_id)]
 
-    def position(self, log: str) -> LogPosition | None:
+    async def position(self, log: str) -> LogPosition | None:
         """How far the log has been taken in."""
         row = self._reader.one(self._sql.position, log=log)
         return None if row is None else LogPosition(*row)
@@ -66,23 +67,21 @@ class SqliteCalls:
                 lambda connection: History(connection, account_id).page(low, high, limit, page)
             )
 
-        return await asyncio.get_running_loop().run_in_executor(self._pages, read)
+        return await self._spot.run(read)
 
-    def known(self, call_id: str) -> bool:
+    async def known(self, call_id: str) -> bool:
         """Has the engine spoken of this call? One that was only asked for is not known yet."""
         return bool(self._reader.one(self._sql.known, call_id=call_id))
 
 
 def _commit(connection: sqlite3.Connection, batch: Batch, now: int) -> list[StoredEvent]:
     sql = named("calls")
-    for fact in batch.facts:
-        sql.add_fact(connection, **_journal_row(fact))
+    sql.add_facts(connection, [_journal_row(fact) for fact in batch.facts])
     for call_id, account_id, at in batch.opened:
         sql.open_call(connection, call_id=call_id, account_id=account_id, at=at)
     for call_id in batch.closed:
         sql.close_call(connection, call_id=call_id)
-    for record in batch.finished:
-        _finish(connection, record, now)
+    _finish(connection, batch.finished, now)
     if batch.position is not None:
         log, reached = batch.position
         sql.set_position(connection, log=log, file_id=reached.file_id, offset=reached.offset)
@@ -94,13 +93,17 @@ def _journal_row(fact: AnyFact) -> dict[str, Any]:
     return {"call_id": fact.call_id, "at": fact.at, "kind": kind, "fact": encode(fact)}
 
 
-def _finish(connection: sqlite3.Connection, record: CallRecord, now: int) -> None:
-    if write_call(connection, record, now) and record.recording:
-        named("recordings").expect(
-            connection,
-            name=record.recording,
-            account_id=record.account_id,
-            call_id=record.call_id,
-            raw=raw_name(record.recording),
-            at=record.ended_at,
-        )
+def _finish(connection: sqlite3.Connection, records: Sequence[CallRecord], now: int) -> None:
+    if not records:
+        return
+    new = write_calls(connection, records, now)
+    for record in records:
+        if record.call_id in new and record.recording:
+            named("recordings").expect(
+                connection,
+                name=record.recording,
+                account_id=record.account_id,
+                call_id=record.call_id,
+                raw=raw_name(record.recording),
+                at=record.ended_at,
+            )

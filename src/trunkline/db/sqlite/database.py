@@ -20,7 +20,8 @@ from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
 from trunkline.db.sqlite.recordings import SqliteRecordings
 from trunkline.db.sqlite.requests import SqliteRequests
-from trunkline.db.sqlite.retention import Retention
+from trunkline.db.sqlite.retention import SqliteRetention
+from trunkline.db.sqlite.sip_messages import SqliteSipMessages
 from trunkline.db.sqlite.statistics import SqliteStatistics
 from trunkline.db.sqlite.tokens import SqliteTokens
 from trunkline.db.sqlite.webhooks import SqliteWebhooks
@@ -30,11 +31,10 @@ from trunkline.db.sqlite.writer import Writer, unavailable
 class SqliteDatabase:
     """One database, open (see ``db.port.Database``)."""
 
-    def __init__(self, path: Path, key: Key, event_days: int, journal_days: int) -> None:
+    def __init__(self, path: Path, key: Key) -> None:
         self._writer = Writer(path)
         self._reader = Reader(path)
         self._pages = ThreadPoolExecutor(max_workers=2, thread_name_prefix="trunkline-page")
-        self._retention = Retention(self._reader, self._writer, event_days, journal_days)
         self.directory = SqliteDirectory(self._reader, key)
         self.calls = SqliteCalls(self._reader, self._writer, self._pages)
         self.history = SqliteHistory(self._reader, self._writer, self._pages)
@@ -46,14 +46,12 @@ class SqliteDatabase:
         self.webhooks = SqliteWebhooks(self._reader, self._writer, key)
         self.deliveries = SqliteDeliveries(self._reader, self._writer, self._pages)
         self.statistics = SqliteStatistics(self._reader, self._writer, self._pages)
+        self.sip_messages = SqliteSipMessages(self._reader, self._writer, self._pages)
+        self.retention = SqliteRetention(self._reader, self._writer, self._pages)
 
     async def ping(self) -> None:
         """Writes a little; raises DatabaseUnavailable when a write cannot be made now."""
         await self._writer.run(lambda connection: named("meta").ping(connection))
-
-    async def prune(self, now: int) -> int:
-        """Delete what is older than it is kept, in small steps; gives how many rows that were."""
-        return await self._retention.prune(now)
 
     async def close(self) -> None:
         """Finish what is queued and close."""
@@ -62,9 +60,7 @@ class SqliteDatabase:
         self._reader.close()
 
 
-def open_database(
-    path: Path, key: Key, *, event_days: int = 31, journal_days: int = 31
-) -> SqliteDatabase:
+def open_database(path: Path, key: Key) -> SqliteDatabase:
     """Open the database, made and migrated first if need be.
 
     Raises DatabaseUnusable when it cannot be: newer than this program, under another key, no
@@ -72,7 +68,7 @@ def open_database(
     """
     upgrade(path)
     check_key(path, key)
-    return SqliteDatabase(path, key, event_days, journal_days)
+    return SqliteDatabase(path, key)
 
 
 def check_key(path: Path, key: Key) -> None:

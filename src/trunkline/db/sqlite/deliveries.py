@@ -85,16 +85,16 @@ class SqliteDeliveries:
             )
         )
 
-    def crowded(self, webhook_id: str, most: int) -> bool:
+    async def crowded(self, webhook_id: str, most: int) -> bool:
         """Has the endpoint more than ``most`` pending deliveries?"""
         return bool(self._reader.one(self._sql.beyond, webhook_id=webhook_id, most=most))
 
-    def due(self, webhook_id: str, now: int, limit: int) -> list[Delivery]:
+    async def due(self, webhook_id: str, now: int, limit: int) -> list[Delivery]:
         """Deliveries that may go out now, the longest due first."""
         rows = self._reader.all(self._sql.due, webhook_id=webhook_id, now=now, limit=limit)
         return [read_delivery(row) for row in rows]
 
-    def next_at(self, webhook_id: str, after: int) -> int | None:
+    async def next_at(self, webhook_id: str, after: int) -> int | None:
         """When the next delivery is due that is not due at ``after``."""
         at: int | None = self._reader.one(self._sql.next_at, webhook_id=webhook_id, after=after)
         return at
@@ -188,7 +188,7 @@ class SqliteDeliveries:
 
         return await self._writer.run(add)
 
-    def delivery(self, webhook_id: str, delivery_id: int) -> Delivery | None:
+    async def delivery(self, webhook_id: str, delivery_id: int) -> Delivery | None:
         """A delivery of the endpoint."""
         row = self._reader.one(self._sql.delivery, delivery_id=delivery_id)
         return None if row is None or row[1] != webhook_id else read_delivery(row)
@@ -203,12 +203,12 @@ class SqliteDeliveries:
         rows = await loop.run_in_executor(self._pages, lambda: self._reader.all(query, **where))
         return [read_delivery(row) for row in rows]
 
-    def attempts(self, delivery_id: int) -> list[Attempt]:
+    async def attempts(self, delivery_id: int) -> list[Attempt]:
         """The attempts at a delivery, in order."""
         rows = self._reader.all(self._sql.attempts, delivery_id=delivery_id)
         return [read_attempt(row) for row in rows]
 
-    def backlog(self) -> Backlog:
+    async def backlog(self) -> Backlog:
         """How much is still to be delivered."""
         return Backlog(
             self._reader.one(self._sql.pending, most=COUNTED),

@@ -24,31 +24,31 @@ class SqliteDirectory:
         self._key = key
         self._sql = named("directory")
 
-    def app(self, app_id: str) -> App | None:
+    async def app(self, app_id: str) -> App | None:
         """The enabled app of an enabled account; raises KeyUnusable under another key."""
         row = self._reader.one(self._sql.app, app_id=app_id)
         return None if row is None else app(row, self._key)
 
-    def device(self, account_id: str, sip_user: str) -> CallingDevice | None:
+    async def device(self, account_id: str, sip_user: str) -> CallingDevice | None:
         """The account's enabled device."""
         row = self._reader.one(self._sql.device, account_id=account_id, sip_user=sip_user)
         return None if row is None else calling_device(row)
 
-    def extension(self, account_id: str, extension: str) -> Destination | None:
+    async def extension(self, account_id: str, extension: str) -> Destination | None:
         """The enabled user behind an extension."""
         route = f"{account_id}:{extension}"
         return destination(self._reader.one(self._sql.user_by_extension, route_key=route))
 
-    def did(self, account_id: str, did: str) -> Destination | None:
+    async def did(self, account_id: str, did: str) -> Destination | None:
         """The user behind an inbound number, with a leading ``+`` or without."""
         route = f"{account_id}:{did.removeprefix('+')}"
         return destination(self._reader.one(self._sql.user_by_did, route_key=route))
 
-    def user_owner(self, user_id: str) -> Destination | None:
+    async def user_owner(self, user_id: str) -> Destination | None:
         """The user, by id, also when disabled."""
         return destination(self._reader.one(self._sql.user_by_id, user_id=user_id))
 
-    def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
+    async def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
         """Whose an endpoint is, also when disabled."""
         if endpoint.startswith(TRUNK):
             return self._trunk_owner(endpoint.removeprefix(TRUNK))
@@ -58,10 +58,10 @@ class SqliteDirectory:
     def _trunk_owner(self, trunk_id: str) -> EndpointOwner | None:
         return trunk_owner(self._reader.one(self._sql.trunk_owner, trunk_id=trunk_id))
 
-    def trunks(self) -> list[TrunkLine]:
+    async def trunks(self) -> list[TrunkLine]:
         """All enabled trunks of enabled accounts; raises KeyUnusable under another key."""
         return [trunk_line(row, self._key) for row in self._reader.all(self._sql.trunk_lines)]
 
-    def timezone(self, account_id: str) -> str:
+    async def timezone(self, account_id: str) -> str:
         """The account's IANA time zone; UTC for an account that is no more."""
         return self._reader.one(self._sql.timezone, account_id=account_id) or "UTC"

@@ -6,6 +6,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.db.numbering import numbered
 from trunkline.db.sqlite.queries import named
@@ -29,12 +31,9 @@ def store_events(
         if seq is not None:
             stored.append(numbered(announcement, seq))
             following[announcement.account_id] = seq + 1
-    for event in stored:
-        sql.add_event(connection, **{name: getattr(event, name) for name in _FIELDS})
+    if stored:
+        sql.add_events(connection, [msgspec.structs.asdict(event) for event in stored])
     return stored
-
-
-_FIELDS = StoredEvent.__struct_fields__
 
 
 def _take_numbers(
@@ -55,19 +54,21 @@ class SqliteEvents:
         self._writer = writer
         self._sql = named("events")
 
-    def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
+    async def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
         """At most ``limit`` events that follow number ``seq``, in order."""
         rows = self._reader.all(self._sql.after, account_id=account_id, seq=seq, limit=limit)
         return [StoredEvent(*row) for row in rows]
 
-    def of_call(self, account_id: str, call_id: str, seq: int, limit: int) -> list[StoredEvent]:
+    async def of_call(
+        self, account_id: str, call_id: str, seq: int, limit: int
+    ) -> list[StoredEvent]:
         """At most ``limit`` events of the call that follow number ``seq``, in order."""
         rows = self._reader.all(
             self._sql.of_call_after, account_id=account_id, call_id=call_id, seq=seq, limit=limit
         )
         return [StoredEvent(*row) for row in rows]
 
-    def bounds(self, account_id: str) -> tuple[int, int]:
+    async def bounds(self, account_id: str) -> tuple[int, int]:
         """(oldest number kept, newest number given); when none is kept, oldest is newest + 1."""
         row = self._reader.one(self._sql.bounds, account_id=account_id)
         return (1, 0) if row is None else (row[0], row[1])
@@ -92,7 +93,7 @@ class SqliteEvents:
 
         return await self._writer.run(change)
 
-    def device_states(self) -> Mapping[str, bool]:
+    async def device_states(self) -> Mapping[str, bool]:
         """device id -> online, as last stored."""
         return {id_: bool(online) for id_, online in self._reader.all(self._sql.device_states)}
 
@@ -112,6 +113,6 @@ class SqliteEvents:
 
         return await self._writer.run(change)
 
-    def trunk_states(self) -> Mapping[str, bool]:
+    async def trunk_states(self) -> Mapping[str, bool]:
         """trunk id -> up, as last stored."""
         return {id_: bool(up) for id_, up in self._reader.all(self._sql.trunk_states)}

@@ -17,16 +17,16 @@ class SqliteKeys:
         self._writer = writer
         self._sql = named("keys")
 
-    def by_hash(self, key_hash: str, now: int) -> ApiKey | None:
+    async def by_hash(self, key_hash: str, now: int) -> ApiKey | None:
         """The enabled, unexpired key of an enabled account."""
         row = self._reader.one(self._sql.by_hash, key_hash=key_hash, now=now)
         return None if row is None else api_key(row)
 
-    def valid(self, key_id: str, now: int) -> bool:
+    async def valid(self, key_id: str, now: int) -> bool:
         """Is the key still enabled and unexpired, and its account enabled?"""
         return bool(self._reader.one(self._sql.valid, key_id=key_id, now=now))
 
-    def listed(self, account_id: str, after: tuple[int, str], limit: int) -> list[KeyRow]:
+    async def listed(self, account_id: str, after: tuple[int, str], limit: int) -> list[KeyRow]:
         """At most ``limit`` keys, oldest first, that follow (created_at, id); (0, "") starts."""
         created_at, id_ = after
         rows = self._reader.all(

@@ -34,15 +34,15 @@ class SqliteRecordings:
         self._writer = writer
         self._sql = named("recordings")
 
-    def by_name(self, account_id: str, name: str) -> Recording | None:
+    async def by_name(self, account_id: str, name: str) -> Recording | None:
         """The account's recording of that public name."""
         return _recording(self._reader.one(self._sql.by_name, account_id=account_id, name=name))
 
-    def any_account(self, name: str) -> Recording | None:
+    async def any_account(self, name: str) -> Recording | None:
         """The recording of that public name, for a URL whose signature has been checked."""
         return _recording(self._reader.one(self._sql.any_account, name=name))
 
-    def by_raw(self, raw: str) -> Recording | None:
+    async def by_raw(self, raw: str) -> Recording | None:
         """The recording that a raw file belongs to."""
         return _recording(self._reader.one(self._sql.by_raw, raw=raw))
 
@@ -95,11 +95,11 @@ class SqliteRecordings:
             )
         )
 
-    def expected(self, before: int, limit: int) -> list[Recording]:
+    async def expected(self, before: int, limit: int) -> list[Recording]:
         """Recordings not yet made whose call ended before ``before``, oldest first."""
         rows = self._reader.all(self._sql.expected, before=before, limit=limit)
         return [Recording(*row) for row in rows]
 
-    def waiting(self) -> int:
+    async def waiting(self) -> int:
         """How many recordings are not yet made."""
         return int(self._reader.one(self._sql.waiting))

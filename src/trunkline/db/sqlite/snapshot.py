@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from trunkline.db.copying.capture import refuse_moved, take_off
 from trunkline.db.migrations import revisions
 from trunkline.db.port import DatabaseUnusable
 from trunkline.db.sqlite.connect import connect_reader
-from trunkline.db.sqlite.counts import differences
 from trunkline.db.sqlite.writer import unavailable
 
 _PAGES_A_STEP = 2048
@@ -28,13 +28,14 @@ def copy_database(source: Path, target: Path, progress: Callable[[float], None])
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with unavailable(), closing(connect_reader(source)) as reading, closing(_new(target)) as copy:
         reading.execute("BEGIN")
-        reading.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        refuse_moved(reading, source)  # the calls of since then are elsewhere
 
         def step(_status: int, left: int, total: int) -> None:
             progress(1 - left / max(1, total))
 
         reading.backup(copy, pages=_PAGES_A_STEP, progress=step)
         reading.execute("ROLLBACK")
+        take_off(copy)  # a copy to PostgreSQL that is under way is of the source only
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
     handle = os.open(target, os.O_RDONLY)
     try:
@@ -67,14 +68,16 @@ def examine(path: Path) -> None:
         raise DatabaseUnusable(f"{path} is of a newer Trunkline (schema {revision}): use that one")
     try:
         with closing(connect_reader(path)) as connection:
-            trouble = _trouble(connection, counts=revision == revisions()[-1])
+            trouble = _trouble(connection)
+        if not trouble and revision == revisions()[-1]:
+            trouble = _wrong_count(path)
     except sqlite3.DatabaseError as error:
         trouble = str(error)
     if trouble:
         raise DatabaseUnusable(f"{path} is damaged: {trouble}")
 
 
-def _trouble(connection: sqlite3.Connection, counts: bool) -> str:
+def _trouble(connection: sqlite3.Connection) -> str:
     """What is wrong first; empty if nothing is."""
     found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
@@ -82,7 +85,14 @@ def _trouble(connection: sqlite3.Connection, counts: bool) -> str:
     broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     if broken is not None:
         return f"a row of {broken[0]} belongs to nothing"
-    wrong = next(differences(connection), None) if counts else None
-    if wrong is not None:
-        return f"account {wrong.account_id} has {wrong.there} calls where {wrong.counted} are counted: run trunkline db check --repair"
     return ""
+
+
+def _wrong_count(path: Path) -> str:
+    # SQLAlchemy takes long to import.
+    from trunkline.db.checking import check
+
+    wrong = next(check(path, repair=False, parts=("counts",)), None)
+    if wrong is None:
+        return ""
+    return f"account {wrong.account_id} has {wrong.there} calls where {wrong.counted} are counted: run trunkline db check --repair"

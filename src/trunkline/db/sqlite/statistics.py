@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -24,23 +24,31 @@ from trunkline.db.statistics_port import (
     group_key,
     spans,
 )
+from trunkline.db.statistics_rows import COLUMNS, Counted, summed_up
 
 STEP = 500
 _FIRST, _LAST = -(1 << 62), 1 << 62
 
 
-def count_call(connection: sqlite3.Connection, record: CallRecord) -> None:
-    """Count a call that was written just now; one among those yet to be counted waits for them."""
+def count_calls(connection: sqlite3.Connection, records: Sequence[CallRecord]) -> None:
+    """Count calls that were written just now; those among the ones yet to be counted wait for them."""
     sql = named("statistics")
-    counted_from = sql.counted_from(connection, account_id=record.account_id)
-    if counted_from is None or record.started_at >= counted_from:
-        sql.count_calls(
-            connection,
-            account_id=record.account_id,
-            low=record.started_at,
-            high=record.started_at + 1,
-            id=record.call_id,
-        )
+    marks = {
+        account_id: _FIRST if mark is None else mark
+        for account_id in {record.account_id for record in records}
+        for mark in [sql.counted_from(connection, account_id=account_id)]
+    }
+    _add(connection, [Counted.of(r) for r in records if r.started_at >= marks[r.account_id]])
+
+
+def _add(connection: sqlite3.Connection, calls: Iterable[Counted]) -> None:
+    named("statistics").add_sums(
+        connection,
+        [
+            dict(zip(COLUMNS, (*bucket, *sums), strict=True))
+            for bucket, sums in sorted(summed_up(calls).items())
+        ],
+    )
 
 
 def count_older(connection: sqlite3.Connection, calls: int) -> bool:
@@ -51,9 +59,10 @@ def count_older(connection: sqlite3.Connection, calls: int) -> bool:
         return False
     account_id, high = mark
     low = sql.start_before(connection, account_id=account_id, high=high, skip=calls - 1)
-    sql.count_calls(
-        connection, account_id=account_id, low=_FIRST if low is None else low, high=high, id=None
+    older = sql.calls_between(
+        connection, account_id=account_id, low=_FIRST if low is None else low, high=high
     )
+    _add(connection, map(Counted._make, older))
     if low is None:
         sql.drop_mark(connection, account_id=account_id)
     else:

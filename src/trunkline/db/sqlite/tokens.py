@@ -28,7 +28,7 @@ class SqliteTokens:
             )
         )
 
-    def owner(self, token_hash: str, now: int) -> TokenOwner | None:
+    async def owner(self, token_hash: str, now: int) -> TokenOwner | None:
         """Whose a token is that is valid at ``now`` and whose app is still enabled."""
         row = self._reader.one(self._sql.owner, token_hash=token_hash, now=now)
         return None if row is None else TokenOwner(*row)

@@ -24,13 +24,15 @@ class SqliteWebhooks:
         self._key = key
         self._sql = named("webhooks")
 
-    def get(self, webhook_id: str, account_id: str | None = None) -> Webhook | None:
+    async def get(self, webhook_id: str, account_id: str | None = None) -> Webhook | None:
         """The endpoint, if it is the account's (or of any account)."""
         row = self._reader.one(self._sql.get, webhook_id=webhook_id)
         webhook = None if row is None else read_webhook(row)
         return webhook if webhook and account_id in (None, webhook.account_id) else None
 
-    def listed(self, account_id: str | None, after: tuple[int, str], limit: int) -> list[Webhook]:
+    async def listed(
+        self, account_id: str | None, after: tuple[int, str], limit: int
+    ) -> list[Webhook]:
         """At most ``limit`` endpoints, oldest first, that follow (created_at, id)."""
         created_at, id_ = after
         where: dict[str, Any] = {"created_at": created_at, "id": id_, "limit": limit}
@@ -40,16 +42,16 @@ class SqliteWebhooks:
             rows = self._reader.all(self._sql.listed_of, account_id=account_id, **where)
         return [read_webhook(row) for row in rows]
 
-    def active(self, account_id: str) -> list[Webhook]:
+    async def active(self, account_id: str) -> list[Webhook]:
         """The enabled endpoints of the account, if that is enabled."""
         rows = self._reader.all(self._sql.active, account_id=account_id)
         return [read_webhook(row) for row in rows]
 
-    def active_accounts(self) -> set[str]:
+    async def active_accounts(self) -> set[str]:
         """Enabled accounts with enabled endpoints."""
         return {account_id for (account_id,) in self._reader.all(self._sql.active_accounts)}
 
-    def secrets(self, webhook_id: str, now: int) -> tuple[str, ...]:
+    async def secrets(self, webhook_id: str, now: int) -> tuple[str, ...]:
         """The secrets that sign now, newest first; raises KeyUnusable under another key."""
         row = self._reader.one(self._sql.secrets, webhook_id=webhook_id, now=now)
         return tuple(self._key.decrypt(each) for each in row or () if each is not None)
@@ -113,7 +115,7 @@ class SqliteWebhooks:
         return await self._changed(webhook_id, self._sql.disable, reason=reason, now=now)
 
     async def delete(self, webhook_id: str) -> bool:
-        """Forget it and its deliveries; False if there was none."""
+        """Forget it and its deliveries; False if there was none, or a hold keeps them."""
         gone = await self._writer.run(
             lambda connection: self._sql.delete(connection, webhook_id=webhook_id)
         )

@@ -3,7 +3,7 @@
 Ids are 32 hex digits, times unix microseconds. What a call writes (journal, calls, events and their
 kin) has no foreign key to an account on purpose: a call outlives a deleted account, and taking in
 the event log must never stop at one row. ``calls`` is written by one function only
-(``db.sqlite.history.write_call``), or the counts would lie.
+(``write_calls`` in ``db.sqlite.history`` and ``db.postgres.history``), or the counts would lie.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from trunkline.db.tables.history import (
     call_counts_day,
     call_counts_hour,
     call_counts_minute,
+    call_holds,
     call_stats,
     call_stats_marks,
     call_terms,
@@ -44,8 +45,10 @@ from trunkline.db.tables.log import (
     live_calls,
     log_positions,
     meta,
+    recording_removals,
     recordings,
 )
+from trunkline.db.tables.sip import sip_messages
 
 __all__ = [
     "STAT_SUMS",
@@ -55,6 +58,7 @@ __all__ = [
     "call_counts_day",
     "call_counts_hour",
     "call_counts_minute",
+    "call_holds",
     "call_stats",
     "call_stats_marks",
     "call_terms",
@@ -69,8 +73,10 @@ __all__ = [
     "meta",
     "metadata",
     "numbers",
+    "recording_removals",
     "recordings",
     "requests",
+    "sip_messages",
     "tokens",
     "trunk_states",
     "trunks",

@@ -25,6 +25,15 @@ accounts = sa.Table(
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
     time("created_at"),
     Column("last_update", BigInteger, nullable=False, server_default="0"),
+    # short, for tables with many rows; given when the account is made
+    Column("number", Integer, nullable=False, server_default="0", index=True, unique=True),
+    *(  # days; 0: for good; null: as the installation's settings say
+        Column(f"keep_{kind}", Integer) for kind in ("calls", "events", "recordings")
+    ),
+    Column("held_at", BigInteger),  # legal hold: since then nothing of it is deleted
+    text("hold_reason"),
+    # where its log begins; of earlier numbers only the events of calls on hold are kept
+    Column("events_from", BigInteger, nullable=False, server_default="1"),
 )
 
 apps = sa.Table(

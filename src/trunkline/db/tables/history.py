@@ -60,14 +60,14 @@ def _counts(width: str) -> sa.Table:
     )
 
 
-# What each call is found by, calls/terms.py.
+# What calls are found by, calls/terms.py: a call that started then has the term. Some rows may be left of
+# calls that are no more, or have it no more; no call lacks one.
 call_terms = sa.Table(
     "call_terms",
     metadata,
-    Column("account_id", Text, primary_key=True),
+    Column("account_number", Integer, primary_key=True, autoincrement=False),
     Column("term", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
     Column("started_at", BigInteger, primary_key=True, autoincrement=False),
-    Column("call_id", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -75,11 +75,22 @@ call_terms = sa.Table(
 call_updates = sa.Table(
     "call_updates",
     metadata,
-    Column("account_id", Text, primary_key=True),
+    Column("account_number", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     time("started_at"),
     Column("call_id", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# Calls on legal hold: their records, recordings, facts and events stay.
+call_holds = sa.Table(
+    "call_holds",
+    metadata,
+    Column("call_id", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Column("account_id", Text, nullable=False),
+    time("started_at"),
+    time("held_at"),
+    sa.Index(None, "account_id", "started_at", "call_id"),
 )
 
 call_counts_minute = _counts("minute")

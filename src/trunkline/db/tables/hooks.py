@@ -81,7 +81,9 @@ webhook_deliveries = sa.Table(
     ),
     sa.Index(
         "ix_webhook_deliveries_done",
+        "account_id",
         "created_at",
+        "id",
         sqlite_where=sa.text("state <> 'pending'"),
     ),
     sqlite_autoincrement=True,

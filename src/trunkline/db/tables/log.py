@@ -69,6 +69,19 @@ recordings = sa.Table(
         # Naming another dialect's would import it whenever a command starts.
         sqlite_where=sa.text("state = 'expected'"),
     ),
+    sa.Index(None, "call_id"),
+    sa.Index(None, "account_id", "created_at", "name"),
+)
+
+# Recordings that are no more, whose files are to be removed: the row goes when they are gone.
+recording_removals = sa.Table(
+    "recording_removals",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+    time("not_before"),  # until then a worker may be making it
 )
 
 log_positions = sa.Table(

@@ -1,6 +1,6 @@
 -- name: lock_accounts(account_ids)
--- Lock accounts in the order of their ids; the newest numbers of each.
-SELECT id, last_seq, last_update FROM accounts WHERE id = ANY(:account_ids::text[])
+-- Lock accounts in the order of their ids; the newest numbers of each, and its own.
+SELECT id, last_seq, last_update, number FROM accounts WHERE id = ANY(:account_ids::text[])
 ORDER BY id FOR NO KEY UPDATE;
 
 -- name: add_events(account_ids, seqs, categories, names, subjects, call_ids, ats, bodies)!
@@ -22,19 +22,20 @@ SELECT pg_notify(:channel::text, t.told) FROM unnest(:told::text[]) AS t (told);
 SELECT id, last_seq FROM accounts;
 
 -- name: after(account_id, seq, limit)
--- The events that follow a number, in order.
+-- The events that follow a number, in order; none from before the log's beginning.
 SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
-WHERE account_id = :account_id AND seq > :seq ORDER BY seq LIMIT :limit;
+WHERE account_id = :account_id
+    AND seq > greatest(:seq, (SELECT events_from - 1 FROM accounts WHERE id = :account_id))
+ORDER BY seq LIMIT :limit;
 
 -- name: of_call_after(account_id, call_id, seq, limit)
--- The events of one call that follow a number, in order.
+-- The events of one call that follow a number, in order; of a call on hold, all.
 SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
 WHERE account_id = :account_id AND call_id = :call_id AND seq > :seq ORDER BY seq LIMIT :limit;
 
 -- name: bounds(account_id)^
--- The oldest number kept (the one to come, when none is) and the newest number given.
-SELECT coalesce((SELECT min(seq) FROM events WHERE account_id = a.id), a.last_seq + 1), a.last_seq
-FROM accounts a WHERE a.id = :account_id;
+-- Where the log begins (with the number to come, when none is kept), and the newest number given.
+SELECT events_from, last_seq FROM accounts WHERE id = :account_id;
 
 -- name: set_device_state(online, at, device_id)!
 -- Store a device's state where it is a change; a device that was never heard of is offline.

@@ -5,6 +5,10 @@ SELECT * FROM unnest(:ids::text[], :account_ids::text[], :started_ats::bigint[])
 ORDER BY t.id
 ON CONFLICT DO NOTHING RETURNING id;
 
+-- name: ids_there(ids)
+-- Which of these calls are there.
+SELECT id FROM call_ids WHERE id = ANY(:ids::text[]);
+
 -- name: add_calls(all_account_id, all_started_at, all_id, all_answered_at, all_ended_at, all_duration_seconds, all_billing_seconds, all_ringing_seconds, all_class_, all_direction, all_status_detail, all_hangup_cause, all_caller_number, all_caller_username, all_caller_name, all_caller_user_id, all_caller_device_id, all_callee_number, all_callee_username, all_callee_name, all_callee_user_id, all_callee_device_id, all_did_number, all_recording, all_client_ref, all_app_id, all_trunk, all_engine_died, all_raw, all_update_seq, updated_at)!
 -- Write finished calls whose ids are taken, count them, and expect their recordings.
 WITH given AS MATERIALIZED (

@@ -1,22 +1,221 @@
--- name: event_accounts()
--- Every account: each one's log is shortened by itself.
-SELECT id FROM accounts;
+-- name: limits()
+-- Every account's limits, by name.
+SELECT id, name, held_at IS NOT NULL, keep_calls, keep_events, keep_recordings
+FROM accounts ORDER BY name;
 
--- name: prune_events(account_id, before, step)!
--- Delete the oldest events of an account up to the first that is to stay, at most ``step`` of them.
-DELETE FROM events WHERE account_id = :account_id AND seq < (
-    SELECT coalesce(min(CASE WHEN at >= :before THEN seq END), max(seq) + 1)
-    FROM (SELECT seq, at FROM events WHERE account_id = :account_id ORDER BY seq LIMIT :step) e);
+-- name: may_delete(account_id)$
+-- Is the account there, and not on hold?
+SELECT EXISTS (SELECT 1 FROM accounts WHERE id = :account_id AND held_at IS NULL);
 
--- name: journal_step(before, after, step)^
--- The next ``step`` facts after ``after``: their last id (null: no more), and how many are old.
-SELECT max(id) AS last, count(*) FILTER (WHERE at < :before) AS old
-FROM (SELECT id, at FROM journal WHERE id > :after ORDER BY id LIMIT :step) j;
+-- name: lock_account(account_id)$
+-- Lock an account that is not on hold; its short number.
+SELECT number FROM accounts WHERE id = :account_id AND held_at IS NULL FOR NO KEY UPDATE;
 
--- name: prune_journal(after, last, before)!
--- Of the facts in (after, last], delete the old ones whose call is over.
-DELETE FROM journal WHERE id > :after AND id <= :last AND at < :before
-    AND call_id NOT IN (SELECT call_id FROM live_calls);
+-- name: account_of(call_id)$
+-- Whose a finished call is.
+SELECT account_id FROM call_ids WHERE id = :call_id;
+
+-- name: held_calls(call_ids)
+-- Those of the calls that are on hold.
+SELECT call_id FROM call_holds WHERE call_id = ANY(:call_ids::text[]);
+
+-- name: old_calls(account_id, before, low, at, id, step)
+-- The calls from before a time that follow (at, id), oldest first, and whether each is on hold.
+SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
+    callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
+    did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
+    ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
+    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
+FROM calls
+WHERE account_id = :account_id AND started_at < :before AND started_at >= :low AND started_at >= :at
+    AND (started_at, id) > (:at, :id)
+ORDER BY started_at, id LIMIT :step;
+
+-- name: calls_due(account_id, before, low)$
+-- How many calls are from before a time, but for those on hold.
+SELECT (SELECT count(*) FROM calls
+        WHERE account_id = :account_id AND started_at < :before AND started_at >= :low)
+    - (SELECT count(*) FROM call_holds
+       WHERE account_id = :account_id AND started_at < :before AND started_at >= :low);
+
+-- name: lock_recordings(call_ids)
+-- The recordings of calls, for nobody else to change; before their account is locked.
+SELECT name FROM recordings WHERE call_id = ANY(:call_ids::text[]) ORDER BY name FOR UPDATE;
+
+-- name: drop_calls(account_id, account_number, started_ats, call_ids, seqs)!
+-- Delete calls of a locked account: their records and ids, counts, facts, place in the order of changes.
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(:started_ats::bigint[], :call_ids::text[]) AS g (started_at, id)
+), ids AS (
+    DELETE FROM call_ids i USING given g WHERE i.id = g.id
+), facts AS (
+    DELETE FROM journal j USING given g WHERE j.call_id = g.id
+), sip AS (
+    DELETE FROM sip_messages s USING given g
+    WHERE s.account_id = :account_id AND s.call_id = g.id
+), updates AS (
+    DELETE FROM call_updates
+    WHERE account_number = :account_number AND seq = ANY(:seqs::bigint[])
+), removed AS (
+    INSERT INTO recording_removals (name, account_id, call_id, raw, not_before)
+    SELECT r.name, r.account_id, r.call_id, r.raw, coalesce(r.claimed_until, 0)
+    FROM given g JOIN recordings r ON r.call_id = g.id ON CONFLICT DO NOTHING
+), recorded AS (
+    DELETE FROM recordings r USING given g WHERE r.call_id = g.id
+), less_minute AS MATERIALIZED (
+    SELECT started_at / 60000000 - (started_at % 60000000 < 0)::integer AS bucket, count(*) AS n
+    FROM given GROUP BY 1
+), fewer_minute AS (
+    UPDATE call_counts_minute c SET n = c.n - l.n FROM less_minute l
+    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n <> l.n
+), none_minute AS (
+    DELETE FROM call_counts_minute c USING less_minute l
+    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n = l.n
+), less_hour AS MATERIALIZED (
+    SELECT started_at / 3600000000 - (started_at % 3600000000 < 0)::integer AS bucket, count(*) AS n
+    FROM given GROUP BY 1
+), fewer_hour AS (
+    UPDATE call_counts_hour c SET n = c.n - l.n FROM less_hour l
+    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n <> l.n
+), none_hour AS (
+    DELETE FROM call_counts_hour c USING less_hour l
+    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n = l.n
+), less_day AS MATERIALIZED (
+    SELECT started_at / 86400000000 - (started_at % 86400000000 < 0)::integer AS bucket, count(*) AS n
+    FROM given GROUP BY 1
+), fewer_day AS (
+    UPDATE call_counts_day c SET n = c.n - l.n FROM less_day l
+    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n <> l.n
+), none_day AS (
+    DELETE FROM call_counts_day c USING less_day l
+    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n = l.n
+)
+DELETE FROM calls c USING given g
+WHERE c.account_id = :account_id AND c.started_at = g.started_at AND c.id = g.id;
+
+-- name: starts_left(account_id, started_ats)
+-- Those of the times of start that calls still have.
+SELECT g.started_at FROM unnest(:started_ats::bigint[]) AS g (started_at)
+WHERE EXISTS (SELECT 1 FROM calls c
+              WHERE c.account_id = :account_id AND c.started_at = g.started_at);
+
+-- name: old_recordings(account_id, before, at, name, step)
+-- The recordings of calls that ended before a time and follow (at, name), for nobody else to change.
+SELECT name, call_id, created_at FROM recordings
+WHERE account_id = :account_id AND created_at < :before AND (created_at, name) > (:at, :name)
+ORDER BY created_at, name LIMIT :step FOR UPDATE;
+
+-- name: recordings_due(account_id, before)$
+-- How many recordings are of calls that ended before a time, but for those on hold.
+SELECT count(*) FROM recordings r
+WHERE account_id = :account_id AND created_at < :before
+    AND NOT EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = r.call_id);
+
+-- name: remove_recordings(names)!
+-- Recordings are to be removed.
+INSERT INTO recording_removals (name, account_id, call_id, raw, not_before)
+SELECT name, account_id, call_id, raw, coalesce(claimed_until, 0)
+FROM recordings WHERE name = ANY(:names::text[]) ON CONFLICT DO NOTHING;
+
+-- name: drop_recordings(names)!
+-- Their rows go.
+DELETE FROM recordings WHERE name = ANY(:names::text[]);
+
+-- name: removals(now, after, step)
+-- What may be removed now.
+SELECT name, raw FROM recording_removals
+WHERE not_before <= :now AND name > :after ORDER BY name LIMIT :step;
+
+-- name: removed(names)!
+-- Their files are gone.
+DELETE FROM recording_removals WHERE name = ANY(:names::text[]);
+
+-- name: log_begins(account_id)$
+-- The first number that the account's log is replayed from.
+SELECT events_from FROM accounts WHERE id = :account_id;
+
+-- name: first_events(account_id, seq, step)
+-- The first events from a number on.
+SELECT seq, at FROM events WHERE account_id = :account_id AND seq >= :seq ORDER BY seq LIMIT :step;
+
+-- name: begin_log(account_id, seq)!
+-- The account's log begins there.
+UPDATE accounts SET events_from = :seq WHERE id = :account_id;
+
+-- name: drop_events(account_id, first, upto)!
+-- Delete the events [first, upto), but for those of calls on hold.
+DELETE FROM events WHERE account_id = :account_id AND seq >= :first AND seq < :upto
+    AND NOT EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = events.call_id);
+
+-- name: events_due(account_id, before)$
+-- How many events stand before the first one that is to stay, but for those of calls on hold.
+SELECT count(*) FROM events e JOIN accounts a ON a.id = e.account_id
+WHERE e.account_id = :account_id AND e.seq >= a.events_from
+    AND e.seq < coalesce(
+        (SELECT y.seq FROM events y JOIN accounts b ON b.id = y.account_id
+         WHERE y.account_id = :account_id AND y.seq >= b.events_from AND y.at >= :before
+         ORDER BY y.seq LIMIT 1), a.last_seq + 1)
+    AND NOT EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = e.call_id);
+
+-- name: old_deliveries(account_id, before, at, id, step)
+-- The webhook deliveries that are done, from before a time, after (at, id), and which are on hold.
+SELECT id, created_at, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = d.call_id)
+FROM webhook_deliveries d
+WHERE state <> 'pending' AND account_id = :account_id AND created_at < :before
+    AND (created_at, id) > (:at, :id)
+ORDER BY created_at, id LIMIT :step;
+
+-- name: deliveries_due(account_id, before)$
+-- How many webhook deliveries are done and from before a time, but for those of calls on hold.
+SELECT count(*) FROM webhook_deliveries d
+WHERE state <> 'pending' AND account_id = :account_id AND created_at < :before
+    AND NOT EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = d.call_id);
+
+-- name: drop_deliveries(ids)!
+-- Delete webhook deliveries with their attempts.
+DELETE FROM webhook_deliveries WHERE id = ANY(:ids::bigint[]) AND state <> 'pending';
+
+-- name: facts_after(after, before, step)
+-- The next facts after a number, and whether each is old.
+SELECT id, call_id, at < :before FROM journal WHERE id > :after ORDER BY id LIMIT :step;
+
+-- name: calls_of_facts(after, upto, before)
+-- The calls that have old facts in (after, upto].
+SELECT DISTINCT call_id FROM journal WHERE id > :after AND id <= :upto AND at < :before;
+
+-- name: lock_owners(call_ids)
+-- Lock the accounts of these calls, as whoever holds one does; of those without a record, by their facts.
+SELECT id FROM accounts WHERE id IN (
+    SELECT account_id FROM call_ids WHERE id = ANY(:call_ids::text[])
+    UNION ALL
+    SELECT convert_from(j.fact, 'UTF8')::json ->> 'account_id' FROM journal j
+    WHERE j.call_id = ANY(:call_ids::text[])
+        AND NOT EXISTS (SELECT 1 FROM call_ids c WHERE c.id = j.call_id)
+) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: kept_calls(call_ids)
+-- Of these calls, those whose facts stay: they are live, or on hold.
+SELECT k.id FROM unnest(:call_ids::text[]) AS k (id)
+WHERE EXISTS (SELECT 1 FROM live_calls l WHERE l.call_id = k.id)
+    OR EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = k.id)
+    OR EXISTS (SELECT 1 FROM call_ids c JOIN accounts a ON a.id = c.account_id
+               WHERE c.id = k.id AND a.held_at IS NOT NULL);
+
+-- name: any_account_held()$
+-- Is any account on hold?
+SELECT EXISTS (SELECT 1 FROM accounts WHERE held_at IS NOT NULL);
+
+-- name: of_held_accounts(call_ids)
+-- Of these calls, those whose facts name an account on hold: some have no record.
+SELECT k.id FROM unnest(:call_ids::text[]) AS k (id)
+WHERE EXISTS (SELECT 1 FROM journal j JOIN accounts a
+                  ON a.id = convert_from(j.fact, 'UTF8')::json ->> 'account_id'
+              WHERE j.call_id = k.id AND a.held_at IS NOT NULL);
+
+-- name: drop_facts(after, upto, before, kept)!
+-- Of the facts in (after, upto], delete the old ones but for those of some calls.
+DELETE FROM journal WHERE id > :after AND id <= :upto AND at < :before
+    AND call_id <> ALL(:kept::text[]);
 
 -- name: prune_requests(now, step)!
 -- Delete keys that have run out, at most ``step`` of them.
@@ -27,8 +226,3 @@ DELETE FROM requests WHERE (app_id, "key") IN
 -- Delete tokens that have run out, at most ``step`` of them.
 DELETE FROM tokens WHERE token_hash IN
     (SELECT token_hash FROM tokens WHERE expires <= :now LIMIT :step);
-
--- name: prune_deliveries(before, step)!
--- Delete webhook deliveries that are old and done, with their attempts, at most ``step`` of them.
-DELETE FROM webhook_deliveries WHERE id IN
-    (SELECT id FROM webhook_deliveries WHERE state <> 'pending' AND created_at < :before LIMIT :step);

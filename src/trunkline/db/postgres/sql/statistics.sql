@@ -1,38 +1,14 @@
--- name: count_calls(account_ids, started_ats, ids)!
--- Add these calls to what is kept, but for those that wait to be counted with the older ones.
-WITH given AS (
-    SELECT c.*
-    FROM unnest(:account_ids::text[], :started_ats::bigint[], :ids::text[])
-        AS k (account_id, started_at, id)
-    JOIN calls c ON c.account_id = k.account_id AND c.started_at = k.started_at AND c.id = k.id
-    LEFT JOIN call_stats_marks m ON m.account_id = k.account_id
-    WHERE m.counted_from IS NULL OR k.started_at >= m.counted_from
-), seen AS (
-    SELECT g.*, s.dimension, s.key, s.outgoing
-    FROM given g CROSS JOIN LATERAL (VALUES
-        ('all', g.class || '/' || g.direction || '/' || g.status_detail, g.direction = 'from_ab'),
-        ('user', g.caller_username, true),
-        ('user', CASE WHEN g.callee_username IS DISTINCT FROM g.caller_username
-                 THEN g.callee_username END, false),
-        ('did', g.did_number, g.direction = 'from_ab'),
-        ('trunk', g.trunk, g.direction = 'from_ab')) AS s (dimension, key, outgoing)
-    WHERE s.key IS NOT NULL
-)
+-- name: add_sums(all_account_id, all_width, all_dimension, all_bucket, all_key, all_calls, all_outgoing, all_answered, all_busy, all_unanswered, all_cancelled, all_ivr, all_rang, all_talk_seconds, all_ring_seconds, all_duration_seconds, all_longest_talk_seconds)!
+-- Add what calls came to, in the order of the keys.
 INSERT INTO call_stats (
     account_id, width, dimension, bucket, key, calls, outgoing, answered, busy, unanswered,
     cancelled, ivr, rang, talk_seconds, ring_seconds, duration_seconds, longest_talk_seconds)
-SELECT
-    account_id, width, dimension,
-    started_at / (width * 1000000) - (started_at % (width * 1000000) < 0)::integer AS bucket, key,
-    count(*), count(*) FILTER (WHERE outgoing),
-    count(*) FILTER (WHERE status_detail = 'SUCCESS'), count(*) FILTER (WHERE status_detail = 'BUSY'),
-    count(*) FILTER (WHERE status_detail = 'UNSUCCESS'),
-    count(*) FILTER (WHERE status_detail = 'CANCELLED'),
-    count(*) FILTER (WHERE status_detail = 'IVR'), count(*) FILTER (WHERE ringing_seconds > 0),
-    sum(billing_seconds), sum(ringing_seconds), sum(duration_seconds), max(billing_seconds)
-FROM seen CROSS JOIN (VALUES (900::bigint), (10800), (86400)) AS widths (width)
-GROUP BY account_id, width, dimension, bucket, key
-ORDER BY account_id, width, dimension, bucket, key
+SELECT * FROM unnest(
+    :all_account_id::text[], :all_width::integer[], :all_dimension::text[], :all_bucket::bigint[],
+    :all_key::text[], :all_calls::bigint[], :all_outgoing::bigint[], :all_answered::bigint[],
+    :all_busy::bigint[], :all_unanswered::bigint[], :all_cancelled::bigint[], :all_ivr::bigint[],
+    :all_rang::bigint[], :all_talk_seconds::bigint[], :all_ring_seconds::bigint[], :all_duration_seconds::bigint[],
+    :all_longest_talk_seconds::bigint[])
 ON CONFLICT (account_id, width, dimension, bucket, key) DO UPDATE SET
     calls = call_stats.calls + excluded.calls,
     outgoing = call_stats.outgoing + excluded.outgoing,
@@ -46,6 +22,11 @@ ON CONFLICT (account_id, width, dimension, bucket, key) DO UPDATE SET
     ring_seconds = call_stats.ring_seconds + excluded.ring_seconds,
     duration_seconds = call_stats.duration_seconds + excluded.duration_seconds,
     longest_talk_seconds = greatest(call_stats.longest_talk_seconds, excluded.longest_talk_seconds);
+
+-- name: marks_of(account_ids)
+-- The accounts that have calls yet to be counted, and where those end; nobody moves it meanwhile.
+SELECT account_id, counted_from FROM call_stats_marks
+WHERE account_id = ANY(:account_ids::text[]) ORDER BY account_id FOR SHARE;
 
 -- name: sums(account_id, widths, lows, highs, dimension, most)
 -- What the buckets [low, high) of each span come to, by the span's place and by key; at most so many.
@@ -76,9 +57,11 @@ SELECT counted_from FROM call_stats_marks WHERE account_id = :account_id FOR UPD
 SELECT started_at FROM calls WHERE account_id = :account_id AND started_at < :high
 ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET :skip;
 
--- name: keys_between(account_id, low, high)
--- The keys of the calls that started in [low, high).
-SELECT account_id, started_at, id FROM calls
+-- name: calls_between(account_id, low, high)
+-- What is summed of the calls that started in [low, high).
+SELECT account_id, started_at, class, direction, status_detail, caller_username, callee_username,
+       did_number, trunk, billing_seconds, ringing_seconds, duration_seconds
+FROM calls
 WHERE account_id = :account_id AND started_at >= :low AND started_at < :high;
 
 -- name: move_mark(account_id, counted_from)!

@@ -10,20 +10,6 @@ SELECT version_num FROM alembic_version;
 -- The whole record of a finished call.
 SELECT * FROM calls WHERE id = :call_id;
 
--- name: live_account(call_id)$
--- The account of a live call.
-SELECT account_id FROM live_calls WHERE call_id = :call_id;
-
--- name: time_of(account_id, seq)$
--- When the first event from a number on happened.
-SELECT at FROM events WHERE account_id = :account_id AND seq >= :seq ORDER BY seq LIMIT 1;
-
--- name: of_call(account_id, call_id, first, last)
--- The events of one call among the numbers [first, last], in order.
-SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
-WHERE account_id = :account_id AND seq >= :first AND seq <= :last AND call_id = :call_id
-ORDER BY seq;
-
 -- name: recordings(account_id, limit)
 -- An account's recordings, those of the newest calls first.
 SELECT r.name, r.account_id, r.call_id, r.state, r.bytes, r.seconds, r.reason, r.created_at

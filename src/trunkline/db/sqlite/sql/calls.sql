@@ -1,5 +1,5 @@
--- name: add_fact(call_id, at, kind, fact)!
--- Append one fact to the journal.
+-- name: add_facts(call_id, at, kind, fact)*!
+-- Append facts to the journal, in order.
 INSERT INTO journal (call_id, at, kind, fact) VALUES (:call_id, :at, :kind, :fact);
 
 -- name: open_call(call_id, account_id, at)!

@@ -2,25 +2,26 @@
 -- Take the next ``n`` numbers of the account's log; the last one of them, null without the account.
 UPDATE accounts SET last_seq = last_seq + :n WHERE id = :account_id RETURNING last_seq;
 
--- name: add_event(account_id, seq, category, name, subject, call_id, at, body)!
--- Store a numbered event.
+-- name: add_events(account_id, seq, category, name, subject, call_id, at, body)*!
+-- Store numbered events.
 INSERT INTO events (account_id, seq, category, name, subject, call_id, at, body)
 VALUES (:account_id, :seq, :category, :name, :subject, :call_id, :at, :body);
 
 -- name: after(account_id, seq, limit)
--- The events that follow a number, in order.
+-- The events that follow a number, in order; none from before the log's beginning.
 SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
-WHERE account_id = :account_id AND seq > :seq ORDER BY seq LIMIT :limit;
+WHERE account_id = :account_id
+    AND seq > max(:seq, (SELECT events_from - 1 FROM accounts WHERE id = :account_id))
+ORDER BY seq LIMIT :limit;
 
 -- name: of_call_after(account_id, call_id, seq, limit)
--- The events of one call that follow a number, in order.
+-- The events of one call that follow a number, in order; of a call on hold, all.
 SELECT account_id, seq, category, name, subject, call_id, at, body FROM events
 WHERE account_id = :account_id AND call_id = :call_id AND seq > :seq ORDER BY seq LIMIT :limit;
 
 -- name: bounds(account_id)^
--- The oldest number kept (the one to come, when none is) and the newest number given.
-SELECT coalesce((SELECT min(seq) FROM events WHERE account_id = a.id), a.last_seq + 1), a.last_seq
-FROM accounts a WHERE a.id = :account_id;
+-- Where the log begins (with the number to come, when none is kept), and the newest number given.
+SELECT events_from, last_seq FROM accounts WHERE id = :account_id;
 
 -- name: set_device_state(online, at, device_id)!
 -- Store a device's state where it is a change; a device that was never heard of is offline.

@@ -1,34 +1,34 @@
--- name: next_update(account_id)$
--- The number of an account's next change of a call; none where the account is no more.
-UPDATE accounts SET last_update = last_update + 1 WHERE id = :account_id RETURNING last_update;
+-- name: next_updates(account_id, n)^
+-- The number of the last of an account's next changes of calls, and its own; none where it is no more.
+UPDATE accounts SET last_update = last_update + :n WHERE id = :account_id
+RETURNING last_update, number;
 
--- name: add_terms(account_id, term, started_at, call_id)*!
--- A call is found by these.
-INSERT INTO call_terms (account_id, term, started_at, call_id)
-VALUES (:account_id, :term, :started_at, :call_id) ON CONFLICT DO NOTHING;
+-- name: number_of(account_id)$
+-- An account's short number.
+SELECT number FROM accounts WHERE id = :account_id;
 
--- name: drop_terms(account_id, term, started_at, call_id)*!
--- A call is found by these no more.
-DELETE FROM call_terms WHERE account_id = :account_id AND term = :term
-    AND started_at = :started_at AND call_id = :call_id;
+-- name: add_terms(account_number, term, started_at)*!
+-- A call that started then is found by these.
+INSERT INTO call_terms (account_number, term, started_at)
+VALUES (:account_number, :term, :started_at) ON CONFLICT DO NOTHING;
 
--- name: add_update(account_id, seq, started_at, call_id)!
--- A call's last change.
-INSERT INTO call_updates (account_id, seq, started_at, call_id)
-VALUES (:account_id, :seq, :started_at, :call_id);
+-- name: drop_terms(account_number, term, started_at)*!
+-- No call that started then is found by these any more.
+DELETE FROM call_terms
+WHERE account_number = :account_number AND term = :term AND started_at = :started_at;
 
--- name: add_updates(account_id, seq, started_at, call_id)*!
+-- name: add_updates(account_number, seq, started_at, call_id)*!
 -- The last changes of calls.
-INSERT INTO call_updates (account_id, seq, started_at, call_id)
-VALUES (:account_id, :seq, :started_at, :call_id);
+INSERT INTO call_updates (account_number, seq, started_at, call_id)
+VALUES (:account_number, :seq, :started_at, :call_id);
 
 -- name: set_indexed(seq, call_id)*!
 -- A call of before this schema has its number; nothing else of it has changed.
 UPDATE calls SET update_seq = :seq WHERE id = :call_id;
 
--- name: drop_update(account_id, seq)!
+-- name: drop_update(account_number, seq)!
 -- It is not the call's last change any more.
-DELETE FROM call_updates WHERE account_id = :account_id AND seq = :seq;
+DELETE FROM call_updates WHERE account_number = :account_number AND seq = :seq;
 
 -- name: set_update(seq, at, call_id)!
 -- Note the number and the time of a call's last change.
@@ -38,42 +38,84 @@ UPDATE calls SET update_seq = :seq, updated_at = :at WHERE id = :call_id;
 -- Note what people say of a call.
 UPDATE calls SET note = :note, tags = :tags WHERE id = :call_id;
 
--- name: terms_between(account_id, low, high, most)
+-- name: terms_between(account_number, low, high, most)
 -- At most so many different terms in [low, high), in order: a seek for each, however many calls it has.
 WITH RECURSIVE each_term (term) AS (
     SELECT (SELECT f.term FROM call_terms f
-            WHERE f.account_id = :account_id AND f.term >= :low AND f.term < :high
+            WHERE f.account_number = :account_number AND f.term >= :low AND f.term < :high
             ORDER BY f.term LIMIT 1)
     UNION ALL
     SELECT (SELECT f.term FROM call_terms f
-            WHERE f.account_id = :account_id AND f.term > e.term AND f.term < :high
+            WHERE f.account_number = :account_number AND f.term > e.term AND f.term < :high
             ORDER BY f.term LIMIT 1)
     FROM each_term e WHERE e.term IS NOT NULL
 )
 SELECT term FROM each_term WHERE term IS NOT NULL LIMIT :most;
 
--- name: calls_with(account_id, term, low, high, most)$
--- How many calls started in [low, high) and have a term, counted up to ``most``.
+-- name: starts_counted(account_number, term, low, high, most)$
+-- How many times of start in [low, high) calls with a term have, counted up to ``most``.
 SELECT count(*) FROM (
     SELECT 1 FROM call_terms
-    WHERE account_id = :account_id AND term = :term AND started_at >= :low AND started_at < :high
+    WHERE account_number = :account_number AND term = :term
+        AND started_at >= :low AND started_at < :high
     LIMIT :most);
 
--- name: keys_with(account_id, term, low, at, id)
--- The keys of the calls that have a term, newest first, after (at, id).
-SELECT started_at, call_id FROM call_terms
-WHERE account_id = :account_id AND term = :term AND started_at >= :low
-    AND (started_at, call_id) < (:at, :id)
-ORDER BY started_at DESC, call_id DESC;
+-- name: starts_with(account_number, term, low, upto)
+-- When calls with a term started, in [low, upto], newest first.
+SELECT started_at FROM call_terms
+WHERE account_number = :account_number AND term = :term
+    AND started_at >= :low AND started_at <= :upto
+ORDER BY started_at DESC;
+
+-- name: calls_at(account_id, starts, class_, direction, statuses, shortest, longest, billed_from, billed_to, recorded, held)
+-- The ids of the calls of each time of start (of a JSON array, in its order; null for none), and which
+-- of them are wanted. (Unlike AND, CASE evaluates no more than it has to.)
+SELECT k.value, c.id, CASE WHEN c.id IS NOT NULL
+    AND (:class_ = '' OR class = :class_) AND (:direction = '' OR direction = :direction)
+    AND (:statuses = '' OR instr(:statuses, ',' || status_detail || ',') > 0)
+    AND duration_seconds BETWEEN :shortest AND :longest
+    AND billing_seconds BETWEEN :billed_from AND :billed_to
+    AND (:recorded IS NULL OR (recording <> '') = :recorded)
+    AND (:held IS NULL OR EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = c.id) = :held)
+    THEN 1 ELSE 0 END
+FROM json_each(:starts) k
+LEFT JOIN calls c ON c.account_id = :account_id AND c.started_at = k.value;
+
+-- name: keys_at(account_id, low, at, id)
+-- The keys of the calls that started from ``low`` on and follow (at, id), newest first.
+SELECT started_at, id FROM calls
+WHERE account_id = :account_id AND started_at >= :low AND (started_at, id) < (:at, :id)
+ORDER BY started_at DESC, id DESC;
 
 -- name: key_of(account_id, call_id)
 -- The key of a call.
 SELECT started_at, id FROM calls WHERE id = :call_id AND account_id = :account_id;
 
+-- name: keys_held(account_id, low, at, id)
+-- The keys of the calls on hold, newest first, after (at, id).
+SELECT started_at, call_id FROM call_holds
+WHERE account_id = :account_id AND started_at >= :low AND (started_at, call_id) < (:at, :id)
+ORDER BY started_at DESC, call_id DESC;
+
+-- name: hold(call_id, account_id, started_at, now)!
+-- Put a call on hold.
+INSERT INTO call_holds (call_id, account_id, started_at, held_at)
+VALUES (:call_id, :account_id, :started_at, :now) ON CONFLICT DO NOTHING;
+
+-- name: release(call_id)!
+-- It is on hold no more.
+DELETE FROM call_holds WHERE call_id = :call_id;
+
+-- name: drop_events_before_log(call_id, account_id)!
+-- The events of a call that its hold alone has kept.
+DELETE FROM events WHERE account_id = :account_id AND call_id = :call_id
+    AND seq < (SELECT events_from FROM accounts WHERE id = :account_id);
+
 -- name: keys_changed(account_id, after, most)
 -- The keys of the calls that were changed after a number, in the order of their last change.
 SELECT seq, started_at, call_id FROM call_updates
-WHERE account_id = :account_id AND seq > :after ORDER BY seq LIMIT :most;
+WHERE account_number = (SELECT number FROM accounts WHERE id = :account_id) AND seq > :after
+ORDER BY seq LIMIT :most;
 
 -- name: key_at(account_id, low, at, id, skip)^
 -- The key of the call that comes ``skip`` calls after the one that follows (at, id), newest first.
@@ -81,13 +123,13 @@ SELECT started_at, id FROM calls
 WHERE account_id = :account_id AND started_at >= :low AND (started_at, id) < (:at, :id)
 ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET :skip;
 
--- name: rows_after(account_id, at, id, last_at, last_id, most, class_, direction, statuses, shortest, longest, billed_from, billed_to, recorded)
+-- name: rows_after(account_id, at, id, last_at, last_id, most, class_, direction, statuses, shortest, longest, billed_from, billed_to, recorded, held)
 -- Calls from the one that follows (at, id) to (last_at, last_id), newest first, of those that are wanted.
 SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
     callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
     did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
     ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq
+    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
 FROM calls
 WHERE account_id = :account_id
     AND (started_at, id) < (:at, :id) AND (started_at, id) >= (:last_at, :last_id)
@@ -96,15 +138,17 @@ WHERE account_id = :account_id
     AND duration_seconds BETWEEN :shortest AND :longest
     AND billing_seconds BETWEEN :billed_from AND :billed_to
     AND (:recorded IS NULL OR (recording <> '') = :recorded)
+    AND (:held IS NULL OR EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id) = :held)
 ORDER BY started_at DESC, id DESC LIMIT :most;
 
--- name: rows_of(account_id, keys, low, high, class_, direction, statuses, shortest, longest, billed_from, billed_to, recorded)
+-- name: rows_of(account_id, keys, low, high, class_, direction, statuses, shortest, longest, billed_from, billed_to, recorded, held)
 -- The calls with these keys (a JSON array of [started_at, id]), in any order, of those that are wanted.
 SELECT c.id, c.account_id, caller_number, caller_username, caller_name, caller_user_id,
     caller_device_id, callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
     class, direction, did_number, status_detail, started_at, answered_at, ended_at,
     duration_seconds, billing_seconds, ringing_seconds, hangup_cause, recording, client_ref, app_id,
-    trunk, engine_died, note, tags, update_seq
+    trunk, engine_died, note, tags, update_seq,
+    EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = c.id)
 FROM json_each(:keys) k
 CROSS JOIN calls c ON c.account_id = :account_id
     AND c.started_at = json_extract(k.value, '$[0]') AND c.id = json_extract(k.value, '$[1]')
@@ -113,7 +157,8 @@ WHERE started_at >= :low AND started_at < :high
     AND (:statuses = '' OR instr(:statuses, ',' || status_detail || ',') > 0)
     AND duration_seconds BETWEEN :shortest AND :longest
     AND billing_seconds BETWEEN :billed_from AND :billed_to
-    AND (:recorded IS NULL OR (recording <> '') = :recorded);
+    AND (:recorded IS NULL OR (recording <> '') = :recorded)
+    AND (:held IS NULL OR EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = c.id) = :held);
 
 -- name: row_of(call_id)^
 -- A finished call.
@@ -121,8 +166,17 @@ SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_
     callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
     did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
     ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq
+    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
 FROM calls WHERE id = :call_id;
+
+-- name: rows_at(account_id, at, most)
+-- At most so many calls that started then.
+SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
+    callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
+    did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
+    ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
+    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
+FROM calls WHERE account_id = :account_id AND started_at = :at LIMIT :most;
 
 -- name: not_indexed(account_id, at, id, most)
 -- The calls that follow in the order of their keys.
@@ -130,7 +184,7 @@ SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_
     callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
     did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
     ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq
+    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
 FROM calls WHERE (account_id, started_at, id) > (:account_id, :at, :id)
 ORDER BY account_id, started_at, id LIMIT :most;
 

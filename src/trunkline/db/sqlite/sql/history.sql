@@ -1,5 +1,5 @@
--- name: add_call(account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds, ringing_seconds, class_, direction, status_detail, hangup_cause, caller_number, caller_username, caller_name, caller_user_id, caller_device_id, callee_number, callee_username, callee_name, callee_user_id, callee_device_id, did_number, recording, client_ref, app_id, trunk, engine_died, updated_at, update_seq)!
--- Write a finished call; one that is there already stays as it is.
+-- name: add_calls(account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds, ringing_seconds, class_, direction, status_detail, hangup_cause, caller_number, caller_username, caller_name, caller_user_id, caller_device_id, callee_number, callee_username, callee_name, callee_user_id, callee_device_id, did_number, recording, client_ref, app_id, trunk, engine_died, updated_at, update_seq)*!
+-- Write finished calls.
 INSERT INTO calls (
     account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
     ringing_seconds, class, direction, status_detail, hangup_cause,
@@ -11,28 +11,45 @@ VALUES (
     :ringing_seconds, :class_, :direction, :status_detail, :hangup_cause,
     :caller_number, :caller_username, :caller_name, :caller_user_id, :caller_device_id,
     :callee_number, :callee_username, :callee_name, :callee_user_id, :callee_device_id,
-    :did_number, :recording, :client_ref, :app_id, :trunk, :engine_died, :updated_at, :update_seq)
-ON CONFLICT DO NOTHING;
+    :did_number, :recording, :client_ref, :app_id, :trunk, :engine_died, :updated_at, :update_seq);
 
--- name: count_minute(account_id, bucket)!
--- One call more in this minute.
-INSERT INTO call_counts_minute (account_id, bucket, n) VALUES (:account_id, :bucket, 1)
-ON CONFLICT (account_id, bucket) DO UPDATE SET n = n + 1;
+-- name: ids_there(ids)
+-- Which of these calls (a JSON array of ids) are there.
+SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(:ids));
 
--- name: count_hour(account_id, bucket)!
--- One call more in this hour.
-INSERT INTO call_counts_hour (account_id, bucket, n) VALUES (:account_id, :bucket, 1)
-ON CONFLICT (account_id, bucket) DO UPDATE SET n = n + 1;
+-- name: count_minute(account_id, bucket, n)*!
+-- So many calls more in this minute.
+INSERT INTO call_counts_minute (account_id, bucket, n) VALUES (:account_id, :bucket, :n)
+ON CONFLICT (account_id, bucket) DO UPDATE SET n = n + excluded.n;
 
--- name: count_day(account_id, bucket)!
--- One call more on this day (UTC).
-INSERT INTO call_counts_day (account_id, bucket, n) VALUES (:account_id, :bucket, 1)
-ON CONFLICT (account_id, bucket) DO UPDATE SET n = n + 1;
+-- name: count_hour(account_id, bucket, n)*!
+-- So many calls more in this hour.
+INSERT INTO call_counts_hour (account_id, bucket, n) VALUES (:account_id, :bucket, :n)
+ON CONFLICT (account_id, bucket) DO UPDATE SET n = n + excluded.n;
 
--- name: calls_between(account_id, low, high)$
--- How many calls started in [low, high): only for what is narrower than a minute.
-SELECT count(*) FROM calls
-WHERE account_id = :account_id AND started_at >= :low AND started_at < :high;
+-- name: count_day(account_id, bucket, n)*!
+-- So many calls more on this day (UTC).
+INSERT INTO call_counts_day (account_id, bucket, n) VALUES (:account_id, :bucket, :n)
+ON CONFLICT (account_id, bucket) DO UPDATE SET n = n + excluded.n;
+
+-- name: counts(account_id, low_0, high_0, low_1, high_1, low_2, high_2, low_3, high_3, low_4, high_4, low_5, high_5, low_6, high_6)^
+-- How many calls there are in each part of a window: rows (less than a minute of them), minutes, hours, days,
+-- hours, minutes, rows.
+SELECT
+    (SELECT count(*) FROM calls
+     WHERE account_id = :account_id AND started_at >= :low_0 AND started_at < :high_0),
+    coalesce((SELECT sum(n) FROM call_counts_minute
+              WHERE account_id = :account_id AND bucket >= :low_1 AND bucket < :high_1), 0),
+    coalesce((SELECT sum(n) FROM call_counts_hour
+              WHERE account_id = :account_id AND bucket >= :low_2 AND bucket < :high_2), 0),
+    coalesce((SELECT sum(n) FROM call_counts_day
+              WHERE account_id = :account_id AND bucket >= :low_3 AND bucket < :high_3), 0),
+    coalesce((SELECT sum(n) FROM call_counts_hour
+              WHERE account_id = :account_id AND bucket >= :low_4 AND bucket < :high_4), 0),
+    coalesce((SELECT sum(n) FROM call_counts_minute
+              WHERE account_id = :account_id AND bucket >= :low_5 AND bucket < :high_5), 0),
+    (SELECT count(*) FROM calls
+     WHERE account_id = :account_id AND started_at >= :low_6 AND started_at < :high_6);
 
 -- name: minutes(account_id, low, high)
 -- The counts of the minutes [low, high), newest first.

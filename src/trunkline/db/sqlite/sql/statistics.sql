@@ -1,37 +1,11 @@
--- name: count_calls(account_id, low, high, id)!
--- Add the account's calls that started in [low, high) to what is kept; with an id, that one only.
-WITH given AS (
-    SELECT account_id, started_at, class, direction, status_detail, caller_username,
-           callee_username, did_number, trunk, billing_seconds, ringing_seconds, duration_seconds
-    FROM calls
-    WHERE account_id = :account_id AND started_at >= :low AND started_at < :high
-      AND (:id IS NULL OR id = :id)
-), seen AS (
-    SELECT *, 'all' AS dimension, class || '/' || direction || '/' || status_detail AS "key",
-           direction = 'from_ab' AS outgoing FROM given
-    UNION ALL
-    SELECT *, 'user', caller_username, 1 FROM given WHERE caller_username IS NOT NULL
-    UNION ALL
-    SELECT *, 'user', callee_username, 0 FROM given
-    WHERE callee_username IS NOT NULL AND callee_username IS NOT caller_username
-    UNION ALL
-    SELECT *, 'did', did_number, direction = 'from_ab' FROM given WHERE did_number IS NOT NULL
-    UNION ALL
-    SELECT *, 'trunk', trunk, direction = 'from_ab' FROM given WHERE trunk IS NOT NULL
-), widths (width) AS (VALUES (900), (10800), (86400))
+-- name: add_sums(account_id, width, dimension, bucket, key, calls, outgoing, answered, busy, unanswered, cancelled, ivr, rang, talk_seconds, ring_seconds, duration_seconds, longest_talk_seconds)*!
+-- Add what calls came to.
 INSERT INTO call_stats (
     account_id, width, dimension, bucket, "key", calls, outgoing, answered, busy, unanswered,
     cancelled, ivr, rang, talk_seconds, ring_seconds, duration_seconds, longest_talk_seconds)
-SELECT
-    account_id, width, dimension,
-    started_at / (width * 1000000) - (started_at % (width * 1000000) < 0) AS bucket, "key",
-    count(*), sum(outgoing), sum(status_detail = 'SUCCESS'), sum(status_detail = 'BUSY'),
-    sum(status_detail = 'UNSUCCESS'), sum(status_detail = 'CANCELLED'), sum(status_detail = 'IVR'),
-    sum(ringing_seconds > 0), sum(billing_seconds), sum(ringing_seconds), sum(duration_seconds),
-    max(billing_seconds)
-FROM seen CROSS JOIN widths
-WHERE true
-GROUP BY account_id, width, dimension, bucket, "key"
+VALUES (
+    :account_id, :width, :dimension, :bucket, :key, :calls, :outgoing, :answered, :busy, :unanswered,
+    :cancelled, :ivr, :rang, :talk_seconds, :ring_seconds, :duration_seconds, :longest_talk_seconds)
 ON CONFLICT (account_id, width, dimension, bucket, "key") DO UPDATE SET
     calls = calls + excluded.calls,
     outgoing = outgoing + excluded.outgoing,
@@ -45,6 +19,13 @@ ON CONFLICT (account_id, width, dimension, bucket, "key") DO UPDATE SET
     ring_seconds = ring_seconds + excluded.ring_seconds,
     duration_seconds = duration_seconds + excluded.duration_seconds,
     longest_talk_seconds = max(longest_talk_seconds, excluded.longest_talk_seconds);
+
+-- name: calls_between(account_id, low, high)
+-- What is summed of the calls that started in [low, high).
+SELECT account_id, started_at, class, direction, status_detail, caller_username, callee_username,
+       did_number, trunk, billing_seconds, ringing_seconds, duration_seconds
+FROM calls
+WHERE account_id = :account_id AND started_at >= :low AND started_at < :high;
 
 -- name: sums(account_id, width, dimension, low, high)
 -- What the buckets [low, high) come to, by key.

@@ -74,8 +74,12 @@ UPDATE webhooks SET state = 'disabled', reason = :reason, changed_at = :now
 WHERE id = :webhook_id AND state <> 'disabled';
 
 -- name: delete(webhook_id)!
--- Forget an endpoint and its deliveries.
-DELETE FROM webhooks WHERE id = :webhook_id;
+-- Forget an endpoint and its deliveries, unless its account or a call of theirs is on hold.
+DELETE FROM webhooks WHERE id = :webhook_id
+    AND NOT EXISTS (SELECT 1 FROM accounts a
+                    WHERE a.id = webhooks.account_id AND a.held_at IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM call_holds h JOIN webhook_deliveries d ON d.call_id = h.call_id
+                    WHERE h.account_id = webhooks.account_id AND d.webhook_id = webhooks.id);
 
 -- name: answered(webhook_id)!
 -- The endpoint took a delivery.

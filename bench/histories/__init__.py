@@ -1,0 +1,1 @@
+"""Ten million calls on both databases, measured: ``make bench-history``; see ``bench/README.md``."""

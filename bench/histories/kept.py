@@ -1,0 +1,80 @@
+"""Where the ten million calls are kept, on both databases, and how each is opened.
+
+``$XDG_CACHE_HOME/trunkline/bench-history``, else ``~/.cache/…``; for root ``/var/cache/…``, since
+PostgreSQL refuses to be root's, and nobody else may look into root's home.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from trunkline.db.directory import AccountEntry, DirectoryFile, UserEntry
+from trunkline.db.place import Place
+from trunkline.db.port import Database
+from trunkline.db.secrets import Key, open_key
+from trunkline.work import manage_directory as manage
+
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+REALM = "trunkline"
+
+
+def home(given: str) -> Path:
+    """The directory that all of it is under; ``given`` goes before what the environment says."""
+    own = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or own)
+    return Path(given).absolute() if given else base / "trunkline" / "bench-history"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """The calls in one database: ``where`` is a file or a URL, ``folder`` the data directory.
+
+    ``accounts`` are the account ids in the order of ``office.companies(calls)``.
+    """
+
+    name: str
+    where: str
+    folder: str
+    calls: int
+    accounts: list[str]
+
+    @property
+    def place(self) -> Place:
+        """The database."""
+        return self.where if self.name == POSTGRESQL else Path(self.where)
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return Path(self.folder)
+
+    @property
+    def key(self) -> Key:
+        """What secrets are encrypted with."""
+        return open_key(self.data / "secret.key")
+
+    def open(self) -> Database:
+        """As the product opens it. Use it from one event loop."""
+        if isinstance(self.place, Path):
+            from trunkline.db.sqlite import open_database as open_file
+
+            return open_file(self.place, self.key)
+        from trunkline.db.postgres import open_database as open_server
+
+        return open_server(self.place, self.key)
+
+    def staffed(self) -> None:
+        """Every account has a user with a device, whose calls the event log can tell of."""
+        with DirectoryFile(self.place, self.key).transaction() as directory:
+            for number, account_id in enumerate(self.accounts, 1):
+                account = manage.find(directory, AccountEntry, account_id)
+                if not directory.called(UserEntry, "bench", account_id):
+                    user = manage.create_user(directory, account, "bench", extension="999")
+                    manage.create_device(directory, account, user, device(number), realm=REALM)
+
+
+def device(number: int) -> str:
+    """The SIP user of a company's device."""
+    return f"bench-c{number}"

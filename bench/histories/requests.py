@@ -1,0 +1,207 @@
+"""Requests a second of ``GET /oapi/v1/call/histories`` by the real server, beside FastAPI from memory.
+
+``trunkline up``, all of it, with its event log, engine and sockets, is pinned to one core, and so is FastAPI;
+they take turns, and the other core asks: 32 connections, each the next page as soon as it has one. Every
+request has another window and page, and its own hash. FastAPI has neither database nor hash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import random
+import secrets
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import httpx
+from tests.whole.api import sha256
+from tests.whole.waiting import until
+
+from trunkline.db.directory import AccountEntry, DirectoryFile
+from trunkline.db.spans import DAY
+from trunkline.work import manage_directory as manage
+
+from ..figures import Figure, quantile
+from ..history_pages import _iso as iso
+from ..stage import Bench, on_stage
+from .kept import POSTGRESQL, Kept
+from .office import END, WINDOW
+from .pages import LIMIT
+
+CONNECTIONS, SECONDS, ROUNDS, DIFFERENT = 32, 1.5, 8, 2000
+PATH = "/oapi/v1/call/histories"
+_CORES = sorted(os.sched_getaffinity(0))
+SERVERS, ASKING = _CORES[0], _CORES[-1]
+
+
+class Round(NamedTuple):
+    """What one side did: answers a second, its CPU µs an answer, the latencies in ms."""
+
+    rate: float
+    cpu: float
+    latencies: list[float]
+
+
+async def measure(
+    kept: Kept, *, rounds: int = ROUNDS, seconds: float = SECONDS, different: int = DIFFERENT
+) -> list[Figure]:
+    """Ours, the same bytes, and the same records, in turns."""
+    queries = await _queries(kept, different)
+    settings = {"database": kept.where} if kept.name == POSTGRESQL else {}
+    async with on_stage(kept.data, **settings) as bench:
+        _pin(bench)
+        async with httpx.AsyncClient(base_url=f"http://{bench.server.http}") as client:
+            body = (await client.get(f"{PATH}?{queries[0]}")).raise_for_status().content
+        assert len(json.loads(body)) == LIMIT
+        async with _memory(bench, body) as (port, pid):
+            sides = {
+                "ours": (int(bench.server.http.rpartition(":")[2]), bench.server.program.pid, PATH),  # type: ignore[union-attr]
+                "bytes": (port, pid, "/bytes"),
+                "records": (port, pid, "/records"),
+            }
+            done: dict[str, list[Round]] = {name: [] for name in sides}
+            for number in range(rounds + 1):
+                for name, side in sides.items():
+                    took = await _asked(*side, queries, seconds if number else 0.5)
+                    done[name] += [took] if number else []
+    (kept.data / "trunkline.toml").unlink()
+    return _figures(kept, done)
+
+
+def _figures(kept: Kept, done: dict[str, list[Round]]) -> list[Figure]:
+    ours = done["ours"]
+    figures = []
+    for name, aim in (("bytes", 1.5), ("records", None)):
+        where = f"{kept.name}: HTTP, histories / FastAPI's {name} from memory"
+        rates = [(there.rate, here.rate) for there, here in zip(done[name], ours, strict=True)]
+        figures.append(_compared(f"{where}, requests/s", rates, "/s", aim, at_least=True))
+        cpu = [(there.cpu, here.cpu) for there, here in zip(done[name], ours, strict=True)]
+        figures.append(_compared(f"{where}, CPU a request", cpu, "µs", None))
+    for name, side in (("histories", ours), ("FastAPI's bytes", done["bytes"])):
+        taken = [each for part in side for each in part.latencies]
+        p50, p99 = quantile(taken, 0.5), quantile(taken, 0.99)
+        figures.append(
+            Figure(
+                name=f"{kept.name}: HTTP, {name}, {CONNECTIONS} connections, p99 / p50",
+                baseline=p50,
+                candidate=p99,
+                ratio=p99 / p50,
+                aim=3 if side is ours else None,
+                note=f"{len(taken)} requests",
+            )
+        )
+    return figures
+
+
+def _compared(
+    name: str, pairs: Sequence[tuple[float, float]], unit: str, aim: float | None, **more: Any
+) -> Figure:
+    return Figure(
+        name=name,
+        baseline=median(there for there, _ in pairs),
+        candidate=median(here for _, here in pairs),
+        ratio=median(here / there for there, here in pairs),
+        unit=unit,
+        aim=aim,
+        note=f"{len(pairs)} rounds in turns",
+        **more,
+    )
+
+
+async def _queries(kept: Kept, different: int) -> list[str]:
+    """Signed queries of random windows and pages that are there, none twice."""
+    with DirectoryFile(kept.place, kept.key).transaction() as directory:
+        account = manage.find(directory, AccountEntry, kept.accounts[0])
+        app, secret = manage.create_app(directory, account, "bench")
+    chance, db = random.Random(secrets.randbits(64)), kept.open()
+    queries = []
+    try:
+        for _ in range(different):
+            low = WINDOW[0] + chance.randrange(20 * DAY) // 1000 * 1000
+            high = chance.randrange(low + 5 * DAY, END) // 1000 * 1000
+            total = (await db.calls.page(account.account_id, low, high, 1, 1)).total
+            page = chance.randrange(1, max(2, total // LIMIT))
+            queries.append(_query(app.app_id, secret, low, high, page))
+    finally:
+        await db.close()
+    return queries
+
+
+def _query(app_id: str, secret: str, low: int, high: int, page: int) -> str:
+    window = {"created_from": _iso(low), "created_to": _iso(high)}
+    sent = window | {"limit": str(LIMIT), "page": str(page)}
+    return urlencode(sent | {"appId": app_id, "hash": sha256(app_id, *sent.values(), secret)})
+
+
+def _iso(at: int) -> str:
+    return f"{iso(at)[:-4]}{at // 1000 % 1000:03}Z"
+
+
+def _pin(bench: Bench) -> None:
+    """The server on its core; the engine, which has nothing to do, on the other."""
+    program = bench.server.program
+    assert program is not None
+    for pid, core in ((program.pid, SERVERS), (bench.server.engine_pid, ASKING)):
+        for thread in Path(f"/proc/{pid}/task").glob("*"):
+            os.sched_setaffinity(int(thread.name), {core})
+
+
+@asynccontextmanager
+async def _memory(bench: Bench, body: bytes) -> AsyncIterator[tuple[int, int]]:
+    """(port, pid) of FastAPI."""
+    port = bench.ports.one()
+    with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as folder:
+        file = Path(folder) / "body.json"
+        file.write_bytes(body)
+        arguments = ("-m", "bench.histories.memory", str(port), str(SERVERS), str(file))
+        process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
+        try:
+            async with httpx.AsyncClient() as client:
+
+                async def answers() -> bool:
+                    try:
+                        return (await client.get(f"http://127.0.0.1:{port}/")).status_code == 404
+                    except httpx.HTTPError:
+                        return False
+
+                await until(answers, "FastAPI answers")
+            yield port, process.pid
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def _asked(port: int, pid: int, path: str, queries: Sequence[str], seconds: float) -> Round:
+    text = "GET {}?{} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept: */*\r\nUser-Agent: bench\r\n\r\n"
+    lines = "\n".join(json.dumps(text.format(path, query)) for query in queries)
+    arguments = (str(port), str(ASKING), str(CONNECTIONS), str(seconds))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.histories.load", *arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    before = _cpu(pid)
+    out, _ = await process.communicate(lines.encode())
+    spent = _cpu(pid) - before
+    told = json.loads(out)
+    assert not told["failed"], told["failed"]
+    taken = array("I")
+    taken.frombytes(base64.b64decode(told["latencies"]))
+    answers = int(told["answers"])
+    return Round(answers / told["seconds"], spent / answers * 1e6, [each / 1000 for each in taken])
+
+
+def _cpu(pid: int) -> float:
+    """CPU seconds so far, all threads: the process's CPU clock, clock_getcpuclockid(3)."""
+    return time.clock_gettime_ns((~pid << 3) | 2) / 1e9

@@ -1,0 +1,36 @@
+"""Work that goes on by itself when nobody waits for it any longer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+
+class InBackground:
+    """What is under way; whatever it raises once nobody waits is dropped."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def keep(self, work: Awaitable[None]) -> asyncio.Future[None]:
+        """Have it done, however long that takes."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def is_done(self, work: Awaitable[None], within: float) -> bool:
+        """Is it done within so many seconds? Else it goes on. Raises what it raises in that time."""
+        task = self.keep(work)
+        done, _ = await asyncio.wait({task}, timeout=within)
+        if done:
+            task.result()
+        return bool(done)
+
+    def _ended(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
