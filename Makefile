@@ -8,7 +8,7 @@ DEV := .venv/.made-to-develop
 BIN := .venv/bin
 ARGS ?=
 # The tests mostly wait: two at a time, those on the shared Asterisk one after the other.
-PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 2 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check bench bench-history

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from cluster import Cluster
 from trunkline.db.postgres.schema import upgrade
 
-_TESTS = Path(__file__).parent
-_ALONE = ("whole", "engine")
+WHOLE = "tests/whole"
+_TOGETHER = (WHOLE, "tests/engine")
 """Folders whose tests share an Asterisk, or Debian's package manager: one worker runs all of them."""
 
 
-@pytest.hookimpl(tryfirst=True)
+def _together(nodeid: str) -> str:
+    """What one of several workers (``-n``) runs: a folder of those, or a file; fixtures are made once."""
+    file = nodeid.partition("::")[0]
+    return next((each for each in _TOGETHER if file.startswith(f"{each}/")), file)
+
+
+class ByFile(LoadScopeScheduling):
+    """Files, and those folders, are handed out in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _together(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """The workers' scheduler."""
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of several workers (``-n``), one runs a file, so that its fixtures are made once."""
-    for item in items:
-        path = item.path.relative_to(_TESTS)
-        group = path.parts[0] if path.parts[0] in _ALONE else str(path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    if hasattr(config, "workerinput"):  # what takes longest is begun first
-        items.sort(key=lambda item: "whole" not in item.path.relative_to(_TESTS).parts[:1])
+    """What takes longest is begun first, where something else runs beside it."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _together(item.nodeid) != WHOLE)
 
 
 @pytest.fixture(scope="session")

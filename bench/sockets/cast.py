@@ -39,7 +39,7 @@ class EveryToken:
     async def add(self, token_hash: str, app_id: str, account_id: str, expires: int) -> None:
         raise NotImplementedError
 
-    def owner(self, token_hash: str, now: int) -> TokenOwner | None:
+    async def owner(self, token_hash: str, now: int) -> TokenOwner | None:
         found = self._owners.get(token_hash)
         return TokenOwner(app_id=found, account_id=found) if found else None
 
@@ -61,7 +61,7 @@ def live_deps(events: Any, tokens: Tokens, bus: Bus, **limits: Any) -> LiveDeps:
         refuse=_refuse,
         read=lambda _: ((parse("call.#"),), None),
         told=lambda _: (),
-        still_good=lambda _: True,
+        still_good=_still_good,
         limits=LiveLimits(**enough, **limits),
     )
 
@@ -69,6 +69,10 @@ def live_deps(events: Any, tokens: Tokens, bus: Bus, **limits: Any) -> LiveDeps:
 async def _admit(scope: Any, wanted: str) -> ApiKey:
     """Every request has the first account's key."""
     return ApiKey("key", account(0), "bench", frozenset({wanted}), ())
+
+
+async def _still_good(key: ApiKey) -> bool:
+    return True
 
 
 async def _refuse(scope: Any, send: Any, refused: Exception) -> None:

@@ -49,10 +49,10 @@ class MemoryLog:
         self._kept.append(made)
         return made
 
-    def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
+    async def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
         return [event for event in self._kept if event.seq > seq][:limit]
 
-    def bounds(self, account_id: str) -> tuple[int, int]:
+    async def bounds(self, account_id: str) -> tuple[int, int]:
         return (self._kept[0].seq if self._kept else self._seq + 1, self._seq)
 
 

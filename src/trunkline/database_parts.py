@@ -131,9 +131,13 @@ def _raised_by(task: asyncio.Task[None]) -> BaseException | None:
 
 
 def _waiting() -> Any:
-    return stamina.retry_context(
-        on=DatabaseUnavailable, attempts=None, timeout=PATIENCE, wait_max=2.0
-    )
+    return stamina.retry_context(on=_may_pass, attempts=None, timeout=PATIENCE, wait_max=2.0)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Is it worth waiting? What PostgreSQL refuses to let in (SQLSTATE 28, 3D) stays refused."""
+    refused = str(getattr(error.__cause__, "sqlstate", None))[:2] in ("28", "3D")
+    return isinstance(error, DatabaseUnavailable) and not refused
 
 
 def _on_postgresql(url: str, key: Key) -> DatabaseParts:

@@ -124,6 +124,7 @@ async def test_lists_go_on_where_they_ended(database, account_id, place):
         await database.webhooks.add(
             new(account_id if n % 2 else other, f"w{n}", now=AT + n // 2), 20
         )
+
     async def listed(*wanted: Any) -> list[str]:
         return [each.id for each in await database.webhooks.listed(*wanted)]
 

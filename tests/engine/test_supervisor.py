@@ -29,6 +29,8 @@ def _later(write: Write) -> Callable[[], Awaitable[None]]:
         write()
 
     return written
+
+
 OWNER = Path(__file__).with_name("owner.py")
 
 

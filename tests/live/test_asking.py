@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from trunkline.db.port import TokenOwner
+from trunkline.live import LiveLimits
 from trunkline.live.asking import Asker, BadRequest
 from trunkline.live.in_turn import InTurn
 
-from .conftest import World, until
+from .conftest import Start, World, until
 from .fakes import ACCOUNT, TOKEN, FakeTokens
 from .test_hub import Reader
 
@@ -92,3 +95,26 @@ async def test_requests_wait_for_those_before_them_and_only_so_many() -> None:
 
     assert done == [0, 1, 2]
     assert not in_turn.is_full
+
+
+async def test_a_socket_is_refused_more_while_too_much_of_it_waits(start: Start) -> None:
+    world = await start(LiveLimits(frames_per_second=3))
+    tokens = slow(world)
+    frame = {"action": "subscribe", "auth_token": TOKEN, "data": WANTED}
+    async with connect(world.ws) as socket, asyncio.timeout(20):
+        await socket.send(json.dumps({**frame, "request_id": 0}))
+        await tokens.asked.wait()
+        for number in range(1, 5):
+            world.now[0] += 1_000_000
+            heard = [json.dumps({**frame, "request_id": number}), "no frame"]
+            for text in heard[: 1 if number < 4 else 2]:
+                await socket.send(text)
+            await (await socket.ping())
+        refused = [json.loads(await socket.recv()) for _ in range(2)]
+        tokens.may.set()
+        answered = [json.loads(await socket.recv()) for _ in range(4)]
+
+    errors = [each["data"]["errors"] for each in refused]
+    assert errors == [["too many requests wait for their answers"]] * 2
+    assert [each["request_id"] for each in answered] == [0, 1, 2, 3]
+    assert {each["status"] for each in answered} == {"success"}

@@ -151,8 +151,7 @@ async def test_the_bus_repeats_itself_and_leaves_holes() -> None:
     for batch in ([0], [0, 1], [4], [2, 3], [5], [5]):
         s.bus.publish([events[i] for i in batch])
 
-    while len(s.reader.seqs()) < 6:
-        await asyncio.sleep(0)
+    await settle()
     assert s.reader.seqs() == [1, 2, 3, 4, 5, 6]
 
 

@@ -300,7 +300,8 @@ async def test_no_stream_begins_that_was_being_admitted_when_the_server_ended(wo
         await reached.wait()
         await world.live.close()
         admitted.set()
-        answer = await asking
+        async with asyncio.timeout(20):
+            answer = await asking
 
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 

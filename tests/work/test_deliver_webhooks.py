@@ -338,6 +338,30 @@ async def test_what_retention_has_passed_is_told_by_a_gap(tmp_path: Path) -> Non
     await office.db.close()
 
 
+async def test_what_retention_passes_between_two_reads_is_a_gap_too(
+    office: WebhookOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, bounds, reads = now() - 2 * 86_400_000_000, office.db.events.bounds, []
+
+    async def and_then_retention(account_id: str) -> tuple[int, int]:
+        found = await bounds(account_id)
+        reads.append(account_id)
+        if len(reads) == 1:
+            await delete_expired(office.db, now(), events=1)
+        return found
+
+    async with receiving() as receiver:
+        await office.webhook(receiver.url, "call.#")
+        await office.say(*(said(office.account_id, "c", n, at=old) for n in range(7)))
+        await office.calls(2)
+        monkeypatch.setattr(office.db.events, "bounds", and_then_retention)
+        async with office.running():
+            await until(lambda: {8, 9} <= {got.event["seq"] for got in receiver.got})
+    gaps = [got.event["data"] for got in receiver.got if got.event["type"] == "GAP"]
+
+    assert gaps == [{"from": 1, "to": 7}]
+
+
 async def test_what_was_pending_when_retention_passed_it_is_one_gap(tmp_path: Path) -> None:
     office = WebhookOffice(tmp_path / "trunkline.db")
     old = now() - 2 * 86_400_000_000

@@ -19,7 +19,7 @@ def failures() -> Iterator[None]:
     try:
         yield
     except _foreseen() as error:
-        _fail(str(error), error)
+        _fail(_with_advice(error), error)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -48,6 +48,14 @@ def _foreseen() -> tuple[type[Exception], ...]:
         for name in names
     )
     return (CommandFailed, *imported)
+
+
+def _with_advice(error: Exception) -> str:
+    """The message; where only the database is away, which says what is wrong, with what to do."""
+    message = str(error)
+    if type(error).__name__ != "DatabaseUnavailable" or "again" in message:
+        return message
+    return f"{message}; trunkline doctor tells what to look at"
 
 
 def _fail(message: str, error: Exception) -> None:

@@ -56,4 +56,12 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return plain(str(value).replace("\n", " "))
+
+
+def plain(text: str) -> str:
+    """Only what can be printed: no control or formatting character reaches the terminal.
+
+    Callers choose their names, and applications their notes.
+    """
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from trunkline.cli.showing import plain
+
 _GAP = 30
 """Columns from one party's line to the next."""
 _MOST_SDP = 120
@@ -95,11 +97,6 @@ def _codecs(lines: Sequence[str]) -> dict[str, str]:
         if line.startswith("a=rtpmap:") and name:
             known[number] = name.partition("/")[0]
     return known
-
-
-def plain(text: str) -> str:
-    """Only what can be printed: no control or formatting character reaches the terminal."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _short(text: str, width: int) -> str:

@@ -22,10 +22,11 @@ def answer(session: Session, said: Said) -> None:
     """Act on an event, and acknowledge it where the client asked for that; errors are events too."""
     try:
         session.asker.count()
-        if session.in_turn.is_full:
-            raise BadRequest(TOO_MANY_WAIT)
     except BadRequest as refused:
         _acknowledge(session, said, session.refuse("error", str(refused)))
+        return
+    if session.in_turn.is_full:
+        _acknowledge(session, said, session.refuse("error", TOO_MANY_WAIT))
     else:
         session.in_turn.take(lambda: _answer(session, said))
 

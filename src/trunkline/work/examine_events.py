@@ -102,14 +102,18 @@ class ExamineEvents:
         if webhook.cursor >= newest or await self._is_crowded(webhook.id):
             return False
         if webhook.cursor + 1 < oldest:
-            gap = outgoing_gap(webhook.cursor + 1, oldest - 1)
-            await self._move(webhook, oldest - 1, [gap])
-            return True
+            return await self._pass_over(webhook, oldest - 1)
         events = await self._db.events.after(webhook.account_id, webhook.cursor, CHUNK)
         if not events:
             return True  # they were pruned between the two reads
+        if webhook.cursor + 1 < events[0].seq:  # or some of them were
+            return await self._pass_over(webhook, events[0].seq - 1)
         await self._move(webhook, events[-1].seq, _wanted(webhook, events))
         return events[-1].seq < newest
+
+    async def _pass_over(self, webhook: Webhook, upto: int) -> bool:
+        await self._move(webhook, upto, [outgoing_gap(webhook.cursor + 1, upto)])
+        return True
 
     async def _move(self, webhook: Webhook, upto: int, wanted: Sequence[Outgoing]) -> None:
         done = await self._db.deliveries.examined(

@@ -66,6 +66,9 @@ def served_v1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served.stop()
 
 
+FRAMING = {"content-length", "transfer-encoding", "connection", "upgrade", "expect"}
+"""Headers that say where a request ends: a wrong one makes it no request, which uvicorn answers."""
+
 fuzzed = schemathesis.openapi.from_dict(openapi_document()).include(path_regex="^/v1/")
 fuzzed = fuzzed.exclude(path="/v1/events/stream")
 
@@ -76,7 +79,11 @@ fuzzed = fuzzed.exclude(path="/v1/events/stream")
 def test_no_request_breaks_it(case: Any, with_key: bool, served_v1: Served) -> None:
     if case.query and "wait" in case.query:
         case.query["wait"] = "0"  # nobody has a minute for each
+    sent = {
+        name: text for name, text in dict(case.headers or {}).items() if name.lower() not in FRAMING
+    }
     if with_key:
-        case.headers = {**dict(case.headers or {}), "authorization": f"Bearer {served_v1.key}"}
+        sent["authorization"] = f"Bearer {served_v1.key}"
+    case.headers = sent
     answer = case.call(base_url=served_v1.url)
     case.validate_response(answer, checks=CHECKS)

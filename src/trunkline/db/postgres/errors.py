@@ -14,7 +14,7 @@ class Again(DatabaseUnavailable):
     """Nothing of the transaction was written, and another try may succeed at once."""
 
 
-_OWN_FAULT = {"0A", "21", "22", "23", "26", "2B", "42", "44", "P0", "XX"}
+_OWN_FAULT = {"0A", "21", "22", "23", "26", "2B", "42", "44", "P0"}
 """Classes of SQLSTATE (PostgreSQL's Appendix A) in which the statement failed, and not the server."""
 _AGAIN = {"40001", "40P01"}
 """A serialization failure, a deadlock."""
