@@ -17,6 +17,7 @@ from db.test_history import T0, moments
 from trunkline.db.history_port import Marks
 from trunkline.db.port import Batch
 from trunkline.db.postgres import open_database
+from trunkline.db.postgres.connect import options
 from trunkline.db.postgres.history import read_page, write_calls
 from trunkline.db.postgres.partitions import Month, make
 from trunkline.db.postgres.schema import upgrade
@@ -28,7 +29,8 @@ class Opened:
 
     def __init__(self, url: str) -> None:
         self.run = asyncio.new_event_loop().run_until_complete
-        self.connection: Any = self.run(asyncpg.connect(url))
+        # As a running server reads: else the plan hangs on whether autovacuum has been there.
+        self.connection: Any = self.run(asyncpg.connect(url, **options()))
 
 
 @pytest.fixture(scope="module")
