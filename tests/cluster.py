@@ -26,7 +26,7 @@ def binaries() -> Path:
     return found[-1].parent
 
 
-def _unprivileged() -> str | None:
+def unprivileged() -> str | None:
     """Who runs the server: PostgreSQL refuses to be root's."""
     if os.geteuid():
         return None
@@ -34,24 +34,44 @@ def _unprivileged() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
+def run_as(user: str | None, home: Path, program: str, *arguments: str) -> None:
+    """Run one of the server's programs as a user (None: ourselves); raises RuntimeError, with its words."""
+    as_user: dict[str, object] = {}
+    if user:
+        entry = pwd.getpwnam(user)
+        as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    done = subprocess.run(
+        [binaries() / program, *arguments],
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+        **as_user,  # type: ignore[call-overload]
+    )
+    if done.returncode:
+        raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
+
+
 class Cluster:
     """One server. ``stop`` and ``start`` it as often as need be; ``close`` removes it."""
 
     def __init__(self) -> None:
-        self._user = _unprivileged()
+        self._user = unprivileged()
         # Not under tmp_path: its parents are closed to other users, and a socket's path is short.
         self._home = Path(tempfile.mkdtemp(prefix="tl-pg-"))
         self._home.chmod(0o755)
         if self._user:
             shutil.chown(self._home, self._user)
-        self.port = _free_port()
+        self.port = free_port()
         self.data = self._home / "data"
         password = self._home / "password"
         password.write_text(_PASSWORD)
@@ -138,19 +158,4 @@ class Cluster:
         shutil.rmtree(self._home)
 
     def _run(self, program: str, *arguments: str) -> None:
-        as_user: dict[str, object] = {}
-        if self._user:
-            entry = pwd.getpwnam(self._user)
-            as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-        done = subprocess.run(
-            [binaries() / program, *arguments],
-            cwd=self._home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-            **as_user,  # type: ignore[call-overload]
-        )
-        if done.returncode:
-            raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
+        run_as(self._user, self._home, program, *arguments)

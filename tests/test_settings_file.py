@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from trunkline.settings import SettingsError
+from trunkline.setting_forms import SettingsError
 from trunkline.settings_file import write_setting
 
 URL = 'postgresql://u:p"\\\x7fé%23@h/d'

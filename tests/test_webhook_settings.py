@@ -8,7 +8,8 @@ import pytest
 
 from trunkline import webhook_parts
 from trunkline.calls.webhook_verdict import Rules
-from trunkline.settings import Settings, SettingsError, load
+from trunkline.setting_forms import SettingsError
+from trunkline.settings import Settings, load
 from trunkline.webhooks.port import UrlRefused
 
 

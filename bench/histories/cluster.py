@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import pwd
 import secrets
 import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
-from tests.cluster import binaries
+from tests.cluster import free_port, run_as, unprivileged
 
 _SETTINGS = {
     "shared_buffers": "256MB",
@@ -29,7 +25,7 @@ class KeptCluster:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._user = _unprivileged()
+        self._user = unprivileged()
         self._data = home / "data"
         self._port = 0
         if not (self._data / "postgresql.conf").exists():
@@ -52,9 +48,7 @@ class KeptCluster:
     @contextlib.contextmanager
     def running(self, *, durable: bool = True) -> Iterator[None]:
         """It answers inside. Without ``durable`` it is quick, and a crash may cost all it has."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         settings = _SETTINGS | ({} if durable else _CARELESS)
         options = [f"-p {self._port}", f"-k {self._home}"]
         options += [f"-c {name}={value}" for name, value in settings.items()]
@@ -84,27 +78,4 @@ class KeptCluster:
             shutil.chown(path, self._user)
 
     def _run(self, program: str, *arguments: str) -> None:
-        as_user: dict[str, object] = {}
-        if self._user:
-            entry = pwd.getpwnam(self._user)
-            as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-        done = subprocess.run(
-            [binaries() / program, *arguments],
-            cwd=self._home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-            **as_user,  # type: ignore[call-overload]
-        )
-        if done.returncode:
-            raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
-
-
-def _unprivileged() -> str | None:
-    """Who runs the server: PostgreSQL refuses to be root's."""
-    if os.geteuid():
-        return None
-    names = {user.pw_name for user in pwd.getpwall()}
-    return "postgres" if "postgres" in names else "nobody"
+        run_as(self._user, self._home, program, *arguments)

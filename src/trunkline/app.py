@@ -41,14 +41,13 @@ from trunkline.retention_parts import delete_expired
 from trunkline.settings import Settings
 from trunkline.sip_trace_parts import SipTrace
 from trunkline.webhook_parts import Webhooks
-from trunkline.work.count_older_calls import count_older_calls
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow_log import LOG_NAME, CallLog, shared_log_name
-from trunkline.work.index_calls import index_calls
 from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import PlaceCall, Rules
 from trunkline.work.read_vitals import ReadVitals
+from trunkline.work.take_in_older_calls import count_older_calls, index_older_calls
 from trunkline.work.trigger_event import TriggerEvent
 
 log = structlog.get_logger()
@@ -170,7 +169,7 @@ class System:
                     for work in (
                         self._file_recordings(),
                         delete_expired(self._settings, self.db.retention, self._store).run(),
-                        index_calls(self.db.history),
+                        index_older_calls(self.db.history),
                         count_older_calls(self.db.statistics),
                         self._reconcile(),
                     )

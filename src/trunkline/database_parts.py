@@ -22,7 +22,8 @@ from trunkline.db.secrets import Key
 from trunkline.engine import realtime
 from trunkline.engine.realtime import PostgresqlViews
 from trunkline.engine_parts import views_in_postgresql
-from trunkline.settings import Settings, SettingsError
+from trunkline.setting_forms import SettingsError
+from trunkline.settings import Settings
 
 if TYPE_CHECKING:
     from trunkline.bus.postgres import PostgresBus

@@ -14,7 +14,8 @@ from trunkline.engine.install import Installed
 from trunkline.engine.realtime import PostgresqlViews
 from trunkline.engine.run_directory import run_directory
 from trunkline.engine.sip_capture import MODULES
-from trunkline.settings import Settings, address, port_range
+from trunkline.setting_forms import address, port_range
+from trunkline.settings import Settings
 
 
 def more_modules(settings: Settings) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 
 from trunkline.live.door import Live
 from trunkline.live.http import EventHttp
-from trunkline.settings import Settings, SettingsError, address
+from trunkline.setting_forms import SettingsError, address
+from trunkline.settings import Settings
 
 
 class AlreadyRunning(Exception):

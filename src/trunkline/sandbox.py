@@ -17,7 +17,8 @@ from trunkline.engine.configuration import EngineConfiguration, write_private
 from trunkline.engine.credentials import credentials, with_free_port
 from trunkline.engine.install import Installed
 from trunkline.engine.supervisor import Supervisor, run_directory
-from trunkline.settings import Settings, address, port_range
+from trunkline.setting_forms import address, port_range
+from trunkline.settings import Settings
 from trunkline.work.prepare_sandbox import Sandbox, prepare_sandbox
 
 log = structlog.get_logger()

@@ -9,7 +9,8 @@ import socket
 import structlog
 
 from trunkline.listening import web_server
-from trunkline.settings import Settings, address
+from trunkline.setting_forms import address
+from trunkline.settings import Settings
 from trunkline.web_parts import Web
 
 log = structlog.get_logger()

@@ -11,16 +11,21 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-
-class SettingsError(Exception):
-    """A setting that cannot be used; the message names it and says what would do."""
+from trunkline.setting_forms import (
+    SettingsError,
+    address,
+    check_database,
+    check_main_url,
+    check_rate,
+    networks,
+    pauses,
+    port_range,
+)
 
 
 def _default_data() -> Path:
@@ -42,7 +47,6 @@ def default_config() -> Path:
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 _D = msgspec.Meta
-_LONGEST_PAUSE = 30 * 86_400
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -283,52 +287,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return Path(self.data).expanduser().absolute() if self.data else _default_data()
 
 
-def address(text: str, setting: str) -> tuple[str, int]:
-    """Split ``HOST:PORT``; raises SettingsError that names the setting."""
-    host, colon, port = text.rpartition(":")
-    if (
-        not colon
-        or not host
-        or not port.isascii()
-        or not port.isdigit()
-        or not 0 < int(port) < 65536
-    ):
-        raise SettingsError(f"{setting}: {text!r} is not HOST:PORT, such as 127.0.0.1:8080")
-    return host.strip("[]"), int(port)
-
-
-def port_range(text: str, setting: str) -> tuple[int, int]:
-    """Split ``FROM-TO``; raises SettingsError that names the setting."""
-    first, dash, last = text.partition("-")
-    if not dash or not first.isdigit() or not last.isdigit():
-        raise SettingsError(f"{setting}: {text!r} is not FROM-TO, such as 10000-20000")
-    if not 1024 <= int(first) < int(last) < 65536 or int(last) - int(first) < 3:
-        raise SettingsError(f"{setting}: {text!r} needs at least four ports between 1024 and 65535")
-    return int(first), int(last)
-
-
-def networks(text: str, setting: str) -> tuple[str, ...]:
-    """Split comma-separated networks; raises SettingsError that names the setting."""
-    parts = tuple(part.strip() for part in text.split(",") if part.strip())
-    for part in parts:
-        try:
-            ip_network(part, strict=False)
-        except ValueError as error:
-            raise SettingsError(f"{setting}: {error}: take networks such as 10.1.0.0/16") from error
-    return parts
-
-
-def pauses(text: str, setting: str) -> tuple[float, ...]:
-    """Split comma-separated seconds; raises SettingsError that names the setting."""
-    try:
-        seconds = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        seconds = ()
-    if not seconds or not all(0 < each <= _LONGEST_PAUSE for each in seconds):
-        raise SettingsError(f"{setting}: {text!r} are not seconds, such as 5,300,1800")
-    return seconds
-
-
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
     """Join file, environment and flags (None means not given); raises SettingsError."""
     given = {name: value for name, value in flags.items() if value is not None}
@@ -351,68 +309,21 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: {error}") from error
 
 
-# What the two drivers read alike (libpq's connection URIs, PostgreSQL's documentation 34.1.2).
-_URL_PARAMETERS = frozenset(
-    ("host", "port", "dbname", "user", "password", "passfile", "target_session_attrs")
-) | {f"ssl{name}" for name in ("mode", "cert", "key", "password", "rootcert")}
-
-
-def _check_database(url: str) -> None:
-    """Raises SettingsError, without any part of the URL: there is a password in it."""
-    form = "take postgresql://USER:PASSWORD@HOST/NAME"
-    try:
-        parts = urlsplit(url)
-        names = {name for name, _ in parse_qsl(parts.query, True, strict_parsing=bool(parts.query))}
-        named = parts.path.strip("/") or "dbname" in names
-    except ValueError:
-        raise SettingsError(f"database: this is no URL: {form}") from None
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise SettingsError(f"database: only PostgreSQL has a URL: {form}, or leave it empty")
-    if parts.fragment:
-        raise SettingsError("database: a # in a password is written %23")
-    if unknown := sorted(names - _URL_PARAMETERS):
-        raise SettingsError(
-            f"database: the URL's parameter {unknown[0]!r} is not known: "
-            f"take of {', '.join(sorted(_URL_PARAMETERS))}"
-        )
-    if not named:
-        raise SettingsError(f"database: the URL names no database: {form}")
-
-
-def _check_main_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and not parts.username
-    except ValueError:
-        good = False
-    if not good or parts.path.strip("/") or parts.query or parts.fragment:
-        raise SettingsError("main_url: this is no address such as http://10.0.0.5:8080")
-
-
-def _check_rate(name: str, text: str) -> None:
-    from limits import parse_many
-
-    try:
-        parse_many(text)
-    except ValueError as error:
-        raise SettingsError(f"{name}: {text!r} is not a rate, such as 20/second") from error
-
-
 def _checked(joined: dict[str, Any], file: Path) -> Settings:
     try:
         settings = msgspec.convert(joined, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{error} (from {file}, TRUNKLINE_… or a flag)") from error
     if settings.database:
-        _check_database(settings.database)
+        check_database(settings.database)
     address(settings.http, "http")
     if settings.main_url:
-        _check_main_url(settings.main_url)
+        check_main_url(settings.main_url)
     address(settings.sip, "sip")
     port_range(settings.rtp, "rtp")
     for name in ("call_rate", "request_rate", "v1_request_rate", "auth_failures"):
         if name in joined:
-            _check_rate(name, getattr(settings, name))
+            check_rate(name, getattr(settings, name))
     if 0 < settings.call_days < settings.recording_days:
         raise SettingsError(
             f"recording_days: a recording goes with its call's record, after {settings.call_days} days "

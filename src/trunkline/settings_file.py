@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.settings import SettingsError
+from trunkline.setting_forms import SettingsError
 
 
 def toml_string(text: str) -> str:

@@ -11,7 +11,8 @@ from trunkline.db.port import Database
 from trunkline.engine.configuration import CaptureAddress
 from trunkline.engine.install import Installed
 from trunkline.engine.sip_capture import SipCapture, can_capture, is_local
-from trunkline.settings import Settings, address
+from trunkline.setting_forms import address
+from trunkline.settings import Settings
 from trunkline.work.follow_log import CallLog
 from trunkline.work.sip_dialogs import SipDialogs
 from trunkline.work.trace_sip import TraceSip

@@ -8,7 +8,8 @@ from trunkline.bus.port import Bus
 from trunkline.calls.webhook_verdict import Rules
 from trunkline.db.port import Database
 from trunkline.db.secrets import Key
-from trunkline.settings import Settings, networks, pauses
+from trunkline.setting_forms import networks, pauses
+from trunkline.settings import Settings
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
 from trunkline.work.deliver_webhooks import DeliverWebhooks, Limits

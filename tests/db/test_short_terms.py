@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from cluster import Cluster
 from db.making import KEY
 from edges.test_history import follow_all, read_all
-from trunkline.db import migrations, postgres, sqlite
+from trunkline.db import migrations
 from trunkline.db.history_port import CallFilter, Marks
-from trunkline.db.place import Place, core_engine, upgrade
+from trunkline.db.place import Place, core_engine, open_database, upgrade
 from trunkline.db.postgres.schema import migrate as migrate_server
 
 A, B, GONE = "a" * 32, "b" * 32, "c" * 32
@@ -38,9 +38,7 @@ def migrate(place: Place, to: str) -> None:
 
 
 def opened(place: Place) -> Any:
-    if isinstance(place, Path):
-        return sqlite.open_database(place, KEY)
-    return postgres.open_database(place, KEY)
+    return open_database(place, KEY)
 
 
 def query(place: Place, statement: str) -> list[Any]:

@@ -7,23 +7,14 @@ import itertools
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from db.making import KEY, announcement, record, started
-from trunkline.db.place import Place
+from trunkline.db.place import Place, open_database
 from trunkline.db.port import Batch, LogPosition
 
 
 async def main(place: Place, account_id: str) -> None:
-    database: Any
-    if isinstance(place, Path):
-        from trunkline.db import sqlite
-
-        database = sqlite.open_database(place, KEY)
-    else:
-        from trunkline.db import postgres
-
-        database = postgres.open_database(place, KEY)
+    database = open_database(place, KEY)
     numbers = itertools.count()
 
     async def write() -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from db.making import AT, KEY, announcement, ended, office, record, requested, started
-from edges.opening import open_place
+from db.making import AT, KEY, announcement, ended, record, requested, started
 from trunkline.db import place as places
 from trunkline.db.archive_port import Account, Archive, RecordingRow, StoppedWebhook
 from trunkline.db.directory import DirectoryFile
 from trunkline.db.history_port import NEWEST, CallFilter
-from trunkline.db.place import Place, open_archive
+from trunkline.db.place import Place, open_archive, open_database
 from trunkline.db.port import Batch, DatabaseUnavailable, DatabaseUnusable
 from trunkline.db.sip_port import NOTHING
 from trunkline.db.webhook_port import NewWebhook
@@ -26,25 +24,12 @@ QUARTER = 900_000_000
 Write = Callable[[Callable[[Any], Awaitable[Any]]], Any]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
-        return url
-    return tmp_path / "trunkline.db"
-
-
-@pytest.fixture
-def account_id(place: Place) -> str:
-    return office(place)[0].account_id
-
-
 @pytest.fixture
 def write(place: Place) -> Write:
     """As a server would, which is not seen to be another process."""
 
     async def run(work: Callable[[Any], Awaitable[Any]]) -> Any:
-        database = open_place(place, KEY)
+        database = open_database(place, KEY)
         try:
             return await work(database)
         finally:

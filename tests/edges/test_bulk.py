@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from db.making import AT, KEY, office, record
+from db.making import AT, office, record
 from edges.test_history import FILTERS, follow_all, many, read_all
 from trunkline.calls.record import CallRecord
-from trunkline.db import postgres, sqlite
 from trunkline.db.history_port import CallFilter
 from trunkline.db.place import Place, call_writer, dry_writer
 from trunkline.db.port import Batch
@@ -21,25 +16,6 @@ from trunkline.db.statistics_port import DAY, QUARTER
 GROUPS = ("none", "user", "did", "trunk", "status")
 T0 = AT // DAY * DAY
 CUTS = [T0, T0 + DAY, T0 + DAY + QUARTER, T0 + 3 * DAY]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sqlite":
-        return tmp_path / "trunkline.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
-@pytest.fixture
-async def database(place: Place) -> AsyncIterator[Any]:
-    opened: Any = (
-        sqlite.open_database(place, KEY)
-        if isinstance(place, Path)
-        else postgres.open_database(place, KEY)
-    )
-    yield opened
-    await opened.close()
 
 
 def calls_of(account_id: str, n: int) -> list[CallRecord]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ import sqlalchemy as sa
 
 from db.making import AT, KEY, office, record
 from trunkline.calls.facts import Party
-from trunkline.db import postgres, sqlite
 from trunkline.db.checking import Difference, check, terms
 from trunkline.db.history_port import NEWEST, CallFilter, Marks
-from trunkline.db.place import Place, core_engine
+from trunkline.db.place import Place, core_engine, open_database
 from trunkline.db.port import Batch, DatabaseUnavailable
 from trunkline.db.statistics_port import DAY, QUARTER
 
@@ -22,19 +20,11 @@ T0 = AT // DAY * DAY
 STEP = QUARTER // 3
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sqlite":
-        return tmp_path / "trunkline.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 @pytest.fixture
 async def filled(place: Place) -> str:
     """Calls of three days, some of which start at once, one of them with a note; and of before 1970."""
     account_id = office(place)[0].account_id
-    database = opened(place)
+    database = open_database(place, KEY)
     chance = random.Random(5)
     calls = [
         record(
@@ -52,12 +42,6 @@ async def filled(place: Place) -> str:
     await database.history.mark(account_id, "c7", Marks(note="call again", tags=("vip",)), AT)
     await database.close()
     return account_id
-
-
-def opened(place: Place) -> Any:
-    if isinstance(place, Path):
-        return sqlite.open_database(place, KEY)
-    return postgres.open_database(place, KEY)
 
 
 def change(place: Place, *statements: str) -> None:
@@ -142,7 +126,7 @@ async def test_calls_are_made_findable_again(place: Place, filled: str, monkeypa
     assert {each.width for each in found} == {"call"}
     assert sum(each.of.startswith("terms of") for each in found) == 90
     assert sum(each.of.startswith("last change of") for each in found) == 11
-    database = opened(place)
+    database = open_database(place, KEY)
     for wanted in (CallFilter(number="09007"), CallFilter(tag="vip")):
         page = await database.history.find(filled, wanted, NEWEST, 10)
         assert [row.call_id for row in page.rows] == ["c7"]
@@ -162,7 +146,7 @@ async def test_what_is_not_taken_in_yet_is_not_missing(place: Place, filled: str
         "INSERT INTO meta (key, value) VALUES ('calls_indexed_to', '[\"\",0,\"\"]')",
     )
     assert look(place) == []
-    database = opened(place)
+    database = open_database(place, KEY)
     while await database.statistics.count_older(17):
         assert look(place) == []
     while await database.history.index(30):

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
-from edges.opening import everything_stored, open_place
+from edges.stored import everything_stored
 from trunkline.calls.record import shown
+from trunkline.db import tables
 from trunkline.db.directory import DirectoryFile
-from trunkline.db.place import Place
+from trunkline.db.place import Place, core_engine, open_database
 from trunkline.db.port import (
     ApiKey,
     Batch,
@@ -27,6 +28,7 @@ from trunkline.db.port import (
     TokenOwner,
     UnderWay,
 )
+from trunkline.db.statistics_port import DAY
 from trunkline.work import manage_directory as manage
 from trunkline.work import manage_keys
 from trunkline.work.api_keys import key_hash
@@ -39,7 +41,7 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     place: Place = tmp_path / "trunkline.db"
     if request.param == "postgresql":
         place = request.getfixturevalue("postgres_url")
-    database = open_place(place, KEY)
+    database = open_database(place, KEY)
     yield database, place
     await database.close()
 
@@ -179,6 +181,19 @@ async def test_a_trunks_password_is_plain_only_when_read(database, change, opene
     assert (line.auth_user, line.auth_password, line.register) == ("u", "hush-hush", True)
     assert (line.host, line.port, line.match) == ("10.0.0.1", 5070, ("10.0.0.0/24", "10.0.1.1"))
     assert "hush" not in repr(line)
+
+
+async def test_an_account_takes_its_statistics_along(database, opened, change, account_id):
+    await database.calls.commit(Batch(finished=[record("c1", account_id)]))
+    window = [AT // DAY * DAY, AT // DAY * DAY + DAY]
+    assert (await database.statistics.summed(account_id, "none", window, 9)).totals.calls == 1
+    engine = core_engine(opened[1])
+    with engine.begin() as connection:  # as retention does
+        connection.execute(tables.calls.delete())
+    engine.dispose()
+    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
+    change(lambda d: manage.delete(d, manage.AccountEntry, account))
+    assert (await database.statistics.summed(account_id, "none", window, 9)).totals.calls == 0
 
 
 # ---- Calls -----------------------------------------------------------------------------------------

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from db.making import AT, KEY, office, record
-from edges.opening import open_place
+from db.making import AT, KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.db import postgres, sqlite
@@ -23,29 +20,10 @@ from trunkline.db.history_port import (
     Marks,
     TooManyTags,
 )
-from trunkline.db.place import Place, core_engine
+from trunkline.db.place import Place, core_engine, open_database
 from trunkline.db.port import Batch, Database
 
 SECOND = 1_000_000
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return tmp_path / "trunkline.db"
-
-
-@pytest.fixture
-async def database(place: Place) -> AsyncIterator[Database]:
-    opened = open_place(place, KEY)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def account_id(database: Database, place: Place) -> str:
-    return office(place)[0].account_id
 
 
 def change(place: Place, *statements: str) -> None:
@@ -250,7 +228,7 @@ async def test_calls_of_before_are_indexed_in_steps(
     marked = await database.history.mark(account_id, calls[7].call_id, Marks(note="soon"), AT)
     assert marked is not None
     assert await read_all(database, account_id, CallFilter(user="an1"), 10)
-    other = open_place(place, KEY)  # another process goes on
+    other = open_database(place, KEY)  # another process goes on
     while await other.history.index(70):
         pass
     await other.close()

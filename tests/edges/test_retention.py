@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,10 +14,10 @@ from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from trunkline.calls.sip import SipMessage, SipPart
 from trunkline.calls.webhook import outgoing
-from trunkline.db import postgres, sqlite
+from trunkline.db import postgres
 from trunkline.db.directory import AccountEntry, DirectoryFile
 from trunkline.db.history_port import NEWEST, CallFilter, Marks
-from trunkline.db.place import Place
+from trunkline.db.place import Place, open_database
 from trunkline.db.port import Batch, Claimed
 from trunkline.db.retention_port import KINDS, Kind, Limits
 from trunkline.db.webhook_port import NewWebhook, Wanted
@@ -33,30 +32,13 @@ MINUTE = 60_000_000
 Change = Callable[[Callable[..., Any]], Any]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
-        return url
-    return tmp_path / "trunkline.db"
-
-
 @pytest.fixture
 async def database(place: Place) -> AsyncIterator[Any]:
-    opened: Any = (
-        postgres.open_database(place, KEY)
-        if isinstance(place, str)
-        else sqlite.open_database(place, KEY)
-    )
+    opened: Any = open_database(place, KEY)
     opened.place = place
     yield opened
     everything_agrees(place)
     await opened.close()
-
-
-@pytest.fixture
-def account_id(place: Place) -> str:
-    return office(place)[0].account_id
 
 
 @pytest.fixture

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from db.making import AT, KEY, office, record
-from edges.opening import open_place
 from trunkline.calls.sip import SipMessage, SipPart
 from trunkline.db.directory import AccountEntry, DirectoryFile
 from trunkline.db.history_port import Marks
-from trunkline.db.place import Place
+from trunkline.db.place import Place, open_database
 from trunkline.db.port import Batch
 from trunkline.db.sip_port import NOTHING
 from trunkline.work import account_retention as keeping
@@ -35,18 +33,10 @@ FIRST = SipMessage(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
-        return url
-    return tmp_path / "trunkline.db"
-
-
 @pytest.fixture
 async def database(place: Place) -> AsyncIterator[Any]:
     office(place)
-    opened = open_place(place, KEY)
+    opened = open_database(place, KEY)
     yield opened
     await opened.close()
 

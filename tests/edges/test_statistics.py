@@ -23,7 +23,7 @@ from trunkline.db.sqlite.connect import connect_writer
 from trunkline.db.sqlite.history import write_call
 from trunkline.db.sqlite.statistics import count_older, summed
 from trunkline.db.statistics_port import DAY, QUARTER, Statistics, Summed, Sums, TooManyPoints
-from trunkline.work.count_older_calls import count_older_calls
+from trunkline.work.take_in_older_calls import count_older_calls
 
 T0 = 1_700_000_000_000_000 // DAY * DAY
 GROUPS = ("none", "user", "did", "trunk", "class", "direction", "status")
@@ -212,17 +212,6 @@ async def test_too_many_points_are_refused(database: SqliteDatabase) -> None:
     assert (await database.statistics.summed("acme", "user", cuts, 2)).totals.calls == 20
     with pytest.raises(TooManyPoints):
         await database.statistics.summed("acme", "user", cuts, 1)
-
-
-async def test_what_is_to_be_forgotten_is(database: SqliteDatabase) -> None:
-    await written(database)
-    days = [T0 + n * DAY for n in range(4)]
-    assert await database.statistics.forget("other", T0 + 9 * DAY) == 0
-    assert await database.statistics.forget("acme", T0 + 2 * DAY - 1) > 0
-    found = await database.statistics.summed("acme", "none", days, 100)
-    assert [each.get("", Sums()).calls for each in found.series] == [0, 10, 10]
-    inside = await database.statistics.summed("acme", "none", [T0, T0 + QUARTER], 100)
-    assert inside.totals == Sums()
 
 
 async def test_they_outlive_the_calls(database: SqliteDatabase, tmp_path: Path) -> None:

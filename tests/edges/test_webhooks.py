@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from db.expiring import delete_expired
 from db.making import AT, KEY, announcement, office
-from edges.opening import everything_stored, open_place
+from edges.stored import everything_stored
 from trunkline.calls.record import Announcement
 from trunkline.calls.webhook import (
     Attempt,
@@ -21,7 +19,6 @@ from trunkline.calls.webhook import (
     outgoing_test,
 )
 from trunkline.calls.webhook_verdict import Verdict
-from trunkline.db.place import Place
 from trunkline.db.port import Database
 from trunkline.db.secrets import Key, KeyUnusable
 from trunkline.db.webhook_port import Backlog, NewWebhook, Wanted
@@ -30,25 +27,6 @@ from trunkline.work.delete_expired import DAY
 
 NEWEST = 1 << 62
 SECRET = "whsec_" + "A" * 43 + "="
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return tmp_path / "trunkline.db"
-
-
-@pytest.fixture
-async def database(place: Place) -> AsyncIterator[Any]:
-    opened = open_place(place, KEY)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def account_id(place: Place, database: Database) -> str:
-    return office(place)[0].account_id
 
 
 def new(account_id: str, id_: str = "w1", **changes: Any) -> NewWebhook:

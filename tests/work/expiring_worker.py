@@ -18,7 +18,7 @@ from typing import Any
 
 import trunkline
 from db.making import AT, KEY
-from trunkline.db import postgres, sqlite
+from trunkline.db.place import open_database
 from trunkline.recordings.disk import DiskStore
 from trunkline.work import delete_expired
 from trunkline.work.delete_expired import DAY, DeleteExpired, Kept
@@ -51,11 +51,7 @@ def die_at(last: int) -> None:
 async def main(place: str, folder: Path, lines: int) -> None:
     if lines:
         die_at(lines)  # before the database's threads begin
-    database: Any = (
-        postgres.open_database(place, KEY)
-        if place.startswith("postgresql:")
-        else sqlite.open_database(Path(place), KEY)
-    )
+    database: Any = open_database(place if place.startswith("postgresql:") else Path(place), KEY)
     delete_expired.STEPS |= dict.fromkeys(delete_expired.STEPS, 3)
     store = DiskStore(folder / "recordings")
     verb = DeleteExpired(database.retention, store, folder / "spool", KEPT, lambda: NOW, rest=0)

@@ -13,9 +13,8 @@ import pytest
 
 from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, office, record, started
-from edges.opening import open_place
 from trunkline.db.history_port import Marks
-from trunkline.db.place import Place
+from trunkline.db.place import Place, open_database
 from trunkline.db.port import Batch
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
@@ -65,7 +64,7 @@ async def test_whatever_dies_when_all_agrees_and_nothing_is_left(
 async def filled(place: Place, folder: Path) -> set[str]:
     """Recorded calls with facts, events and files; gives those on hold."""
     account_id = office(place)[0].account_id
-    database = open_place(place, KEY)
+    database = open_database(place, KEY)
     store, spool = DiskStore(folder / "recordings"), Spool(folder / "spool")
     mp3 = folder / "one.mp3"
     mp3.write_bytes(b"mp3")

@@ -192,7 +192,7 @@ def _say_what_next(file: Path, outcome: Outcome, to: str, switch: bool) -> None:
 
 
 def _written(file: Path, to: str) -> bool:
-    from trunkline.settings import SettingsError
+    from trunkline.setting_forms import SettingsError
     from trunkline.settings_file import write_setting
 
     try:

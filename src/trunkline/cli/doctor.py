@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from trunkline import settings
+from trunkline import setting_forms, settings
 from trunkline.cli.context import settings_of
 from trunkline.cli.running import running_server
 
@@ -71,11 +71,13 @@ def _findings(chosen: settings.Settings) -> Iterator[Finding]:
 def _ports(chosen: settings.Settings, ours: list[int]) -> Iterator[Finding]:
     from trunkline.engine import examine
 
-    yield examine.port("http", settings.address(chosen.http, "http"), ["tcp"], ours)
-    yield examine.port("sip", settings.address(chosen.sip, "sip"), ["udp", "tcp"], ours)
+    yield examine.port("http", setting_forms.address(chosen.http, "http"), ["tcp"], ours)
+    yield examine.port("sip", setting_forms.address(chosen.sip, "sip"), ["udp", "tcp"], ours)
     if chosen.sip_tls:
-        yield examine.port("sip_tls", settings.address(chosen.sip_tls, "sip_tls"), ["tcp"], ours)
-    yield examine.rtp(settings.port_range(chosen.rtp, "rtp"), ours)
+        yield examine.port(
+            "sip_tls", setting_forms.address(chosen.sip_tls, "sip_tls"), ["tcp"], ours
+        )
+    yield examine.rtp(setting_forms.port_range(chosen.rtp, "rtp"), ours)
 
 
 def _certificate(chosen: settings.Settings) -> Finding:

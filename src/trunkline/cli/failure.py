@@ -27,7 +27,7 @@ def failures() -> Iterator[None]:
 
 
 _FORESEEN = {
-    "trunkline.settings": ("SettingsError",),
+    "trunkline.setting_forms": ("SettingsError",),
     "trunkline.db.port": ("DatabaseUnavailable", "DatabaseUnusable"),
     "trunkline.db.postgres.alone": ("DatabaseTaken",),
     "trunkline.db.secrets": ("KeyUnusable",),

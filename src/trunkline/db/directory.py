@@ -206,13 +206,13 @@ class Directory:
         self._connection.execute(table.update().where(table.c.id == id_).values(name=name))
 
     def delete(self, kind: type[Entry], id_: str) -> None:
-        """Delete an entry and all that belongs to it; an account's events go with it."""
+        """Delete an entry and all that belongs to it; an account's events and statistics go with it."""
         table, of_account = _TABLE[kind], sa.select(tables.accounts.c.number)
         number = self._connection.scalar(of_account.where(tables.accounts.c.id == id_))
         self._connection.execute(table.delete().where(table.c.id == id_))
         if kind is AccountEntry:
-            events = tables.events
-            self._connection.execute(events.delete().where(events.c.account_id == id_))
+            for left in (tables.events, tables.call_stats, tables.call_stats_marks):
+                self._connection.execute(left.delete().where(left.c.account_id == id_))
             for left in (tables.call_terms, tables.call_updates):  # the number may be given again
                 mine = left.c.account_number == number
                 self._connection.execute(left.delete().where(mine))

@@ -66,7 +66,7 @@ class Summed(msgspec.Struct, frozen=True):
 
 
 class Statistics(Protocol):
-    """What calls came to. Deleting calls changes none of it; ``forget`` does."""
+    """What calls came to. Deleting calls changes none of it; an account takes it along."""
 
     async def summed(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
         """The intervals [cuts[0], cuts[1]), [cuts[1], cuts[2]) …, each cut a whole quarter of an hour.
@@ -81,9 +81,6 @@ class Statistics(Protocol):
         False when there are none left. What was counted stays so, and is counted once, whenever the
         process ends.
         """
-
-    async def forget(self, account_id: str, before: int) -> int:
-        """Delete what calls came to on days (UTC) that ended by ``before``; gives how many rows."""
 
 
 class Span(NamedTuple):

@@ -14,11 +14,9 @@ import asyncio
 import heapq
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
-import stamina
 import structlog
 
 from trunkline.bus.port import Bus
@@ -32,6 +30,7 @@ from trunkline.db.webhook_port import Concluded
 from trunkline.webhooks.port import Post
 from trunkline.webhooks.sign import signed_headers
 from trunkline.work.examine_events import ExamineEvents
+from trunkline.work.insisting import insisting
 from trunkline.work.webhook_request import body_of, named
 from trunkline.work.webhook_turns import Turns
 
@@ -104,7 +103,7 @@ class DeliverWebhooks:
 
     async def _begin(self) -> None:
         """The database may be away for now: what has changed since is all there is."""
-        async for attempt in _insisting():
+        async for attempt in insisting():
             with attempt:
                 await self.refresh()
 
@@ -236,7 +235,7 @@ class DeliverWebhooks:
         def announce(webhook: Webhook, verdict: Verdict, taken: int) -> Announcement:
             return _stopped(webhook, verdict, attempt, taken, msg_id)
 
-        async for each in _insisting():
+        async for each in insisting():
             with each:
                 return await self._db.deliveries.concluded(delivery.id, attempt, judge, announce)
         return None
@@ -256,13 +255,6 @@ class DeliverWebhooks:
             log.warning("webhook.stopped", state=stop, reason=reason, **named(webhook))
         elif ended.verdict.state == "failed":
             log.warning("webhook.gave_up", delivery_id=delivery.id, **named(webhook))
-
-
-def _insisting() -> AsyncIterator[Any]:
-    """However long the database is away."""
-    return stamina.retry_context(
-        on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
-    ).__aiter__()
 
 
 def _stopped(

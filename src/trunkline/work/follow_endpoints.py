@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import stamina
-
 from trunkline.bus.port import Bus
 from trunkline.calls.announce_endpoint import device_state, trunk_state
 from trunkline.calls.record import StoredEvent
-from trunkline.db.port import Database, DatabaseUnavailable
+from trunkline.db.port import Database
 from trunkline.engine.port import EndpointChanged, TrunkChanged
+from trunkline.work.insisting import insisting
 from trunkline.work.message_ids import MessageIds
 
 Change = EndpointChanged | TrunkChanged
@@ -24,9 +23,7 @@ class FollowEndpoints:
 
     async def __call__(self, change: Change) -> None:
         """Store the state and its event, if it is a change; an endpoint of nobody has none."""
-        async for attempt in stamina.retry_context(
-            on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
-        ):
+        async for attempt in insisting():
             with attempt:
                 event = await (
                     self._trunk(change)

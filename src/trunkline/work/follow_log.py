@@ -18,9 +18,8 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-import stamina
 import structlog
 
 from trunkline.bus.port import Bus
@@ -34,6 +33,7 @@ from trunkline.calls.log import LogPosition
 from trunkline.calls.record import StoredEvent
 from trunkline.db.port import Batch, Database, DatabaseUnavailable
 from trunkline.engine.port import Signal
+from trunkline.work.insisting import insisting
 from trunkline.work.message_ids import MessageIds
 from trunkline.work.signals import Signals
 from trunkline.work.step import Step, Transfer
@@ -132,7 +132,7 @@ class CallLog:
         if part.rows:
             self.newest_row = part.rows[-1].time
         await self._let_signals_catch_up(part.rows)
-        async for attempt in _insisting():
+        async for attempt in insisting():
             with attempt:
                 async with self._lock:
                     await self._record(await self._facts_of(part.rows), part.position)
@@ -150,7 +150,7 @@ class CallLog:
         while True:
             await self._heard.wait()
             self._heard.clear()
-            async for attempt in _insisting():
+            async for attempt in insisting():
                 with attempt:
                     async with self._lock:
                         await self._record_early()
@@ -192,7 +192,7 @@ class CallLog:
 
     async def insist(self, facts: Sequence[AnyFact]) -> None:
         """``record``, however long the database takes to accept it."""
-        async for attempt in _insisting():
+        async for attempt in insisting():
             with attempt:
                 await self.record(facts)
 
@@ -320,10 +320,3 @@ async def _each(
     """What each of the names stands for; they are read side by side."""
     wanted = [name for name in names if name]
     return dict(zip(wanted, await asyncio.gather(*map(read, wanted)), strict=True))
-
-
-def _insisting() -> AsyncIterator[Any]:
-    """However long the database takes to accept a write."""
-    return stamina.retry_context(
-        on=DatabaseUnavailable, attempts=None, timeout=None, wait_max=5.0
-    ).__aiter__()

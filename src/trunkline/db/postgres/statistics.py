@@ -15,8 +15,6 @@ from trunkline.db.postgres.reader import Reader
 from trunkline.db.postgres.text import storable
 from trunkline.db.postgres.writer import Writer
 from trunkline.db.statistics_port import (
-    DAY,
-    WIDTHS,
     Group,
     Summed,
     Sums,
@@ -27,7 +25,6 @@ from trunkline.db.statistics_port import (
 )
 from trunkline.db.statistics_rows import COLUMNS, Counted, summed_up
 
-STEP = 500
 _PARTS = 200
 """More than an interval can have spans, and a group kept keys for one that it shows."""
 _FIRST = -(1 << 62)
@@ -148,21 +145,3 @@ class PostgresStatistics:
     async def count_older(self, calls: int) -> bool:
         """Count about so many older calls in one transaction; False when there are none left."""
         return await self._writer.run(lambda connection: count_older(connection, calls))
-
-    async def forget(self, account_id: str, before: int) -> int:
-        """Delete what was counted for days that ended by ``before``, in small steps."""
-        day = before // DAY
-        deleted = 0
-        for width in WIDTHS:
-            while n := await self._forget(account_id, width // SECOND, day * DAY // width):
-                deleted += n
-        return deleted
-
-    async def _forget(self, account_id: str, width: int, before: int) -> int:
-        async def delete(connection: Connection) -> int:
-            deleted: int = await named("statistics").forget(
-                connection, account_id=account_id, width=width, before=before, step=STEP
-            )
-            return deleted
-
-        return await self._writer.run(delete)

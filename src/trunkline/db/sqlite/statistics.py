@@ -14,8 +14,6 @@ from trunkline.db.sqlite.queries import named
 from trunkline.db.sqlite.reader import Reader
 from trunkline.db.sqlite.writer import Writer
 from trunkline.db.statistics_port import (
-    DAY,
-    WIDTHS,
     Group,
     Summed,
     Sums,
@@ -26,7 +24,6 @@ from trunkline.db.statistics_port import (
 )
 from trunkline.db.statistics_rows import COLUMNS, Counted, summed_up
 
-STEP = 500
 _FIRST, _LAST = -(1 << 62), 1 << 62
 
 
@@ -126,21 +123,3 @@ class SqliteStatistics:
     async def count_older(self, calls: int) -> bool:
         """Count about so many older calls in one transaction; False when there are none left."""
         return await self._writer.run(lambda connection: count_older(connection, calls))
-
-    async def forget(self, account_id: str, before: int) -> int:
-        """Delete what was counted for days that ended by ``before``, in small steps."""
-        day = before // DAY
-        deleted = 0
-        for width in WIDTHS:
-            while n := await self._forget(account_id, width // SECOND, day * DAY // width):
-                deleted += n
-        return deleted
-
-    async def _forget(self, account_id: str, width: int, before: int) -> int:
-        def delete(connection: sqlite3.Connection) -> int:
-            sql = named("statistics")
-            return int(
-                sql.forget(connection, account_id=account_id, width=width, before=before, step=STEP)
-            )
-
-        return await self._writer.run(delete)

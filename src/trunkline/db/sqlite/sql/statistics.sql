@@ -57,9 +57,3 @@ UPDATE call_stats_marks SET counted_from = :counted_from WHERE account_id = :acc
 -- name: drop_mark(account_id)!
 -- All calls of the account are counted.
 DELETE FROM call_stats_marks WHERE account_id = :account_id;
-
--- name: forget(account_id, width, before, step)!
--- Delete buckets of one width before ``before``, at most ``step`` of them.
-DELETE FROM call_stats WHERE (account_id, width, dimension, bucket, "key") IN (
-    SELECT account_id, width, dimension, bucket, "key" FROM call_stats
-    WHERE account_id = :account_id AND width = :width AND bucket < :before LIMIT :step);

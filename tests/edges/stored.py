@@ -1,22 +1,12 @@
-"""Either database, opened for the suites that both have to pass."""
+"""What stands in either database, whatever it is asked for."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from cluster import binaries
-from trunkline.db import postgres, sqlite
 from trunkline.db.place import Place
-from trunkline.db.secrets import Key
-
-
-def open_place(place: Place, key: Key, **options: Any) -> Any:
-    """The database there, as ``app.py`` opens it."""
-    if isinstance(place, str):
-        return postgres.open_database(place, key, **options)
-    return sqlite.open_database(place, key, **options)
 
 
 def everything_stored(place: Place) -> bytes:

@@ -1,0 +1,34 @@
+"""What both databases have to keep is tried on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from db.making import KEY, office
+from trunkline.db.place import Place, open_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty database of each kind."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return tmp_path / "trunkline.db"
+
+
+@pytest.fixture
+async def database(place: Place) -> AsyncIterator[Any]:
+    """It, open."""
+    opened = open_database(place, KEY)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def account_id(place: Place) -> str:
+    """An account in it."""
+    return office(place)[0].account_id
