@@ -96,7 +96,7 @@ def names(row: Row) -> Names:
     """What ``read`` will ask about for this row."""
     if row.event == "CHAN_START":
         return Names(endpoint=endpoint_of(row.channel))
-    return Names(user_id=_said(row).get("user")) if row.event == "ROUTE" else Names()
+    return Names(user_id=_said(row).get("user")) if row.event in ("ROUTE", "STEP") else Names()
 
 
 def endpoint_of(channel: str) -> str:
@@ -153,7 +153,30 @@ def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
         shown_as=_number(said.get("cid", "")),
         recording=said.get("rec", ""),
         refused=said.get("refused") == "1",
+        step_id=said.get("step", ""),
+        step_kind=said.get("kind", ""),
     )
+
+
+def _step_entered(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    if not said.get("kind"):
+        return None
+    party = user(said["user"]) if said.get("user") else None
+    if party is None and said.get("number"):
+        party = Party(number=_number(said["number"]))
+    return f.StepEntered(**_of_leg(row), step_id=said.get("id", ""), kind=said["kind"], party=party)
+
+
+def _step_left(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    if not said.get("result"):
+        return None
+    return f.StepLeft(**_of_leg(row), step_id=said.get("id", ""), result=said["result"])
+
+
+def _of_leg(row: Row) -> dict[str, Any]:
+    return {"call_id": row.linked_id, "at": row.time, "leg_id": row.unique_id}
 
 
 def _said(row: Row) -> dict[str, str]:
@@ -196,8 +219,9 @@ def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
     )
 
 
-def _ended(row: Row, whose: Whose, user: User) -> AnyFact:
-    return f.CallEnded(call_id=row.linked_id, at=row.time)
+def _picked_up(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    by = _extra(row).get("pickup_channel_uniqueid")
+    return f.LegPickedUp(**_of_leg(row), by=by) if isinstance(by, str) else None
 
 
 def far_end_refused(row: Row) -> bool:
@@ -206,11 +230,19 @@ def far_end_refused(row: Row) -> bool:
     return isinstance(cause, int) and cause not in (0, 16, 26)
 
 
-def transferred_leg(row: Row) -> str | None:
-    """The other call's leg that an attended transfer joins to this row's call, if it is one."""
-    if row.event != "ATTENDEDTRANSFER":
-        return None
-    other = _extra(row).get("channel2_uniqueid")
+_MEETING = {
+    "ATTENDEDTRANSFER": "channel2_uniqueid",
+    "PICKUP": "pickup_channel_uniqueid",
+}
+
+
+def met_leg(row: Row) -> str | None:
+    """The leg of another call that this row's leg is brought together with, if it says so.
+
+    Legs that meet in a bridge need no such row.
+    """
+    key = _MEETING.get(row.event)
+    other = _extra(row).get(key) if key else None
     return other if isinstance(other, str) else None
 
 
@@ -227,10 +259,12 @@ def _extra(row: Row) -> dict[str, Any]:
 _READERS: dict[str, Callable[[Row, Whose, User], AnyFact | None]] = {
     "CHAN_START": _leg_started,
     "ROUTE": _route,
+    "STEP": _step_entered,
+    "LEFT": _step_left,
+    "PICKUP": _picked_up,
     "ANSWER": _plain(f.LegAnswered),
     "BRIDGE_ENTER": _bridge(f.LegJoined),
     "BRIDGE_EXIT": _bridge(f.LegLeft),
     "HANGUP": _hung_up,
     "CHAN_END": _plain(f.LegEnded),
-    "LINKEDID_END": _ended,
 }

@@ -155,6 +155,19 @@ class ChannelDestroy(OfLeg, frozen=True, kw_only=True, tag="CHANNEL_DESTROY"):
     event_seq: Seq = UNSET
 
 
+class CallMerged(OfCall, frozen=True, kw_only=True, tag="CALL_MERGED"):
+    """The call has become part of another one, in which its people talk on; CALL_ENDED follows."""
+
+    merged_id: Annotated[str, Meta(description="The call that is over.")] = field(name="Call-ID")
+    into_call_id: Annotated[str, Meta(description="The call that goes on.")]
+    leg_call_ids: Annotated[
+        list[str], Meta(description="The legs whose later events come under the call that goes on.")
+    ] = field(name="Leg-Call-IDs")
+    custom_channel_vars: Variables
+    state: CallState
+    event_seq: Seq = UNSET
+
+
 class CallEnded(OfCall, frozen=True, kw_only=True, tag="CALL_ENDED"):
     """The call is over: its finished history record; once a call."""
 
@@ -303,6 +316,7 @@ AnyEvent = (
     | ChannelHold
     | ChannelUnhold
     | ChannelDestroy
+    | CallMerged
     | CallEnded
     | RecordingReady
     | RecordingFailed

@@ -65,6 +65,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     app_id: str | None = None
     trunk: str | None = None
     engine_died: bool = False
+    merged_into: str | None = None
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
