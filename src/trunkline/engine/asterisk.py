@@ -220,6 +220,10 @@ class Asterisk:
             self._in_sip(event["channel"])
             if event["channel"]["state"] == "Ringing":
                 self._on_signal(Rang(event["channel"]["id"], _at(event)))
+        elif kind == "Dial":
+            # A 183 changes no channel's state: only this event tells of it.
+            if event.get("dialstatus") == "PROGRESS":
+                self._on_signal(Rang(event["peer"]["id"], _at(event)))
         elif kind in ("ChannelHangupRequest", "ChannelDestroyed"):
             self._in_sip(event["channel"])
             if code := event.get("tech_cause"):

@@ -19,7 +19,7 @@ from trunkline.calls.facts import Class, Direction
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StatusDetail
 from trunkline.calls.sip import SipMessage, ids_of_messages
-from trunkline.calls.state import CallStatus, LegState, call_state, call_status
+from trunkline.calls.state import CallStatus, LegState, StepState, call_state, call_status
 from trunkline.calls.times import rfc3339
 from trunkline.db.history_port import (
     MOST_TAGS,
@@ -133,6 +133,13 @@ class ShownOneCall(Shown, frozen=True, kw_only=True):
     tags: list[str]
     update: Annotated[int | None, Meta(description="The number of its last change.")]
     hold: Annotated[bool, Meta(description="On legal hold: it is not deleted, whatever its age.")]
+    merged_into: Annotated[
+        str | None, Meta(description="The call that it has become part of, and that went on.")
+    ]
+    path: Annotated[
+        list[StepState] | None,
+        Meta(description="The way that it took; null once the journal is kept no more."),
+    ]
     legs: Annotated[
         list[LegState] | None,
         Meta(description="null once the journal is kept no more (`journal_days`)."),
@@ -168,7 +175,7 @@ async def read_call(asked: Asked[OneCall, None]) -> Reply:
     if whole.row is None and (call is None or call.withdrawn):
         raise problem("not_found", "There is no such call.")
     known = _finished(whole.row) if whole.row else _live(call)
-    legs = call_state(call).legs if call else None
+    state = call_state(call) if call else None
     traced = await asked.behind.deps.db.sip_messages.of_call(
         asked.account_id,
         ids_of_messages(asked.parameters.call_id, whole.facts),
@@ -177,7 +184,9 @@ async def read_call(asked: Asked[OneCall, None]) -> Reply:
     return Reply(
         {
             **known,
-            "legs": legs,
+            "merged_into": call.merged_into if call else None,
+            "path": state.path if state else None,
+            "legs": state.legs if state else None,
             **_around(asked, whole),
             "sip_messages": [sip_values(message) for message in traced.messages],
             "more_sip_messages": traced.more,
