@@ -160,7 +160,7 @@ stepped = st.builds(
     party=party,
 )
 stepped |= st.builds(f.StepLeft, **leg, step_id=text, result=text)
-stepped |= st.builds(f.LegPickedUp, **leg, by=ids)
+stepped |= st.builds(f.LegPickedUp, **leg)
 hung_up = st.builds(
     f.LegHungUp,
     **leg,

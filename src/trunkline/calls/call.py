@@ -51,7 +51,7 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     hung_up_itself: bool = False
     dial_status: str = ""
     sip_code: int | None = None
-    picked_up_by: str | None = None
+    lost_race: bool = False
     ended_at: int | None = None
 
 

@@ -163,9 +163,7 @@ class LegEnded(LegFact, frozen=True, tag=True):
 
 
 class LegPickedUp(LegFact, frozen=True, tag=True):
-    """Somebody else answered in place of this leg, which rang: ``by`` is the leg that did."""
-
-    by: str
+    """Somebody else answered in place of this leg, which rang."""
 
 
 class CallMerged(Fact, frozen=True, tag=True):

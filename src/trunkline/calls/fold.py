@@ -249,9 +249,9 @@ def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
 
 def _leg_picked_up(call: Call, fact: f.LegPickedUp) -> Folded:
     leg = call.legs.get(fact.leg_id)
-    if leg is None or leg.picked_up_by or leg.ended_at:
+    if leg is None or leg.lost_race or leg.ended_at:
         return Folded(call)
-    return Folded(with_leg(call, replace(leg, picked_up_by=fact.by)))
+    return Folded(with_leg(call, replace(leg, lost_race=True)))
 
 
 def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
@@ -264,10 +264,19 @@ def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
         cause=fact.cause,
         hung_up_itself=fact.by,
         dial_status=fact.dial_status,
+        lost_race=leg.lost_race or _answered_by_another(call, leg),
         # Of a leg that the switch took back, Asterisk tells the code that it would have sent.
         sip_code=fact.sip_code if fact.by or leg.direction == "inbound" else None,
     )
     return Folded(with_leg(call, changed))
+
+
+def _answered_by_another(call: Call, leg: Leg) -> bool:
+    """Has whoever dialled this leg been answered while it rang? A pick-up may leave no other trace."""
+    dialler = call.legs.get(leg.dialled_by or "")
+    if leg.answered_at is not None or dialler is None or dialler.direction != "inbound":
+        return False
+    return dialler.answered_at is not None and dialler.answered_at >= leg.started_at
 
 
 def _leg_ended(call: Call, fact: f.LegEnded) -> Folded:

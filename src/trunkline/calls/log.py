@@ -219,11 +219,6 @@ def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
     )
 
 
-def _picked_up(row: Row, whose: Whose, user: User) -> AnyFact | None:
-    by = _extra(row).get("pickup_channel_uniqueid")
-    return f.LegPickedUp(**_of_leg(row), by=by) if isinstance(by, str) else None
-
-
 def far_end_refused(row: Row) -> bool:
     """Does this HANGUP row's cause come from a SIP answer of the far end?"""
     cause = _extra(row).get("hangupcause")
@@ -261,7 +256,7 @@ _READERS: dict[str, Callable[[Row, Whose, User], AnyFact | None]] = {
     "ROUTE": _route,
     "STEP": _step_entered,
     "LEFT": _step_left,
-    "PICKUP": _picked_up,
+    "PICKUP": _plain(f.LegPickedUp),
     "ANSWER": _plain(f.LegAnswered),
     "BRIDGE_ENTER": _bridge(f.LegJoined),
     "BRIDGE_EXIT": _bridge(f.LegLeft),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.calls import causes
 from trunkline.calls.call import Call, Leg
-from trunkline.calls.facts import Party
+from trunkline.calls.facts import Class, Party
 from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.times import SECOND
 
@@ -23,7 +23,7 @@ def record(call: Call) -> CallRecord:
         account_id=call.account_id,
         caller=_caller(call),
         callee=callee(call),
-        class_=call.class_ or "trunking",
+        class_=call.class_ or _class_of_unrouted(call),
         direction=call.direction or "from_ab",
         did_number=call.did_number,
         status_detail=status_detail(call),
@@ -43,6 +43,11 @@ def record(call: Call) -> CallRecord:
         engine_died=call.engine_died,
         merged_into=call.merged_into,
     )
+
+
+def _class_of_unrouted(call: Call) -> Class:
+    """A phone that took over somebody's call dialled nothing; else nobody knows where it would go."""
+    return "one_one" if call.merged_into and not call.reaches_outside else "trunking"
 
 
 def _caller(call: Call) -> Party:
@@ -129,7 +134,7 @@ def _taken_back(leg: Leg) -> bool:
 
 
 def _why_taken_back(leg: Leg) -> str:
-    if leg.picked_up_by is not None or leg.cause == causes.ANSWERED_ELSEWHERE:
+    if leg.lost_race or leg.cause == causes.ANSWERED_ELSEWHERE:
         return "LOSE_RACE"
     timed_out = (0,) if leg.dialled_by else (0, causes.NO_ANSWER)  # originated: its own cause
     return "NO_ANSWER" if leg.cause in timed_out else "ORIGINATOR_CANCEL"
