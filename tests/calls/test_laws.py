@@ -181,6 +181,7 @@ plain = (
     started | requested | routed | hung_up | simple | stepped | st.builds(f.LegJoined, **bridged)
 )
 plain |= st.builds(f.LegLeft, **bridged)
+plain |= st.builds(f.LegAccompanied, **leg, by=text) | st.builds(f.LegLeftAlone, **leg)
 merged = st.builds(
     f.CallMerged, **base, other_call_id=text, facts=st.lists(plain, max_size=6).map(tuple)
 )

@@ -74,7 +74,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     ``dialled`` is what the caller asked for, ``dialling`` what a transfer has since asked for, and
     ``dialling_leg`` whose channel dials. ``path`` is the way that it took. ``absorbed`` are the calls that
-    have become part of it, ``merged_into`` the one that it has become part of.
+    have become part of it, ``merged_into`` the one that it has become part of. ``had_company``: somebody of
+    another call was in a room with it.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     talking_since: int | None = None
     talked: int = 0
     first_answer: str | None = None
+    had_company: bool = False
     engine_died: bool = False
     absorbed: tuple[str, ...] = ()
     merged_into: str | None = None

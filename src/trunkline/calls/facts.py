@@ -138,6 +138,16 @@ class LegLeft(LegFact, frozen=True, tag=True):
     bridge_id: str
 
 
+class LegAccompanied(LegFact, frozen=True, tag=True):
+    """Somebody of another call is in the room where the leg is: ``by`` is one of their legs."""
+
+    by: str
+
+
+class LegLeftAlone(LegFact, frozen=True, tag=True):
+    """The leg is the only one left in the room where it is."""
+
+
 class LegHeld(LegFact, frozen=True, tag=True):
     """The leg's phone put the other side on hold."""
 
@@ -206,6 +216,8 @@ AnyFact = (
     | StepEntered
     | StepLeft
     | LegPickedUp
+    | LegAccompanied
+    | LegLeftAlone
     | CallMerged
     | CallAbsorbed
     | CallEnded

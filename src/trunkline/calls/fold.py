@@ -11,6 +11,7 @@ A call is never changed in any other way. The theory:
   grow with the number of calls, only with the legs of this one.
 * Where legs of two calls meet, one call goes on and takes in the legs of the other (``merging.py`` says
   which). The other one is over at that moment: it keeps what it was, and its legs end in the first.
+  A conference's bridge alone makes no calls one (``conferences.py``).
 * A call is over when all its legs are. ``EngineDied`` closes legs that never said that they ended.
 
 Outside facts        Leg                         Call
@@ -23,6 +24,8 @@ LegRinging           rings
 LegAnswered          is up
 LegJoined            is in a bridge              talks, from two legs on
 LegLeft              is in none                  talks no more, below two
+LegAccompanied       is not alone in a room      talks
+LegLeftAlone         is alone in a room          talks no more, with its last leg
 LegHeld, LegUnheld   holds
 LegPickedUp          another answered for it
 LegHungUp            has its cause
@@ -236,6 +239,20 @@ def _leg_left(call: Call, fact: f.LegLeft) -> Folded:
     return Folded(talk.leave(call, leg, fact.at))
 
 
+def _leg_accompanied(call: Call, fact: f.LegAccompanied) -> Folded:
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.bridge is None or leg.joined_at is not None or fact.at < leg.bridged_at:
+        return Folded(call)
+    return _joined(talk.accompany(call, leg, fact.by, fact.at), (leg.id,), fact.at)
+
+
+def _leg_left_alone(call: Call, fact: f.LegLeftAlone) -> Folded:
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.joined_at is None or fact.at < leg.joined_at:
+        return Folded(call)
+    return Folded(talk.leave_alone(call, leg, fact.at))
+
+
 def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
     leg = call.legs.get(fact.leg_id)
     held = isinstance(fact, f.LegHeld)
@@ -361,6 +378,8 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
     f.LegAnswered: _leg_answered,
     f.LegJoined: _leg_joined,
     f.LegLeft: _leg_left,
+    f.LegAccompanied: _leg_accompanied,
+    f.LegLeftAlone: _leg_left_alone,
     f.LegHeld: _leg_held,
     f.LegUnheld: _leg_held,
     f.LegPickedUp: _leg_picked_up,

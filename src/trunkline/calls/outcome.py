@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from trunkline.calls import causes
 from trunkline.calls.call import Call, Leg
+from trunkline.calls.conferences import ROOM
 from trunkline.calls.facts import Class, Party
 from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.times import SECOND
 
 ANONYMOUS = "anonymous"
 """The number of a caller who has told none."""
-SPEAKING = frozenset({"announcement"})
+SPEAKING = frozenset({"announcement", ROOM})
 """Kinds of destinations that pick up themselves: whoever reached nobody else is ``IVR``."""
 
 
@@ -59,7 +60,7 @@ def _caller(call: Call) -> Party:
 
 def status_detail(call: Call) -> StatusDetail:
     """SUCCESS, IVR, BUSY, CANCELLED or UNSUCCESS, by the table in ``docs/guides/history.md``."""
-    if call.first_answer is not None:
+    if call.first_answer is not None or call.had_company:
         return "SUCCESS"
     if answered_by_system(call):
         return "IVR"
@@ -165,7 +166,10 @@ def answerer(call: Call, leg: Leg) -> Party:
 
 def answered_at(call: Call) -> int | None:
     """When the first who talked with the caller picked up; None before that."""
-    return None if call.first_answer is None else call.legs[call.first_answer].answered_at
+    if call.first_answer is not None:
+        return call.legs[call.first_answer].answered_at
+    caller = call.caller_leg
+    return caller.answered_at if call.had_company and caller is not None else None
 
 
 def _ringing(call: Call) -> int:

@@ -50,6 +50,23 @@ def leave(call: Call, leg: Leg, at: int) -> Call:
         for one in present:
             left = tuple(each for each in one.joined_with if each != leg.id)
             call = with_leg(call, replace(one, joined_with=left))
+    return _maybe_silent(call, at)
+
+
+def accompany(call: Call, leg: Leg, by: str, at: int) -> Call:
+    """In a room, the leg talks with one of another call."""
+    call = with_leg(call, replace(leg, joined_with=(by,), joined_at=at))
+    since = at if call.talking_since is None else call.talking_since
+    return replace(call, talking_since=since, had_company=True)
+
+
+def leave_alone(call: Call, leg: Leg, at: int) -> Call:
+    """In a room, the leg is the last one."""
+    return _maybe_silent(with_leg(call, _parted(leg, at)), at)
+
+
+def _maybe_silent(call: Call, at: int) -> Call:
+    """The call, which talks no more where none of its legs is joined."""
     if call.talking_since is None or any(one.joined_at is not None for one in call.legs.values()):
         return call
     return replace(call, talking_since=None, talked=call.talked + max(0, at - call.talking_since))

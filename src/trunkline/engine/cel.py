@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 _LOOKS_EVERY = 0.02
 """Seconds."""
+GATHER = 0.003
+"""Seconds between the first row that is new and the reading: what belongs together comes together."""
 _CHUNK = 256 * 1024
 _ROTATE_AT = 64 * 1024 * 1024
 _BEGINNING = re.compile(rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","')
@@ -75,6 +77,7 @@ class LogFollower:
                 self._rotate()
                 yield None
                 await changed()
+                await asyncio.sleep(GATHER)
 
     def _watched(self, held: contextlib.ExitStack) -> Callable[[], Awaitable[object]]:
         """What to await for the next change: inotify, or a pause where the machine has none left."""

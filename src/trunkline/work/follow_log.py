@@ -47,6 +47,8 @@ LOG_NAME = "cel"
 """What an engine's log is called in a database that no other engine writes to."""
 _SIGNAL_LATE = 3
 """Milliseconds."""
+_GATHER = 0.003
+"""Seconds for which a signal waits for its like, so that they are one commit."""
 
 
 def shared_log_name(system: str) -> str:
@@ -155,6 +157,7 @@ class CallLog:
         """Fold what has been heard of known legs, for ever."""
         while True:
             await self._heard.wait()
+            await asyncio.sleep(_GATHER)
             self._heard.clear()
             async for attempt in insisting():
                 with attempt:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from trunkline.calls import facts as f
-from trunkline.calls.call import Call
+from trunkline.calls.call import Call, Leg
+from trunkline.calls.conferences import came, is_in_room, went
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.fold import Heard, fold
 from trunkline.calls.merging import merge
@@ -72,7 +73,13 @@ class Step:
             await self._keep(fact, before, after, heard)
             if isinstance(fact, f.LegJoined):
                 await self._meet_in_bridge(after.id, fact)
+            elif isinstance(fact, f.LegLeft) and is_in_room(after):
+                await self._take_all(went(self._in_room(fact.bridge_id, fact.leg_id), fact.at))
         return None
+
+    async def _take_all(self, facts: Iterable[AnyFact]) -> None:
+        for fact in facts:
+            await self.take(fact)
 
     async def take_early(self, leg_id: str) -> None:
         """Fold what was heard of a leg before the log got so far."""
@@ -115,12 +122,22 @@ class Step:
         return fact if call_id in (None, fact.call_id) else _in_call(fact, call_id)
 
     async def _meet_in_bridge(self, call_id: str, fact: f.LegJoined) -> None:
-        """Where legs of other calls are in this bridge, the calls become one."""
+        """Where legs of other calls are in this bridge, the calls become one, but for a room's."""
         self._bridges.entered(call_id, fact.bridge_id)
+        mine = self._now(call_id)
+        if mine is not None and is_in_room(mine):
+            others = self._in_room(fact.bridge_id, fact.leg_id)
+            return await self._take_all(came(mine, mine.legs[fact.leg_id], others, fact.at))
         for other_id in self._bridges.calls_in(fact.bridge_id):
             other, call = self._now(other_id), self._now(self._call_id(fact.leg_id) or call_id)
             if call and other and other.in_bridge(fact.bridge_id):
                 await self._merge(call, other, fact.at)
+        return None
+
+    def _in_room(self, bridge: str, but: str) -> Iterator[tuple[Call, Leg]]:
+        """Who else is in the room with this bridge."""
+        for call in filter(None, map(self._now, self._bridges.calls_in(bridge))):
+            yield from ((call, leg) for leg in call.in_bridge(bridge) if leg.id != but)
 
     async def _meet(self, meeting: Meeting) -> None:
         ids = (self._call_id(meeting.leg_id), self._call_id(meeting.other_leg_id))
