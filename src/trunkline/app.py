@@ -94,6 +94,8 @@ class System:
             self.db, self.bus, place, now, self.message_ids, log_name=self._log_name
         )
         self._log: LogFollower | None = None
+        self._outdated = False
+        """Does the engine run with other settings than it would be started with?"""
         self.supervisor = Supervisor(
             installed, self.home, self._configure, self._engine_died, self.engine.answers
         )
@@ -260,15 +262,27 @@ class System:
             log.warning("engine.trunks_as_they_were", error=str(error))
 
     async def _restart_if_changed(self) -> None:
-        """An adopted engine has the settings of its start: start it again if no call minds."""
+        """An adopted engine has the settings of its start: start it again as soon as no call minds."""
         wanted = configuration.digest(self._configuration())
-        if (self.home / "configured").read_text() == wanted:
+        self._outdated = (self.home / "configured").read_text() != wanted
+        if not self._outdated:
             return
-        if await self.engine.channels():
-            log.warning("engine.other_settings", mend="restart when no call is live")
+        if not await self._is_idle():
+            log.warning("engine.other_settings", mend="it starts anew when no call is live")
             return
         await self.supervisor.stop(_ENGINE_GRACE)
         await self.supervisor.start()
+        self._outdated = False
+
+    async def _is_idle(self) -> bool:
+        """Has it no call? Then it takes none from now on, so that it stays so."""
+        if await self.engine.channels():
+            return False
+        await self.engine.refuse_new_calls(True)
+        if not await self.engine.channels():
+            return True
+        await self.engine.refuse_new_calls(False)
+        return False
 
     async def _settle(self) -> None:
         """What the time without us left open."""
@@ -330,6 +344,8 @@ class System:
         while True:
             await asyncio.sleep(_RECONCILE_EVERY)
             with contextlib.suppress(EngineUnavailable):
+                if self._outdated:
+                    await self._restart_if_changed()
                 gone = await self._without_channels()
                 if gone:
                     await asyncio.sleep(_ROWS_LATE)
