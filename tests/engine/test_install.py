@@ -155,17 +155,17 @@ def test_the_newest_is_found_and_a_half_done_or_old_one_never(tmp_path: Path) ->
     assert find(tmp_path) is None
     pretend_engine(engines / "22.11.0-1.partial", "22.11.0")
     assert find(tmp_path) is None
-    pretend_engine(engines / "22.8.2-1", "22.8.2")
+    pretend_engine(engines / "22.10.0-1", "22.10.0")
     assert find(tmp_path) is None
-    pretend_engine(engines / "22.9.0-1", "22.9.0~dfsg")
-    pretend_engine(engines / "22.10.0-1", "22.10.0~dfsg")
+    pretend_engine(engines / "22.10.1-1", "22.10.1~dfsg")
+    pretend_engine(engines / "22.10.2-1", "22.10.2~dfsg")
     found = find(tmp_path)
     assert found is not None
-    assert found.version == "22.10.0"
+    assert found.version == "22.10.2"
     (found.modules / NEEDED[0]).unlink()
     found = find(tmp_path)
     assert found is not None
-    assert found.version == "22.9.0"
+    assert found.version == "22.10.1"
 
 
 @pytest.mark.usefixtures("no_system")
@@ -349,20 +349,29 @@ def test_an_installed_asterisk_is_taken_when_it_is_of_use(
     (base / "share/asterisk").mkdir(parents=True)
     for name in NEEDED:
         (base / "lib/asterisk/modules" / name).touch()
-    program(base / "sbin" / "asterisk", "echo Asterisk 22.9.1")
+    program(base / "sbin" / "asterisk", "echo Asterisk 22.10.1")
     monkeypatch.setenv("PATH", f"{tools}:{base / 'sbin'}")
     found = find(tmp_path / "cache")
     assert found is not None
-    assert (found.origin, found.version, found.root) == ("system", "22.9.1", None)
-    program(base / "sbin" / "asterisk", "echo Asterisk 20.5.0")
-    assert find(tmp_path / "cache") is None
+    assert (found.origin, found.version, found.root) == ("system", "22.10.1", None)
+    for old in ("22.10.0", "22.10", "22.9.1", "20.15.3"):
+        program(base / "sbin" / "asterisk", f"echo Asterisk {old}")
+        assert find(tmp_path / "cache") is None
+    program(base / "sbin" / "asterisk", "echo Asterisk 23.0.0")
+    assert find(tmp_path / "cache") is not None
+
+
+def test_the_guides_say_which_is_the_oldest() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    text = "\n".join(page.read_text() for page in docs.rglob("*.md"))
+    assert set(re.findall(r"22\.[0-9.]*[0-9](?= or later)", text)) == {packages.OLDEST}
 
 
 @pytest.mark.usefixtures("no_system")
 def test_remove_takes_everything_unless_it_runs(tmp_path: Path) -> None:
-    root = tmp_path / "engine" / "22.10.0-1"
-    pretend_engine(root, "22.10.0")
-    program(root / "usr/sbin/asterisk", '[ "$1" = -V ] && echo Asterisk 22.10.0 || read wait')
+    root = tmp_path / "engine" / "22.10.1-1"
+    pretend_engine(root, "22.10.1")
+    program(root / "usr/sbin/asterisk", '[ "$1" = -V ] && echo Asterisk 22.10.1 || read wait')
     running = subprocess.Popen([str(root / "usr/sbin/asterisk")], stdin=subprocess.PIPE)
     with pytest.raises(EngineInstallError, match=f"running .process {running.pid}"):
         remove(tmp_path)

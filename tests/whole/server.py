@@ -40,12 +40,22 @@ class Server:
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         (data / "trunkline.toml").write_text("\n".join(lines) + "\n")
         self.sip_tls = self.ca_file = ""
+        self.descriptors = 0
+        """If set: how many files it may have open at most (the hard limit); the soft one is 64."""
         self.program: Program | None = None
 
     def launch(self) -> Program:
         """Start it without waiting; its output goes on in the same file."""
         command = [TRUNKLINE, "up", "--data", str(self.data), "--http", self.http]
         command += ["--sip", self.sip, "--rtp", self.rtp]
+        if self.descriptors:
+            command = [
+                "sh",
+                "-c",
+                f'ulimit -n {self.descriptors}; ulimit -S -n 64; exec "$@"',
+                "sh",
+                *command,
+            ]
         log = self.data.parent / f"{self.data.name}.log"
         self.program = Program(f"server {self.data.name}", command, log)
         return self.program

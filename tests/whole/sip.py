@@ -25,6 +25,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     port: int = 0
     contact: str = ""
+    record_route: str = ""
 
     async def register(self, expires: int = 600) -> Message:
         """REGISTER ``contact`` (USER@HOST:PORT; the sender's own when empty).
@@ -48,7 +49,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     async def invite(self, number: str) -> Message:
         """INVITE with an offer; a call that is answered is ended at once."""
-        return await self._ask("INVITE", f"sip:{number}@{self.server}", number, [])
+        extra = [f"Record-Route: <{self.record_route}>"] if self.record_route else []
+        return await self._ask("INVITE", f"sip:{number}@{self.server}", number, extra)
 
     async def _ask(self, method: str, uri: str, to: str, extra: list[str]) -> Message:
         async with asyncio.timeout(40):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +18,7 @@ from trunkline.calls.record import StoredEvent
 from trunkline.db.port import Recording
 from trunkline.recordings import encode as encoding
 from trunkline.recordings.disk import DiskStore
+from trunkline.recordings.spool import Spool
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.message_ids import MessageIds
 
@@ -403,6 +406,26 @@ async def test_it_ends_at_once_when_cancelled_though_the_call_was_long(filing: F
     assert time.monotonic() - started < 2
     await until(lambda: filing.left() == ["done/a.raw"], "the half MP3's end")
     assert filing.row("a").state == "expected"
+
+
+async def test_folders_that_cannot_be_read_or_written_end_nothing(
+    filing: Filing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files, for a while: the sweep finds what was not handed over."""
+    filing.rows.expect("a")
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    for name in ("clear_encoding", "hand_over", "waiting"):
+        monkeypatch.setattr(Spool, name, fails)
+    async with filing.running():
+        (filing.spool / "live" / "a.raw").write_bytes(AUDIO)
+        await asyncio.sleep(0.3)
+        assert filing.left() == ["live/a.raw"]
+        monkeypatch.undo()
+        (filing.spool / "live" / "a.raw").write_bytes(AUDIO)
+        await until(lambda: filing.mp3("a").exists(), "the recording")
 
 
 async def test_other_files_are_left_alone(filing: Filing) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.engine import realtime
+from trunkline.engine import contacts, realtime
 from trunkline.engine.realtime import PostgresqlViews, RealtimeError
 
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
@@ -103,6 +103,7 @@ def write(
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, "")
+    contacts.refuse_steered(config.home / "lib" / "astdb.sqlite3")
     return _digest(files)
 
 

@@ -22,6 +22,10 @@ import msgspec
 Progress = Callable[[str, float | None], None]
 """Told what goes on, and how far it is: 0 to 1, or None when that is not known."""
 
+OLDEST = "22.10.1"
+"""The first release to run: twenty security advisories are mended in it, and its ``res_cdrel_custom``
+writes the DSV that the call log is read from."""
+
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
@@ -93,13 +97,13 @@ def architecture() -> str:
         if shutil.which(tool) is None:
             raise EngineInstallError(
                 f"{tool} is not here, and without it Asterisk cannot be fetched: install Asterisk"
-                " 22.9 or later yourself, or set engine_prefix to where it is"
+                f" {OLDEST} or later yourself, or set engine_prefix to where it is"
             )
     name = _output("dpkg", "--print-architecture").strip()
     if name not in TRIPLETS:
         raise EngineInstallError(
             f"Asterisk can be fetched for amd64 and arm64, and this machine is {name or 'unknown'}:"
-            " install Asterisk 22.9 or later yourself, or set engine_prefix to where it is"
+            f" install Asterisk {OLDEST} or later yourself, or set engine_prefix to where it is"
         )
     return name
 

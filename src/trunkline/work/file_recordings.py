@@ -96,7 +96,7 @@ class FileRecordings:
 
     async def run(self) -> None:
         """File what is there and what comes, until cancelled."""
-        await asyncio.to_thread(self._spool.clear_encoding)
+        await asyncio.to_thread(self._clear_encoding)
         stop_listening = self._bus.listen(self._heard)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -106,6 +106,12 @@ class FileRecordings:
                     tasks.create_task(self._work())
         finally:
             stop_listening()
+
+    def _clear_encoding(self) -> None:
+        try:
+            self._spool.clear_encoding()
+        except OSError as error:  # they only take room
+            log.warning("recordings_not_cleared", error=repr(error))
 
     # ---- What to look at: a file that came, a call that ended, or all there is ----
 
@@ -118,11 +124,17 @@ class FileRecordings:
                     if event.name is None or event.name.suffix != ENDING:
                         continue
                     if event.watch is closing:
-                        self._spool.hand_over(event.name.stem)  # and hear of it in done/
+                        self._hand_over(event.name.stem)  # and hear of it in done/
                     else:
                         self._offer([event.name.stem])
         except OSError as error:  # no watches left on this machine: the sweep finds it all
             log.warning("recordings_not_watched", error=str(error), sweep_every=self._sweep_every)
+
+    def _hand_over(self, raw: str) -> None:
+        try:
+            self._spool.hand_over(raw)
+        except OSError as error:  # the sweep does it
+            log.warning("recording_not_handed_over", raw=raw, error=repr(error))
 
     async def _sweep(self) -> None:
         while True:
