@@ -31,6 +31,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     port: int = 0
     contact: str = ""
+    display: str = ""
+    """The display name in From, as it is written there: with its quotes and quoted pairs."""
+    invited: list[str] = msgspec.field(default_factory=list)
+    """Every INVITE that came while ``registered``."""
 
     async def register(self, expires: int = 600) -> Answer:
         """REGISTER ``contact`` (USER@HOST:PORT; the sender's own when empty).
@@ -74,6 +78,8 @@ class _Dialogue(asyncio.DatagramProtocol):
         if text.startswith("SIP/2.0 "):
             self.answers.put_nowait(text)
         elif text.startswith(("OPTIONS", "INVITE")):
+            if text.startswith("INVITE"):
+                self.who.invited.append(text)
             code = "200 OK" if text.startswith("OPTIONS") else "486 Busy Here"
             self.transport.sendto(_respond(text, code))
 
@@ -134,7 +140,7 @@ class _Dialogue(asyncio.DatagramProtocol):
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/UDP {host}:{port};rport;branch={self.branch}",
             "Max-Forwards: 70",
-            f"From: <sip:{self.who.user}@{self.who.server}>;tag={self.tag}",
+            f"From: {self.who.display}<sip:{self.who.user}@{self.who.server}>;tag={self.tag}",
             f"To: {to or f'<sip:{self.to}@{self.who.server}>'}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {self.cseq} {method}",
