@@ -91,8 +91,8 @@ def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
 @pytest.mark.parametrize(
     ("name", "callerid"),
     [
-        ('O"Neil', '"O\'Neil" <101>'),
-        ("back\\slash", '"back/slash" <101>'),
+        ('O\'Neil "Bo"', '"O\'Neil \\"Bo\\"" <101>'),
+        ("back\\slash", '"back\\\\slash" <101>'),
         ("semi;colon", '"semi,colon" <101>'),
         ("Nguyễn Văn", '"Nguyễn Văn" <101>'),
         ("", '"" <101>'),

@@ -26,6 +26,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     contact: str = ""
     record_route: str = ""
+    display: str = ""
+    """The display name in From, as it is written there: with its quotes and quoted pairs."""
+    invited: list[str] = msgspec.field(default_factory=list)
+    """Every INVITE that came while ``registered``."""
 
     async def register(self, expires: int = 600) -> Message:
         """REGISTER ``contact`` (USER@HOST:PORT; the sender's own when empty).
@@ -70,6 +74,8 @@ class _Dialogue(asyncio.DatagramProtocol):
         if message and message.code:
             self.answers.put_nowait(message)
         elif message and message.method in ("OPTIONS", "INVITE"):
+            if message.method == "INVITE":
+                self.who.invited.append(data.decode(errors="replace"))
             said = (200, "OK") if message.method == "OPTIONS" else (486, "Busy Here")
             self.transport.sendto(sip_message.response(message, *said).encoded())
 
@@ -131,7 +137,7 @@ class _Dialogue(asyncio.DatagramProtocol):
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/UDP {host}:{port};rport;branch={self.branch}",
             "Max-Forwards: 70",
-            f"From: <sip:{self.who.user}@{self.who.server}>;tag={self.tag}",
+            f"From: {self.who.display}<sip:{self.who.user}@{self.who.server}>;tag={self.tag}",
             f"To: {to or f'<sip:{self.to}@{self.who.server}>'}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {self.cseq} {method}",

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Protocol
 
 import msgspec
 
-_PUNCTUATION = re.compile(r"[ .()\[\]\u00a0-]")
-_NUMBER = re.compile(r"\+?[0-9]{2,20}")
+_DROPPED = frozenset({"Zs", "Pd", "Cf", "Ps", "Pe"})
+"""Unicode's categories of spaces, dashes, invisible marks, and brackets."""
+_DOTS = "./\u00b7\u06d4\u2022\u2024\u2027\u2219\u22c5\u3002\u30fb\ufe52\uff0e\uff61\uff65"
+_DASHES = "\u2212\u30fc"
+"""The minus sign, and the long vowel of Japanese: both stand for a dash."""
+_SLASHES = "\u2044\u2215\uff0f"
+_SELECTORS = "".join(map(chr, range(0xFE00, 0xFE10)))
+"""Say in which style the character before them is shown."""
+_ALSO_DROPPED = frozenset(_DOTS + _DASHES + _SLASHES + _SELECTORS)
+_WIDE = {"\uff0b": "+", "\uff0a": "*", "\uff03": "#"}
+_NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
+_PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
 _EXTENSION_MAX = 7
 
 
@@ -36,13 +47,35 @@ class Way(msgspec.Struct, frozen=True):
     dial: str
 
 
+def compact(text: str) -> str:
+    """What was typed or pasted, without what people put between digits.
+
+    Spaces, dots, dashes, slashes and brackets of any script and invisible marks go, and parameters
+    after ``;``. Digits of any script are 0 to 9 (as in libphonenumber), full-width ``+``, ``*`` and ``#`` the
+    plain ones. All else stays.
+    """
+    text = text.partition(";")[0]
+    if text.isascii() and text.isalnum():
+        return text
+    return "".join(
+        _WIDE.get(char) or _digit(char)
+        for char in text
+        if char not in _ALSO_DROPPED and unicodedata.category(char) not in _DROPPED
+    )
+
+
+def _digit(char: str) -> str:
+    value = unicodedata.decimal(char, None)
+    return char if value is None else str(value)
+
+
 def number(text: str) -> str:
-    """The number without spaces, dots, dashes and brackets, ``+`` kept; raises NumberInvalid."""
-    plain = _PUNCTUATION.sub("", text)
+    """What may be dialled, as it is dialled; raises NumberInvalid."""
+    plain = compact(text)
     if not _NUMBER.fullmatch(plain):
         raise NumberInvalid(
-            "a number is 2 to 20 digits, which may begin with +; spaces, dots, dashes and "
-            "brackets are dropped"
+            "a number is 1 to 32 digits, * and #, which may begin with +; spaces, dots, dashes, slashes and "
+            "brackets are dropped, and so is what follows a semicolon"
         )
     return plain
 
@@ -61,14 +94,16 @@ def inside(sip_users: tuple[str, ...]) -> Way:
 
 def outside(number: str, trunk: str | None) -> Way:
     """Dial a number through a trunk; raises NotAllowed where there is none."""
+    if not _PLAIN_NUMBER.fullmatch(number):
+        raise NotAllowed("codes with * and # are for numbers inside, and nothing has this one")
     if trunk is None:
         raise NotAllowed("the account has no trunk that could take a call to an outside number")
     return Way("trunking", f"PJSIP/{number}@{trunk}")
 
 
 def could_be_extension(number: str) -> bool:
-    """Extensions are short and all digits."""
-    return len(number) <= _EXTENSION_MAX and number.isdigit()
+    """Extensions are short, and have no ``+``."""
+    return len(number) <= _EXTENSION_MAX and not number.startswith("+")
 
 
 def _begins_with_any(number: str, prefixes: str) -> bool:

@@ -19,6 +19,7 @@ from trunkline.calls import facts as f
 from trunkline.calls.facts import AnyFact, Party
 
 COLUMNS = 12
+_QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
 _EVENT = re.compile(r"[A-Z_]+")
 _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
@@ -120,9 +121,14 @@ def _leg_started(row: Row, whose: Whose, user: User) -> AnyFact:
         endpoint_kind=kind,
         party=_party(endpoint, owner),
         caller_number=row.number,
-        caller_name=row.name,
+        caller_name=unquoted(row.name) if kind == "trunk" and inbound else row.name,
         dialled=row.exten if inbound else "",
     )
+
+
+def unquoted(name: str) -> str:
+    """A display name without its quoted pairs (RFC 3261, 25.1): what a carrier sends comes with them."""
+    return _QUOTED_PAIR.sub(r"\1", name)
 
 
 def _party(endpoint: str, owner: Owner | None) -> Party | None:

@@ -91,7 +91,7 @@ class GoodCall(msgspec.Struct, frozen=True):
             endpoint=self.device.sip_user,
             context="click",
             extension=self.number,
-            caller_id=f'"{_plain_name(self.callee().name)}" <{self.number}>',
+            caller_id=f'"{_quoted(_printable(self.callee().name))}" <{self.number}>',
             timeout=device_seconds,
             variables={
                 "__CALL_ID": self.id,
@@ -99,11 +99,15 @@ class GoodCall(msgspec.Struct, frozen=True):
                 "REC": self.recording(),
                 "RING": str(ring_seconds),
                 "OUT_CID": self.shown_as(),
-                "OUT_NAME": _plain_name(self.device.display_name) if self.inside else "",
+                "OUT_NAME": _printable(self.device.display_name) if self.inside else "",
             },
         )
 
 
-def _plain_name(name: str) -> str:
-    """A display name that can stand between quotes in a SIP header."""
-    return "".join(char for char in name if char.isprintable() and char not in '"\\<>')
+def _printable(name: str) -> str:
+    return "".join(filter(str.isprintable, name))
+
+
+def _quoted(name: str) -> str:
+    """With quoted pairs, as Asterisk reads them between the quotes of a caller ID."""
+    return name.replace("\\", "\\\\").replace('"', '\\"')
