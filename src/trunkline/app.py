@@ -21,6 +21,7 @@ from trunkline.database_parts import DatabaseParts
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.secrets import Key
 from trunkline.engine import configuration, process
+from trunkline.engine.ami import Ami
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.cel import LogFollower
 from trunkline.engine.configuration import EngineConfiguration, write_private
@@ -48,6 +49,7 @@ from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import PlaceCall, Rules
 from trunkline.work.read_vitals import ReadVitals
 from trunkline.work.take_in_older_calls import count_older_calls, index_older_calls
+from trunkline.work.transfer_call import TransferCall
 from trunkline.work.trigger_event import TriggerEvent
 
 log = structlog.get_logger()
@@ -83,6 +85,7 @@ class System:
             self._credentials.port,
             self._credentials.password,
             self._on_signal,
+            ami=Ami(self._credentials.ami_port, self._credentials.ami_password),
             trunk_qualify_seconds=settings.trunk_qualify_seconds,
             caches=parts.caches,
         )
@@ -102,6 +105,7 @@ class System:
         self.place_call = PlaceCall(
             self.db, self.engine, self.calls, _rules(settings), now, lambda: secrets.token_hex(16)
         )
+        self.transfer_call = TransferCall(self.db, self.engine, self.calls)
         self.trigger_event = TriggerEvent(self.db.events, self.bus, place, now, self.message_ids)
         self.webhooks = Webhooks(settings, self.db, self.bus, self.key, now, self.message_ids)
         self.vitals = ReadVitals(
@@ -124,6 +128,7 @@ class System:
         deps = ApiDeps(
             db=self.db,
             place_call=self.place_call,
+            transfer_call=self.transfer_call,
             store=self._store,
             vital_signs=self.vitals,
             sync=self.sync,
@@ -247,7 +252,7 @@ class System:
         refuse_taken_sip(self._settings)
         salvage(self._spool)
         self._credentials = with_free_port(self.home, self._credentials)
-        self.engine.move(self._credentials.port)
+        self.engine.move(self._credentials.port, self._credentials.ami_port)
         digest = configuration.write(self._configuration())
         await self._write_trunks()
         write_private(self.home / "configured", digest)

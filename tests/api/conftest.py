@@ -28,6 +28,7 @@ from trunkline.db.webhook_port import Backlog
 from trunkline.recordings.port import RecordingMissing
 from trunkline.work.place_call import CallPlaced, CallWanted
 from trunkline.work.refused import Refused
+from trunkline.work.transfer_call import Transferred, TransferWanted
 from trunkline.work.vital_signs import Vitals
 
 NOW = 1_700_000_000_000_000
@@ -200,6 +201,18 @@ class FakePlaceCall:
         return CallPlaced(200, b'{"success":true,"message":"OK","call_id":"%s"}' % (b"1" * 32))
 
 
+class FakeTransferCall:
+    def __init__(self) -> None:
+        self.wanted: list[TransferWanted] = []
+        self.refusal: Exception | None = None
+
+    async def __call__(self, wanted: TransferWanted) -> Transferred:
+        if self.refusal:
+            raise self.refusal
+        self.wanted.append(wanted)
+        return Transferred(wanted.leg_id or "leg-of-the-phone", wanted.to)
+
+
 class FakeVitalSigns:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {
@@ -226,6 +239,7 @@ class World:
         self.bus = LocalBus()
         self.db = FakeDatabase()
         self.place_call = FakePlaceCall()
+        self.transfer_call = FakeTransferCall()
         self.store = FakeStore()
         self.vital_signs = FakeVitalSigns()
         self.synced = 0
@@ -243,6 +257,7 @@ class World:
         return ApiDeps(
             db=self.db,  # type: ignore[arg-type]
             place_call=self.place_call,
+            transfer_call=self.transfer_call,
             store=self.store,  # type: ignore[arg-type]
             vital_signs=self.vital_signs,
             sync=self.sync,

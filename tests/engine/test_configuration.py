@@ -102,6 +102,29 @@ def test_ari_and_http_are_on_loopback(tmp_path: Path) -> None:
     assert "enabled = no" in made["manager.conf"]
 
 
+def test_ami_is_on_loopback_with_the_least_rights(tmp_path: Path) -> None:
+    made = texts(config(tmp_path, ami_port=5099, ami_password="s3cret-2"))["manager.conf"]
+    said = dict(re.findall(r"^(\w+) =(?: (.*))?$", made, re.M))
+    assert said == {
+        "enabled": "yes",
+        "webenabled": "no",
+        "bindaddr": "127.0.0.1",
+        "port": "5099",
+        "authtimeout": "5",
+        "displayconnects": "no",
+        "secret": "s3cret-2",
+        "deny": "0.0.0.0/0.0.0.0",
+        "permit": "127.0.0.1/255.255.255.255",
+        "read": "",
+        "write": "call",
+    }
+
+
+def test_nothing_that_ami_could_reach_is_a_shell(tmp_path: Path) -> None:
+    loads = loaded(config(tmp_path))
+    assert not {"app_system.so", "res_agi.so", "func_shell.so"} & set(loads)
+
+
 def test_nothing_unauthenticated_has_an_endpoint(tmp_path: Path) -> None:
     made = texts(config(tmp_path))
     assert "anonymous" not in made["pjsip.conf"]
@@ -165,6 +188,8 @@ def test_every_application_and_function_of_the_dialplan_has_its_module(tmp_path:
 CHANGES: dict[str, Any] = {
     "ari_port": 8089,
     "ari_password": "other",
+    "ami_port": 8090,
+    "ami_password": "another",
     "sip": ("127.0.0.2", 5060),
     "rtp": (10_000, 20_002),
     "realm": "elsewhere",

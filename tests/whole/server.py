@@ -44,6 +44,11 @@ class Server:
         """If set: how many files it may have open at most (the hard limit); the soft one is 64."""
         self.program: Program | None = None
 
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
+
     def launch(self) -> Program:
         """Start it without waiting; its output goes on in the same file."""
         command = [TRUNKLINE, "up", "--data", str(self.data), "--http", self.http]

@@ -1,4 +1,7 @@
-"""The engine port on Asterisk: commands and device states by ARI, trunks by a file and a reload."""
+"""The engine port on Asterisk: commands and device states by ARI, trunks by a file and a reload.
+
+What ARI refuses for calls that the dialplan owns goes by AMI.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 import structlog
 
 from trunkline.engine import trunks as trunk_file
+from trunkline.engine.ami import Ami, AmiRefused
 from trunkline.engine.ari import Ari, AriError, segment
 from trunkline.engine.configuration import TRUNKS_FILE, write_private
 from trunkline.engine.control import Control
@@ -28,6 +32,7 @@ from trunkline.engine.port import (
     Originate,
     OriginateFailed,
     Rang,
+    TransferFailed,
     Trunk,
 )
 from trunkline.engine.run_directory import run_directory_of
@@ -51,6 +56,7 @@ class Asterisk:
         password: str,
         on_signal: OnSignal,
         *,
+        ami: Ami,
         trunk_qualify_seconds: int = 15,
         caches: Sequence[str] = (),
     ) -> None:
@@ -59,6 +65,7 @@ class Asterisk:
         self._caches = caches
         self._on_signal = on_signal
         self._ari = Ari(port, password, self._event)
+        self._ami = ami
         self._control = Control(run_directory_of(home))
         self._trunks = TrunkWatch(self._control, on_signal)
         self._qualify_seconds = trunk_qualify_seconds
@@ -82,9 +89,10 @@ class Asterisk:
         if not self.up:
             raise EngineUnavailable("the phone engine does not answer yet")
 
-    def move(self, port: int) -> None:
-        """From the next connection on, reach ARI at this port."""
+    def move(self, port: int, ami_port: int) -> None:
+        """From the next connection on, reach ARI and AMI at these ports."""
         self._ari.move(port)
+        self._ami.move(ami_port)
 
     async def refuse_new_calls(self, refuse: bool) -> None:
         """Have the dialplan turn new calls away, or take them again; live ones go on."""
@@ -148,6 +156,14 @@ class Asterisk:
         """End a leg; one that is gone already is no error."""
         with contextlib.suppress(AriError):
             await self._ari.request("DELETE", f"channels/{segment(leg_id)}?reason=normal")
+
+    async def transfer(self, leg_id: str, context: str, extension: str) -> None:
+        """Blind transfer: the other leg's channel goes on in the dialplan, with BLINDTRANSFER set."""
+        where = {"Channel": leg_id, "Context": context, "Exten": extension}
+        try:
+            await self._ami.act("BlindTransfer", where)
+        except AmiRefused as error:
+            raise TransferFailed(str(error)) from error
 
     async def channels(self) -> list[Channel]:
         """The legs that live now."""

@@ -41,7 +41,8 @@ class CaptureAddress(msgspec.Struct, frozen=True):
 class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """What one engine's configuration is made of. Paths are absolute, ``home`` is the engine's own.
 
-    ``database`` is where it reads devices and routes: a SQLite file, or views in PostgreSQL.
+    ``database`` is where it reads devices and routes: a SQLite file, or views in PostgreSQL. Without an
+    ``ami_port`` there is no AMI.
     """
 
     home: Path
@@ -63,6 +64,8 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     max_call_seconds: int = 14_400
     more_modules: tuple[str, ...] = ()
     capture: CaptureAddress | None = None
+    ami_port: int = 0
+    ami_password: str = ""
 
     def __repr__(self) -> str:
         return f"EngineConfiguration(home={str(self.home)!r}, sip={self.sip!r})"
@@ -178,6 +181,9 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "SYSTEM": config.system,
         "ARI_PORT": str(config.ari_port),
         "ARI_PASSWORD": config.ari_password,
+        "AMI": "yes" if config.ami_port else "no",
+        "AMI_PORT": str(config.ami_port),
+        "AMI_PASSWORD": config.ami_password,
         "REALM": config.realm,
         "RTP_FIRST": str(config.rtp[0]),
         "RTP_LAST": str(config.rtp[1]),
