@@ -63,13 +63,15 @@ class Taking(msgspec.Struct, frozen=True):
     """How a call that comes in is taken.
 
     It is alerted by ``alert`` (180; 183 with SDP and the tone; 0: not at all) and answered with
-    ``code`` after so many seconds; None is by hand. ``to`` is the Contact of a 302.
+    ``code`` after so many seconds; None is by hand. ``to`` is the Contact of a 302; ``tone`` is
+    what is said, where it is not the party's own.
     """
 
     after: float | None = 0
     code: int = 200
     alert: int = 180
     to: str = ""
+    tone: int = 0
 
 
 BY_HAND = Taking(after=None)
@@ -81,6 +83,7 @@ class Call:
 
     def __init__(self, party: Party, number: str, id_: str, incoming: bool) -> None:
         self.party, self.number, self.id, self.incoming = party, number, id_, incoming
+        self.tone = party.tone
         self.tag, self.ours, self.theirs = secrets.token_hex(4), "", ""
         self.target = ""
         self.invite: Message | None = None
@@ -307,7 +310,12 @@ class Party(asyncio.DatagramProtocol):
         await self.register(int(after * 2))
 
     def dial(
-        self, number: str, caller: str | None = None, name: str = "", replaces: Call | None = None
+        self,
+        number: str,
+        caller: str | None = None,
+        name: str = "",
+        tone: int = 0,
+        replaces: Call | None = None,
     ) -> Call:
         """Place a call; ``await call.up()`` waits for its answer.
 
@@ -315,6 +323,7 @@ class Party(asyncio.DatagramProtocol):
         that this one takes over (a ringing one is picked up).
         """
         call = Call(self, number, secrets.token_hex(8), incoming=False)
+        call.tone = tone or self.tone
         user = self.user if caller is None else caller
         host = self.server if caller is None else f"{self.address}:{self.port}"
         shown = f'"{name}" ' if name else ""
@@ -514,7 +523,7 @@ class Party(asyncio.DatagramProtocol):
         self._send(ack)
 
     async def _place(self, call: Call, more: list[tuple[str, str]]) -> None:
-        call.voice = await Voice.open(self.address, self.tone)
+        call.voice = await Voice.open(self.address, call.tone)
         try:
             answer = await self._ask(call, "INVITE", more, sdp(self.address, call.voice.port))
         except NeverHappened:
@@ -590,8 +599,9 @@ class Party(asyncio.DatagramProtocol):
             self._start(self._take(call))
 
     async def _take(self, call: Call) -> None:
-        call.voice = await Voice.open(self.address, self.tone)
         how = self.takings.get(call.number, self.taking)
+        call.tone = how.tone or self.tone
+        call.voice = await Voice.open(self.address, call.tone)
         self.calls.append(call)
         assert call.invite
         if how.alert:
