@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from .listener import RawWebSocket, Seen
+from .listener import RawWebSocket, Seen, snake
 from .party import Call, Party, Taking
 from .ports import loopback
 from .stage import Device, Stage, Tenant, together
@@ -97,7 +97,7 @@ class Firm:
         odd = [line for party in self.parties for line in party.odd]
         for party in self.parties:
             party.odd.clear()
-        assert odd == []
+        assert not odd, odd
 
     @property
     def events(self) -> list[Seen]:
@@ -112,8 +112,8 @@ class Firm:
     async def told(self, *clicked: str, unlisted: int = 0) -> Told:
         """All that was told, once everything is over; it is sound.
 
-        ``clicked`` are the ids that clicks were answered with; ``unlisted`` is how many calls are
-        in /v1 and not in the history.
+        ``clicked`` are the ids that clicks were answered with; ``unlisted`` is how many calls may
+        be in /v1 and not in the history.
         """
         for party in self.parties:
             for call in party.live:
@@ -124,7 +124,8 @@ class Firm:
         history = [one for one in await self.tenant.api.history() if one["call_id"] in wanted]
         shown = {call_id: await self.v1(call_id) for call_id in wanted}
         told = Told(self, self.events, history, shown)
-        assert told.oddities(unlisted) == []
+        odd = told.oddities(unlisted)
+        assert not odd, "\n".join([*odd, *map(_line, self.events)])
         return told
 
     async def _all_ended(self, clicked: set[str]) -> None:
@@ -135,13 +136,8 @@ class Firm:
         try:
             await until(lambda: not left(), "CALL_ENDED", SOON)
         except NeverHappened:
-            lines = [
-                f"{e.seq} {e.name} call {e.call_id} leg {e.data.get('call_id')}"
-                for e in self.events
-            ]
-            raise NeverHappened(
-                "no CALL_ENDED of " + ", ".join(left()) + "\n  " + "\n  ".join(lines)
-            ) from None
+            lines = [f"no CALL_ENDED of {', '.join(left())}", *map(_line, self.events)]
+            raise NeverHappened("\n  ".join(lines)) from None
 
     async def v1(self, call_id: str) -> dict[str, Any]:
         """``GET /v1/calls/{id}``."""
@@ -290,7 +286,7 @@ class Told:
         odd += [f"no CALL_ENDED of {one}" for one in self.shown if one not in ended]
         listed = Counter(record["call_id"] for record in self.records)
         odd += [f"{many} records of {one}" for one, many in listed.items() if many != 1]
-        if len(missing := [one for one in self.shown if one not in listed]) != unlisted:
+        if len(missing := [one for one in self.shown if one not in listed]) > unlisted:
             odd.append(f"not in the history: {missing}")
         for record in self.records:
             event = next(
@@ -299,7 +295,7 @@ class Told:
             )  # fmt: skip
             odd += [
                 f"{key} of {record['call_id']}: {event.get(key)!r} in the event, {value!r} later"
-                for key, value in record.items()
+                for key, value in snake(record).items()
                 if event.get(key) != value
             ]
         return odd
@@ -335,7 +331,7 @@ class Told:
         """The talk lasted so long, rounded up; a second is what telling it apart may cost."""
         billing = record["billing_seconds"]
         assert seconds - 0.7 <= billing <= seconds + 1.7, (billing, seconds)
-        assert billing <= record["duration_seconds"]
+        assert billing <= record["duration_seconds"], record
 
     async def recorded(
         self,
@@ -357,11 +353,16 @@ class Told:
         return {*more, *(call.tone for party in self.firm.parties for call in party.calls)}
 
 
+def _line(seen: Seen) -> str:
+    where = seen.data.get("to", "").partition("@")[0]
+    return f"{seen.seq} {seen.name} call {seen.call_id} leg {seen.data.get('call_id')} to {where}"
+
+
 def _known(tone: float, tones: set[int]) -> int:
     """The party's tone that this is; 0 for what is none, such as music."""
     return next((one for one in tones if abs(one - tone) <= 12), 0)
 
 
 def talked(*calls: Call) -> float:
-    """Seconds from when the last of these ends was up to when the first of them was over."""
-    return min(call.over_at for call in calls) - max(call.up_at for call in calls)
+    """Seconds from when the last of these ends was up to when the first of them left."""
+    return min(call.left_at for call in calls) - max(call.up_at for call in calls)

@@ -48,6 +48,7 @@ REASONS = {
     302: "Moved Temporarily",
     401: "Unauthorized",
     404: "Not Found",
+    408: "Request Timeout",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     486: "Busy Here",
@@ -98,8 +99,8 @@ class Call:
         """What the NOTIFYs of a REFER said."""
         self.ended_by = ""
         """``us`` or ``them``, once it is over."""
-        self.up_at = self.over_at = 0.0
-        """Monotonic seconds; 0 for not yet."""
+        self.up_at = self.moved_at = self.over_at = 0.0
+        """When it was answered, when a REFER was accepted, and its end: monotonic seconds, or 0."""
         self.last: Message | None = None
         """The BYE or CANCEL that came."""
         self.held_by_us = self.given = False
@@ -174,20 +175,30 @@ class Call:
         if answer.code >= 300:
             self.referred.append(answer.code)
             return self.referred
+        self.moved_at = time.monotonic()
         done = lambda: self.over_at or (self.referred and self.referred[-1] >= 200)  # noqa: E731
         await until(done, f"the end of the transfer of {self}", 40)
         if self.referred and self.referred[-1] < 300:
             try:
-                await self.over(2)
+                await self.over(0.5)
             except NeverHappened:
                 await self.hang_up()
         return self.referred
+
+    def mute(self) -> None:
+        """Go on sending, but silence."""
+        self.voice.muted = True
 
     def go_silent(self) -> None:
         """Say nothing more, although the call goes on."""
         self.voice.speaking = False
 
     # ---- What it is known by ----------------------------------------------------------------------
+
+    @property
+    def left_at(self) -> float:
+        """When we left: transferred the far end away, or ended it."""
+        return self.moved_at or self.over_at
 
     @property
     def uri(self) -> str:

@@ -146,12 +146,8 @@ async def test_an_attended_transfer(first: Kind, second: Kind, sent_in: str, fir
         until_the_end,
         **goes_on.channels([440, absorbed.other.tone], [goes_on.other.tone]),
     )
-    await told.recorded(
-        other,
-        talked(absorbed.hers, absorbed.other) if absorbed.hers.over_at < absorbed.other.over_at
-        else absorbed.hers.over_at - absorbed.hers.up_at,
-        **absorbed.channels([440], [absorbed.other.tone]),
-    )  # fmt: skip
+    until_it_went = talked(absorbed.hers, absorbed.other)
+    await told.recorded(other, until_it_went, **absorbed.channels([440], [absorbed.other.tone]))
 
 
 async def test_a_click_that_was_absorbed_keeps_its_reference(firm: Firm) -> None:
