@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Any
 
 import msgspec
 
-from .listener import RawWebSocket, Seen, snake
+from .listener import RawWebSocket, Seen
 from .party import Call, Party, Taking
 from .ports import loopback
+from .soundness import merges, unsound
 from .stage import Device, Stage, Tenant, together
 from .tones import Sound
 from .waiting import NeverHappened, until
@@ -124,7 +124,7 @@ class Firm:
         history = [one for one in await self.tenant.api.history() if one["call_id"] in wanted]
         shown = {call_id: await self.v1(call_id) for call_id in wanted}
         told = Told(self, self.events, history, shown)
-        odd = told.oddities(unlisted)
+        odd = unsound(self.events, history, shown, unlisted)
         assert not odd, "\n".join([*odd, *map(_line, self.events)])
         return told
 
@@ -235,95 +235,7 @@ class Told:
     @property
     def merges(self) -> dict[str, str]:
         """Which call went into which."""
-        return {
-            seen.call_id: seen.data["into_call_id"]
-            for seen in self.events
-            if seen.name == "CALL_MERGED"
-        }
-
-    # ---- Soundness --------------------------------------------------------------------------------
-
-    def oddities(self, unlisted: int = 0) -> list[str]:
-        """What is not as the contract says of any calls; nothing, it is hoped."""
-        odd = self._odd_numbers() + self._odd_legs() + self._odd_ends(unlisted)
-        for seen in self.events:
-            odd += self._odd_merge(seen) if seen.name == "CALL_MERGED" else []
-        for call_id, shown in self.shown.items():
-            into = self.merges.get(call_id)
-            odd += [f"/v1 says that {call_id} is live"] if shown["live"] else []
-            if shown.get("merged_into") != into:
-                odd.append(f"/v1: {call_id} merged_into {shown.get('merged_into')}, not {into}")
-        return odd
-
-    def _odd_numbers(self) -> list[str]:
-        seqs = [seen.seq for seen in self.events]
-        whole = not seqs or seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-        return [] if whole else [f"numbers of events: {seqs}"]
-
-    def _odd_legs(self) -> list[str]:
-        counted = Counter(
-            (seen.name, seen.data["call_id"])
-            for seen in self.events
-            if seen.name.startswith("CHANNEL_")
-        )
-        legs = {leg for _, leg in counted}
-        once = ("CHANNEL_CREATE", "CHANNEL_DESTROY")
-        odd = [
-            f"{name} x{counted[name, leg]} of leg {leg}"
-            for leg in sorted(legs)
-            for name in once
-            if counted[name, leg] != 1
-        ]
-        return odd + [
-            f"{name} x{many} of leg {leg}"
-            for (name, leg), many in counted.items()
-            if name in ("CHANNEL_ANSWER", "CHANNEL_PROGRESS") and many > 1
-        ]
-
-    def _odd_ends(self, unlisted: int) -> list[str]:
-        ended = Counter(seen.call_id for seen in self.events if seen.name == "CALL_ENDED")
-        odd = [f"CALL_ENDED x{many} of {one}" for one, many in ended.items() if many != 1]
-        odd += [f"no CALL_ENDED of {one}" for one in self.shown if one not in ended]
-        listed = Counter(record["call_id"] for record in self.records)
-        odd += [f"{many} records of {one}" for one, many in listed.items() if many != 1]
-        if len(missing := [one for one in self.shown if one not in listed]) > unlisted:
-            odd.append(f"not in the history: {missing}")
-        for record in self.records:
-            event = next(
-                (e.data for e in self.events
-                 if e.name == "CALL_ENDED" and e.call_id == record["call_id"]), {}
-            )  # fmt: skip
-            odd += [
-                f"{key} of {record['call_id']}: {event.get(key)!r} in the event, {value!r} later"
-                for key, value in snake(record).items()
-                if event.get(key) != value
-            ]
-        return odd
-
-    def _odd_merge(self, merged: Seen) -> list[str]:
-        """Of CALL_MERGED: whose it is, what comes after it, and under which call."""
-        absorbed, into = merged.call_id, merged.data["into_call_id"]
-        odd = [] if merged.data.get("call_id") == absorbed else [f"Call-ID of {merged}"]
-        later = [seen for seen in self.events if seen.seq > merged.seq]
-        moved = set(merged.data["leg_call_ids"])
-        odd += [
-            f"{seen.name} of leg {seen.data['call_id']} under {seen.call_id} after its merge"
-            for seen in later
-            if seen.name.startswith("CHANNEL_")
-            and (
-                seen.call_id == absorbed or (seen.data["call_id"] in moved and seen.call_id != into)
-            )
-        ]
-        known = {
-            seen.data["call_id"]
-            for seen in self.events
-            if seen.name == "CHANNEL_CREATE" and seen.seq < merged.seq
-        }
-        odd += [f"legs that nobody knows: {moved - known}"] if moved - known or not moved else []
-        ends = [seen.call_id for seen in later if seen.name == "CALL_ENDED"]
-        if absorbed not in ends or into not in ends or ends.index(absorbed) > ends.index(into):
-            odd.append(f"CALL_ENDED after the merge: {ends}")
-        return odd
+        return merges(self.events)
 
     # ---- Talk and sound ---------------------------------------------------------------------------
 
