@@ -48,6 +48,7 @@ REASONS = {
     302: "Moved Temporarily",
     401: "Unauthorized",
     404: "Not Found",
+    408: "Request Timeout",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     486: "Busy Here",
@@ -63,13 +64,15 @@ class Taking(msgspec.Struct, frozen=True):
     """How a call that comes in is taken.
 
     It is alerted by ``alert`` (180; 183 with SDP and the tone; 0: not at all) and answered with
-    ``code`` after so many seconds; None is by hand. ``to`` is the Contact of a 302.
+    ``code`` after so many seconds; None is by hand. ``to`` is the Contact of a 302; ``tone`` is
+    what is said, where it is not the party's own.
     """
 
     after: float | None = 0
     code: int = 200
     alert: int = 180
     to: str = ""
+    tone: int = 0
 
 
 BY_HAND = Taking(after=None)
@@ -81,6 +84,7 @@ class Call:
 
     def __init__(self, party: Party, number: str, id_: str, incoming: bool) -> None:
         self.party, self.number, self.id, self.incoming = party, number, id_, incoming
+        self.tone = party.tone
         self.tag, self.ours, self.theirs = secrets.token_hex(4), "", ""
         self.target = ""
         self.invite: Message | None = None
@@ -95,8 +99,8 @@ class Call:
         """What the NOTIFYs of a REFER said."""
         self.ended_by = ""
         """``us`` or ``them``, once it is over."""
-        self.up_at = self.over_at = 0.0
-        """Monotonic seconds; 0 for not yet."""
+        self.up_at = self.moved_at = self.over_at = 0.0
+        """When it was answered, when a REFER was accepted, and its end: monotonic seconds, or 0."""
         self.last: Message | None = None
         """The BYE or CANCEL that came."""
         self.held_by_us = self.given = False
@@ -171,20 +175,30 @@ class Call:
         if answer.code >= 300:
             self.referred.append(answer.code)
             return self.referred
+        self.moved_at = time.monotonic()
         done = lambda: self.over_at or (self.referred and self.referred[-1] >= 200)  # noqa: E731
         await until(done, f"the end of the transfer of {self}", 40)
         if self.referred and self.referred[-1] < 300:
             try:
-                await self.over(2)
+                await self.over(0.5)
             except NeverHappened:
                 await self.hang_up()
         return self.referred
+
+    def mute(self) -> None:
+        """Go on sending, but silence."""
+        self.voice.muted = True
 
     def go_silent(self) -> None:
         """Say nothing more, although the call goes on."""
         self.voice.speaking = False
 
     # ---- What it is known by ----------------------------------------------------------------------
+
+    @property
+    def left_at(self) -> float:
+        """When we left: transferred the far end away, or ended it."""
+        return self.moved_at or self.over_at
 
     @property
     def uri(self) -> str:
@@ -307,7 +321,12 @@ class Party(asyncio.DatagramProtocol):
         await self.register(int(after * 2))
 
     def dial(
-        self, number: str, caller: str | None = None, name: str = "", replaces: Call | None = None
+        self,
+        number: str,
+        caller: str | None = None,
+        name: str = "",
+        tone: int = 0,
+        replaces: Call | None = None,
     ) -> Call:
         """Place a call; ``await call.up()`` waits for its answer.
 
@@ -315,6 +334,7 @@ class Party(asyncio.DatagramProtocol):
         that this one takes over (a ringing one is picked up).
         """
         call = Call(self, number, secrets.token_hex(8), incoming=False)
+        call.tone = tone or self.tone
         user = self.user if caller is None else caller
         host = self.server if caller is None else f"{self.address}:{self.port}"
         shown = f'"{name}" ' if name else ""
@@ -514,7 +534,7 @@ class Party(asyncio.DatagramProtocol):
         self._send(ack)
 
     async def _place(self, call: Call, more: list[tuple[str, str]]) -> None:
-        call.voice = await Voice.open(self.address, self.tone)
+        call.voice = await Voice.open(self.address, call.tone)
         try:
             answer = await self._ask(call, "INVITE", more, sdp(self.address, call.voice.port))
         except NeverHappened:
@@ -590,8 +610,9 @@ class Party(asyncio.DatagramProtocol):
             self._start(self._take(call))
 
     async def _take(self, call: Call) -> None:
-        call.voice = await Voice.open(self.address, self.tone)
         how = self.takings.get(call.number, self.taking)
+        call.tone = how.tone or self.tone
+        call.voice = await Voice.open(self.address, call.tone)
         self.calls.append(call)
         assert call.invite
         if how.alert:

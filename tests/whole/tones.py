@@ -67,6 +67,16 @@ class Sound:
         whole = self.data[: len(self.data) // size * size, channel]
         return [dominant(part, self.rate) for part in whole.reshape(-1, size)]
 
+    def said(self, channel: int, shortest: float = 0.4) -> list[tuple[float, float]]:
+        """(tone, seconds) in their order on a channel; silence and what is shorter is left out."""
+        runs: list[tuple[float, float]] = []
+        for tone in self.heard(channel, 0.1):
+            if runs and abs(runs[-1][0] - tone) <= 12:
+                runs[-1] = (runs[-1][0], runs[-1][1] + 0.1)
+            else:
+                runs.append((tone, 0.1))
+        return [run for run in runs if run[0] and run[1] >= shortest]
+
     def share(self, channel: int, frequency: float, within: float = 8) -> float:
         """How much of what sounds on a channel (0 to 1) is that tone."""
         loud = [heard for heard in self.heard(channel) if heard]

@@ -18,6 +18,8 @@ from .waiting import until
 STEP = 0.02
 SIZE = 160
 PCMU = 0
+NOTHING = b"\xff" * SIZE
+"""Silence in mu-law."""
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class Voice(asyncio.DatagramProtocol):
     def __init__(self, tone: int) -> None:
         sound = tones.ulaw(tone, 1)
         self._said = [sound[at : at + SIZE] for at in range(0, len(sound), SIZE)]
-        self.speaking = True
+        self.speaking, self.muted = True, False
         self.came: list[tuple[float, bytes]] = []
         """Each packet of sound: when it came, and what was in it."""
         self.sent = 0
@@ -69,7 +71,8 @@ class Voice(asyncio.DatagramProtocol):
                 head = struct.pack(
                     "!BBHII", 0x80, PCMU, count & 0xFFFF, count * SIZE & 0xFFFFFFFF, source
                 )
-                self._transport.sendto(head + self._said[count % len(self._said)], self._to)
+                said = NOTHING if self.muted else self._said[count % len(self._said)]
+                self._transport.sendto(head + said, self._to)
                 self.sent += 1
             await asyncio.sleep(max(0.0, begin + (count + 1) * STEP - time.monotonic()))
 

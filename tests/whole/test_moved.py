@@ -1,0 +1,249 @@
+"""Calls that are moved: blind transfers from both sides, pick-up by INVITE with Replaces, and 302."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from .firm import BOBS_DID, FORBIDDEN, INBOUND, INTERNAL, OUT, Firm, Says
+from .party import BY_HAND, Call, Taking
+from .stage import together
+from .test_joined import (
+    CUSTOMER,
+    DIALLED,
+    Kind,
+    Side,
+    called_by_a_customer,
+    called_by_bob,
+    calls_bob,
+    clicks,
+    clicks_bob,
+    dials_out,
+    named,
+)
+
+FORWARDED = "0901234599"
+
+
+async def talking(*calls: Call) -> None:
+    """All of two hear each other."""
+    one, other = calls
+    await together(one.voice.hears(other.tone), other.voice.hears(one.tone))
+
+
+# ---- Blind transfer --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind", [called_by_a_customer, dials_out, clicks, calls_bob, called_by_bob, clicks_bob],
+    ids=named,
+)  # fmt: skip
+async def test_a_blind_transfer_inside(kind: Kind, firm: Firm) -> None:
+    """alice sends the other one to carol and is gone; one record as it began, recorded to its end."""
+    side = await kind(firm)
+    await talking(side.hers, side.other)
+    assert (await side.hers.transfer("103"))[-1] == 200
+    new = await firm.carol.taken()
+    await talking(side.other, new)
+    await asyncio.sleep(1)
+    await new.hang_up()
+    told = await firm.told(*filter(None, [side.clicked]))
+    assert told.says == [side.says]
+    await told.recorded(
+        told.one,
+        _talk(side, new),
+        **side.channels([440, 830], [side.other.tone]),
+    )
+
+
+@pytest.mark.parametrize("kind", [called_by_a_customer, dials_out, calls_bob], ids=named)
+async def test_a_blind_transfer_outside(kind: Kind, firm: Firm) -> None:
+    """alice sends the other one to a number outside."""
+    firm.carrier.takings["0905000001"] = Taking(tone=2650)
+    side = await kind(firm)
+    await talking(side.hers, side.other)
+    assert (await side.hers.transfer("0905000001"))[-1] == 200
+    new = await firm.carrier.taken("0905000001")
+    await talking(side.other, new)
+    await asyncio.sleep(1)
+    await side.other.hang_up()
+    told = await firm.told()
+    assert told.says == [side.says]
+    await told.recorded(told.one, _talk(side, new), **side.channels([440, 2650], [side.other.tone]))
+
+
+async def test_a_blind_transfer_by_whoever_was_called(firm: Firm) -> None:
+    """bob, whom alice called, sends her to carol: who takes over from him takes his channel."""
+    talk = await firm.alice.dial("102").up()
+    bob = await firm.bob.taken()
+    await talking(talk, bob)
+    assert (await bob.transfer("103"))[-1] == 200
+    carol = await firm.carol.taken()
+    await talking(talk, carol)
+    await asyncio.sleep(1)
+    await talk.hang_up()
+    told = await firm.told()
+    assert told.says == [Says(INTERNAL, "SUCCESS", "alice", "bob")]
+    seconds = bob.left_at - bob.up_at + talk.over_at - carol.up_at
+    await told.recorded(told.one, seconds, [440], [620, 830])
+
+
+async def test_a_blind_transfer_to_somebody_who_lets_it_ring(firm: Firm) -> None:
+    """The time in which the customer waits for carol is not billed, and not recorded."""
+    firm.carol.taking = Taking(after=3)
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    await side.hers.transfer("103")
+    carol = await firm.carol.taken()
+    await talking(side.other, carol)
+    await asyncio.sleep(1)
+    await carol.hang_up()
+    told = await firm.told()
+    assert told.says == [side.says]
+    await told.recorded(told.one, _talk(side, carol), [1400], [440, 830])
+
+
+async def test_a_blind_transfer_to_nobody(firm: Firm) -> None:
+    """carol declines: what was said before stays said."""
+    firm.carol.taking = Taking(code=486)
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    await asyncio.sleep(1)
+    await side.hers.transfer("103")
+    await side.other.over()
+    await side.hers.hang_up()
+    told = await firm.told()
+    assert told.says == [side.says]
+    await told.recorded(told.one, side.hers.left_at - side.hers.up_at, [1400], [440])
+
+
+async def test_a_carrier_cannot_transfer(firm: Firm) -> None:
+    """Who is outside must not make us dial: the call goes on as it was."""
+    side = await dials_out(firm)
+    await talking(side.hers, side.other)
+    assert (await side.other.transfer("0905000009"))[-1] >= 400
+    await talking(side.hers, side.other)
+    assert [call.number for call in firm.carrier.calls] == [DIALLED]
+    await side.hers.hang_up()
+    assert (await firm.told()).says == [side.says]
+
+
+def _talk(side: Side, new: Call) -> float:
+    """Until alice left, and from when the new one answered until the first of the two left."""
+    began = max(side.hers.up_at, side.other.up_at)
+    ended = min(side.other.over_at, new.over_at)
+    return side.hers.left_at - began + ended - new.up_at
+
+
+# ---- Pick-up ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inbound", [True, False], ids=["from outside", "from inside"])
+async def test_a_ringing_call_is_picked_up(inbound: bool, firm: Firm) -> None:
+    """carol takes the call that rings at bob's, by INVITE with Replaces."""
+    firm.bob.taking = BY_HAND
+    caller = firm.carrier.dial(BOBS_DID, caller=CUSTOMER) if inbound else firm.alice.dial("102")
+    ringing = await firm.bob.rung()
+    await caller.alerted()
+    taken = await firm.carol.dial("102", replaces=ringing).up()
+    await talking(await caller.up(), taken)
+    await ringing.over()
+    assert ringing.code == 487
+    await asyncio.sleep(1)
+    await caller.hang_up()
+    told = await firm.told(unlisted=1)  # carol's own call: it only picks up
+    wanted = (
+        Says(INBOUND, "SUCCESS", CUSTOMER, "carol", BOBS_DID)
+        if inbound
+        else Says(INTERNAL, "SUCCESS", "alice", "carol")
+    )
+    main = told.which(wanted)
+    assert {told.merges.get(one["call_id"]) for one in told.records if one != main} <= {
+        main["call_id"]
+    }
+    seconds = min(caller.over_at, taken.over_at) - max(caller.up_at, taken.up_at)
+    await told.recorded(main, seconds, [caller.tone], [830])
+
+
+# ---- Forwarded by the phone itself -----------------------------------------------------------------
+
+
+def _forwards(firm: Firm, to: str) -> None:
+    server = firm.stage.server.sip
+    firm.bob.taking = Taking(code=302, to=f"sip:{to}@{server}", after=0.3)
+
+
+@pytest.mark.parametrize("inbound", [True, False], ids=["from outside", "from inside"])
+@pytest.mark.parametrize("to", [FORWARDED, "103"])
+async def test_a_phone_forwards(to: str, inbound: bool, firm: Firm) -> None:
+    """bob's phone answers 302: one record as it began, callee is who answered, no phantom legs."""
+    _forwards(firm, to)
+    caller = firm.carrier.dial(BOBS_DID, caller=CUSTOMER) if inbound else firm.alice.dial("102")
+    outside = to == FORWARDED
+    new = await (firm.carrier.taken(FORWARDED) if outside else firm.carol.taken())
+    await talking(await caller.up(), new) if new.tone != caller.tone else await caller.up()
+    await asyncio.sleep(1.5)
+    await caller.hang_up()
+    told = await firm.told()
+    callee = FORWARDED if outside else "carol"
+    assert told.says == [
+        Says(INBOUND, "SUCCESS", CUSTOMER, callee, BOBS_DID)
+        if inbound
+        else Says(INTERNAL, "SUCCESS", "alice", callee)
+    ]
+    devices = firm.devices
+    reached = [leg["to"].partition("@")[0] for leg in told.legs()
+               if leg["call_direction"] == "outbound"]  # fmt: skip
+    assert sorted(reached) == sorted(
+        [devices["bob"].sip_user, FORWARDED if outside else devices["carol"].sip_user]
+    )
+    told.billed(told.one, caller.over_at - max(caller.up_at, new.up_at))
+    if outside:
+        # It is bob's number that is shown: he is who forwards.
+        assert (new.number, new.caller_id) == (FORWARDED, BOBS_DID)
+
+
+@pytest.mark.parametrize(
+    "to", [FORBIDDEN + "000001", "0901;x=1,9", "sip", "999999999999999999999999999999999"]
+)
+async def test_a_forward_never_goes_past_the_policy(to: str, firm: Firm) -> None:
+    """bob may not dial it: it is as without the forward, and nobody is called."""
+    _forwards(firm, to)
+    caller = firm.alice.dial("102")
+    await caller.over()
+    assert caller.code >= 400
+    told = await firm.told()
+    assert [(one.kind, one.caller) for one in told.says] == [(INTERNAL, "alice")]
+    assert told.says[0].status in ("BUSY", "UNSUCCESS")
+    assert told.one["billing_seconds"] == 0
+    assert firm.carrier.calls == []
+    assert len(told.legs()) == 2
+    assert "from-device" not in json.dumps([seen.data for seen in told.events])
+
+
+async def test_two_phones_that_forward_to_each_other(firm: Firm) -> None:
+    """A loop ends by itself."""
+    server = firm.stage.server.sip
+    _forwards(firm, "103")
+    firm.carol.taking = Taking(code=302, to=f"sip:102@{server}")
+    caller = firm.alice.dial("102")
+    await caller.over(30)
+    assert caller.code >= 400
+    told = await firm.told()
+    assert told.says[0].status in ("BUSY", "UNSUCCESS")
+    assert len(told.legs()) < 12
+
+
+async def test_a_carriers_302_is_not_followed(firm: Firm) -> None:
+    """The trunk failed, and nobody else is called."""
+    server = firm.stage.server.sip
+    firm.carrier.takings[DIALLED] = Taking(code=302, to=f"sip:0905000003@{server}")
+    caller = firm.alice.dial(DIALLED)
+    await caller.over()
+    told = await firm.told()
+    assert told.says == [Says(OUT, "UNSUCCESS", "alice", DIALLED)]
+    assert told.leg_to(DIALLED)["hangup_code"] == "sip:302"
+    assert [call.number for call in firm.carrier.calls] == [DIALLED]
+    assert len(told.legs()) == 2
