@@ -97,7 +97,7 @@ async def test_what_nobody_uses_for_long_is_closed(monkeypatch: pytest.MonkeyPat
     ended, kept = idle.connection, used.connection
     shared.give_back(idle)
     async with asyncio.timeout(5):
-        while idle.connection is not None:
+        while idle.connection is not None:  # noqa: ASYNC110 - a thread of the loop's ends it
             await asyncio.sleep(0.005)
     assert (ended.ended, kept.ended) == (True, False)
     shared.close()

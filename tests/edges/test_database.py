@@ -12,6 +12,7 @@ import pytest
 
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from edges.stored import everything_stored
+from trunkline.calls.dialling import Rights
 from trunkline.calls.record import shown
 from trunkline.db import tables
 from trunkline.db.directory import DirectoryFile
@@ -111,18 +112,17 @@ async def test_a_device_is_read_with_all_that_its_call_needs(database, change):
     assert device is not None
     assert device.ha1 == manage.ha1("an1", "trunkline", "pw")
     assert (device.id, device.username, device.extension) == (entry.device_id, "an", "101")
-    assert (device.caller_id, device.dial_allow, device.dial_deny) == ("028", "84", "8490")
-    assert device.record is True
-    assert device.trunk_endpoint is None
+    assert (device.caller_id, device.record) == ("028", True)
+    assert device.rights == Rights("^(84)", "^(8490)", ())
     far = change(lambda d: manage.create_trunk(d, account, "far", "10.0.0.1:5060", priority=20))
     near = change(lambda d: manage.create_trunk(d, account, "near", "10.0.0.2:5062", priority=5))
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None
-    assert device.trunk_endpoint == f"trunk-{near.trunk_id}"
+    assert [way.trunk for way in device.rights.routes] == [f"trunk-{near.trunk_id}"]
     change(lambda d: manage.switch(d, manage.TrunkEntry, near, False))
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None
-    assert device.trunk_endpoint == f"trunk-{far.trunk_id}"
+    assert [way.trunk for way in device.rights.routes] == [f"trunk-{far.trunk_id}"]
     assert [line.endpoint for line in (await database.directory.trunks())] == [
         f"trunk-{far.trunk_id}"
     ]
@@ -138,7 +138,7 @@ async def test_who_is_behind_an_extension_and_a_number(database, change, account
     account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
     user = change(lambda d: manage.find(d, manage.UserEntry, "an"))
     change(lambda d: manage.create_device(d, account, user, "a-later-one", realm="r"))
-    change(lambda d: manage.create_number(d, account, "+842873019555", user))
+    change(lambda d: manage.create_number(d, account, "+842873019555", user.user_id))
     behind = await database.directory.extension(account_id, "101")
     assert behind is not None
     assert behind.sip_users == ("an1", "a-later-one")

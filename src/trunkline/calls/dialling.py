@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Protocol
 
 import msgspec
 
@@ -31,13 +30,38 @@ class NotAllowed(Exception):
     """The account's dialling policy refuses the number, or no trunk could take it."""
 
 
-class Policy(Protocol):
-    """Prefixes that an account may or may not dial, comma-separated; empty is no rule."""
+class Route(msgspec.Struct, frozen=True):
+    """By which trunk numbers of a prefix go out, and how they are written there."""
 
-    @property
-    def dial_allow(self) -> str: ...
-    @property
-    def dial_deny(self) -> str: ...
+    prefix: str
+    trunk: str
+    strip: int
+    prepend: str
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """What may be dialled, and by which trunks: the row that the dialplan goes by, too.
+
+    ``allow`` and ``deny`` are regular expressions (POSIX; these few mean the same in Python's), deny
+    goes before allow; ``routes`` stand in the order in which they are tried.
+    """
+
+    allow: str
+    deny: str
+    routes: tuple[Route, ...]
+
+    @classmethod
+    def read(cls, allow: str, deny: str, routes: str) -> Rights:
+        """Of the columns of the view ``tl_rights``."""
+        read = []
+        for each in routes.split("&") if routes else ():
+            prefix, trunk, strip, prepend = each.split(":")
+            read.append(Route(prefix, trunk, int(strip), prepend))
+        return cls(allow, deny, tuple(read))
+
+    def route(self, number: str) -> Route | None:
+        """The way out for a number."""
+        return next((each for each in self.routes if number.startswith(each.prefix)), None)
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -80,11 +104,9 @@ def number(text: str) -> str:
     return plain
 
 
-def may_dial(policy: Policy, number: str) -> bool:
-    """Does the policy let this number out? Deny goes before allow."""
-    if _begins_with_any(number, policy.dial_deny):
-        return False
-    return not policy.dial_allow.strip() or _begins_with_any(number, policy.dial_allow)
+def may_dial(rights: Rights, number: str) -> bool:
+    """Is this number let out?"""
+    return bool(re.search(rights.allow, number)) and not re.search(rights.deny, number)
 
 
 def inside(sip_users: tuple[str, ...]) -> Way:
@@ -92,21 +114,16 @@ def inside(sip_users: tuple[str, ...]) -> Way:
     return Way("one_one", "&".join(f"PJSIP/{user}" for user in sip_users))
 
 
-def outside(number: str, trunk: str | None) -> Way:
+def outside(number: str, rights: Rights) -> Way:
     """Dial a number through a trunk; raises NotAllowed where there is none."""
     if not _PLAIN_NUMBER.fullmatch(number):
         raise NotAllowed("codes with * and # are for numbers inside, and nothing has this one")
-    if trunk is None:
-        raise NotAllowed("the account has no trunk that could take a call to an outside number")
-    return Way("trunking", f"PJSIP/{number}@{trunk}")
+    route = rights.route(number)
+    if route is None:
+        raise NotAllowed("the account has no trunk that could take a call to this outside number")
+    return Way("trunking", f"PJSIP/{route.prepend}{number[route.strip :]}@{route.trunk}")
 
 
 def could_be_extension(number: str) -> bool:
     """Extensions are short, and have no ``+``."""
     return len(number) <= _EXTENSION_MAX and not number.startswith("+")
-
-
-def _begins_with_any(number: str, prefixes: str) -> bool:
-    return any(
-        number.startswith(prefix) for each in prefixes.split(",") if (prefix := each.strip())
-    )

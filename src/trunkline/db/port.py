@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from trunkline.calls.dialling import Rights
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.log import LogPosition as LogPosition
 from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
@@ -70,16 +71,15 @@ class CallingDevice(msgspec.Struct, frozen=True):
     display_name: str
     extension: str | None
     caller_id: str | None
-    dial_allow: str
-    dial_deny: str
+    rights: Rights
     record: bool
-    trunk_endpoint: str | None
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """A user who can be rung: every enabled device of theirs, oldest first."""
+    """Where a call may go; of a user also who that is, and every enabled device, oldest first."""
 
-    user_id: str
+    kind: str
+    id: str
     username: str
     display_name: str
     extension: str | None
@@ -155,10 +155,10 @@ class Directory(Protocol):
         """The account's enabled device."""
 
     async def extension(self, account_id: str, extension: str) -> Destination | None:
-        """The enabled user behind an extension."""
+        """What is behind an extension, unless that is disabled."""
 
     async def did(self, account_id: str, did: str) -> Destination | None:
-        """The user behind an inbound number; ``did`` may have a leading ``+`` or not."""
+        """What is behind an inbound number; ``did`` may have a leading ``+`` or not."""
 
     async def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
         """Whose an endpoint is (a device's SIP user, or a trunk's endpoint name)."""

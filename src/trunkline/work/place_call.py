@@ -97,7 +97,7 @@ class PlaceCall:
         number = _number(wanted.number)
         device = await self._device(app, wanted)
         inside = await self._inside(app, number)
-        if inside is None and not dialling.may_dial(device, number):
+        if inside is None and not dialling.may_dial(device.rights, number):
             raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {number}")
         if self.draining or not self._engine.up:
             raise Refused("ENGINE_UNAVAILABLE", "no calls can be placed just now", _RETRY)
@@ -312,7 +312,7 @@ def _way(call: GoodCall) -> dialling.Way:
     if call.inside is not None:
         return dialling.inside(call.inside.sip_users)
     try:
-        return dialling.outside(call.number, call.device.trunk_endpoint)
+        return dialling.outside(call.number, call.device.rights)
     except dialling.NotAllowed as error:
         raise Refused("DESTINATION_NOT_ALLOWED", str(error)) from error
 

@@ -49,7 +49,7 @@ class GoodCall(msgspec.Struct, frozen=True):
             number=number,
             username=self.inside.username,
             name=self.inside.display_name,
-            user_id=self.inside.user_id,
+            user_id=self.inside.id,
         )
 
     def shown_as(self) -> str:
