@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,77 @@ def test_an_install_killed_at_any_time_leaves_nothing_that_is_found(tmp_path: Pa
         assert found is None or found.version
     assert install(tmp_path) == find(tmp_path)
     assert not list((tmp_path / "engine").glob("*.partial"))
+
+
+@pytest.fixture
+def lock_holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """What an apt that outlived its install does: it holds the lock of a directory."""
+    code = (
+        "import fcntl, sys, time\n"
+        "lock = open(sys.argv[1], 'a')\n"
+        "fcntl.lockf(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    lock = tmp_path / "lists" / "lock"
+    lock.parent.mkdir()
+    command = [sys.executable, "-c", code, str(lock)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+
+
+def test_an_apt_that_still_works_there_is_waited_for(
+    tmp_path: Path, lock_holder: subprocess.Popen[str]
+) -> None:
+    place = tmp_path / "cache" / "engine" / "download" / "state"
+    place.mkdir(parents=True)
+    (place / "lists").symlink_to(tmp_path / "lists")
+    (tmp_path / "lists" / "partial").mkdir()
+    steps: list[str] = []
+
+    def progress(what: str, _: float | None) -> None:
+        steps.append(what)
+        if what == "waiting for another install" and steps.count(what) == 2:
+            lock_holder.communicate("go")
+
+    with pytest.raises(EngineInstallError, match="the mirror cannot be reached"):
+        install(tmp_path / "cache", mirror="http://127.0.0.1:1/debian", progress=progress)
+    assert steps.count("waiting for another install") >= 2
+
+
+def test_an_apt_that_never_ends_is_named(
+    tmp_path: Path, lock_holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "LOCK_SECONDS", 0.5)
+    place = tmp_path / "cache" / "engine" / "download" / "state"
+    place.mkdir(parents=True)
+    (place / "lists").symlink_to(tmp_path / "lists")
+    (tmp_path / "lists" / "partial").mkdir()
+    with pytest.raises(EngineInstallError, match=r"another apt .*lock.*: end it"):
+        install(tmp_path / "cache", mirror="http://127.0.0.1:1/debian")
+    lock_holder.communicate("go")
+
+
+def test_the_tests_own_installs_wait_for_another_apt(tmp_path: Path, tools: Path) -> None:
+    """setup/apt.sh, with an apt-get that finds its lists locked twice."""
+    for tool in ("sh", "cat", "sleep"):
+        (tools / tool).symlink_to(shutil.which(tool, path=os.defpath) or tool)
+    program(
+        tools / "apt-get",
+        f"""echo "$*" >> {tmp_path}/asked
+[ "$(cat {tmp_path}/asked | wc -l)" -lt 3 ] || exit 0
+echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)" >&2
+exit 100""",
+    )
+    (tools / "wc").symlink_to(shutil.which("wc", path=os.defpath) or "wc")
+    script = Path(__file__).parents[2] / "setup" / "apt.sh"
+    done = subprocess.run(["sh", str(script), "sipp"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "==> Waiting for another apt to end\n")
+    assert len((tmp_path / "asked").read_text().splitlines()) == 3
 
 
 def test_two_installs_at_once_fetch_once(tmp_path: Path) -> None:
