@@ -166,7 +166,7 @@ simple = st.one_of(
 few = st.builds(f.CallEnded, **base) | st.builds(f.EngineDied, **base)
 few |= st.builds(f.RequestWithdrawn, **base, reason=text)
 plain = started | requested | routed | hung_up | simple | st.builds(f.LegJoined, **bridged)
-plain |= st.builds(f.LegLeft, **bridged)
+plain |= st.builds(f.LegLeft, **bridged) | st.builds(f.LegFellSilent, **leg, last_sign=times)
 merged = st.builds(
     f.CallMerged, **base, other_call_id=text, facts=st.lists(plain, max_size=6).map(tuple)
 )

@@ -42,6 +42,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     dial_status: str = ""
     sip_code: int | None = None
     ended_at: int | None = None
+    fell_silent_at: int | None = None
+    """When its far end gave the last sign of life, once that is long ago."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

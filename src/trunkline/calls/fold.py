@@ -22,6 +22,7 @@ LegAnswered          is up
 LegJoined            is in a bridge              talks, from two legs on
 LegLeft              is in none                  talks no more, below two
 LegHeld, LegUnheld   holds
+LegFellSilent        talks no more, since     talks no more, below two
 LegHungUp            has its cause
 LegEnded             is over                     is over with its last leg
 CallMerged           the other call's legs join
@@ -203,6 +204,15 @@ def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
     )
 
 
+def _leg_fell_silent(call: Call, fact: f.LegFellSilent) -> Folded:
+    """It has talked with nobody since its last sign, though it is in its bridge until it is hung up."""
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.fell_silent_at is not None or leg.hung_up_at or leg.ended_at:
+        return Folded(call)
+    leg = replace(leg, fell_silent_at=fact.last_sign)
+    return Folded(talk.leave(with_leg(call, leg), leg, fact.last_sign))
+
+
 def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.hung_up_at or leg.ended_at:
@@ -285,6 +295,7 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
     f.LegLeft: _leg_left,
     f.LegHeld: _leg_held,
     f.LegUnheld: _leg_held,
+    f.LegFellSilent: _leg_fell_silent,
     f.LegHungUp: _leg_hung_up,
     f.LegEnded: _leg_ended,
     f.CallMerged: _merged,

@@ -67,6 +67,8 @@ def hangup_cause(call: Call) -> str:
     """The cause that ended the call: the far leg's if nobody answered, else the first leg's."""
     if call.engine_died:
         return "NORMAL_TEMPORARY_FAILURE"
+    if any(leg.fell_silent_at is not None for leg in call.legs.values()):
+        return causes.MEDIA_TIMEOUT
     legs = _far_legs(call) if call.first_answer is None else []
     leg = next((leg for leg in reversed(legs) if leg.hung_up_at is not None), call.first_leg)
     return leg_cause(leg) if leg is not None else "NORMAL_UNSPECIFIED"
@@ -79,6 +81,8 @@ def leg_cause(leg: Leg) -> str:
     0 and 19 the ring time ended, 26 another phone was faster, and else the caller gave up: 16, 127
     (its CANCEL, translated), or 21 where another phone declined before. The SIP code of an inbound leg is our own answer: its cause says more.
     """
+    if leg.fell_silent_at is not None:
+        return causes.MEDIA_TIMEOUT
     if leg.answered_at is None and leg.direction == "outbound" and not leg.hung_up_itself:
         if leg.cause in (0, causes.NO_ANSWER):
             return "NO_ANSWER"
