@@ -51,6 +51,7 @@ from trunkline.work.read_vitals import ReadVitals
 from trunkline.work.take_in_older_calls import count_older_calls, index_older_calls
 from trunkline.work.transfer_call import TransferCall
 from trunkline.work.trigger_event import TriggerEvent
+from trunkline.work.watch_media import WatchMedia
 
 log = structlog.get_logger()
 
@@ -156,6 +157,9 @@ class System:
             await self.calls.load()
             log_file = configuration.event_log(self.home)
             self._log = LogFollower(log_file, await self._position())
+            watch = WatchMedia(
+                self.engine, self.calls, self._settings.media_timeout_seconds, now, time.monotonic
+            )
             running = bus + [
                 tasks.create_task(work)
                 for work in (
@@ -179,6 +183,7 @@ class System:
                         index_older_calls(self.db.history),
                         count_older_calls(self.db.statistics),
                         self._reconcile(),
+                        watch.run(),
                     )
                 ]
                 yield

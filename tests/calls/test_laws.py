@@ -182,6 +182,7 @@ plain = (
 )
 plain |= st.builds(f.LegLeft, **bridged)
 plain |= st.builds(f.LegAccompanied, **leg, by=text) | st.builds(f.LegLeftAlone, **leg)
+plain |= st.builds(f.LegFellSilent, **leg, last_sign=times)
 merged = st.builds(
     f.CallMerged, **base, other_call_id=text, facts=st.lists(plain, max_size=6).map(tuple)
 )

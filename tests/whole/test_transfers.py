@@ -141,6 +141,29 @@ async def test_the_command_line_does_it_too_and_what_is_not_allowed_changes_noth
     assert (await house.tenant.api.record(call_id))["status_detail"] == "SUCCESS"
 
 
+async def test_the_customer_of_an_outbound_call_is_handed_over_too(
+    stage: Stage, house: House
+) -> None:
+    anna, bella, tenant = house.phones["anna"], house.phones["bella"], house.tenant
+    far = await stage.far_phone(CUSTOMER, house.carrier, 5060, tone=900)
+    call_id = await tenant.click(house.devices["anna"], CUSTOMER)
+    await together(far.wait_for("CALL_ESTABLISHED"), anna.wait_for("CALL_ESTABLISHED"))
+
+    async def transferred() -> bool:  # once they are joined
+        return (await house.transfer(call_id, to="102")).status_code == 200
+
+    await until(transferred, "the transfer", every=0.2)
+    await together(anna.wait_for("CALL_CLOSED"), bella.wait_for("CALL_ESTABLISHED"))
+    await asyncio.sleep(2)
+    await bella.hang_up()
+    await far.wait_for("CALL_CLOSED")
+    record = await tenant.api.record(call_id)
+    assert (record["status_detail"], record["direction"]) == ("SUCCESS", "from_ab")
+    assert record["callee"] == {"type": "realnumber", "number": CUSTOMER}
+    assert record["billing_seconds"] >= 2
+    assert bella.heard.share(0, 900) > 0.9
+
+
 async def test_another_accounts_call_is_not_there(stage: Stage, house: House) -> None:
     far, call_id = await house.customer_talks_with_anna()
     others = await House(stage, await stage.tenant()).set_up()

@@ -140,4 +140,8 @@ async def test_what_the_engine_says(scene: Scene) -> None:
     scene.engine.fails = TransferFailed("Channel specified does not exist")
     assert await scene.refused() == ("NOT_TRANSFERABLE", False)
     scene.engine.fails = EngineUnavailable("away")
-    assert await scene.refused() == ("ENGINE_UNAVAILABLE", True)
+    with capture_logs() as logs:
+        assert await scene.refused() == ("ENGINE_UNAVAILABLE", True)
+    assert [(each["event"], each["asked_by"]) for each in logs] == [
+        ("call.transfer_unknown", "key k1")
+    ]

@@ -53,6 +53,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     sip_code: int | None = None
     lost_race: bool = False
     ended_at: int | None = None
+    fell_silent_at: int | None = None
+    """When its far end gave the last sign of life, once that is long ago."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

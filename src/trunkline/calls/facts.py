@@ -156,6 +156,12 @@ class LegUnheld(LegFact, frozen=True, tag=True):
     """The leg's phone took the other side back from hold."""
 
 
+class LegFellSilent(LegFact, frozen=True, tag=True):
+    """Neither audio nor reports came from the leg's far end since ``last_sign``: it is being hung up."""
+
+    last_sign: int
+
+
 class LegHungUp(LegFact, frozen=True, tag=True):
     """The leg was hung up. ``cause`` is a Q.850 number; ``sip_code`` is what the far end answered.
 
@@ -211,6 +217,7 @@ AnyFact = (
     | LegLeft
     | LegHeld
     | LegUnheld
+    | LegFellSilent
     | LegHungUp
     | LegEnded
     | StepEntered

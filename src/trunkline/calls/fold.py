@@ -28,6 +28,7 @@ LegAccompanied       is not alone in a room      talks
 LegLeftAlone         is alone in a room          talks no more, with its last leg
 LegHeld, LegUnheld   holds
 LegPickedUp          another answered for it
+LegFellSilent        talks no more, since     talks no more, below two
 LegHungUp            has its cause
 LegEnded             is over                     is over with its last leg
 CallMerged           the other call's legs join
@@ -271,6 +272,15 @@ def _leg_picked_up(call: Call, fact: f.LegPickedUp) -> Folded:
     return Folded(with_leg(call, replace(leg, lost_race=True)))
 
 
+def _leg_fell_silent(call: Call, fact: f.LegFellSilent) -> Folded:
+    """It has talked with nobody since its last sign, though it is in its bridge until it is hung up."""
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.fell_silent_at is not None or leg.hung_up_at or leg.ended_at:
+        return Folded(call)
+    leg = replace(leg, fell_silent_at=fact.last_sign)
+    return Folded(talk.leave(with_leg(call, leg), leg, fact.last_sign))
+
+
 def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.hung_up_at or leg.ended_at:
@@ -383,6 +393,7 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
     f.LegHeld: _leg_held,
     f.LegUnheld: _leg_held,
     f.LegPickedUp: _leg_picked_up,
+    f.LegFellSilent: _leg_fell_silent,
     f.LegHungUp: _leg_hung_up,
     f.LegEnded: _leg_ended,
     f.CallMerged: _merged,

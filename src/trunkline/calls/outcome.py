@@ -105,6 +105,8 @@ def hangup_cause(call: Call) -> str:
     """The cause that ended the call: the far leg's if nobody answered, else the first leg's."""
     if call.engine_died:
         return "NORMAL_TEMPORARY_FAILURE"
+    if any(leg.fell_silent_at is not None for leg in call.legs.values()):
+        return causes.MEDIA_TIMEOUT
     legs = call.dialled_legs if call.first_answer is None else []
     leg = next((leg for leg in reversed(legs) if leg.hung_up_at is not None), call.caller_leg)
     if leg is None or (call.merged_into is not None and leg.hung_up_at is None):
@@ -120,6 +122,8 @@ def leg_cause(leg: Leg) -> str:
     ended; any other one is left over from another leg of the same Dial, and the caller gave up. The SIP
     code of an inbound leg is our own answer: its cause says more.
     """
+    if leg.fell_silent_at is not None:
+        return causes.MEDIA_TIMEOUT
     if _taken_back(leg):
         return _why_taken_back(leg)
     if leg.answered_at is None and leg.direction == "inbound" and leg.hung_up_itself:

@@ -145,7 +145,10 @@ class ChannelDestroy(OfLeg, frozen=True, kw_only=True, tag="CHANNEL_DESTROY"):
     billing_seconds: Seconds
     ringing_seconds: Seconds
     hangup_cause: Annotated[
-        str, Meta(description="`NORMAL_CLEARING`, `USER_BUSY`, `NO_ANSWER`, `LOSE_RACE` …")
+        str,
+        Meta(
+            description="`NORMAL_CLEARING`, `USER_BUSY`, `NO_ANSWER`, `LOSE_RACE`, `MEDIA_TIMEOUT` …"
+        ),
     ]
     hangup_code: Annotated[
         Known, Meta(description="What the far end answered in SIP, such as `sip:486`.")

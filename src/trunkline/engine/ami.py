@@ -2,8 +2,8 @@
 
 ARI refuses to move a channel that is not in Stasis, and the dialplan owns our calls. No event comes
 this way: the user may read nothing. An action is answered within milliseconds, so they go one after
-the other. Asterisk writes every event out as soon as anybody is logged in, even for one who may read
-none (``any_manager_listeners`` in main/manager.c), so the connection is closed when it idles.
+the other. Asterisk writes every event out while anybody is logged in, even for one who may read none
+(``any_manager_listeners`` in main/manager.c), so the connection is closed when it idles.
 """
 
 from __future__ import annotations

@@ -45,6 +45,16 @@ _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 ``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take; the rest is for load."""
 _RELOADED = ("res_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_outbound_registration")
 
+_SIGNS = (
+    "rxcount", "rxoctetcount", "rtt", "maxrtt", "minrtt", "normdevrtt", "stdevrtt",
+    "rxjitter", "remote_normdevjitter", "remote_stdevjitter", "remote_maxjitter", "txploss",
+    "remote_normdevrxploss", "remote_stdevrxploss", "remote_maxrxploss",
+)  # fmt: skip
+"""Of ``rtp_statistics``, what only the far end moves: ``rxcount`` with each packet (also where Asterisk
+passes it on unread), and the rest with each report block that it sends (ast_rtcp_interpret() in
+res_rtp_asterisk.c). What begins with ``tx`` or ``local_`` moves with what Asterisk sends, but for ``txploss``.
+A report without a block leaves no trace; phones send those to whom they hear nothing from."""
+
 
 class Asterisk:
     """A running Asterisk, as the verbs see it."""
@@ -164,6 +174,23 @@ class Asterisk:
             await self._ami.act("BlindTransfer", where)
         except AmiRefused as error:
             raise TransferFailed(str(error)) from error
+
+    async def heard_of(self, leg_id: str) -> tuple[float, ...] | None:
+        """RTP by its counts; RTCP by what its report blocks say (see ``_SIGNS``)."""
+        try:
+            told = await self._ari.request("GET", f"channels/{segment(leg_id)}/rtp_statistics")
+        except AriError:
+            return None
+        return tuple(told.get(name, 0) for name in _SIGNS)
+
+    async def on_hold(self, leg_id: str) -> bool:
+        """What the far end's last SDP said: sendonly, inactive, or an address of zeros."""
+        path = f"channels/{segment(leg_id)}/variable?variable=CHANNEL(rtp,hold)"
+        try:
+            told = await self._ari.request("GET", path)
+        except AriError:
+            return False
+        return bool(told["value"] == "1")
 
     async def channels(self) -> list[Channel]:
         """The legs that live now."""

@@ -160,6 +160,15 @@ class Engine(Protocol):
         Raises TransferFailed or EngineUnavailable.
         """
 
+    async def heard_of(self, leg_id: str) -> tuple[float, ...] | None:
+        """What changes with each RTP packet and RTCP report that the leg's far end sends.
+
+        None where that is not known, or the leg is gone. Raises EngineUnavailable.
+        """
+
+    async def on_hold(self, leg_id: str) -> bool:
+        """Does the leg's far end hold the call now? Raises EngineUnavailable."""
+
     async def channels(self) -> list[Channel]:
         """The legs that live now; raises EngineUnavailable."""
 

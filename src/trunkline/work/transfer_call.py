@@ -59,10 +59,9 @@ class TransferCall:
         if device is None:
             raise _not_transferable("the phone that would leave is no enabled device any more")
         await self._check_allowed(device, number)
-        await self._transfer(leg, number)
-        log.info(
-            "call.transferred", call_id=call.id, leg_id=leg.id, number=number, asked_by=wanted.by
-        )
+        asked = log.bind(call_id=call.id, leg_id=leg.id, number=number, asked_by=wanted.by)
+        await self._transfer(leg, number, asked)
+        asked.info("call.transferred")
         return Transferred(leg.id, number)
 
     async def _call(self, wanted: TransferWanted) -> Call:
@@ -88,12 +87,15 @@ class TransferCall:
         except dialling.NotAllowed as error:
             raise Refused("DESTINATION_NOT_ALLOWED", str(error)) from error
 
-    async def _transfer(self, leg: Leg, number: str) -> None:
+    async def _transfer(
+        self, leg: Leg, number: str, asked: structlog.typing.FilteringBoundLogger
+    ) -> None:
         try:
             await self._engine.transfer(leg.id, _CONTEXT, number)
         except TransferFailed as error:
             raise _not_transferable(f"the phone engine could not: {error}") from error
         except EngineUnavailable as error:
+            asked.warning("call.transfer_unknown", error=str(error))
             detail = (
                 "the phone engine does not answer; whether the call was transferred is not known"
             )
