@@ -14,6 +14,7 @@ import asyncio
 import itertools
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote
@@ -266,7 +267,8 @@ class Call:
     def _over(self, by: str) -> None:
         if not self.over_at:
             self.over_at, self.ended_by = time.monotonic(), by
-            self.voice.close()
+            if voice := getattr(self, "voice", None):  # none before its socket is open
+                voice.close()
 
 
 class Party(asyncio.DatagramProtocol):
@@ -284,13 +286,14 @@ class Party(asyncio.DatagramProtocol):
         """Every call, in its order."""
         self.odd: list[str] = []
         """What went wrong in the background."""
-        self.trace: list[str] = []
-        """The first lines of all messages: ``>`` sent, ``<`` got."""
+        self.trace: deque[str] = deque(maxlen=40)
+        """The first lines of the last messages: ``>`` sent, ``<`` got."""
         self.dead = False
         self._asked: dict[tuple[str, str], asyncio.Queue[Message]] = {}
         self._answered: dict[tuple[str, str], bytes] = {}
         self._acks: dict[tuple[str, int], bytes] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._registering: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -312,12 +315,15 @@ class Party(asyncio.DatagramProtocol):
         uri = f"sip:{self.server}"
         answer = await self._ask(registration, "REGISTER", more, uri=uri)
         assert answer.code == 200, answer
+        if self._registering:
+            self._registering.cancel()
         if expires:
-            self._start(self._register_again(expires / 2))
+            self._registering = asyncio.create_task(self._register_again(expires / 2))
         return self
 
     async def _register_again(self, after: float) -> None:
         await asyncio.sleep(after)
+        self._registering = None
         await self.register(int(after * 2))
 
     def dial(
@@ -373,15 +379,23 @@ class Party(asyncio.DatagramProtocol):
         for call in self.live:
             call.voice.speaking = False
 
+    async def forget(self) -> None:
+        """Drop all calls without a word: the server has died, and knows of none."""
+        tasks = [*self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for call in self.live:
+            call._over("them")
+        self.calls.clear()
+
     async def close(self) -> None:
         """End all calls and be gone."""
         if not self.dead:
             await asyncio.gather(*(call.hang_up() for call in self.live), return_exceptions=True)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for call in self.live:
-            call._over("us")
+        if self._registering:
+            self._registering.cancel()
+        await self.forget()
         self._transport.close()
 
     @property
@@ -390,7 +404,7 @@ class Party(asyncio.DatagramProtocol):
         return f"sip:{self.user}@{self.server}"
 
     def _tail(self) -> str:
-        return "\n  ".join(self.trace[-30:])
+        return "\n  ".join(self.trace)
 
     # ---- The wire ---------------------------------------------------------------------------------
 

@@ -7,129 +7,27 @@ other. Who was in them hears each other from then on, without her.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
-import msgspec
 import pytest
 
-from .firm import DID, INBOUND, INTERNAL, OUT, Firm, Says, talked
-from .party import Call, Taking
+from .firm import INTERNAL, Firm, Says, talked
+from .party import Taking
 from .stage import together
-
-CUSTOMER, OTHER = "0907000001", "0907000002"
-DIALLED, CLICKED = "0901000001", "0901000002"
-
-
-class Side(msgspec.Struct, frozen=True):
-    """One call of alice's: her end, the other's, what its record says, and where she stands in it."""
-
-    hers: Call
-    other: Call
-    says: Says
-    clicked: str = ""
-
-    @property
-    def outside(self) -> bool:
-        return self.says.kind[0] == "trunking"
-
-    @property
-    def caller(self) -> bool:
-        return self.says.caller == "alice"
-
-    def channels(self, hers: list[int], other: list[int]) -> dict[str, list[int]]:
-        """The caller is on the left."""
-        return {"left": hers, "right": other} if self.caller else {"left": other, "right": hers}
-
-
-Kind = Callable[[Firm], Awaitable[Side]]
-
-
-async def called_by_a_customer(firm: Firm, number: str = CUSTOMER, tone: int = 1400) -> Side:
-    other = firm.carrier.dial(DID, caller=number, tone=tone)
-    hers = await firm.alice.taken()
-    return Side(hers, await other.up(), Says(INBOUND, "SUCCESS", number, "alice", DID))
-
-
-async def called_by_another(firm: Firm) -> Side:
-    return await called_by_a_customer(firm, OTHER, 1750)
-
-
-async def dials_out(firm: Firm) -> Side:
-    firm.carrier.takings[DIALLED] = Taking(tone=2050)
-    hers = await firm.alice.dial(DIALLED).up()
-    says = Says(OUT, "SUCCESS", "alice", DIALLED)
-    return Side(hers, await firm.carrier.taken(DIALLED), says)
-
-
-async def clicks(firm: Firm) -> Side:
-    firm.carrier.takings[CLICKED] = Taking(tone=2350)
-    call_id = await firm.click(CLICKED, client_ref="crm-7")
-    hers = await firm.alice.taken()
-    says = Says(OUT, "SUCCESS", "alice", CLICKED)
-    return Side(hers, await firm.carrier.taken(CLICKED), says, call_id)
-
-
-async def calls_bob(firm: Firm) -> Side:
-    hers = await firm.alice.dial("102").up()
-    return Side(hers, await firm.bob.taken(), Says(INTERNAL, "SUCCESS", "alice", "bob"))
-
-
-async def calls_carol(firm: Firm) -> Side:
-    hers = await firm.alice.dial("103").up()
-    return Side(hers, await firm.carol.taken(), Says(INTERNAL, "SUCCESS", "alice", "carol"))
-
-
-async def called_by_bob(firm: Firm) -> Side:
-    other = firm.bob.dial("101")
-    hers = await firm.alice.taken()
-    return Side(hers, await other.up(), Says(INTERNAL, "SUCCESS", "bob", "alice"))
-
-
-async def clicks_bob(firm: Firm) -> Side:
-    call_id = await firm.click("102")
-    hers = await firm.alice.taken()
-    says = Says(INTERNAL, "SUCCESS", "alice", "bob")
-    return Side(hers, await firm.bob.taken(), says, call_id)
-
-
-PAIRS: list[tuple[Kind, Kind]] = [
-    (called_by_a_customer, calls_bob),  # case 2
-    (calls_bob, called_by_a_customer),  # case 1
-    (called_by_a_customer, clicks),  # case 3
-    (called_by_a_customer, clicks_bob),
-    (dials_out, calls_bob),
-    (calls_bob, dials_out),
-    (clicks, calls_bob),
-    (called_by_bob, clicks),
-    (calls_bob, calls_carol),
-    (called_by_bob, calls_carol),
-    (called_by_a_customer, called_by_another),
-    (called_by_a_customer, dials_out),
-    (dials_out, called_by_a_customer),
-]
-
-
-def named(value: object) -> str:
-    return getattr(value, "__name__", str(value))
+from .stories import (
+    PAIRS,
+    Kind,
+    called_by_a_customer,
+    calls_bob,
+    clicks,
+    hand_over,
+    named,
+)
 
 
 @pytest.mark.parametrize("sent_in", ["older", "newer"])
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=named)
 async def test_an_attended_transfer(first: Kind, second: Kind, sent_in: str, firm: Firm) -> None:
-    older = await first(firm)
-    await together(older.hers.voice.hears(older.other.tone), older.other.voice.hears(440))
-    await older.hers.hold()
-    newer = await second(firm)
-    await together(newer.hers.voice.hears(newer.other.tone), newer.other.voice.hears(440))
-    await asyncio.sleep(0.5)
-    via, to = (older, newer) if sent_in == "older" else (newer, older)
-    assert (await via.hers.transfer(to.hers))[-1] == 200
-    await together(older.hers.over(), newer.hers.over())
-    await together(
-        older.other.voice.hears(newer.other.tone), newer.other.voice.hears(older.other.tone)
-    )
-    await asyncio.sleep(0.8)
-    await older.other.hang_up()
+    older, newer = await hand_over(firm, first, second, sent_in)
     told = await firm.told(*filter(None, (older.clicked, newer.clicked)))
 
     goes_on = newer if newer.outside and not older.outside else older

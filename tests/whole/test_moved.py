@@ -9,8 +9,7 @@ import pytest
 
 from .firm import BOBS_DID, FORBIDDEN, INBOUND, INTERNAL, OUT, Firm, Says
 from .party import BY_HAND, Call, Taking
-from .stage import together
-from .test_joined import (
+from .stories import (
     CUSTOMER,
     DIALLED,
     Kind,
@@ -22,15 +21,11 @@ from .test_joined import (
     clicks_bob,
     dials_out,
     named,
+    send_on,
+    talking,
 )
 
 FORWARDED = "0901234599"
-
-
-async def talking(*calls: Call) -> None:
-    """All of two hear each other."""
-    one, other = calls
-    await together(one.voice.hears(other.tone), other.voice.hears(one.tone))
 
 
 # ---- Blind transfer --------------------------------------------------------------------------------
@@ -42,12 +37,7 @@ async def talking(*calls: Call) -> None:
 )  # fmt: skip
 async def test_a_blind_transfer_inside(kind: Kind, firm: Firm) -> None:
     """alice sends the other one to carol and is gone; one record as it began, recorded to its end."""
-    side = await kind(firm)
-    await talking(side.hers, side.other)
-    assert (await side.hers.transfer("103"))[-1] == 200
-    new = await firm.carol.taken()
-    await talking(side.other, new)
-    await asyncio.sleep(1)
+    side, new = await send_on(firm, kind)
     await new.hang_up()
     told = await firm.told(*filter(None, [side.clicked]))
     assert told.says == [side.says]
@@ -62,12 +52,7 @@ async def test_a_blind_transfer_inside(kind: Kind, firm: Firm) -> None:
 async def test_a_blind_transfer_outside(kind: Kind, firm: Firm) -> None:
     """alice sends the other one to a number outside."""
     firm.carrier.takings["0905000001"] = Taking(tone=2650)
-    side = await kind(firm)
-    await talking(side.hers, side.other)
-    assert (await side.hers.transfer("0905000001"))[-1] == 200
-    new = await firm.carrier.taken("0905000001")
-    await talking(side.other, new)
-    await asyncio.sleep(1)
+    side, new = await send_on(firm, kind, "0905000001")
     await side.other.hang_up()
     told = await firm.told()
     assert told.says == [side.says]
