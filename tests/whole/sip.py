@@ -16,10 +16,11 @@ T1 = 0.5
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A final response: its code, and its header fields (the last one of each name)."""
+    """A final response: its code, its header fields (the last one of each name), and its body."""
 
     code: int
     headers: dict[str, str]
+    body: str = ""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     port: int = 0
     contact: str = ""
+    codecs: tuple[str, ...] = ("0 PCMU/8000",)
+    redirect: str = ""
+    """Where calls to it are sent (302), as a Contact; without, it is busy."""
 
     async def register(self, expires: int = 600) -> Answer:
         """REGISTER ``contact`` (USER@HOST:PORT; the sender's own when empty).
@@ -42,7 +46,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def registered(self) -> AsyncIterator[None]:
-        """Be a registered phone that answers OPTIONS at once and declines every call as busy."""
+        """Be a registered phone that answers OPTIONS at once, and no call."""
         dialogue = _Dialogue(self, "REGISTER", f"sip:{self.server}", self.user, ["Expires: 600"])
         async with asyncio.timeout(40):
             answer = await dialogue.run(close=False)
@@ -74,8 +78,7 @@ class _Dialogue(asyncio.DatagramProtocol):
         if text.startswith("SIP/2.0 "):
             self.answers.put_nowait(text)
         elif text.startswith(("OPTIONS", "INVITE")):
-            code = "200 OK" if text.startswith("OPTIONS") else "486 Busy Here"
-            self.transport.sendto(_respond(text, code))
+            self.transport.sendto(_declined(text, self.who.redirect))
 
     async def run(self, close: bool = True) -> Answer:
         loop = asyncio.get_running_loop()
@@ -129,7 +132,7 @@ class _Dialogue(asyncio.DatagramProtocol):
 
     def _request(self, method: str, uri: str, extra: list[str], to: str) -> bytes:
         host, port = self.transport.get_extra_info("sockname")
-        body = _offer(host) if method == "INVITE" else ""
+        body = _offer(host, self.who.codecs) if method == "INVITE" else ""
         lines = [
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/UDP {host}:{port};rport;branch={self.branch}",
@@ -172,20 +175,60 @@ def _parsed(raw: str) -> Answer | None:
         return None
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return Answer(int(first.split()[1]), headers)
+    return Answer(int(first.split()[1]), headers, raw.partition("\r\n\r\n")[2])
 
 
-def _respond(request: str, code: str) -> bytes:
+class Carrier(asyncio.DatagramProtocol):
+    """A carrier that is known by its address, and answers each call with a redirect or as busy."""
+
+    def __init__(self, redirect: str = "") -> None:
+        self.redirect = redirect
+        self.invites: list[str] = []
+
+    @asynccontextmanager
+    async def at(self, address: str, port: int) -> AsyncIterator[Carrier]:
+        """Listen there."""
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=(address, port)
+        )
+        try:
+            yield self
+        finally:
+            transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        text = data.decode(errors="replace")
+        if text.startswith(("OPTIONS", "INVITE")):
+            self.invites += [text] if text.startswith("INVITE") else []
+            self.transport.sendto(_declined(text, self.redirect), addr)  # type: ignore[attr-defined]
+
+
+def _declined(request: str, redirect: str) -> bytes:
+    if request.startswith("OPTIONS"):
+        return _respond(request, "200 OK")
+    if redirect:
+        return _respond(request, "302 Moved Temporarily", f"Contact: {redirect}\r")
+    return _respond(request, "486 Busy Here")
+
+
+def _respond(request: str, code: str, *more: str) -> bytes:
     kept = re.findall(
         r"^(?:Via|From|To|Call-ID|CSeq):.*\r$", request.partition("\r\n\r\n")[0] + "\r", re.M
     )
-    return "\n".join([f"SIP/2.0 {code}\r", *kept, "Content-Length: 0\r", "\r", ""]).encode()
+    tagged = [line[:-1] + ";tag=mine\r" if line.startswith("To:") else line for line in kept]
+    return "\n".join(
+        [f"SIP/2.0 {code}\r", *tagged, *more, "Content-Length: 0\r", "\r", ""]
+    ).encode()
 
 
-def _offer(host: str) -> str:
+def _offer(host: str, codecs: tuple[str, ...]) -> str:
+    types = " ".join(codec.split()[0] for codec in codecs)
     return (
         f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-        "m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        f"m=audio 9 RTP/AVP {types}\r\n" + "".join(f"a=rtpmap:{codec}\r\n" for codec in codecs)
     )
 
 
