@@ -368,4 +368,4 @@ class System:
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(settings.device_ring_seconds, settings.ring_seconds, settings.auth_failures)
+    return Rules(settings.device_ring_seconds, settings.auth_failures)

@@ -31,16 +31,18 @@ async def test_the_call_goes_to_the_device_under_the_id_that_the_app_is_told(des
     assert answer.status == 200
     assert asked.call_id.encode() in answer.body
     assert (asked.endpoint, asked.extension) == ("an1", "+842873019555")
-    assert asked.variables["__CALL_ID"] == asked.call_id
-    assert asked.variables["DIAL"].startswith("PJSIP/+842873019555@trunk-")
+    assert asked.context == "from-device"
+    assert asked.variables == {"__CALL_ID": asked.call_id, "CLICK": "1"}
     call = desk.calls.live[asked.call_id]
     assert (call.client_ref, call.app_id, call.class_) == ("crm-1", desk.app.id, "trunking")
     assert (await desk.database.calls.open_calls())[0].call_id == asked.call_id
 
 
-async def test_an_extension_rings_its_users_phones(desk: Desk) -> None:
+async def test_an_extension_is_a_call_to_its_user(desk: Desk) -> None:
     await desk.click("101")
-    assert desk.engine.asked[0].variables["DIAL"] == "PJSIP/an1"
+    assert desk.engine.asked[0].extension == "101"
+    (call,) = desk.calls.live.values()
+    assert (call.class_, call.callee.username) == ("one_one", "an")
 
 
 # ---- Refusals, and their order -------------------------------------------------------------------

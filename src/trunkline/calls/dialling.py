@@ -1,4 +1,4 @@
-"""What may be dialled, and how: the decision about a wanted call, before anything rings."""
+"""What may be dialled, and by which trunk: the decision about a wanted call, before anything rings."""
 
 from __future__ import annotations
 
@@ -24,10 +24,6 @@ _EXTENSION_MAX = 7
 
 class NumberInvalid(ValueError):
     """What was given is not a phone number and not an extension."""
-
-
-class NotAllowed(Exception):
-    """The account's dialling policy refuses the number, or no trunk could take it."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -64,13 +60,6 @@ class Rights(msgspec.Struct, frozen=True):
         return next((each for each in self.routes if number.startswith(each.prefix)), None)
 
 
-class Way(msgspec.Struct, frozen=True):
-    """How the far end is dialled. ``dial`` is the argument of Asterisk's Dial()."""
-
-    class_: str
-    dial: str
-
-
 def compact(text: str) -> str:
     """What was typed or pasted, without what people put between digits.
 
@@ -105,23 +94,9 @@ def number(text: str) -> str:
 
 
 def may_dial(rights: Rights, number: str) -> bool:
-    """Is this number let out?"""
-    return bool(re.search(rights.allow, number)) and not re.search(rights.deny, number)
-
-
-def inside(sip_users: tuple[str, ...]) -> Way:
-    """Ring all phones of a user."""
-    return Way("one_one", "&".join(f"PJSIP/{user}" for user in sip_users))
-
-
-def outside(number: str, rights: Rights) -> Way:
-    """Dial a number through a trunk; raises NotAllowed where there is none."""
-    if not _PLAIN_NUMBER.fullmatch(number):
-        raise NotAllowed("codes with * and # are for numbers inside, and nothing has this one")
-    route = rights.route(number)
-    if route is None:
-        raise NotAllowed("the account has no trunk that could take a call to this outside number")
-    return Way("trunking", f"PJSIP/{route.prepend}{number[route.strip :]}@{route.trunk}")
+    """Is this number let out? Codes with * and # are for numbers inside."""
+    allowed = re.search(rights.allow, number) and not re.search(rights.deny, number)
+    return bool(allowed and _PLAIN_NUMBER.fullmatch(number))
 
 
 def could_be_extension(number: str) -> bool:

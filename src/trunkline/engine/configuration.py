@@ -20,6 +20,9 @@ from trunkline.engine.realtime import PostgresqlViews, RealtimeError
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
 
+_DIALLABLE = "^[][ .()-]*[+]?[][0-9*# .()-]*$"
+"""What a phone may dial (POSIX): digits, ``*``, ``#``, ``+`` before them, and marks that are dropped."""
+
 TRUNKS_FILE = "pjsip_trunks.conf"
 _POSTGRESQLS_OWN = {"res_pgsql.conf", realtime.SERVICE_FILE}
 
@@ -79,6 +82,11 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def spool(self) -> Path:
         """Where raw recordings are written (``live/``) and laid when final (``done/``)."""
         return self.home / "spool"
+
+    @property
+    def prompts(self) -> Path:
+        """Where what announcements say stands: beside the engine's own, since people made it."""
+        return self.home.parent / "prompts"
 
 
 def event_log(home: Path) -> Path:
@@ -175,6 +183,8 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "HOME": str(config.home),
         "RUN": str(config.run),
         "SPOOL": str(config.spool),
+        "PROMPTS": str(config.prompts),
+        "DIALLABLE": _DIALLABLE,
         "MODULES": str(config.modules),
         "SHARE": str(config.share),
         **_realtime(config),

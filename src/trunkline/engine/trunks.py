@@ -40,6 +40,7 @@ from_domain = {host}
 trust_id_outbound = yes
 send_pai = yes
 send_connected_line = no
+send_diversion = no
 allow_transfer = no
 allow_subscribe = no
 {outbound_auth}
