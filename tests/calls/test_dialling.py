@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.calls.dialling import NotAllowed, NumberInvalid, number, outside
+from trunkline.calls.dialling import NumberInvalid, Rights, may_dial, number
 from trunkline.calls.facts import Party
 from trunkline.calls.terms import NUMBER, of_number, of_text, terms_of
 
@@ -57,8 +57,8 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_code_is_for_numbers_inside() -> None:
-    with pytest.raises(NotAllowed):
-        outside("*97", "trunk-a")
+    all_numbers = Rights.read(".*", "^$", ":trunk-a:0:")
+    assert (may_dial(all_numbers, "97"), may_dial(all_numbers, "*97")) == (True, False)
 
 
 @given(

@@ -80,12 +80,8 @@ class TransferCall:
             inside = await self._db.directory.extension(device.account_id, number)
             if inside is not None:
                 return
-        if not dialling.may_dial(device.rights, number):
+        if not (dialling.may_dial(device.rights, number) and device.rights.route(number)):
             raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {number}")
-        try:
-            dialling.outside(number, device.rights)
-        except dialling.NotAllowed as error:
-            raise Refused("DESTINATION_NOT_ALLOWED", str(error)) from error
 
     async def _transfer(
         self, leg: Leg, number: str, asked: structlog.typing.FilteringBoundLogger
