@@ -21,6 +21,7 @@ MEASURED = {
     "finding": "finding",
     "fanout": "fanout",
     "soak": "soak",
+    "unregistered": "unregistered",
 }
 
 
