@@ -22,6 +22,7 @@ MEASURED = {
     "finding": "finding",
     "fanout": "fanout",
     "soak": "soak",
+    "unregistered": "unregistered",
 }
 
 

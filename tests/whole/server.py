@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ import httpx
 
 from .program import Program
 from .waiting import until
+from .warm import warm
 
 TRUNKLINE = str(Path(sys.executable).parent / "trunkline")
 FIRST_START = 600
@@ -87,18 +87,9 @@ class Server:
 
     async def cli(self, *arguments: str) -> Any:
         """Run a command with ``--json`` on this data directory; raises CommandFailed."""
-        process = await asyncio.create_subprocess_exec(
-            TRUNKLINE,
-            "--data",
-            str(self.data),
-            *arguments,
-            "--json",
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        if process.returncode:
-            raise CommandFailed(arguments, process.returncode, err.decode())
+        status, out, err = await warm().run(["--data", str(self.data), *arguments, "--json"])
+        if status:
+            raise CommandFailed(arguments, status, err)
         return json.loads(out)
 
     @property
