@@ -177,6 +177,9 @@ def _leg_joined(call: Call, fact: f.LegJoined) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.ended_at or fact.at <= leg.bridged_at:
         return Folded(call)
+    if leg.bridge is not None:  # its leaving was not told
+        call = talk.leave(call, leg, fact.at)
+        leg = call.legs[leg.id]
     call = with_leg(call, replace(leg, bridge=fact.bridge_id, bridged_at=fact.at))
     return _joined(*talk.meet(call, fact.bridge_id, fact.at, newcomer=leg.id), fact.at)
 
@@ -236,7 +239,7 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     newest = max(call, other, key=lambda one: one.routed_at)
     call = replace(
         call,
-        legs={**call.legs, **other.legs},
+        legs={**call.legs, **{leg.id: _came(leg, fact.at) for leg in other.legs.values()}},
         dialling=newest.dialling,
         routed_at=newest.routed_at,
     )
@@ -245,6 +248,10 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
         call, more = talk.meet(call, bridge, fact.at)
         joined += more
     return _joined(call, joined, fact.at)
+
+
+def _came(leg: Leg, at: int) -> Leg:
+    return replace(leg, here_from=at)
 
 
 def _call_ended(call: Call, fact: f.CallEnded) -> Folded:

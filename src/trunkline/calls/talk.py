@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.calls.call import Call, Leg
+from trunkline.calls.recording_plan import Joined, Stretch
 
 replace = msgspec.structs.replace
 
@@ -38,17 +39,29 @@ def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tu
 
 def leave(call: Call, leg: Leg, at: int) -> Call:
     """Take a leg out of its bridge; who is left there alone talks no more."""
-    talked = leg.talked + (max(0, at - leg.joined_at) if leg.joined_at is not None else 0)
     bridge = leg.bridge
-    call = with_leg(call, replace(leg, bridge=None, joined_at=None, talked=talked))
+    call = with_leg(call, _gone(_parted(leg, at), at))
     present = call.in_bridge(bridge)
-    if len(present) == 1 and present[0].joined_at is not None:
-        alone = present[0]
-        more = max(0, at - (alone.joined_at or at))
-        call = with_leg(call, replace(alone, joined_at=None, talked=alone.talked + more))
+    if len(present) == 1:
+        call = with_leg(call, _parted(present[0], at))
     if call.talking_since is None or any(one.joined_at is not None for one in call.legs.values()):
         return call
     return replace(call, talking_since=None, talked=call.talked + max(0, at - call.talking_since))
+
+
+def _gone(leg: Leg, at: int) -> Leg:
+    """The leg in no bridge any more."""
+    stay = Stretch(leg.bridged_at, max(at, leg.bridged_at))
+    return replace(leg, bridge=None, was_bridged=(*leg.was_bridged, stay))
+
+
+def _parted(leg: Leg, at: int) -> Leg:
+    """The leg joined with nobody any more."""
+    if leg.joined_at is None or leg.bridge is None:
+        return replace(leg, joined_at=None)
+    stay = Joined(leg.joined_at, max(at, leg.joined_at), leg.bridge)
+    talked = leg.talked + stay.end - stay.start
+    return replace(leg, joined_at=None, talked=talked, was_joined=(*leg.was_joined, stay))
 
 
 def _who_answered(call: Call, present: list[Leg]) -> str:
