@@ -97,6 +97,7 @@ class GoodCall(msgspec.Struct, frozen=True):
                 "__CALL_ID": self.id,
                 "DIAL": way.dial,
                 "REC": self.recording(),
+                "STAYS": "both" if self.inside else "callee",
                 "RING": str(ring_seconds),
                 "OUT_CID": self.shown_as(),
                 "OUT_NAME": _plain_name(self.device.display_name) if self.inside else "",

@@ -45,6 +45,7 @@ from trunkline.db.tables.log import (
     live_calls,
     log_positions,
     meta,
+    recording_files,
     recording_removals,
     recordings,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "meta",
     "metadata",
     "numbers",
+    "recording_files",
     "recording_removals",
     "recordings",
     "requests",
