@@ -19,7 +19,6 @@ from typing import Any
 import msgspec
 
 from calls.replay import SCENARIOS, Recorded
-from calls.transferring import Transferring
 from trunkline.calls import facts as f
 from trunkline.calls.log import endpoint_of
 from trunkline.db.secrets import open_key
@@ -31,7 +30,7 @@ from trunkline.engine.credentials import credentials
 from whole import server as server_module
 from whole.conftest import SHORT
 from whole.phone import Phone
-from whole.ports import Ports, loopback
+from whole.ports import Ports
 from whole.server import Server
 from whole.stage import Device, Stage
 from whole.waiting import until
@@ -138,20 +137,18 @@ class Recorder:
 
     async def transfer(self, attended: bool) -> None:
         device = await self.tenant.user("boss2" if attended else "boss1")
-        boss = await Transferring.registered(
-            loopback(), self.stage.ports.one(), self.server.sip, device.sip_user, device.password
-        )
-        first = await boss.call("201")
+        boss = await self.stage.party(device)
+        first = await boss.dial("201").up()
         await asyncio.sleep(0.6)
         if attended:
-            second = await boss.call("84901230200")
+            second = await boss.dial("84901230200").up()
             await asyncio.sleep(0.6)
-            await boss.refer(first, second)
+            await first.transfer(second)
         else:
-            await boss.refer(first, "84901230200")
+            await first.transfer("84901230200")
         await asyncio.sleep(1.5)
         await self.hang_up_all()
-        boss.close()
+        await boss.close()
 
     async def hang_up_all(self) -> None:
         """The far end of what was transferred leaves."""

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from cluster import Cluster
 
+from .firm import Firm
 from .ports import Ports
 from .program import Program
 from .server import Server
@@ -165,3 +166,17 @@ async def own_stage(own_server: Server, ports: Ports, tmp_path: Path) -> AsyncIt
     mine = Stage(own_server, ports, tmp_path)
     yield mine
     await mine.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def acme(module_stage: Stage) -> Firm:
+    """alice, bob, carol and a carrier, for all tests of a module."""
+    return await Firm.open(module_stage)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def firm(acme: Firm) -> AsyncIterator[Firm]:
+    """The same, with nobody in a call and nothing told yet."""
+    acme.begin()
+    yield acme
+    await acme.end()

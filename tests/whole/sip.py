@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
 
+from . import sip_message
+from .sip_message import Message, sdp
+
 T1 = 0.5
 """RFC 3261, 17.1.1.1: the first retransmission comes after this many seconds."""
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A final response: its code, and its header fields (the last one of each name)."""
-
-    code: int
-    headers: dict[str, str]
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +26,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     contact: str = ""
 
-    async def register(self, expires: int = 600) -> Answer:
+    async def register(self, expires: int = 600) -> Message:
         """REGISTER ``contact`` (USER@HOST:PORT; the sender's own when empty).
 
         A server that minds NAT goes by the sender's own port instead, so set that one, too.
@@ -52,11 +46,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         finally:
             dialogue.transport.close()
 
-    async def invite(self, number: str) -> Answer:
+    async def invite(self, number: str) -> Message:
         """INVITE with an offer; a call that is answered is ended at once."""
         return await self._ask("INVITE", f"sip:{number}@{self.server}", number, [])
 
-    async def _ask(self, method: str, uri: str, to: str, extra: list[str]) -> Answer:
+    async def _ask(self, method: str, uri: str, to: str, extra: list[str]) -> Message:
         async with asyncio.timeout(40):
             return await _Dialogue(self, method, uri, to, extra).run()
 
@@ -67,17 +61,17 @@ class _Dialogue(asyncio.DatagramProtocol):
     def __init__(self, who: Caller, method: str, uri: str, to: str, extra: list[str]) -> None:
         self.who, self.method, self.uri, self.to, self.extra = who, method, uri, to, extra
         self.call_id, self.tag = secrets.token_hex(8), secrets.token_hex(4)
-        self.cseq, self.answers = 0, asyncio.Queue[str]()
+        self.cseq, self.answers = 0, asyncio.Queue[Message]()
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        text = data.decode(errors="replace")
-        if text.startswith("SIP/2.0 "):
-            self.answers.put_nowait(text)
-        elif text.startswith(("OPTIONS", "INVITE")):
-            code = "200 OK" if text.startswith("OPTIONS") else "486 Busy Here"
-            self.transport.sendto(_respond(text, code))
+        message = sip_message.parsed(data)
+        if message and message.code:
+            self.answers.put_nowait(message)
+        elif message and message.method in ("OPTIONS", "INVITE"):
+            said = (200, "OK") if message.method == "OPTIONS" else (486, "Busy Here")
+            self.transport.sendto(sip_message.response(message, *said).encoded())
 
-    async def run(self, close: bool = True) -> Answer:
+    async def run(self, close: bool = True) -> Message:
         loop = asyncio.get_running_loop()
         host, port = self.who.server.rsplit(":", 1)
         self.transport, _ = await loop.create_datagram_endpoint(
@@ -87,17 +81,19 @@ class _Dialogue(asyncio.DatagramProtocol):
         )
         try:
             answer = await self._transaction([])
-            challenge = answer.headers.get("www-authenticate")
-            challenge = challenge or answer.headers.get("proxy-authenticate")
-            if answer.code in (401, 407) and challenge and self.who.password:
-                answer = await self._transaction([self._credentials(answer.code, challenge)])
+            if answer.code in (401, 407) and sip_message.challenged(answer) and self.who.password:
+                who = self.who
+                proof = sip_message.credentials(
+                    who.user, who.password, self.method, self.uri, answer
+                )
+                answer = await self._transaction([": ".join(proof)])
             return answer
         finally:
             if close:
                 self.transport.close()
                 await asyncio.sleep(0)  # the socket is closed in the loop's next turn
 
-    async def _transaction(self, credentials: list[str]) -> Answer:
+    async def _transaction(self, credentials: list[str]) -> Message:
         self.cseq += 1
         self.branch = f"z9hG4bK{secrets.token_hex(8)}"
         request = self._request(self.method, self.uri, [*self.extra, *credentials], "")
@@ -105,31 +101,30 @@ class _Dialogue(asyncio.DatagramProtocol):
         self.transport.sendto(request)
         while True:
             try:
-                raw = await asyncio.wait_for(self.answers.get(), wait)
+                answer = await asyncio.wait_for(self.answers.get(), wait)
             except TimeoutError:
                 if not provisional:
                     self.transport.sendto(request)
                     wait = min(wait * 2, 4)
                 continue
-            answer = _parsed(raw)
-            if answer is None or f"{self.cseq} {self.method}" != answer.headers.get("cseq"):
+            if answer["CSeq"] != f"{self.cseq} {self.method}":
                 continue
             if answer.code >= 200:
                 return self._finished(answer)
             provisional, wait = True, 40
 
-    def _finished(self, answer: Answer) -> Answer:
+    def _finished(self, answer: Message) -> Message:
         if self.method == "INVITE":
-            self.transport.sendto(self._request("ACK", self.uri, [], answer.headers["to"]))
+            self.transport.sendto(self._request("ACK", self.uri, [], answer["To"]))
             if answer.code < 300:
                 self.branch = f"z9hG4bK{secrets.token_hex(8)}"
                 self.cseq += 1
-                self.transport.sendto(self._request("BYE", self.uri, [], answer.headers["to"]))
+                self.transport.sendto(self._request("BYE", self.uri, [], answer["To"]))
         return answer
 
     def _request(self, method: str, uri: str, extra: list[str], to: str) -> bytes:
         host, port = self.transport.get_extra_info("sockname")
-        body = _offer(host) if method == "INVITE" else ""
+        body = sdp(host, 9) if method == "INVITE" else ""
         lines = [
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/UDP {host}:{port};rport;branch={self.branch}",
@@ -144,50 +139,3 @@ class _Dialogue(asyncio.DatagramProtocol):
             f"Content-Length: {len(body)}",
         ]
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
-
-    def _credentials(self, code: int, challenge: str) -> str:
-        """RFC 2617 with MD5, with qop=auth where the challenge offers it."""
-        asked = dict(re.findall(r'(\w+)="?([^",]*)"?', challenge))
-        secret = _md5(f"{self.who.user}:{asked['realm']}:{self.who.password}")
-        what = _md5(f"{self.method}:{self.uri}")
-        nonce, cnonce = asked["nonce"], secrets.token_hex(8)
-        middle = f"{nonce}:00000001:{cnonce}:auth" if "qop" in asked else nonce
-        fields = {
-            "username": self.who.user,
-            "realm": asked["realm"],
-            "nonce": nonce,
-            "uri": self.uri,
-            "response": _md5(f"{secret}:{middle}:{what}"),
-            **({"cnonce": cnonce} if "qop" in asked else {}),
-            **({"opaque": asked["opaque"]} if "opaque" in asked else {}),
-        }
-        text = ", ".join(f'{name}="{value}"' for name, value in fields.items())
-        text += ", algorithm=MD5" + (", qop=auth, nc=00000001" if "qop" in asked else "")
-        return f"{'Proxy-' if code == 407 else ''}Authorization: Digest {text}"
-
-
-def _parsed(raw: str) -> Answer | None:
-    first, *lines = raw.partition("\r\n\r\n")[0].split("\r\n")
-    if not first.startswith("SIP/2.0 "):
-        return None
-    pairs = (line.partition(":") for line in lines)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return Answer(int(first.split()[1]), headers)
-
-
-def _respond(request: str, code: str) -> bytes:
-    kept = re.findall(
-        r"^(?:Via|From|To|Call-ID|CSeq):.*\r$", request.partition("\r\n\r\n")[0] + "\r", re.M
-    )
-    return "\n".join([f"SIP/2.0 {code}\r", *kept, "Content-Length: 0\r", "\r", ""]).encode()
-
-
-def _offer(host: str) -> str:
-    return (
-        f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-        "m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
-    )
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode()).hexdigest()

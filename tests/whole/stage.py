@@ -13,6 +13,7 @@ import msgspec
 from .api import Api
 from .carrier import Answering, Calling
 from .listener import EVERYTHING, Listener
+from .party import Party
 from .phone import Line, Phone
 from .ports import Ports, loopback
 from .server import Server
@@ -163,6 +164,20 @@ class Stage:
         answer = await caller.register()
         assert answer.code == 200, answer
         return await self.carrier(address, port, **options)
+
+    async def party(self, device: Device, **options: Any) -> Party:
+        """A scripted phone for a device, registered."""
+        party = await self.far_party(device.sip_user, password=device.password, **options)
+        return await party.register()
+
+    async def far_party(
+        self, user: str = "", address: str = "", port: int = 0, **options: Any
+    ) -> Party:
+        """Somebody scripted out in the world, at a carrier's address; registers nowhere."""
+        address, port = address or loopback(), port or self.ports.one()
+        party = await Party.open(self.server.sip, address, port, user or "carrier", **options)
+        self._ends.push_async_callback(party.close)
+        return party
 
     async def listen(
         self, kind: type[L], tenant: Tenant, after: int | None = None, *bindings: str

@@ -33,9 +33,15 @@ def write_wav(file: Path, frequency: float, seconds: float) -> Path:
 
 def write_ulaw(file: Path, frequency: float, seconds: float) -> Path:
     """The tone as bare G.711 mu-law bytes, as SIPp's rtp_stream wants it."""
-    pcm = samples(frequency, seconds).astype(np.float64) / 32768
-    soundfile.write(file, pcm, RATE, format="RAW", subtype="ULAW")
+    file.write_bytes(ulaw(frequency, seconds))
     return file
+
+
+def ulaw(frequency: float, seconds: float) -> bytes:
+    """The tone as bare G.711 mu-law bytes."""
+    out, pcm = io.BytesIO(), samples(frequency, seconds).astype(np.float64) / 32768
+    soundfile.write(out, pcm, RATE, format="RAW", subtype="ULAW")
+    return out.getvalue()
 
 
 class Sound:
@@ -59,7 +65,17 @@ class Sound:
         """The dominant frequency (Hz) in each window of a channel; 0 where it is silent."""
         size = int(self.rate * window)
         whole = self.data[: len(self.data) // size * size, channel]
-        return [_dominant(part, self.rate) for part in whole.reshape(-1, size)]
+        return [dominant(part, self.rate) for part in whole.reshape(-1, size)]
+
+    def said(self, channel: int, shortest: float = 0.4) -> list[tuple[float, float]]:
+        """(tone, seconds) in their order on a channel; silence and what is shorter is left out."""
+        runs: list[tuple[float, float]] = []
+        for tone in self.heard(channel, 0.1):
+            if runs and abs(runs[-1][0] - tone) <= 12:
+                runs[-1] = (runs[-1][0], runs[-1][1] + 0.1)
+            else:
+                runs.append((tone, 0.1))
+        return [run for run in runs if run[0] and run[1] >= shortest]
 
     def share(self, channel: int, frequency: float, within: float = 8) -> float:
         """How much of what sounds on a channel (0 to 1) is that tone."""
@@ -68,7 +84,8 @@ class Sound:
         return len(near) / len(loud) if loud else 0.0
 
 
-def _dominant(part: NDArray[np.float64], rate: int) -> float:
+def dominant(part: NDArray[np.float64], rate: int) -> float:
+    """The loudest frequency (Hz) in a piece of sound; 0 where it is silent."""
     if float(np.sqrt(np.mean(part**2))) < QUIET:
         return 0.0
     spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), 4 * len(part)))
