@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.replay import Ledger, names, scenario
-from trunkline.calls.call import Call
+from trunkline.calls.call import Call, Leg
+from trunkline.calls.facts import Party
+from trunkline.calls.outcome import recording_name
 from trunkline.calls.recorded import recording_plan
 from trunkline.calls.recording_plan import (
     Composed,
@@ -96,13 +98,52 @@ def test_a_leg_that_came_from_another_call_is_taken_from_where_it_came() -> None
 
 
 def test_a_leg_that_goes_on_elsewhere_is_not_spent() -> None:
-    going = RecordedLeg(raw="b", bridged=(), joined=(), ended=False)
-    made = plan([leg("a"), going])
-    assert (made.length, made.parts, made.files, made.spent) == (0, (), ("a", "b"), ("a",))
+    going = RecordedLeg(raw="b", bridged=(Stretch(1, 5),), joined=(), ended=False)
+    made = plan([leg("a", (1, 5)), going])
+    assert (made.files, made.spent) == (("a", "b"), ("a",))
+
+
+def test_a_leg_that_only_rang_has_no_file() -> None:
+    assert plan([leg("a", (1, 5)), leg("b", (1, 5)), leg("c")]).files == ("a", "b")
 
 
 def test_a_file_is_named_after_its_leg_by_letters_that_mean_nothing() -> None:
     assert raw_name("tl1-1732.12") == "tl1-1732-12"
+
+
+def refolded_leg(id_: str, **more: object) -> Leg:
+    return Leg(
+        id=id_,
+        direction="outbound",
+        endpoint=id_,
+        endpoint_kind="device",
+        party=Party(number=id_),
+        caller_number="",
+        caller_name="",
+        dialled="",
+        started_at=1,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_a_call_that_another_one_took_in_is_recorded_up_to_that() -> None:
+    """Its legs talk on: their files are needed for the other call, too."""
+    came = {"bridge": "b1", "bridged_at": 20, "joined_at": 30}
+    legs = [
+        refolded_leg("a.1", **came, was_bridged=(Stretch(5, 9),)),
+        refolded_leg("b.1", **(came | {"bridged_at": 30}), ended_at=50),
+    ]
+    call = Call(
+        id="a.1",
+        account_id="acct",
+        origin="device",
+        started_at=1,
+        ended_at=50,
+        legs={leg.id: leg for leg in legs},
+    )
+    made = recording_plan(call)
+    assert (made.length, made.spent) == (20, ("b-1",))
+    assert made.parts[0].sources == (Source("a-1", "own", 14), Source("b-1", "told", 0))
 
 
 # ---- Any coming and going at all ----------------------------------------------------------------
@@ -194,6 +235,14 @@ def refolded(name: str) -> list[Call]:
     ledger.take(*map(scene.fact, scene.rows))
     ledger.take(*scene.deaths)
     return [call for call in ledger.calls.values() if call.over and not call.withdrawn]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_recorder_of_before_wrote_what_is_now_the_first_legs_file(name: str) -> None:
+    """Its file had the call's name: an engine that was there before an upgrade still writes it."""
+    for call in refolded(name):
+        if recording_name(call):
+            assert call.recording == recording_plan(call).files[0]
 
 
 @pytest.mark.parametrize("name", ["blind_transfer", "attended_transfer"])

@@ -22,7 +22,7 @@ from asyncinotify import Inotify, Mask
 from trunkline.bus.port import Bus
 from trunkline.calls.announce_recording import recording_failed, recording_ready
 from trunkline.calls.record import StoredEvent
-from trunkline.calls.recording_plan import RecordingPlan, raw_name
+from trunkline.calls.recording_plan import RecordingPlan, WholeFile, raw_name
 from trunkline.calls.state import FailureReason
 from trunkline.calls.times import SECOND
 from trunkline.db.port import Recording, Recordings
@@ -274,6 +274,8 @@ class FileRecordings:
         return await self._recordings.claim(name, self._worker, now, until)
 
     async def _make(self, recording: Recording) -> None:
+        if silent := self._silence_in(recording.plan):
+            log.warning("recording_has_gaps", call_id=recording.call_id, seconds=silent)
         mp3 = self._spool.encoding / f"{recording.id}.{secrets.token_hex(8)}.mp3"
         try:
             made = await _encode(recording.plan, self._spool.raw, mp3)
@@ -288,6 +290,17 @@ class FileRecordings:
             self._refused.pop(recording.name, None)
         finally:
             mp3.unlink(missing_ok=True)
+
+    def _silence_in(self, plan: RecordingPlan) -> float:
+        """Seconds for which no file has a voice that is planned: its recorder's file was lost."""
+        if isinstance(plan, WholeFile):
+            return 0
+        lost = (
+            part.length
+            for part in plan.parts
+            if not any(self._spool.size(source.raw) for source in part.sources)
+        )
+        return sum(lost) / SECOND
 
     async def _done(self, recording: Recording, made: Encoded) -> None:
         at = self._clock()
