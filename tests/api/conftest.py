@@ -15,6 +15,7 @@ from trunkline.api.application import build_api
 from trunkline.api.deps import ApiDeps
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import HistoryRow, StoredEvent
+from trunkline.calls.recording_plan import WholeFile
 from trunkline.db.port import (
     App,
     Claim,
@@ -70,7 +71,10 @@ def row(number: int) -> HistoryRow:
 
 
 def recording(name: str, state: Any = "done", account: str = ACCOUNT) -> Recording:
-    return Recording(name, account, "call", "raw", state, 0, len(AUDIO), 1.0, 0)
+    return Recording(
+        *(name, account, "call", "raw", state, 0, len(AUDIO), 1.0, 0, None, "call"),
+        WholeFile("raw"),
+    )
 
 
 class FakeDirectory:

@@ -223,7 +223,7 @@ async def test_a_batch_is_written_whole(database, account_id):
     assert (page.total, list(page.rows)) == (1, [shown(finished)])
     kept = await database.recordings.by_name(account_id, "call_recording_c1.mp3")
     assert kept is not None
-    assert (kept.raw, kept.state, kept.call_id, kept.created_at) == (
+    assert (kept.id, kept.state, kept.call_id, kept.created_at) == (
         "c1",
         "expected",
         "c1",
@@ -539,7 +539,7 @@ async def test_a_recording_is_claimed_by_one_worker(database, account_id, name):
     assert (done.state, done.bytes, done.seconds, done.attempts) == ("done", 5, 1.5, 2)
     assert await database.recordings.claim(name, "w0", 99, 100) is None
     assert (await database.recordings.waiting()) == 0
-    assert (await database.recordings.by_raw("c1")) == done
+    assert (await database.recordings.of_raw("c1")) == [done]
     assert (await database.recordings.by_name("0" * 32, name)) is None
 
 

@@ -15,6 +15,7 @@ import pytest
 from at_once import at_once
 from recordings.audio import RATE, goertzel, heard, raw, tone
 from trunkline.calls.record import StoredEvent
+from trunkline.calls.recording_plan import Composed, Part, Source
 from trunkline.db.port import Recording
 from trunkline.recordings import encode as encoding
 from trunkline.recordings.disk import DiskStore
@@ -73,7 +74,7 @@ class Filing:
         return self.folder / "recordings" / f"call_recording_{name}.mp3"
 
     def row(self, name: str) -> Recording:
-        row = at_once(self.rows.by_raw(name))
+        row = at_once(self.rows.any_account(f"call_recording_{name}.mp3"))
         assert row is not None
         return row
 
@@ -181,6 +182,10 @@ def ended(call_id: str) -> StoredEvent:
     return StoredEvent("acc", 1, "call", "CALL_ENDED", call_id, call_id, NOW, b"")
 
 
+def destroyed(leg_id: str, call_id: str) -> StoredEvent:
+    return StoredEvent("acc", 1, "call", "CHANNEL_DESTROY", leg_id, call_id, NOW, b"")
+
+
 @pytest.mark.parametrize("closed_first", [True, False])
 async def test_a_call_that_nobody_answered_leaves_no_file(
     filing: Filing, closed_first: bool
@@ -215,6 +220,107 @@ async def test_audio_waits_for_its_call_to_end(filing: Filing) -> None:
         await filing.until_state("a", "done")
 
     assert waiting == ["done/a.raw"]
+
+
+def transferred(spent: tuple[str, ...] = ("a", "b", "c")) -> Composed:
+    """a talks with b for a second, then with c for one."""
+    second = 1_000_000
+    return Composed(
+        length=2 * second,
+        parts=(
+            Part(0, 2 * second, "left", (Source("a", "own", 0),)),
+            Part(0, second, "right", (Source("b", "own", 0), Source("a", "told", 0))),
+            Part(second, second, "right", (Source("c", "own", 0), Source("a", "told", second))),
+        ),
+        files=("a", "b", "c"),
+        spent=spent,
+    )
+
+
+def voice(hertz: float, seconds: float, told: float = 300) -> bytes:
+    """What a recorder on a leg writes: what it said, and what it was told."""
+    return raw(tone(hertz, seconds), tone(told, seconds))
+
+
+async def test_a_transferred_call_is_made_of_the_files_of_its_legs(filing: Filing) -> None:
+    filing.rows.expect("call", plan=transferred())
+    filing.record("a", voice(440, 2))
+    filing.record("c", voice(1500, 1))
+
+    async with filing.running():
+        await until(lambda: filing.bus.published and not filing.left(), "the recording")
+
+    left, right = heard(filing.mp3("call")).T
+    assert filing.row("call").seconds == 2.0
+    assert goertzel(left[RATE // 4 : RATE * 7 // 4], 440) > -20
+    assert goertzel(right[RATE // 4 : RATE * 3 // 4], 300) > -20  # b had no recorder: a was told it
+    assert goertzel(right[RATE * 5 // 4 : RATE * 7 // 4], 1500) > -20
+    assert filing.rows.events() == [("RECORDING_READY", "id-call")]
+
+
+async def test_it_is_made_once_the_last_of_its_files_is_closed(filing: Filing) -> None:
+    filing.rows.expect("call", plan=transferred())
+    live = filing.spool / "live" / "c.raw"
+    live.write_bytes(voice(1500, 1))
+    filing.record("a", voice(440, 2))
+    filing.record("b", voice(1000, 1))
+
+    async with filing.running(filing.another(sweep_every=3600)):
+        await asyncio.sleep(0.3)
+        before = (filing.row("call").state, filing.left())
+        live.replace(filing.spool / "done" / "c.raw")
+        await until(lambda: filing.bus.published and not filing.left(), "the recording")
+
+    assert before == ("expected", ["done/a.raw", "done/b.raw", "live/c.raw"])
+    assert filing.rows.events() == [("RECORDING_READY", "id-call")]
+
+
+async def test_a_leg_that_went_on_in_another_call_is_in_the_recordings_of_both(
+    filing: Filing,
+) -> None:
+    consultation = transferred(spent=("b",))
+    filing.rows.expect("one", plan=consultation)
+    for name in ("a", "b", "c"):
+        filing.record(name, voice(440, 2))
+
+    async with filing.running(filing.another(sweep_every=3600)):
+        await filing.until_state("one", "done")
+        await until(
+            lambda: filing.left() == ["done/a.raw", "done/c.raw"], "the end of what is spent"
+        )
+        filing.rows.expect("other", plan=transferred(spent=("a", "c")))
+        filing.bus.publish([destroyed("a", "x"), destroyed("c", "x"), ended("x")])
+        await until(lambda: not filing.left(), "the end of all")
+
+    assert filing.row("other").state == "done"
+    assert filing.rows.events() == [("RECORDING_READY", "id-one"), ("RECORDING_READY", "id-other")]
+
+
+async def test_what_two_recordings_need_waits_for_both(filing: Filing) -> None:
+    filing.rows.expect("one", plan=transferred(spent=("b",)))
+    name = filing.rows.expect("other", plan=transferred(spent=("a", "c")))
+    await filing.rows.claim(name, "another", NOW, NOW + HOUR)
+    for raw_file in ("a", "b", "c"):
+        filing.record(raw_file, voice(440, 2))
+
+    async with filing.running():
+        await filing.until_state("one", "done")
+        await asyncio.sleep(0.2)
+        before = filing.left()
+        filing.now = NOW + HOUR
+        await until(lambda: not filing.left(), "the end of all")
+
+    assert before == ["done/a.raw", "done/b.raw", "done/c.raw"]
+    assert filing.row("other").state == "done"
+
+
+async def test_empty_files_of_all_legs_of_an_unanswered_call_go(filing: Filing) -> None:
+    async with filing.running(filing.another(sweep_every=3600)):
+        filing.record("tl1-17-2", b"")
+        filing.record("tl1-17-5", b"")
+        await asyncio.sleep(0.2)
+        filing.bus.publish([destroyed("tl1-17.5", "tl1-17.2"), ended("tl1-17.2")])
+        await until(lambda: not filing.left(), "the files' end")
 
 
 async def test_a_recording_that_was_done_before_only_loses_its_raw(filing: Filing) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
+from trunkline.calls.recording_plan import Joined, Stretch
 
 Origin = Literal["click", "device", "trunk"]
 Role = Literal["caller", "dialled", "consulted", "member"]
@@ -24,6 +25,9 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
 
     ``joined_with`` are the legs that it talks with or, where ``joined_at`` is None, talked with last, in
     the order in which they started.
+    ``was_bridged`` are the times in which it was in a bridge and ``was_joined`` those of them in which
+    it was not alone there; the present one is added when it is over. ``here_from``: when it came into
+    this call, if it began in another one.
     """
 
     id: str
@@ -44,6 +48,9 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     joined_with: tuple[str, ...] = ()
     joined_at: int | None = None
     talked: int = 0
+    was_bridged: tuple[Stretch, ...] = ()
+    was_joined: tuple[Joined, ...] = ()
+    here_from: int = 0
     held: bool = False
     held_at: int = 0
     hung_up_at: int | None = None

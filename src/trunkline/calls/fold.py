@@ -225,6 +225,9 @@ def _leg_joined(call: Call, fact: f.LegJoined) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.ended_at or fact.at <= leg.bridged_at:
         return Folded(call)
+    if leg.bridge is not None:  # its leaving was not told
+        call = talk.leave(call, leg, fact.at)
+        leg = call.legs[leg.id]
     call = with_leg(call, replace(leg, bridge=fact.bridge_id, bridged_at=fact.at))
     return _joined(*talk.meet(call, fact.bridge_id, fact.at, newcomer=leg.id), fact.at)
 
@@ -323,7 +326,7 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     newest = max(call, other, key=lambda one: one.routed_at)
     call = replace(
         call,
-        legs={**call.legs, **{leg.id: _taken_in(leg) for leg in other.legs.values()}},
+        legs={**call.legs, **{leg.id: _taken_in(leg, fact.at) for leg in other.legs.values()}},
         dialling=newest.dialling,
         dialling_leg=newest.dialling_leg,
         routed_at=newest.routed_at,
@@ -336,10 +339,10 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     return _joined(call, joined, fact.at)
 
 
-def _taken_in(leg: Leg) -> Leg:
+def _taken_in(leg: Leg, at: int) -> Leg:
     """A leg of a call that has become part of another."""
     role: Role = "consulted" if leg.role in ("dialled", "consulted") else "member"
-    return replace(leg, role=role)
+    return replace(leg, role=role, here_from=at)
 
 
 def _absorbed(call: Call, fact: f.CallAbsorbed) -> Folded:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from trunkline.calls.facts import Class, Direction, Party
+from trunkline.calls.recording_plan import RecordingPlan
 from trunkline.calls.times import SECOND
 
 StatusDetail = Literal["SUCCESS", "BUSY", "UNSUCCESS", "CANCELLED", "IVR"]
@@ -43,7 +44,10 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The finished call, as history keeps it. Times are unix microseconds, durations seconds."""
+    """The finished call, as history keeps it. Times are unix microseconds, durations seconds.
+
+    ``plan`` is what the recording is made of; None: one raw file, named as the recording is.
+    """
 
     call_id: str
     account_id: str
@@ -61,6 +65,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     ringing_seconds: int
     hangup_cause: str
     recording: str = ""
+    plan: RecordingPlan | None = None
     client_ref: str | None = None
     app_id: str | None = None
     trunk: str | None = None

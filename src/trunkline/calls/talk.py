@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.calls.call import Call, Leg
+from trunkline.calls.recording_plan import Joined, Stretch
 
 replace = msgspec.structs.replace
 
@@ -42,7 +43,7 @@ def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tu
 def leave(call: Call, leg: Leg, at: int) -> Call:
     """Take a leg out of its bridge; who is left there alone talks no more."""
     bridge = leg.bridge
-    call = with_leg(call, replace(_parted(leg, at), bridge=None))
+    call = with_leg(call, _gone(_parted(leg, at), at))
     present = call.in_bridge(bridge)
     if len(present) == 1:
         call = with_leg(call, _parted(present[0], at))
@@ -72,11 +73,19 @@ def _maybe_silent(call: Call, at: int) -> Call:
     return replace(call, talking_since=None, talked=call.talked + max(0, at - call.talking_since))
 
 
+def _gone(leg: Leg, at: int) -> Leg:
+    """The leg in no bridge any more."""
+    stay = Stretch(leg.bridged_at, max(at, leg.bridged_at))
+    return replace(leg, bridge=None, was_bridged=(*leg.was_bridged, stay))
+
+
 def _parted(leg: Leg, at: int) -> Leg:
     """The leg, which talks with nobody any more."""
-    if leg.joined_at is None:
-        return leg
-    return replace(leg, joined_at=None, talked=leg.talked + max(0, at - leg.joined_at))
+    if leg.joined_at is None or leg.bridge is None:
+        return replace(leg, joined_at=None)
+    stay = Joined(leg.joined_at, max(at, leg.joined_at), leg.bridge)
+    talked = leg.talked + stay.end - stay.start
+    return replace(leg, joined_at=None, talked=talked, was_joined=(*leg.was_joined, stay))
 
 
 def _who_answered(present: list[Leg]) -> str:

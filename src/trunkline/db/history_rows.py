@@ -17,7 +17,7 @@ from trunkline.calls.times import SECOND
 def call_columns(record: CallRecord) -> dict[str, Any]:
     """What the columns of ``calls`` hold of it, by their names."""
     columns = {name: getattr(record, name) for name in record.__struct_fields__}
-    del columns["caller"], columns["callee"]
+    del columns["caller"], columns["callee"], columns["plan"]
     columns["id"] = columns.pop("call_id")
     return {**columns, **_party("caller", record.caller), **_party("callee", record.callee)}
 

@@ -16,6 +16,7 @@ from trunkline.calls.dialling import Rights
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.log import LogPosition as LogPosition
 from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
+from trunkline.calls.recording_plan import RecordingPlan
 from trunkline.db.app_port import ApiKey as ApiKey
 from trunkline.db.app_port import Claim as Claim
 from trunkline.db.app_port import Claimed as Claimed
@@ -236,19 +237,21 @@ class Events(Protocol):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """A recording. ``name`` is public (``call_recording_<id>.mp3``); ``raw`` a base name."""
+    """A recording. ``name`` is public (``call_recording_<id>.mp3``); ``plan`` what it is made of."""
 
     name: str
     account_id: str
     call_id: str
-    raw: str
+    id: str
     state: Literal["expected", "done", "failed"]
     attempts: int
     bytes: int
     seconds: float
     created_at: int
-    client_ref: str | None = None
+    client_ref: str | None
     """Its call's."""
+    kind: Literal["call", "voicemail", "conference"]
+    plan: RecordingPlan
 
 
 class Recordings(Protocol):
@@ -260,8 +263,8 @@ class Recordings(Protocol):
     async def any_account(self, name: str) -> Recording | None:
         """The recording of that public name, for a URL whose signature has been checked."""
 
-    async def by_raw(self, raw: str) -> Recording | None:
-        """The recording that a raw file belongs to."""
+    async def of_raw(self, raw: str) -> list[Recording]:
+        """The recordings that a raw file is needed for, or was: of two calls, where its leg moved."""
 
     async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
         """Take an expected recording, if no other worker holds it (conditional update)."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from trunkline.calls.record import CallRecord
 from trunkline.db.history_rows import call_columns, call_terms, history_row
-from trunkline.db.numbering import raw_name
 from trunkline.db.port import Page
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.events import Newest
@@ -21,6 +20,7 @@ from trunkline.db.postgres.marking import Findable, make_findable, next_number
 from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.statistics import count_calls
 from trunkline.db.postgres.text import storable
+from trunkline.db.recording_rows import recording_columns
 from trunkline.db.spans import cover
 
 
@@ -79,7 +79,7 @@ async def _add(
 
 
 def _columns(record: CallRecord) -> dict[str, Any]:
-    columns = {**call_columns(record), "raw": raw_name(record.recording)}
+    columns = {**call_columns(record), **recording_columns(record)}
     return {
         name: storable(value) if isinstance(value, str) else value
         for name, value in columns.items()

@@ -11,8 +11,8 @@ from typing import Any
 
 from trunkline.calls.facts import AnyFact, decode, encode
 from trunkline.calls.record import CallRecord, StoredEvent
-from trunkline.db.numbering import raw_name
 from trunkline.db.port import Batch, LogPosition, OpenCall, Page
+from trunkline.db.recording_rows import recording_columns
 from trunkline.db.sqlite.events import store_events
 from trunkline.db.sqlite.history import History, write_calls
 from trunkline.db.sqlite.queries import named
@@ -99,11 +99,19 @@ def _finish(connection: sqlite3.Connection, records: Sequence[CallRecord], now: 
     new = write_calls(connection, records, now)
     for record in records:
         if record.call_id in new and record.recording:
-            named("recordings").expect(
-                connection,
-                name=record.recording,
-                account_id=record.account_id,
-                call_id=record.call_id,
-                raw=raw_name(record.recording),
-                at=record.ended_at,
-            )
+            _expect(connection, record)
+
+
+def _expect(connection: sqlite3.Connection, record: CallRecord) -> None:
+    sql, columns = named("recordings"), recording_columns(record)
+    id_ = columns["recording_id"]
+    sql.expect(
+        connection,
+        id=id_,
+        name=record.recording,
+        account_id=record.account_id,
+        call_id=record.call_id,
+        at=record.ended_at,
+        plan=columns["plan"],
+    )
+    sql.needs(connection, [{"raw": raw, "recording_id": id_} for raw in columns["files"].split()])

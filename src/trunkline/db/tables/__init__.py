@@ -55,6 +55,7 @@ from trunkline.db.tables.log import (
     live_calls,
     log_positions,
     meta,
+    recording_files,
     recording_removals,
     recordings,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "outbound_routes",
     "outside_numbers",
     "prompts",
+    "recording_files",
     "recording_removals",
     "recordings",
     "requests",

@@ -9,7 +9,7 @@ ON CONFLICT DO NOTHING RETURNING id;
 -- Which of these calls are there.
 SELECT id FROM call_ids WHERE id = ANY(:ids::text[]);
 
--- name: add_calls(all_account_id, all_started_at, all_id, all_answered_at, all_ended_at, all_duration_seconds, all_billing_seconds, all_ringing_seconds, all_class_, all_direction, all_status_detail, all_hangup_cause, all_caller_number, all_caller_username, all_caller_name, all_caller_user_id, all_caller_device_id, all_callee_number, all_callee_username, all_callee_name, all_callee_user_id, all_callee_device_id, all_did_number, all_recording, all_client_ref, all_app_id, all_trunk, all_engine_died, all_raw, all_update_seq, updated_at)!
+-- name: add_calls(all_account_id, all_started_at, all_id, all_answered_at, all_ended_at, all_duration_seconds, all_billing_seconds, all_ringing_seconds, all_class_, all_direction, all_status_detail, all_hangup_cause, all_caller_number, all_caller_username, all_caller_name, all_caller_user_id, all_caller_device_id, all_callee_number, all_callee_username, all_callee_name, all_callee_user_id, all_callee_device_id, all_did_number, all_recording, all_client_ref, all_app_id, all_trunk, all_engine_died, all_recording_id, all_plan, all_files, all_update_seq, updated_at)!
 -- Write finished calls whose ids are taken, count them, and expect their recordings.
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(
@@ -22,13 +22,14 @@ WITH given AS MATERIALIZED (
         :all_callee_number::text[], :all_callee_username::text[], :all_callee_name::text[],
         :all_callee_user_id::text[], :all_callee_device_id::text[],
         :all_did_number::text[], :all_recording::text[], :all_client_ref::text[],
-        :all_app_id::text[], :all_trunk::text[], :all_engine_died::boolean[], :all_raw::text[],
+        :all_app_id::text[], :all_trunk::text[], :all_engine_died::boolean[], :all_recording_id::text[],
+        :all_plan::text[], :all_files::text[],
         :all_update_seq::bigint[])
     AS g (account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
           ringing_seconds, class, direction, status_detail, hangup_cause,
           caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
           callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-          did_number, recording, client_ref, app_id, trunk, engine_died, raw, update_seq)
+          did_number, recording, client_ref, app_id, trunk, engine_died, recording_id, plan, files, update_seq)
 ), minutes AS (
     INSERT INTO call_counts_minute (account_id, bucket, n)
     SELECT account_id, started_at / 60000000 - (started_at % 60000000 < 0)::integer, count(*)
@@ -45,8 +46,14 @@ WITH given AS MATERIALIZED (
     FROM given GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (account_id, bucket) DO UPDATE SET n = call_counts_day.n + excluded.n
 ), expected AS (
-    INSERT INTO recordings (name, account_id, call_id, raw, state, created_at)
-    SELECT recording, account_id, id, raw, 'expected', ended_at FROM given WHERE recording <> ''
+    INSERT INTO recordings (id, name, account_id, call_id, state, created_at, plan)
+    SELECT recording_id, recording, account_id, id, 'expected', ended_at, plan
+    FROM given WHERE recording <> ''
+    ON CONFLICT DO NOTHING
+), needed AS (
+    INSERT INTO recording_files (raw, recording_id)
+    SELECT raw, recording_id
+    FROM given, unnest(string_to_array(files, ' ')) AS f (raw) WHERE recording <> ''
     ON CONFLICT DO NOTHING
 )
 INSERT INTO calls (

@@ -1,26 +1,27 @@
 -- name: by_name(name, account_id)^
 -- The account's recording of that name.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
+     WHERE i.id = recordings.call_id), kind, plan
 FROM recordings WHERE name = :name AND account_id = :account_id;
 
 -- name: any_account(name)^
 -- The recording of that name, whoever's it is.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
+     WHERE i.id = recordings.call_id), kind, plan
 FROM recordings WHERE name = :name;
 
--- name: by_raw(raw)^
--- The recording that a raw file belongs to.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+-- name: of_raw(raw)
+-- The recordings that a raw file is needed for, or was.
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
-FROM recordings WHERE raw = :raw;
+     WHERE i.id = recordings.call_id), kind, plan
+FROM recordings WHERE id IN (SELECT recording_id FROM recording_files WHERE raw = :raw)
+ORDER BY created_at, name;
 
 -- name: claim(worker, until, name, now)!
 -- Take an expected recording that no other worker holds now.
@@ -52,10 +53,10 @@ WHERE name = :name AND state = 'expected' AND worker = :worker;
 
 -- name: expected(before, limit)
 -- Recordings not yet made whose call ended before a time, oldest first.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
+     WHERE i.id = recordings.call_id), kind, plan
 FROM recordings WHERE state = 'expected' AND created_at < :before
 ORDER BY created_at, name LIMIT :limit;
 
