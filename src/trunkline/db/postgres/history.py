@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trunkline.calls.record import CallRecord
-from trunkline.db.history_rows import call_columns, call_terms, history_row
+from trunkline.calls.record import CallRecord, history_row
+from trunkline.db.call_columns import columns_of
+from trunkline.db.history_rows import call_terms
 from trunkline.db.numbering import raw_name
 from trunkline.db.port import Page
 from trunkline.db.postgres.connect import Connection
@@ -79,7 +80,7 @@ async def _add(
 
 
 def _columns(record: CallRecord) -> dict[str, Any]:
-    columns = {**call_columns(record), "raw": raw_name(record.recording)}
+    columns = {**columns_of(record), "raw": raw_name(record.recording)}
     return {
         name: storable(value) if isinstance(value, str) else value
         for name, value in columns.items()
