@@ -10,6 +10,7 @@ import typer
 
 from trunkline.cli.archive import account_called, accounts_called, archive, local
 from trunkline.cli.calls_export import export
+from trunkline.cli.calls_refold import refold
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 
 app.command()(export)
+app.command()(refold)
 
 
 @app.command("list")
