@@ -5,15 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from trunkline.calls.facts import Class, Direction, Party
 from trunkline.calls.times import SECOND
-
-StatusDetail = Literal["SUCCESS", "BUSY", "UNSUCCESS", "CANCELLED", "IVR"]
+from trunkline.calls.words import StatusDetail as StatusDetail
 
 
 class Announcement(msgspec.Struct, frozen=True):

@@ -202,7 +202,8 @@ def _row(row: HistoryRow, timezone: str) -> dict[str, Any]:
 
 
 def _live(call: Call, account: Account) -> dict[str, Any]:
-    from trunkline.cli.one_call import state, who
+    from trunkline.calls.state import call_status
+    from trunkline.cli.one_call import who
 
     return {
         "callId": call.id,
@@ -210,6 +211,6 @@ def _live(call: Call, account: Account) -> dict[str, Any]:
         "started": local(call.started_at, account.timezone),
         "caller": who(call.caller),
         "callee": who(call.callee) or call.dialled,
-        "state": state(call),
+        "state": call_status(call),
         "legs": sum(leg.ended_at is None for leg in call.legs.values()),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -24,6 +24,7 @@ from trunkline.calls.terms import (
     terms_of,
 )
 from trunkline.calls.webhook import Delivery
+from trunkline.calls.words import RecordingStatus
 
 FIRST, LAST = -(1 << 62), 1 << 62
 """Before and after every time."""
@@ -148,7 +149,7 @@ class RecordingFile(msgspec.Struct, frozen=True):
     """What has become of a call's recording."""
 
     name: str
-    state: Literal["expected", "done", "failed"]
+    state: RecordingStatus
     bytes: int
     seconds: float
 

@@ -15,6 +15,7 @@ import msgspec
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.log import LogPosition as LogPosition
 from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
+from trunkline.calls.words import RecordingStatus
 from trunkline.db.app_port import ApiKey as ApiKey
 from trunkline.db.app_port import Claim as Claim
 from trunkline.db.app_port import Claimed as Claimed
@@ -242,7 +243,7 @@ class Recording(msgspec.Struct, frozen=True):
     account_id: str
     call_id: str
     raw: str
-    state: Literal["expected", "done", "failed"]
+    state: RecordingStatus
     attempts: int
     bytes: int
     seconds: float

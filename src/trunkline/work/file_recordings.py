@@ -184,7 +184,7 @@ class FileRecordings:
         recording = await self._recordings.by_raw(raw)
         if recording is None:
             self._wait_for_row(raw)
-        elif recording.state == "done":
+        elif recording.state == "ready":
             self._spool.drop(raw)
         elif recording.state == "failed":
             self._spool.put_away(raw, self._spool.failed)

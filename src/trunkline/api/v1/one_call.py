@@ -20,6 +20,7 @@ from trunkline.calls.fold import refold
 from trunkline.calls.sip import SipMessage, ids_of_messages
 from trunkline.calls.state import CallStatus, LegState, call_state, call_status
 from trunkline.calls.times import rfc3339
+from trunkline.calls.words import RecordingStatus
 from trunkline.db.history_port import (
     MOST_TAGS,
     CallRow,
@@ -77,7 +78,7 @@ class ShownRecording(Shown, frozen=True, kw_only=True):
     """A recording. `url` plays without a key, until it expires."""
 
     name: str
-    status: Literal["pending", "ready", "failed"]
+    status: RecordingStatus
     bytes: int | None
     seconds: float | None
     url: str | None
@@ -240,12 +241,12 @@ def _around(asked: Asked[OneCall, None], whole: WholeCall) -> dict[str, Any]:
 
 
 def _recording(asked: Asked[OneCall, None], file: RecordingFile) -> ShownRecording:
-    deps, ready = asked.behind.deps, file.state == "done"
+    deps, ready = asked.behind.deps, file.state == "ready"
     expires = asked.now // 1_000_000 + deps.recording_url_seconds
     path = Links(deps.url_key).path(file.name, expires)
     return ShownRecording(
         name=file.name,
-        status={"expected": "pending", "done": "ready", "failed": "failed"}[file.state],  # type: ignore[arg-type]
+        status=file.state,
         bytes=file.bytes if ready else None,
         seconds=file.seconds if ready else None,
         url=f"{asked.base_url}{path}" if ready else None,

@@ -31,7 +31,7 @@ WITH given AS MATERIALIZED (
     ON CONFLICT (account_id, bucket) DO UPDATE SET n = call_counts_day.n + excluded.n
 ), expected AS (
     INSERT INTO recordings (name, account_id, call_id, raw, state, created_at)
-    SELECT recording, account_id, id, raw, 'expected', ended_at FROM given WHERE recording <> ''
+    SELECT recording, account_id, id, raw, 'pending', ended_at FROM given WHERE recording <> ''
     ON CONFLICT DO NOTHING
 )
 INSERT INTO calls ({columns}, updated_at, update_seq)
