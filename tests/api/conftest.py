@@ -70,7 +70,7 @@ def row(number: int) -> HistoryRow:
     )
 
 
-def recording(name: str, state: Any = "done", account: str = ACCOUNT) -> Recording:
+def recording(name: str, state: Any = "ready", account: str = ACCOUNT) -> Recording:
     return Recording(
         *(name, account, "call", "raw", state, 0, len(AUDIO), 1.0, 0, None, "call"),
         WholeFile("raw"),
@@ -130,7 +130,7 @@ class FakeRecordings:
     def __init__(self) -> None:
         rows = (
             recording(FINISHED),
-            recording("call_recording_waiting.mp3", "expected"),
+            recording("call_recording_waiting.mp3", "pending"),
             recording("call_recording_failed.mp3", "failed"),
             recording("call_recording_theirs.mp3", account="d" * 32),
             recording("call_recording_vanished.mp3"),

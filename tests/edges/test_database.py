@@ -225,7 +225,7 @@ async def test_a_batch_is_written_whole(database, account_id):
     assert kept is not None
     assert (kept.id, kept.state, kept.call_id, kept.created_at) == (
         "c1",
-        "expected",
+        "pending",
         "c1",
         finished.ended_at,
     )
@@ -536,7 +536,7 @@ async def test_a_recording_is_claimed_by_one_worker(database, account_id, name):
     assert event.seq == 1
     done = await database.recordings.any_account(name)
     assert done is not None
-    assert (done.state, done.bytes, done.seconds, done.attempts) == ("done", 5, 1.5, 2)
+    assert (done.state, done.bytes, done.seconds, done.attempts) == ("ready", 5, 1.5, 2)
     assert await database.recordings.claim(name, "w0", 99, 100) is None
     assert (await database.recordings.waiting()) == 0
     assert (await database.recordings.of_raw("c1")) == [done]

@@ -16,7 +16,7 @@ from trunkline.db.recording_rows import recording
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS recordings (
-  name TEXT PRIMARY KEY, account_id TEXT, call_id TEXT, id TEXT UNIQUE, state TEXT DEFAULT 'expected',
+  name TEXT PRIMARY KEY, account_id TEXT, call_id TEXT, id TEXT UNIQUE, state TEXT DEFAULT 'pending',
   attempts INTEGER DEFAULT 0, bytes INTEGER DEFAULT 0, seconds REAL DEFAULT 0, created_at INTEGER,
   plan TEXT DEFAULT '', worker TEXT, until INTEGER, reason TEXT);
 CREATE TABLE IF NOT EXISTS files (raw TEXT, id TEXT);
@@ -84,7 +84,7 @@ class FakeRecordings:
         self._ready()
         taken = self.db.execute(
             "UPDATE recordings SET worker = ?, until = ?, attempts = attempts + 1 WHERE name = ?"
-            " AND state = 'expected' AND (worker IS NULL OR worker = ? OR until <= ?)",
+            " AND state = 'pending' AND (worker IS NULL OR worker = ? OR until <= ?)",
             (worker, until, name, worker, now),
         ).rowcount
         return self._one("name = ?", name) if taken else None
@@ -92,7 +92,7 @@ class FakeRecordings:
     async def done(
         self, name: str, worker: str, size: int, seconds: float, announcement: Announcement
     ) -> StoredEvent | None:
-        change = "state = 'done', bytes = ?, seconds = ?"
+        change = "state = 'ready', bytes = ?, seconds = ?"
         return self._end(name, worker, change, (size, seconds), announcement)
 
     async def failed(
@@ -108,11 +108,11 @@ class FakeRecordings:
         )
 
     async def expected(self, before: int, limit: int) -> list[Recording]:
-        query = _ROW + " WHERE state = 'expected' AND created_at < ? ORDER BY created_at LIMIT ?"
+        query = _ROW + " WHERE state = 'pending' AND created_at < ? ORDER BY created_at LIMIT ?"
         return [recording(row) for row in self.db.execute(query, (before, limit))]
 
     async def waiting(self) -> int:
-        query = "SELECT count(*) FROM recordings WHERE state = 'expected'"
+        query = "SELECT count(*) FROM recordings WHERE state = 'pending'"
         return int(self.db.execute(query).fetchone()[0])
 
     def _ready(self) -> None:
@@ -125,7 +125,7 @@ class FakeRecordings:
         self._ready()
         body = msgspec.json.encode(said.body)
         self.db.execute("BEGIN IMMEDIATE")
-        where = "name = ? AND worker = ? AND state = 'expected'"
+        where = "name = ? AND worker = ? AND state = 'pending'"
         query = f"UPDATE recordings SET {change} WHERE {where}"
         if not self.db.execute(query, (*values, name, worker)).rowcount:
             self.db.execute("ROLLBACK")

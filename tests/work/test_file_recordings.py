@@ -114,7 +114,7 @@ async def test_audio_of_an_ended_call_becomes_its_recording(filing: Filing) -> N
     row = filing.row("a")
     assert goertzel(left, 440) - goertzel(left, 1000) > 60
     assert goertzel(right, 1000) - goertzel(right, 440) > 60
-    assert (row.state, row.bytes, row.seconds) == ("done", filing.mp3("a").stat().st_size, 2.0)
+    assert (row.state, row.bytes, row.seconds) == ("ready", filing.mp3("a").stat().st_size, 2.0)
     assert filing.rows.events() == [("RECORDING_READY", "id-a")]
 
 
@@ -175,7 +175,7 @@ async def test_a_file_that_comes_is_seen_without_a_sweep(filing: Filing) -> None
     async with filing.running(filing.another(sweep_every=3600)):
         await asyncio.sleep(0.1)
         filing.record("a")
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
 
 def ended(call_id: str) -> StoredEvent:
@@ -217,7 +217,7 @@ async def test_audio_waits_for_its_call_to_end(filing: Filing) -> None:
         waiting = filing.left()
         filing.rows.expect("a")
         filing.bus.publish([ended("a")])
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
     assert waiting == ["done/a.raw"]
 
@@ -325,7 +325,7 @@ async def test_empty_files_of_all_legs_of_an_unanswered_call_go(filing: Filing) 
 
 async def test_a_recording_that_was_done_before_only_loses_its_raw(filing: Filing) -> None:
     filing.rows.expect("a")
-    filing.rows.db.execute("UPDATE recordings SET state = 'done'")
+    filing.rows.db.execute("UPDATE recordings SET state = 'ready'")
     filing.record("a")
 
     async with filing.running():
@@ -344,9 +344,9 @@ async def test_another_workers_claim_is_honoured_until_it_runs_out(filing: Filin
         await asyncio.sleep(0.3)
         before = filing.row("a").state
         filing.now = NOW + HOUR
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
-    assert before == "expected"
+    assert before == "pending"
 
 
 async def test_what_it_had_claimed_before_a_crash_it_takes_up_at_once(filing: Filing) -> None:
@@ -358,7 +358,7 @@ async def test_what_it_had_claimed_before_a_crash_it_takes_up_at_once(filing: Fi
     async with filing.running():
         await until(lambda: not filing.left(), "the recording")
 
-    assert filing.row("a").state == "done"
+    assert filing.row("a").state == "ready"
 
 
 async def test_a_claim_lost_meanwhile_leaves_the_end_to_the_new_holder(filing: Filing) -> None:
@@ -410,7 +410,7 @@ async def test_audio_that_never_came_is_given_up_after_ten_minutes(filing: Filin
         filing.now = NOW + 601 * SECOND
         await filing.until_state("a", "failed")
 
-    assert before == "expected"
+    assert before == "pending"
     assert filing.rows.reason("a") == "no audio file"
     assert failure(filing) == "AUDIO_MISSING"
     assert filing.rows.events() == [("RECORDING_FAILED", "id-a")]
@@ -424,9 +424,9 @@ async def test_audio_that_is_still_being_written_is_waited_for(filing: Filing) -
         await asyncio.sleep(0.2)
         before = filing.row("a").state
         filing.record("a")
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
-    assert before == "expected"
+    assert before == "pending"
 
 
 async def test_audio_that_lame_refuses_is_kept_aside(
@@ -467,7 +467,7 @@ async def test_what_the_store_refuses_is_tried_again_for_ever(filing: Filing) ->
 
     filing.store.put = full  # type: ignore[method-assign]
     async with filing.running():
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
         await until(lambda: not filing.left(), "the raw's end")
 
     assert filing.rows.events() == [("RECORDING_READY", "id-a")]
@@ -482,7 +482,7 @@ async def test_a_database_that_is_away_is_waited_for(filing: Filing) -> None:
         await asyncio.sleep(0.2)
         waiting = filing.left()
         filing.rows.unavailable = False
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
     assert waiting == ["done/a.raw"]
 
@@ -511,7 +511,7 @@ async def test_it_ends_at_once_when_cancelled_though_the_call_was_long(filing: F
 
     assert time.monotonic() - started < 2
     await until(lambda: filing.left() == ["done/a.raw"], "the half MP3's end")
-    assert filing.row("a").state == "expected"
+    assert filing.row("a").state == "pending"
 
 
 async def test_folders_that_cannot_be_read_or_written_end_nothing(

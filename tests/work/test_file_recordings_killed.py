@@ -148,7 +148,7 @@ async def test_each_recording_is_made_once_and_right(kind: str, tmp_path: Path) 
     async with worker(tmp_path, kind):
         await until(lambda: not at_once(calls.rows.waiting()) and not left(tmp_path / "spool"))
 
-    assert {row(calls, name).state for name in NAMES} == {"done"}
+    assert {row(calls, name).state for name in NAMES} == {"ready"}
     assert sorted(calls.events()) == sorted(("RECORDING_READY", f"id-{name}") for name in NAMES)
     assert left(tmp_path / "recordings", "*") == {f"call_recording_{n}.mp3" for n in NAMES}
     for name in NAMES:

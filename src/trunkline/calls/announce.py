@@ -15,7 +15,7 @@ from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.fold import Heard
 from trunkline.calls.payloads import KINDS, CallEnded, CallMerged, Variables
-from trunkline.calls.record import Announcement
+from trunkline.calls.record import Announcement, HistoryRow, shown
 from trunkline.calls.state import call_state, party
 from trunkline.calls.times import SECOND, gregorian, rfc3339
 
@@ -197,8 +197,16 @@ def _call_variables(call: Call) -> Variables:
     )
 
 
+_AS_IN_HISTORY = tuple(
+    name
+    for name in HistoryRow.__struct_fields__
+    if name not in ("caller", "callee", "call_id", "client_ref")
+)
+
+
 def _call_ended(call: Call, heard: Heard, msg_id: int) -> Announcement:
     record = outcome.record(call)
+    told = shown(record)
     body = CallEnded(
         timestamp=gregorian(heard.at),
         event_time=rfc3339(heard.at),
@@ -208,14 +216,7 @@ def _call_ended(call: Call, heard: Heard, msg_id: int) -> Announcement:
         ended_id=call.id,
         caller=party(record.caller),
         callee=party(record.callee),
-        class_=record.class_,
-        did_number=record.did_number,
-        direction=record.direction,
-        status_detail=record.status_detail,
-        duration_seconds=record.duration_seconds,
-        unix_timestamp=record.started_at // SECOND,
-        billing_seconds=record.billing_seconds,
-        recording=record.recording,
+        **{name: getattr(told, name) for name in _AS_IN_HISTORY},
         hangup_cause=record.hangup_cause,
         ringing_seconds=str(record.ringing_seconds),
         custom_channel_vars=_call_variables(call),

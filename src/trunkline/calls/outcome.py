@@ -7,7 +7,6 @@ from trunkline.calls.call import Call, Leg
 from trunkline.calls.conferences import ROOM
 from trunkline.calls.facts import Class, Party
 from trunkline.calls.record import CallRecord, StatusDetail
-from trunkline.calls.recorded import recording_plan
 from trunkline.calls.times import SECOND
 
 ANONYMOUS = "anonymous"
@@ -20,7 +19,6 @@ def record(call: Call) -> CallRecord:
     """The finished call's record; the call must be over, and not withdrawn."""
     assert call.ended_at is not None
     lasted = max(0, call.ended_at - call.started_at)  # a clock may have been set back
-    recording = recording_name(call)
     return CallRecord(
         call_id=call.id,
         account_id=call.account_id,
@@ -37,8 +35,7 @@ def record(call: Call) -> CallRecord:
         billing_seconds=_rounded_up(min(call.talked, lasted)),
         ringing_seconds=_rounded_up(_ringing(call)),
         hangup_cause=hangup_cause(call),
-        recording=recording,
-        plan=recording_plan(call) if recording else None,
+        recording=recording_name(call),
         client_ref=call.client_ref,
         app_id=call.app_id,
         trunk=next(

@@ -26,6 +26,7 @@ from trunkline.calls.state import (
     TrunkState,
     WebhookState,
 )
+from trunkline.calls.words import DeviceStatus, TrunkStatus
 
 Known = str | UnsetType
 Seconds = Annotated[str, Meta(description="Whole seconds, rounded up.", pattern="^[0-9]+$")]
@@ -241,7 +242,7 @@ class RecordingFailed(OfRecording, frozen=True, kw_only=True, tag="RECORDING_FAI
 class _OfDevice(Event, frozen=True, kw_only=True):
     event_category: Literal["device_event"] = "device_event"
     device: Annotated[str, Meta(description="The device's SIP user name.")]
-    device_state: Literal["online", "offline"]
+    device_state: DeviceStatus
     custom_channel_vars: Variables
     state: DeviceState
     event_seq: Seq = UNSET
@@ -259,7 +260,7 @@ class _OfTrunk(Event, frozen=True, kw_only=True):
     event_category: Literal["trunk_event"] = "trunk_event"
     trunk: Annotated[str, Meta(description="The trunk's name.")]
     trunk_id: str
-    trunk_state: Literal["up", "down"]
+    trunk_state: TrunkStatus
     reason: Annotated[
         TrunkReason | UnsetType,
         Meta(

@@ -14,11 +14,12 @@ from msgspec import UNSET, Meta, UnsetType
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
-from trunkline.calls.record import CallRecord, StatusDetail
+from trunkline.calls.record import CallRecord
 from trunkline.calls.times import maybe, rfc3339
+from trunkline.calls.words import CallStatus as CallStatus
+from trunkline.calls.words import LegStatus as LegStatus
+from trunkline.calls.words import StatusDetail
 
-CallStatus = Literal["requested", "started", "ringing", "answered", "talking", "held", "ended"]
-LegStatus = Literal["started", "ringing", "answered", "held", "ended"]
 FailureReason = Literal["AUDIO_MISSING", "ENCODING_FAILED"]
 TrunkReason = Literal["UNREACHABLE", "REGISTRATION_REJECTED"]
 

@@ -10,6 +10,7 @@ import typer
 
 from trunkline.cli.archive import account_called, accounts_called, archive, local
 from trunkline.cli.calls_export import export
+from trunkline.cli.calls_refold import refold
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 
 app.command()(export)
+app.command()(refold)
 
 
 @app.command("list")
@@ -226,7 +228,8 @@ def _row(row: HistoryRow, timezone: str) -> dict[str, Any]:
 
 
 def _live(call: Call, account: Account) -> dict[str, Any]:
-    from trunkline.cli.one_call import state, who
+    from trunkline.calls.state import call_status
+    from trunkline.cli.one_call import who
 
     return {
         "callId": call.id,
@@ -234,6 +237,6 @@ def _live(call: Call, account: Account) -> dict[str, Any]:
         "started": local(call.started_at, account.timezone),
         "caller": who(call.caller),
         "callee": who(call.callee) or call.dialled,
-        "state": state(call),
+        "state": call_status(call),
         "legs": sum(leg.ended_at is None for leg in call.legs.values()),
     }

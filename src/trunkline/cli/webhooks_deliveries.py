@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trunkline.calls.words import DeliveryStatus
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.manage import Json
 from trunkline.cli.showing import show_all, show_one
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from trunkline.calls.webhook import Attempt, Delivery
 
 _NEWEST = 1 << 62
-State = Literal["pending", "delivered", "failed"]
 
 
 def deliveries(
     ctx: typer.Context,
     which: Which,
     state: Annotated[
-        State | None, typer.Option(help="Only such: pending, delivered or failed.")
+        DeliveryStatus | None, typer.Option(help="Only such: pending, delivered or failed.")
     ] = None,
     call: Annotated[
         str | None, typer.Option(metavar="CALL_ID", help="Only events of this call.")

@@ -17,6 +17,7 @@ from trunkline.calls.facts import AnyFact
 from trunkline.calls.log import LogPosition as LogPosition
 from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
 from trunkline.calls.recording_plan import RecordingPlan
+from trunkline.calls.words import RecordingStatus
 from trunkline.db.app_port import ApiKey as ApiKey
 from trunkline.db.app_port import Claim as Claim
 from trunkline.db.app_port import Claimed as Claimed
@@ -123,6 +124,8 @@ class Batch(msgspec.Struct, kw_only=True):
     facts: list[AnyFact] = []
     announcements: list[Announcement] = []
     finished: list[CallRecord] = []
+    plans: dict[str, RecordingPlan] = {}
+    """What finished calls' recordings are made of, by call_id; without: one raw file of that name."""
     opened: list[tuple[str, str, int]] = []
     """(call_id, account_id, at) of calls that are live from now on."""
     closed: list[str] = []
@@ -243,7 +246,7 @@ class Recording(msgspec.Struct, frozen=True):
     account_id: str
     call_id: str
     id: str
-    state: Literal["expected", "done", "failed"]
+    state: RecordingStatus
     attempts: int
     bytes: int
     seconds: float

@@ -23,12 +23,11 @@ def recording(row: Iterable[Any]) -> Recording:
     return Recording(**{**columns, "plan": _decode(plan) if plan else WholeFile(columns["id"])})
 
 
-def recording_columns(record: CallRecord) -> dict[str, str]:
+def recording_columns(record: CallRecord, plan: RecordingPlan | None) -> dict[str, str]:
     """What a call's record says of its recording; ``files`` are separated by spaces."""
     id_ = raw_name(record.recording)
-    plan = record.plan or WholeFile(id_)
     return {
         "recording_id": id_,
-        "plan": _encode(record.plan).decode() if record.plan else "",
-        "files": " ".join(plan.files),
+        "plan": _encode(plan).decode() if plan else "",
+        "files": " ".join((plan or WholeFile(id_)).files),
     }

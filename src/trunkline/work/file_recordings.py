@@ -207,7 +207,7 @@ class FileRecordings:
     async def _look_at(self, raw: str) -> None:
         self._waiting.discard(raw)
         for recording in await self._recordings.of_raw(raw):
-            if recording.state == "expected" and self._can_be_made(recording):
+            if recording.state == "pending" and self._can_be_made(recording):
                 await self._make_once(recording)
         await self._let_go([raw])
 
@@ -239,7 +239,7 @@ class FileRecordings:
             recordings = await self._recordings.of_raw(raw)
             states = {recording.state for recording in recordings}
             spent = any(raw in recording.plan.spent for recording in recordings)
-            if "expected" in states:
+            if "pending" in states:
                 continue  # it waits for other files, for another worker, or for its next try
             if not spent:
                 self._wait_for_row(raw, known=bool(recordings))

@@ -31,6 +31,7 @@ from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
 from trunkline.calls.log import LogPosition
 from trunkline.calls.record import StoredEvent
+from trunkline.calls.recorded import recording_plan
 from trunkline.db.port import Batch, Database, DatabaseUnavailable
 from trunkline.engine.port import Signal
 from trunkline.work.bridges import Bridges
@@ -293,6 +294,7 @@ class CallLog:
                 for call, heard in step.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
+            plans={call.id: recording_plan(call) for call in ended if call.recording},
             opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
             closed=[call.id for call in ended],
             position=(self._log_name, position) if position else None,

@@ -88,7 +88,8 @@ async def write_batches(
         channel=CHANNEL,
     )
     newest = {id_: Newest(*numbers) for id_, *numbers, _ in rows}
-    await write_calls(connection, finished, newest, time.time_ns() // 1000)
+    plans = {call_id: plan for batch in batches for call_id, plan in batch.plans.items()}
+    await write_calls(connection, finished, newest, time.time_ns() // 1000, plans)
     return numbered_in_order([batch.announcements for batch in batches], bodies, newest)
 
 

@@ -65,12 +65,12 @@ recordings = sa.Table(
     time("created_at"),  # the end of its call
     text("plan"),  # calls/recording_plan.py, as JSON; none: the raw file of that id, as it is
     sa.CheckConstraint("kind IN ('call', 'voicemail', 'conference')", name="kind"),
-    sa.CheckConstraint("state IN ('expected', 'done', 'failed')", name="state"),
+    sa.CheckConstraint("state IN ('pending', 'ready', 'failed')", name="state"),
     sa.Index(
-        "ix_recordings_expected",
+        "ix_recordings_pending",
         "created_at",
         # Naming another dialect's would import it whenever a command starts.
-        sqlite_where=sa.text("state = 'expected'"),
+        sqlite_where=sa.text("state = 'pending'"),
     ),
     sa.Index(None, "call_id"),
     sa.Index(None, "account_id", "created_at", "name"),

@@ -26,19 +26,19 @@ ORDER BY created_at, name;
 -- name: claim(worker, until, name, now)!
 -- Take an expected recording that no other worker holds now.
 UPDATE recordings SET worker = :worker, claimed_until = :until, attempts = attempts + 1
-WHERE name = :name AND state = 'expected'
+WHERE name = :name AND state = 'pending'
   AND (worker IS NULL OR worker = :worker OR claimed_until <= :now);
 
 -- name: done(bytes, seconds, name, worker)!
 -- The claimed recording is made.
-UPDATE recordings SET state = 'done', bytes = :bytes, seconds = :seconds, reason = '',
+UPDATE recordings SET state = 'ready', bytes = :bytes, seconds = :seconds, reason = '',
     worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: failed(reason, name, worker)!
 -- The claimed recording cannot be made, ever.
 UPDATE recordings SET state = 'failed', reason = :reason, worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: unnamed(name)!
 -- The call has no recording after all: its record names none. The counts are not touched by it.
@@ -49,7 +49,7 @@ WHERE r.name = :name
 -- name: released(reason, name, worker)!
 -- The claimed recording is to be tried again.
 UPDATE recordings SET reason = :reason, worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: expected(before, limit)
 -- Recordings not yet made whose call ended before a time, oldest first.
@@ -57,9 +57,9 @@ SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_a
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
      WHERE i.id = recordings.call_id), kind, plan
-FROM recordings WHERE state = 'expected' AND created_at < :before
+FROM recordings WHERE state = 'pending' AND created_at < :before
 ORDER BY created_at, name LIMIT :limit;
 
 -- name: waiting()$
 -- How many recordings are not yet made.
-SELECT count(*) FROM recordings WHERE state = 'expected';
+SELECT count(*) FROM recordings WHERE state = 'pending';

@@ -1,7 +1,7 @@
 -- name: expect(id, name, account_id, call_id, at, plan)!
 -- A call was recorded: its file is to be made.
 INSERT INTO recordings (id, name, account_id, call_id, state, created_at, plan)
-VALUES (:id, :name, :account_id, :call_id, 'expected', :at, :plan)
+VALUES (:id, :name, :account_id, :call_id, 'pending', :at, :plan)
 ON CONFLICT DO NOTHING;
 
 -- name: needs(raw, recording_id)*!
@@ -30,19 +30,19 @@ ORDER BY created_at, name;
 -- name: claim(worker, until, name, now)!
 -- Take an expected recording that no other worker holds now.
 UPDATE recordings SET worker = :worker, claimed_until = :until, attempts = attempts + 1
-WHERE name = :name AND state = 'expected'
+WHERE name = :name AND state = 'pending'
   AND (worker IS NULL OR worker = :worker OR claimed_until <= :now);
 
 -- name: done(bytes, seconds, name, worker)!
 -- The claimed recording is made.
-UPDATE recordings SET state = 'done', bytes = :bytes, seconds = :seconds, reason = '',
+UPDATE recordings SET state = 'ready', bytes = :bytes, seconds = :seconds, reason = '',
     worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: failed(reason, name, worker)!
 -- The claimed recording cannot be made, ever.
 UPDATE recordings SET state = 'failed', reason = :reason, worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: unnamed(name)!
 -- The call has no recording after all: its record names none. The counts are not touched by it.
@@ -51,15 +51,15 @@ UPDATE calls SET recording = '' WHERE id = (SELECT call_id FROM recordings WHERE
 -- name: released(reason, name, worker)!
 -- The claimed recording is to be tried again.
 UPDATE recordings SET reason = :reason, worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: expected(before, limit)
 -- Recordings not yet made whose call ended before a time, oldest first.
 SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT client_ref FROM calls WHERE calls.id = call_id), kind, plan
-FROM recordings WHERE state = 'expected' AND created_at < :before
+FROM recordings WHERE state = 'pending' AND created_at < :before
 ORDER BY created_at, name LIMIT :limit;
 
 -- name: waiting()$
 -- How many recordings are not yet made.
-SELECT count(*) FROM recordings WHERE state = 'expected';
+SELECT count(*) FROM recordings WHERE state = 'pending';
