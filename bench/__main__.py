@@ -20,6 +20,7 @@ MEASURED = {
     "event": "event_at_client",
     "history": "history_pages",
     "finding": "finding",
+    "capacity": "capacity",
     "fanout": "fanout",
     "soak": "soak",
     "unregistered": "unregistered",

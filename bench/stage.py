@@ -34,6 +34,10 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+_BLOCKS = 4
+"""So many blocks of ports are looked at in vain."""
+
+
 class Ari(msgspec.Struct, frozen=True):
     """ARI's port on 127.0.0.1, and its password."""
 
@@ -102,14 +106,31 @@ class Bench(Stage):
             await until(online, f"{sip_user} online")
 
 
+def ports_with(size: int) -> tuple[Ports, tuple[int, int]]:
+    """A block of ports with so many neighbours that nobody uses; another one where somebody does."""
+    passed: list[Ports] = []
+    try:
+        while True:
+            ports = Ports()
+            try:
+                return ports, ports.range(size)
+            except RuntimeError:
+                if len(passed) == _BLOCKS:
+                    raise
+                passed.append(ports)
+    finally:
+        for ports in passed:
+            ports.close()
+
+
 @asynccontextmanager
-async def on_stage(data: Path | None = None, **settings: Any) -> AsyncIterator[Bench]:
-    """A running server, in a directory that is deleted afterwards (or in ``data``)."""
+async def on_stage(
+    data: Path | None = None, *, rtp: int = 800, **settings: Any
+) -> AsyncIterator[Bench]:
+    """A running server with so many ports for audio, in a directory that is deleted afterwards (or in ``data``)."""
     folder = Path(tempfile.mkdtemp(prefix="trunkline-bench-"))
-    ports = Ports()
-    server = Server(
-        data or folder / "data", ports.one(), ports.one(), ports.range(800), SETTINGS | settings
-    )
+    ports, audio = ports_with(rtp)
+    server = Server(data or folder / "data", ports.one(), ports.one(), audio, SETTINGS | settings)
     bench = Bench(server, ports, folder)
     try:
         await server.start()

@@ -1,4 +1,4 @@
-"""The history is answered before the framework looks at it, and that cannot be told from outside."""
+"""History and clicks are answered before the framework looks at them, and that cannot be told from outside."""
 
 from __future__ import annotations
 
@@ -87,3 +87,41 @@ async def test_metrics_know_its_route(world: World) -> None:
     ]
     assert any('method="GET"' in line and 'status="200"' in line for line in counted)
     assert any('method="GET"' in line and 'status="401"' in line for line in counted)
+
+
+CLICK = "/oapi/v1/call/click-to-call/"
+BODY = {"sipUser": "an1", "sipPassword": "secret"}
+CLICKS = {
+    "a call": ("0901234599", BODY, HEADERS),
+    "no app": ("0901234599", BODY, {}),
+    "another hash": ("0901234599", BODY, {**HEADERS, "x-auth-app-hash": "0" * 64}),
+    "a body that is none": ("0901234599", {"sipUser": ""}, HEADERS),
+    "no number": ("x", BODY, HEADERS),
+    "a number in pieces": ("090/12", BODY, HEADERS),
+}
+
+
+@pytest.mark.parametrize(("number", "body", "headers"), CLICKS.values(), ids=list(CLICKS))
+async def test_a_click_of_another_origin_is_told_the_same(
+    world: World, number: str, body: dict[str, str], headers: dict[str, str]
+) -> None:
+    """Only such a request goes through the framework, which has not read its body yet."""
+    same_id = {**headers, "x-request-id": "request-17"}
+    async with world.client() as client:
+        direct = await client.post(CLICK + number, json=body, headers=same_id)
+        framework = await client.post(CLICK + number, json=body, headers=same_id | ORIGIN)
+    assert _told(direct) == _told(framework)
+
+
+async def test_a_click_that_is_refused_places_nothing_and_its_route_is_known(world: World) -> None:
+    async with world.client() as client:
+        wrong = {**HEADERS, "x-auth-app-hash": "0" * 64}
+        codes = [
+            (await client.post(f"{CLICK}0901234599", json=BODY, headers=each)).status_code
+            for each in (HEADERS, wrong)
+        ]
+        told = (await client.get("/metrics")).text
+    counted = [line for line in told.splitlines() if f'route="{CLICK}{{number}}"' in line]
+    assert codes == [200, 401]
+    for status in codes:
+        assert any(f'status="{status}"' in line and "total" in line for line in counted)

@@ -35,6 +35,7 @@ from trunkline.work.refused import Refused
 _log = structlog.get_logger()
 
 HISTORIES = "/oapi/v1/call/histories"
+CLICK_TO_CALL = "/oapi/v1/call/click-to-call/"
 
 _SHOWN_HEADERS = [
     "X-Request-Id",
@@ -78,7 +79,9 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
         debug=False,
         pdb_on_exception=False,
     )
-    direct = Direct(api.asgi_handler, {HISTORIES: oapi.histories})
+    direct = Direct(
+        api.asgi_handler, (HISTORIES, oapi.histories), (CLICK_TO_CALL, oapi.click_to_call)
+    )
     api.asgi_handler = Envelope(direct, request_counter(deps))
     return api
 
@@ -95,7 +98,7 @@ def _routes(deps: ApiDeps, oapi: OpenApi, links: Links) -> list[HTTPRouteHandler
     internal = Internal(deps)
     routes = [
         _post("/oapi/v1/voice/auth_token")(oapi.auth_token),
-        _post("/oapi/v1/call/click-to-call/{number:path}")(oapi.click_to_call),
+        _post(CLICK_TO_CALL + "{number:path}")(left_over(oapi.click_to_call)),
         _get(HISTORIES)(left_over(oapi.histories)),
         _get("/oapi/v1/call/play_recording")(oapi.play_recording),
         _get("/recordings/{name:str}")(media.recording),

@@ -50,7 +50,7 @@ class OpenApi:
 
     async def auth_token(self, request: AnyRequest) -> Answer:
         """POST /oapi/v1/voice/auth_token"""
-        app, _ = await self._by_headers(request)
+        app, _ = await self._by_headers(request.scope, request.receive)
         self._rates.request(app.id)
         value = secrets.token_hex(16)
         expire = self._deps.clock() // SECOND + self._deps.token_seconds
@@ -58,13 +58,13 @@ class OpenApi:
         await self._db.tokens.add(digest, app.id, app.account_id, expire * SECOND)
         return Answer(_encode(Token(value, expire, app.account_id)))
 
-    async def click_to_call(self, request: AnyRequest) -> Answer:
+    async def click_to_call(self, scope: Scope, receive: Receive) -> Answer:
         """POST /oapi/v1/call/click-to-call/{number}"""
-        app, body = await self._by_headers(request)
+        app, body = await self._by_headers(scope, receive)
         self._rates.call(app.id)
         if body is None:
-            body = await read_body(request.scope, request.receive)
-        wanted = call_wanted(request.scope, request.path_params, body)
+            body = await read_body(scope, receive)
+        wanted = call_wanted(scope, scope["path_params"], body)
         if app.read_only:
             raise refuse("DESTINATION_NOT_ALLOWED", "This app may only read.")
         placed = await self._deps.place_call(app, wanted)
@@ -97,11 +97,10 @@ class OpenApi:
         base = base_url(request.scope, self._deps.public_url)
         return Answer(_encode({"media": base + self._links.path(media, expires)}))
 
-    async def _by_headers(self, request: AnyRequest) -> tuple[App, bytes | None]:
+    async def _by_headers(self, scope: Scope, receive: Receive) -> tuple[App, bytes | None]:
         """The app of a POST call, and its body if it had to be read for that."""
-        scope = request.scope
         if signed := signed_by(scope):
-            body = await read_body(scope, request.receive)
+            body = await read_body(scope, receive)
             return await self._gate.by_signature(scope, signed, body), body
         app_id, given = header(scope, b"x-auth-app-id"), header(scope, b"x-auth-app-hash")
         app, _ = await self._gate.by_hash(
