@@ -53,6 +53,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         try:
             assert answer.code == 200, answer
             yield
+            dialogue.extra = ["Expires: 0"]  # else it is not called until its next OPTIONS
+            async with asyncio.timeout(40):
+                await dialogue.exchange()
         finally:
             dialogue.transport.close()
 
@@ -89,16 +92,20 @@ class _Dialogue(asyncio.DatagramProtocol):
             remote_addr=(host, int(port)),
         )
         try:
-            answer = await self._transaction([])
-            challenge = answer.headers.get("www-authenticate")
-            challenge = challenge or answer.headers.get("proxy-authenticate")
-            if answer.code in (401, 407) and challenge and self.who.password:
-                answer = await self._transaction([self._credentials(answer.code, challenge)])
-            return answer
+            return await self.exchange()
         finally:
             if close:
                 self.transport.close()
                 await asyncio.sleep(0)  # the socket is closed in the loop's next turn
+
+    async def exchange(self) -> Answer:
+        """The request, and once more with credentials if they are asked for."""
+        answer = await self._transaction([])
+        challenge = answer.headers.get("www-authenticate")
+        challenge = challenge or answer.headers.get("proxy-authenticate")
+        if answer.code in (401, 407) and challenge and self.who.password:
+            answer = await self._transaction([self._credentials(answer.code, challenge)])
+        return answer
 
     async def _transaction(self, credentials: list[str]) -> Answer:
         self.cseq += 1
