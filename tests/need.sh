@@ -12,6 +12,7 @@ need node nodejs
 need npm npm
 need curl curl
 need openssl openssl
+need espeak-ng espeak-ng
 # The server's own programs are not on the path; the tests start a private one.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 

@@ -39,6 +39,8 @@ def office(tmp_path: Path) -> Office:
         (office.data / f"recordings/call_recording_{n}.mp3").write_bytes(b"mp3 %d" % n)
     (office.data / "recordings/notes.txt").write_text("not ours")
     (office.data / "engine/spool/done/waiting.raw").write_bytes(b"raw")
+    (office.data / "prompts").mkdir()
+    (office.data / "prompts/hello.sln16").write_bytes(b"slin")
     (office.data / "trunkline.toml").write_text('sip_tls_cert = "/etc/tls/cert.pem"\n')
     return office
 

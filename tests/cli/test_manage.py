@@ -163,7 +163,7 @@ def test_an_account_takes_what_it_has_along(office, made):
         ("trunk create t --account acme --host h --match nowhere", "--match"),
         ("number create --account acme 842873019555 --to user:an", "already the number"),
         ("number create --account acme 0x12 --to user:an", "is not a number"),
-        ("number create --account acme 02873 --to group:an", "take user:USERNAME"),
+        ("number create --account acme 02873 --to group:an", "take one of user:USERNAME"),
         ("number create --account acme 02873 --to user:nobody", "there is no user"),
         ("user show nobody", "there is no user 'nobody'"),
     ],

@@ -51,6 +51,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         try:
             assert answer.code == 200, answer
             yield
+            dialogue.extra = ["Expires: 0"]  # else it is not called until its next OPTIONS
+            async with asyncio.timeout(40):
+                await dialogue.exchange()
         finally:
             dialogue.transport.close()
 
@@ -90,18 +93,20 @@ class _Dialogue(asyncio.DatagramProtocol):
             remote_addr=(host, int(port)),
         )
         try:
-            answer = await self._transaction([])
-            if answer.code in (401, 407) and sip_message.challenged(answer) and self.who.password:
-                who = self.who
-                proof = sip_message.credentials(
-                    who.user, who.password, self.method, self.uri, answer
-                )
-                answer = await self._transaction([": ".join(proof)])
-            return answer
+            return await self.exchange()
         finally:
             if close:
                 self.transport.close()
                 await asyncio.sleep(0)  # the socket is closed in the loop's next turn
+
+    async def exchange(self) -> Message:
+        """The request, and once more with credentials if they are asked for."""
+        answer = await self._transaction([])
+        if answer.code in (401, 407) and sip_message.challenged(answer) and self.who.password:
+            who = self.who
+            proof = sip_message.credentials(who.user, who.password, self.method, self.uri, answer)
+            answer = await self._transaction([": ".join(proof)])
+        return answer
 
     async def _transaction(self, credentials: list[str]) -> Message:
         self.cseq += 1

@@ -16,14 +16,14 @@ DATABASE, KEY, SETTINGS = "trunkline.db", "secret.key", "trunkline.toml"
 DUMP = "trunkline.pgdump"
 DATABASES = (DATABASE, DUMP)
 """SQLite's file, or what pg_dump wrote: a backup has one of them."""
-RECORDINGS, WAITING = "recordings", "engine/spool/done"
+RECORDINGS, WAITING, PROMPTS = "recordings", "engine/spool/done", "prompts"
 PURPOSE = "backup manifest"
 """What the signing key is derived for."""
 
 _PLAIN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
 _PATH = re.compile(
     rf"{re.escape(DATABASE)}|{re.escape(DUMP)}|{re.escape(KEY)}|{re.escape(SETTINGS)}|"
-    rf"{RECORDINGS}/{_PLAIN}\.mp3|{WAITING}/{_PLAIN}\.raw"
+    rf"{RECORDINGS}/{_PLAIN}\.mp3|{WAITING}/{_PLAIN}\.raw|{PROMPTS}/{_PLAIN}\.sln(16)?"
 )
 
 

@@ -150,6 +150,7 @@ def _files(contents: Contents, database: Path) -> Iterator[tuple[str, Path]]:
     if contents.with_key:
         yield m.KEY, data / m.KEY
     yield m.SETTINGS, data / m.SETTINGS
+    yield from ((path, data / path) for path in _listed(data, m.PROMPTS))
     if contents.with_recordings:
         for kind in (m.WAITING, m.RECORDINGS):
             yield from ((path, data / path) for path in _listed(data, kind))

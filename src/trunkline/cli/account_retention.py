@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.manage import Json, Named, _shown, account, directory_of, find_account
+from trunkline.cli.manage import Json, Named, account, directory_of, find_account, shown
 from trunkline.cli.showing import show_one
 
 __all__ = ["account"]
@@ -44,7 +44,7 @@ def keep(
     wanted = {kind: text for kind, text in given.items() if text is not None}
     with directory_of(ctx) as directory:
         entry = account_retention.keep(directory, find_account(directory, name), wanted)
-    show_one(_shown(entry), as_json)
+    show_one(shown(entry), as_json)
 
 
 @account.command()
@@ -68,4 +68,4 @@ def hold(
             entry = account_retention.release(directory, found)
         else:
             entry = account_retention.hold(directory, found, reason or "", time.time_ns() // 1000)
-    show_one(_shown(entry), as_json)
+    show_one(shown(entry), as_json)

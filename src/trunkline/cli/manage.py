@@ -28,18 +28,19 @@ AccountIf = Annotated[
 Named = Annotated[str, typer.Argument(metavar="NAME", help="Its name or its id.")]
 
 
-def _group(words: str) -> typer.Typer:
+def group(words: str) -> typer.Typer:
+    """A group of commands; ``words`` are its help."""
     return typer.Typer(help=words, no_args_is_help=True, rich_markup_mode=None)
 
 
 _AS_LONG_AS_A_NUMBER = 7
 
-account = _group("Accounts: each has its own users, phones, numbers and history.")
-app = _group("Apps: the credentials with which an application uses the Open API.")
-user = _group("Users: people with an extension and phones.")
-device = _group("Devices: SIP phones.")
-trunk = _group("Trunks: lines to carriers.")
-number = _group("Numbers: what is called from outside.")
+account = group("Accounts: each has its own users, phones, numbers and history.")
+app = group("Apps: the credentials with which an application uses the Open API.")
+user = group("Users: people with an extension and phones.")
+device = group("Devices: SIP phones.")
+trunk = group("Trunks: lines to carriers.")
+number = group("Numbers: what is called from outside.")
 
 
 @contextmanager
@@ -69,13 +70,13 @@ def find_account(directory: Directory, name: str) -> AccountEntry:
     return find(directory, AccountEntry, name)
 
 
-def _shown(entry: Entry, **more: Any) -> dict[str, Any]:
+def shown(entry: Entry, **more: Any) -> dict[str, Any]:
     """The entry's keys, its enabled switch last; ``more`` are secrets, shown this once."""
     import msgspec
 
     keys = msgspec.to_builtins(entry)
-    enabled = keys.pop("enabled")
-    return {**keys, **more, "enabled": enabled}
+    last = {"enabled": keys.pop("enabled")} if "enabled" in keys else {}
+    return {**keys, **more, **last}
 
 
 def listed(text: str) -> list[str]:
@@ -113,7 +114,7 @@ def create_account(
             deny=listed(deny),
             record=not no_record,
         )
-    show_one(_shown(entry), as_json)
+    show_one(shown(entry), as_json)
 
 
 @app.command("create")
@@ -145,7 +146,7 @@ def create_app(
             legacy_hashes=not signed_only,
             read_only=read_only,
         )
-    show_one(_shown(entry, appSecret=secret), as_json)
+    show_one(shown(entry, appSecret=secret), as_json)
 
 
 @user.command("create")
@@ -172,7 +173,38 @@ def create_user(
             extension=extension,
             caller_id=caller_id,
         )
-    show_one(_shown(entry), as_json)
+    show_one(shown(entry), as_json)
+
+
+@user.command("set")
+def set_user(
+    ctx: typer.Context,
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="The name or the id.")],
+    account: Account,
+    busy: Annotated[
+        str | None,
+        typer.Option(metavar="KIND:NAME", help="Where calls go on when busy; '' to end."),
+    ] = None,
+    no_answer: Annotated[
+        str | None, typer.Option(metavar="KIND:NAME", help="… when nobody answers.")
+    ] = None,
+    offline: Annotated[
+        str | None, typer.Option(metavar="KIND:NAME", help="… when no phone can be reached.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set where a user's calls go on, as user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
+    from trunkline.db.directory import UserEntry
+    from trunkline.work.manage_destinations import lead_on
+    from trunkline.work.manage_directory import find
+
+    with directory_of(ctx, changes=True) as directory:
+        owner = find_account(directory, account)
+        id_ = find(directory, UserEntry, username, owner.account_id).user_id
+        for on, to in (("busy", busy), ("no_answer", no_answer), ("offline", offline)):
+            lead_on(directory, owner, id_, on, to)
+        entry = find(directory, UserEntry, id_)
+    show_one(shown(entry), as_json)
 
 
 @device.command("create")
@@ -206,7 +238,7 @@ def create_device(
             "that number would be asked for this device's password. A name with a letter in it is safe",
             err=True,
         )
-    show_one(_shown(entry, sipPassword=password), as_json)
+    show_one(shown(entry, sipPassword=password), as_json)
 
 
 @trunk.command("create")
@@ -251,7 +283,7 @@ def create_trunk(
             "affected; for calls in, give each account a carrier address of its own (--match)",
             err=True,
         )
-    show_one(_shown(entry), as_json)
+    show_one(shown(entry), as_json)
 
 
 @number.command("create")
@@ -259,21 +291,17 @@ def create_number(
     ctx: typer.Context,
     did: Annotated[str, typer.Argument(metavar="DID")],
     account: Account,
-    to: Annotated[str, typer.Option(metavar="user:USERNAME", help="Where its calls go.")],
+    to: Annotated[str, typer.Option(metavar="KIND:NAME", help="Where its calls go.")],
     as_json: Json = False,
 ) -> None:
-    """Add an inbound number."""
-    from trunkline.db.directory import UserEntry
+    """Add an inbound number; it leads to user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
     from trunkline.work import manage_directory as manage
+    from trunkline.work.manage_destinations import destination
 
-    kind, _, username = to.partition(":")
-    if kind != "user" or not username:
-        raise CommandFailed(f"--to {to!r} is no destination: take user:USERNAME")
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)
-        destination = manage.find(directory, UserEntry, username, owner.account_id)
-        entry = manage.create_number(directory, owner, did, destination.user_id)
-    show_one(_shown(entry), as_json)
+        entry = manage.create_number(directory, owner, did, destination(directory, owner, to))
+    show_one(shown(entry), as_json)
 
 
 def _kind(word: str) -> Any:
@@ -289,25 +317,25 @@ def _find(directory: Directory, word: str, name: str, account: str | None) -> An
     return find(directory, _kind(word), name, account_id)
 
 
-def _add_common(group: typer.Typer, word: str) -> None:
+def add_common(typer_: typer.Typer, word: str, switched: bool = True) -> None:
     """list, show, enable, disable and delete: the same for each kind."""
 
-    @group.command("list", help=f"List {word}s.")
+    @typer_.command("list", help=f"List {word}s.")
     def list_all(ctx: typer.Context, account: AccountIf = None, as_json: Json = False) -> None:
         with directory_of(ctx) as directory:
             account_id = find_account(directory, account).account_id if account else None
             entries = directory.all(_kind(word), account_id)
-        show_all([_shown(entry) for entry in entries], as_json)
+        show_all([shown(entry) for entry in entries], as_json)
 
-    @group.command("show", help=f"Show one {word}.")
+    @typer_.command("show", help=f"Show one {word}.")
     def show(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:
         with directory_of(ctx) as directory:
             entry = _find(directory, word, name, account)
-        show_one(_shown(entry), as_json)
+        show_one(shown(entry), as_json)
 
-    @group.command("delete", help=f"Delete {_one(word)} and what is its own.")
+    @typer_.command("delete", help=f"Delete {_one(word)} and what is its own.")
     def delete(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:
@@ -316,18 +344,19 @@ def _add_common(group: typer.Typer, word: str) -> None:
         with directory_of(ctx, changes=True) as directory:
             entry = _find(directory, word, name, account)
             manage.delete(directory, _kind(word), entry)
-        show_one({**_shown(entry), "deleted": True}, as_json)
+        show_one({**shown(entry), "deleted": True}, as_json)
 
-    _add_switch(group, word, "enable", True)
-    _add_switch(group, word, "disable", False)
+    if switched:
+        _add_switch(typer_, word, "enable", True)
+        _add_switch(typer_, word, "disable", False)
 
 
 def _one(word: str) -> str:
     return f"an {word}" if word[0] in "aeio" else f"a {word}"  # "user" is said with a y
 
 
-def _add_switch(group: typer.Typer, word: str, verb: str, enabled: bool) -> None:
-    @group.command(verb, help=f"{verb.capitalize()} {_one(word)}.")
+def _add_switch(typer_: typer.Typer, word: str, verb: str, enabled: bool) -> None:
+    @typer_.command(verb, help=f"{verb.capitalize()} {_one(word)}.")
     def switch(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:
@@ -337,7 +366,7 @@ def _add_switch(group: typer.Typer, word: str, verb: str, enabled: bool) -> None
             kind = _kind(word)
             entry = _find(directory, word, name, account)
             entry = manage.switch(directory, kind, entry, enabled)
-        show_one(_shown(entry), as_json)
+        show_one(shown(entry), as_json)
 
 
 for _word, _typer in (
@@ -348,4 +377,4 @@ for _word, _typer in (
     ("trunk", trunk),
     ("number", number),
 ):
-    _add_common(_typer, _word)
+    add_common(_typer, _word)

@@ -137,6 +137,30 @@ class ExtensionEntry(Entry, frozen=True, kw_only=True):
     to: str
 
 
+class AnnouncementEntry(Switched, frozen=True, kw_only=True):
+    """A prompt that is said, and where calls go on then, as KIND:NAME. ``source``: upload or text."""
+
+    announcement_id: str
+    account_id: str
+    name: str
+    source: str
+    text: str
+    file: str
+    next: str | None
+
+
+class RouteEntry(Entry, frozen=True, kw_only=True):
+    """Numbers of a prefix go out by a trunk, some digits taken off and others put before them."""
+
+    route_id: str
+    account_id: str
+    prefix: str
+    trunk: str
+    order: int
+    strip: int
+    prepend: str
+
+
 class KeyEntry(Switched, frozen=True, kw_only=True):
     """A key of /v1, without the key. Times are unix microseconds; not enabled: revoked."""
 
@@ -164,6 +188,8 @@ _TABLE: dict[type[Entry], sa.Table] = {
     TrunkEntry: tables.trunks,
     NumberEntry: tables.numbers,
     ExtensionEntry: tables.extensions,
+    AnnouncementEntry: tables.announcements,
+    RouteEntry: tables.outbound_routes,
     KeyEntry: tables.api_keys,
 }
 _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
@@ -174,6 +200,8 @@ _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
     TrunkEntry: tables.trunks.c.name,
     NumberEntry: tables.numbers.c.did,
     ExtensionEntry: tables.extensions.c.number,
+    AnnouncementEntry: tables.announcements.c.name,
+    RouteEntry: tables.outbound_routes.c.prefix,
     KeyEntry: tables.api_keys.c.name,
 }
 
@@ -276,6 +304,19 @@ class Directory:
                 table.insert().values({"from_id": from_id, "on": on, "to_id": to_id})
             )
 
+    def add_prompt(
+        self, id_: str, account_id: str, name: str, source: str, text: str, file: str
+    ) -> None:
+        """Add what an announcement says, whose files are there."""
+        values = {"account_id": account_id, "name": name, "source": source, "text": text}
+        now = time.time_ns() // 1000
+        insert = tables.prompts.insert().values(id=id_, file=file, created_at=now, **values)
+        self._connection.execute(insert)
+
+    def delete_prompt(self, file: str) -> None:
+        """Delete what an announcement said; its files are the caller's."""
+        self._connection.execute(tables.prompts.delete().where(tables.prompts.c.file == file))
+
     def delete_destination(self, id_: str) -> None:
         """Delete a destination with its extensions and its ways on; nothing else may lead to it."""
         for table, column in (
@@ -365,9 +406,13 @@ def _column(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
         return _way(table, name)
     if name == "to":
         return tables.destinations.c.kind + ":" + tables.destinations.c.name
+    if name in ("source", "text", "file") and table is tables.announcements:
+        return tables.prompts.c[name]
+    if name == "trunk":
+        return tables.trunks.c.name
     if name == "user_id" and table is tables.numbers:
         return tables.users.c.id
-    if name == f"{table.name.removeprefix('api_').removesuffix('s')}_id":
+    if name == f"{table.name.removeprefix('api_').removeprefix('outbound_').removesuffix('s')}_id":
         return table.c.id
     if name == "online":
         return sa.func.coalesce(tables.device_states.c.online, sa.false())
@@ -386,6 +431,10 @@ def _joined(table: sa.Table) -> sa.FromClause:
     if table is tables.trunks:
         states = tables.trunk_states
         return table.outerjoin(states, states.c.trunk_id == table.c.id)
+    if table is tables.announcements:
+        return table.join(tables.prompts, tables.prompts.c.id == table.c.prompt_id)
+    if table is tables.outbound_routes:
+        return table.join(tables.trunks, tables.trunks.c.id == table.c.trunk_id)
     if table in (tables.numbers, tables.extensions):
         to = tables.destinations
         joined = table.join(to, to.c.id == table.c.destination_id)

@@ -20,6 +20,7 @@ _EXTENSION = re.compile(r"[1-9][0-9]{1,6}")
 _SIP_USER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SIP_USERS_TAKEN = {"anonymous", "."}
 _PREFIX = re.compile(r"\+?[0-9]{1,15}")
+_PREPEND = re.compile(r"\+?[0-9]{0,15}")
 _CALLER_ID = re.compile(r"\+?[0-9]{2,15}")
 _DID = re.compile(r"\+?[0-9]{3,15}")
 _HOST = re.compile(
@@ -119,6 +120,15 @@ def prefixes(parts: Sequence[str], option: str) -> str:
             f"{option}: {part!r} is not a prefix: take digits, with + or without",
         )
     return ",".join(parts)
+
+
+def prepend(text: str) -> str:
+    """What is put before a number that goes out."""
+    _refuse_unless(
+        _PREPEND.fullmatch(text),
+        f"--prepend: {text!r} cannot stand before a number: take + or digits",
+    )
+    return text
 
 
 def did(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from trunkline.db.directory import (
     AccountEntry,
+    AnnouncementEntry,
     AppEntry,
     DeviceEntry,
     Directory,
@@ -20,6 +21,7 @@ from trunkline.db.directory import (
     ExtensionEntry,
     KeyEntry,
     NumberEntry,
+    RouteEntry,
     Switched,
     TrunkEntry,
     UserEntry,
@@ -38,6 +40,8 @@ WORDS: dict[type[Entry], str] = {
     TrunkEntry: "trunk",
     NumberEntry: "number",
     ExtensionEntry: "extension",
+    AnnouncementEntry: "announcement",
+    RouteEntry: "route",
     KeyEntry: "key",
 }
 
@@ -305,6 +309,12 @@ def delete(directory: Directory, kind: type[AnyEntry], entry: AnyEntry) -> None:
     if isinstance(entry, UserEntry):
         refuse_used(directory, entry.user_id, f"user {entry.username!r}")
         directory.delete_destination(entry.user_id)
+    elif isinstance(entry, TrunkEntry) and directory.with_value(
+        RouteEntry, "trunk_id", entry.trunk_id
+    ):
+        raise DirectoryRefused(
+            f"outbound routes go by trunk {entry.name!r}: trunkline route delete each of them first"
+        )
     else:
         directory.delete(kind, entry_id(kind, entry))
 
@@ -318,7 +328,8 @@ def refuse_used(
     directory: Directory, destination_id: str, what: str, own: str = "extension"
 ) -> None:
     """Raises DirectoryRefused where something leads to it but what is its own."""
-    used = [each for each in directory.leading_to(destination_id) if not each.startswith(own)]
+    leading = directory.leading_to(destination_id)
+    used = [each for each in leading if not (own and each.startswith(own))]
     if used:
         raise DirectoryRefused(
             f"calls go to {what} from {', '.join(used)}: delete these, or lead them elsewhere, first"
