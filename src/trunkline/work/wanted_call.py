@@ -96,7 +96,7 @@ class GoodCall(msgspec.Struct, frozen=True):
             variables={
                 "__CALL_ID": self.id,
                 "DIAL": way.dial,
-                "REC": self.recording(),
+                "__REC": self.recording(),
                 "STAYS": "both" if self.inside else "callee",
                 "RING": str(ring_seconds),
                 "OUT_CID": self.shown_as(),
