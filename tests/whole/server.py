@@ -16,6 +16,9 @@ from .program import Program
 from .waiting import until
 
 TRUNKLINE = str(Path(sys.executable).parent / "trunkline")
+COMMANDS = Path(__file__).parent / "commands.py"
+PATIENCE = 180
+"""Seconds that a command may take on a machine that has much else to do."""
 FIRST_START = 600
 """Seconds: a machine that has no engine yet fetches one first."""
 
@@ -72,19 +75,25 @@ class Server:
 
     async def cli(self, *arguments: str) -> Any:
         """Run a command with ``--json`` on this data directory; raises CommandFailed."""
+        command = [TRUNKLINE, "--data", str(self.data), *arguments, "--json"]
+        return json.loads(await self._ran(command, arguments))
+
+    async def commands(self, *commands: tuple[str, ...]) -> list[Any]:
+        """Run several in one process, which is much faster; what each of them printed."""
+        command = [sys.executable, str(COMMANDS), str(self.data)]
+        return list(json.loads(await self._ran(command, *commands, said=json.dumps(commands))))
+
+    async def _ran(self, command: list[str], *arguments: Any, said: str = "") -> str:
         process = await asyncio.create_subprocess_exec(
-            TRUNKLINE,
-            "--data",
-            str(self.data),
-            *arguments,
-            "--json",
+            *command,
+            stdin=asyncio.subprocess.PIPE if said else None,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(said.encode() or None), PATIENCE)
         if process.returncode:
-            raise CommandFailed(arguments, process.returncode, err.decode())
-        return json.loads(out)
+            raise CommandFailed(tuple(map(str, arguments)), process.returncode, err.decode())
+        return out.decode()
 
     @property
     def engine_pid(self) -> int | None:
