@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import os
 import sys
 from typing import Any
 
 import msgspec
+import uvloop
 
 from .figures import Figure
 
 MEASURED = {
     "invite": "click_to_invite",
     "cpu": "cpu_a_call",
+    "pace": "pace_of_life",
     "event": "event_at_client",
     "history": "history_pages",
     "finding": "finding",
     "fanout": "fanout",
     "soak": "soak",
+    "unregistered": "unregistered",
 }
 
 
@@ -54,7 +56,7 @@ def main() -> None:
     for name in chosen.names or MEASURED:
         load, cores = os.getloadavg()[0], os.cpu_count()
         print(f"==> {name} (load {load:.1f} on {cores} cores)", file=sys.stderr, flush=True)
-        figures = asyncio.run(_measured(name, chosen))
+        figures = uvloop.run(_measured(name, chosen))
         found += figures
         if not chosen.json:
             print(*(figure.line() for figure in figures), sep="\n", flush=True)

@@ -23,8 +23,8 @@ import msgspec
 
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
+from trunkline.db.call_columns import columns_of
 from trunkline.db.directory import DirectoryFile
-from trunkline.db.history_rows import call_columns
 from trunkline.db.migrations import upgrade
 from trunkline.db.secrets import open_key
 from trunkline.db.spans import DAY, HOUR, MINUTE
@@ -111,7 +111,7 @@ def _make(data: Path, calls: int) -> None:
 def _fill(connection: sqlite3.Connection, account_id: str, calls: int) -> None:
     add = named("history").add_calls.sql
     rows = (
-        call_columns(record) | {"updated_at": START, "update_seq": 0}
+        columns_of(record) | {"updated_at": START, "update_seq": 0}
         for record in records(account_id, calls)
     )
     while part := list(islice(rows, 20_000)):

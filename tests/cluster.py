@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -61,6 +62,11 @@ def run_as(user: str | None, home: Path, program: str, *arguments: str) -> None:
         raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
 
 
+def _fields(pid: int) -> list[str]:
+    """``/proc/PID/stat`` from the state on (proc(5)): utime is number 11, cstime number 14."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
 class Cluster:
     """One server. ``stop`` and ``start`` it as often as need be; ``close`` removes it."""
 
@@ -115,6 +121,16 @@ class Cluster:
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         for pid in (server, *map(int, children)):
             os.kill(pid, number)
+
+    def cpu_seconds(self) -> float:
+        """CPU of the server and all its processes so far, those that have ended included."""
+        server = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        ticks = sum(map(int, _fields(server)[11:15]))
+        for pid in children:
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                ticks += sum(map(int, _fields(int(pid))[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def starts(self) -> bool:
         """Start it; False while it refuses, since one of its killed processes is not quite gone."""

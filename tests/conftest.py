@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,16 @@ from trunkline.db.postgres.schema import upgrade
 WHOLE = "tests/whole"
 _TOGETHER = (WHOLE, "tests/engine")
 """Folders whose tests share an Asterisk, or Debian's package manager: one worker runs all of them."""
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start hear a Ctrl-C, also where we were started to ignore it.
+
+    A script's ``&`` starts us so (POSIX, Shell, 2.11), and what is ignored stays so in a child; what
+    is handled comes to its default there (execve(2)).
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def _together(nodeid: str) -> str:

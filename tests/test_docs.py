@@ -11,13 +11,13 @@ import re
 import shlex
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 import pytest
 from typer.testing import CliRunner
 
 from trunkline.api.errors import ERRORS
-from trunkline.calls import state
+from trunkline.calls import state, words
 from trunkline.calls.payloads import KINDS, Event, Variables
 from trunkline.calls.record import HistoryRow
 from trunkline.cli import COMMANDS, app
@@ -129,7 +129,8 @@ def test_every_status_is_documented() -> None:
 
 
 def test_the_words_are_in_order() -> None:
-    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", (DOCS / "words.md").read_text(), re.M)
+    listed = (DOCS / "words.md").read_text().partition("## Status words")[0]
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", listed, re.M)
     words = [row.strip("` ").lower() for row in rows[1:]]
 
     assert len(words) > 40
@@ -192,3 +193,12 @@ def test_the_settings_of_the_guides_are_settings(tmp_path: Path) -> None:
         for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.S | re.M):
             (tmp_path / "trunkline.toml").write_text(block)
             load({"data": str(tmp_path)}, {})
+
+
+def test_every_status_word_is_in_the_words() -> None:
+    listed = (DOCS / "words.md").read_text().partition("## Status words")[2]
+    rows = [set(re.findall(r"`([A-Za-z]+)`", row.partition("|")[2])) for row in listed.splitlines()]
+    kinds = [get_args(kind) for kind in vars(words).values() if get_origin(kind) is Literal]
+
+    assert len(kinds) == 8
+    assert [kind for kind in kinds if not any(set(kind) <= row for row in rows)] == []

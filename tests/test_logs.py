@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +34,13 @@ def test_a_traceback_shows_no_values(form: str) -> None:
 
     assert said.count("RuntimeError: no luck") == 2
     assert "never-to-be-seen" not in said.replace('"never-to-be-seen"', "")
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_log_that_cannot_be_written_ends_nothing(form: str) -> None:
+    """/dev/full takes nothing, as a full disk does."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", FAILING + "\nprint('went on')", form]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60)
+
+    assert (done.stdout, done.returncode in (0, 120)) == ("went on\n", True)

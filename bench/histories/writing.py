@@ -82,7 +82,7 @@ def starting_at(kept: Kept) -> int:
 
 def settle(kept: Kept) -> None:
     """No server is to look for the recordings of these calls."""
-    done = "UPDATE recordings SET state = 'done' WHERE state = 'expected'"
+    done = "UPDATE recordings SET state = 'ready' WHERE state = 'pending'"
     if isinstance(kept.place, Path):
         with closing(connect_writer(kept.place)) as file:
             file.execute(done)

@@ -49,6 +49,7 @@ class ApiProcess:
         deps = ApiDeps(
             db=self.db,
             place_call=self.main.place_call,
+            transfer_call=self.main.transfer_call,
             store=DiskStore(self._settings.directory / "recordings"),
             vital_signs=self.vitals,
             sync=self.main.sync,

@@ -21,6 +21,7 @@ from trunkline.database_parts import DatabaseParts
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.secrets import Key
 from trunkline.engine import configuration, process
+from trunkline.engine.ami import Ami
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.cel import LogFollower
 from trunkline.engine.configuration import EngineConfiguration, write_private
@@ -48,7 +49,9 @@ from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import PlaceCall, Rules
 from trunkline.work.read_vitals import ReadVitals
 from trunkline.work.take_in_older_calls import count_older_calls, index_older_calls
+from trunkline.work.transfer_call import TransferCall
 from trunkline.work.trigger_event import TriggerEvent
+from trunkline.work.watch_media import WatchMedia
 
 log = structlog.get_logger()
 
@@ -83,6 +86,7 @@ class System:
             self._credentials.port,
             self._credentials.password,
             self._on_signal,
+            ami=Ami(self._credentials.ami_port, self._credentials.ami_password),
             trunk_qualify_seconds=settings.trunk_qualify_seconds,
             caches=parts.caches,
         )
@@ -94,12 +98,15 @@ class System:
             self.db, self.bus, place, now, self.message_ids, log_name=self._log_name
         )
         self._log: LogFollower | None = None
+        self._outdated = False
+        """Does the engine run with other settings than it would be started with?"""
         self.supervisor = Supervisor(
             installed, self.home, self._configure, self._engine_died, self.engine.answers
         )
         self.place_call = PlaceCall(
             self.db, self.engine, self.calls, _rules(settings), now, lambda: secrets.token_hex(16)
         )
+        self.transfer_call = TransferCall(self.db, self.engine, self.calls)
         self.trigger_event = TriggerEvent(self.db.events, self.bus, place, now, self.message_ids)
         self.webhooks = Webhooks(settings, self.db, self.bus, self.key, now, self.message_ids)
         self.vitals = ReadVitals(
@@ -122,6 +129,7 @@ class System:
         deps = ApiDeps(
             db=self.db,
             place_call=self.place_call,
+            transfer_call=self.transfer_call,
             store=self._store,
             vital_signs=self.vitals,
             sync=self.sync,
@@ -149,6 +157,9 @@ class System:
             await self.calls.load()
             log_file = configuration.event_log(self.home)
             self._log = LogFollower(log_file, await self._position())
+            watch = WatchMedia(
+                self.engine, self.calls, self._settings.media_timeout_seconds, now, time.monotonic
+            )
             running = bus + [
                 tasks.create_task(work)
                 for work in (
@@ -172,6 +183,7 @@ class System:
                         index_older_calls(self.db.history),
                         count_older_calls(self.db.statistics),
                         self._reconcile(),
+                        watch.run(),
                     )
                 ]
                 yield
@@ -245,7 +257,7 @@ class System:
         refuse_taken_sip(self._settings)
         salvage(self._spool)
         self._credentials = with_free_port(self.home, self._credentials)
-        self.engine.move(self._credentials.port)
+        self.engine.move(self._credentials.port, self._credentials.ami_port)
         digest = configuration.write(self._configuration())
         await self._write_trunks()
         write_private(self.home / "configured", digest)
@@ -260,15 +272,27 @@ class System:
             log.warning("engine.trunks_as_they_were", error=str(error))
 
     async def _restart_if_changed(self) -> None:
-        """An adopted engine has the settings of its start: start it again if no call minds."""
+        """An adopted engine has the settings of its start: start it again as soon as no call minds."""
         wanted = configuration.digest(self._configuration())
-        if (self.home / "configured").read_text() == wanted:
+        self._outdated = (self.home / "configured").read_text() != wanted
+        if not self._outdated:
             return
-        if await self.engine.channels():
-            log.warning("engine.other_settings", mend="restart when no call is live")
+        if not await self._is_idle():
+            log.warning("engine.other_settings", mend="it starts anew when no call is live")
             return
         await self.supervisor.stop(_ENGINE_GRACE)
         await self.supervisor.start()
+        self._outdated = False
+
+    async def _is_idle(self) -> bool:
+        """Has it no call? Then it takes none from now on, so that it stays so."""
+        if await self.engine.channels():
+            return False
+        await self.engine.refuse_new_calls(True)
+        if not await self.engine.channels():
+            return True
+        await self.engine.refuse_new_calls(False)
+        return False
 
     async def _settle(self) -> None:
         """What the time without us left open."""
@@ -330,6 +354,8 @@ class System:
         while True:
             await asyncio.sleep(_RECONCILE_EVERY)
             with contextlib.suppress(EngineUnavailable):
+                if self._outdated:
+                    await self._restart_if_changed()
                 gone = await self._without_channels()
                 if gone:
                     await asyncio.sleep(_ROWS_LATE)
@@ -342,4 +368,4 @@ class System:
 
 
 def _rules(settings: Settings) -> Rules:
-    return Rules(settings.device_ring_seconds, settings.ring_seconds, settings.auth_failures)
+    return Rules(settings.device_ring_seconds, settings.auth_failures)

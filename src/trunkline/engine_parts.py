@@ -65,6 +65,8 @@ def engine_configuration(
         system=credentials.system,
         ari_port=credentials.port,
         ari_password=credentials.password,
+        ami_port=credentials.ami_port,
+        ami_password=credentials.ami_password,
         sip=address(settings.sip, "sip"),
         rtp=port_range(settings.rtp, "rtp"),
         realm=settings.sip_realm,

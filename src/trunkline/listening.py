@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from filelock import FileLock, Timeout
 
+from trunkline import open_files
 from trunkline.live.door import Live
 from trunkline.live.http import EventHttp
 from trunkline.setting_forms import SettingsError, address
@@ -88,7 +90,7 @@ def web_server(settings: Settings, application: Live) -> WebServer:
         uvicorn.Config(
             application,
             loop="none",
-            http=EventHttp,
+            http=functools.partial(EventHttp, descriptors=open_files.for_connections()),  # type: ignore[arg-type]
             ws=application.sockets,  # type: ignore[arg-type]  # a maker of protocols does as well
             log_config=None,
             access_log=False,

@@ -10,11 +10,12 @@ import msgspec
 import structlog
 
 from trunkline import server_file
-from trunkline.api.internal import CallDone, CallForwarded, CallRefused
+from trunkline.api.internal import CallDone, CallForwarded, CallRefused, TransferDone
 from trunkline.db.port import App
 from trunkline.db.secrets import Key
 from trunkline.work.place_call import CallPlaced, CallWanted
 from trunkline.work.refused import Refused
+from trunkline.work.transfer_call import Transferred, TransferWanted
 
 log = structlog.get_logger()
 
@@ -24,7 +25,7 @@ _CONNECT, _ANSWER, _SYNC, _LOOK = 2.0, 30.0, 5.0, 2.0
 _IDLE = 2.0
 _AGAIN = 5.0
 
-_read = msgspec.json.Decoder(CallDone | CallRefused).decode
+_read = msgspec.json.Decoder(CallDone | TransferDone | CallRefused).decode
 
 
 class MainServer:
@@ -47,17 +48,25 @@ class MainServer:
 
     async def place_call(self, app: App, wanted: CallWanted) -> CallPlaced:
         """``work.place_call`` over there. Raises Refused, as that one does."""
-        body = msgspec.json.encode(CallForwarded(app.id, wanted))
-        try:
-            answer = await self._http.post(f"{self._where()}/internal/place-call", content=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _away("The main server cannot be reached: no call was placed.") from error
-        except httpx.HTTPError as error:
-            raise _away(
-                "The main server did not answer. Whether the call was placed is not known: "
-                "ask again under the same Idempotency-Key."
-            ) from error
-        return _placed(answer)
+        done = await self._asked(
+            "/internal/place-call",
+            CallForwarded(app.id, wanted),
+            "no call was placed.",
+            "Whether the call was placed is not known: ask again under the same Idempotency-Key.",
+        )
+        assert isinstance(done, CallDone)
+        return CallPlaced(done.status, done.body)
+
+    async def transfer_call(self, wanted: TransferWanted) -> Transferred:
+        """``work.transfer_call`` over there. Raises Refused, as that one does."""
+        done = await self._asked(
+            "/internal/transfer-call",
+            wanted,
+            "nothing was transferred.",
+            "Whether the call was transferred is not known.",
+        )
+        assert isinstance(done, TransferDone)
+        return done.transferred
 
     async def sync(self) -> None:
         """Have it look at what has changed: once it has, or cannot be reached now.
@@ -81,6 +90,18 @@ class MainServer:
         if self._telling is not None:
             self._telling.cancel()
         await self._http.aclose()
+
+    async def _asked(
+        self, path: str, what: msgspec.Struct, not_done: str, not_known: str
+    ) -> CallDone | TransferDone:
+        try:
+            body = msgspec.json.encode(what)
+            answer = await self._http.post(f"{self._where()}{path}", content=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise _away(f"The main server cannot be reached: {not_done}") from error
+        except httpx.HTTPError as error:
+            raise _away(f"The main server did not answer. {not_known}") from error
+        return _done(answer, path)
 
     def _where(self) -> str:
         """Raises httpx.ConnectError where there is none."""
@@ -108,14 +129,14 @@ class MainServer:
         return None if answer.is_success else f"HTTP {answer.status_code}"
 
 
-def _placed(answer: httpx.Response) -> CallPlaced:
+def _done(answer: httpx.Response, path: str) -> CallDone | TransferDone:
     if answer.status_code != 200:
-        log.error("main.refuses", path="/internal/place-call", status=answer.status_code)
+        log.error("main.refuses", path=path, status=answer.status_code)
         raise _away("The main server takes no calls now.")
-    done = _read(answer.content)
+    done: CallDone | TransferDone | CallRefused = _read(answer.content)
     if isinstance(done, CallRefused):
         raise Refused(done.code, done.detail, done.retry_after)
-    return CallPlaced(done.status, done.body)
+    return done
 
 
 def _away(detail: str) -> Refused:

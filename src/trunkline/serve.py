@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
+from trunkline import open_files
 from trunkline.app import System
 from trunkline.database_parts import as_main, open_parts
 from trunkline.db.secrets import open_key
@@ -45,6 +46,7 @@ async def serve(settings: Settings, progress: Progress, on_ready: Callable[[str]
     Raises AlreadyRunning, SettingsError (an address that cannot be had), EngineInstallError,
     EngineStartError, KeyUnusable, DatabaseUnusable, DatabaseUnavailable; DatabaseTaken.
     """
+    open_files.raise_limit()
     with data_lock(settings.directory), listen(settings) as http:
         installed = await asyncio.to_thread(engine_for, settings, progress)
         stop = Stop()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
+from trunkline import open_files
 from trunkline.api_app import ApiProcess
 from trunkline.database_parts import open_beside
 from trunkline.db.secrets import KeyUnusable, open_key
@@ -24,6 +25,7 @@ async def serve_api(settings: Settings, reuse_port: bool, on_ready: Callable[[st
     Raises SettingsError (an address that cannot be had, no PostgreSQL), KeyUnusable,
     DatabaseUnusable, DatabaseUnavailable.
     """
+    open_files.raise_limit()
     key_file = settings.directory / "secret.key"
     with listen(settings, reuse_port) as http:
         stop = Stop()

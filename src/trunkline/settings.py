@@ -126,6 +126,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     max_call_seconds: Annotated[Seconds, _D(description="A call that lasts longer is ended.")] = (
         14_400
     )
+    media_timeout_seconds: Annotated[
+        int,
+        _D(
+            ge=0,
+            le=86_400,
+            description="A leg that is not on hold, and from which neither audio nor RTCP has come for so long, is hung up (MEDIA_TIMEOUT); 0 switches that off. Phones that send only RTCP do so every few seconds: take no less than 20.",
+        ),
+    ] = 60
     drain_seconds: Annotated[
         int,
         _D(

@@ -15,6 +15,7 @@ from trunkline.api.application import build_api
 from trunkline.api.deps import ApiDeps
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import HistoryRow, StoredEvent
+from trunkline.calls.recording_plan import WholeFile
 from trunkline.db.port import (
     App,
     Claim,
@@ -28,6 +29,7 @@ from trunkline.db.webhook_port import Backlog
 from trunkline.recordings.port import RecordingMissing
 from trunkline.work.place_call import CallPlaced, CallWanted
 from trunkline.work.refused import Refused
+from trunkline.work.transfer_call import Transferred, TransferWanted
 from trunkline.work.vital_signs import Vitals
 
 NOW = 1_700_000_000_000_000
@@ -68,8 +70,11 @@ def row(number: int) -> HistoryRow:
     )
 
 
-def recording(name: str, state: Any = "done", account: str = ACCOUNT) -> Recording:
-    return Recording(name, account, "call", "raw", state, 0, len(AUDIO), 1.0, 0)
+def recording(name: str, state: Any = "ready", account: str = ACCOUNT) -> Recording:
+    return Recording(
+        *(name, account, "call", "raw", state, 0, len(AUDIO), 1.0, 0, None, "call"),
+        WholeFile("raw"),
+    )
 
 
 class FakeDirectory:
@@ -125,7 +130,7 @@ class FakeRecordings:
     def __init__(self) -> None:
         rows = (
             recording(FINISHED),
-            recording("call_recording_waiting.mp3", "expected"),
+            recording("call_recording_waiting.mp3", "pending"),
             recording("call_recording_failed.mp3", "failed"),
             recording("call_recording_theirs.mp3", account="d" * 32),
             recording("call_recording_vanished.mp3"),
@@ -200,6 +205,18 @@ class FakePlaceCall:
         return CallPlaced(200, b'{"success":true,"message":"OK","call_id":"%s"}' % (b"1" * 32))
 
 
+class FakeTransferCall:
+    def __init__(self) -> None:
+        self.wanted: list[TransferWanted] = []
+        self.refusal: Exception | None = None
+
+    async def __call__(self, wanted: TransferWanted) -> Transferred:
+        if self.refusal:
+            raise self.refusal
+        self.wanted.append(wanted)
+        return Transferred(wanted.leg_id or "leg-of-the-phone", wanted.to)
+
+
 class FakeVitalSigns:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {
@@ -226,6 +243,7 @@ class World:
         self.bus = LocalBus()
         self.db = FakeDatabase()
         self.place_call = FakePlaceCall()
+        self.transfer_call = FakeTransferCall()
         self.store = FakeStore()
         self.vital_signs = FakeVitalSigns()
         self.synced = 0
@@ -243,6 +261,7 @@ class World:
         return ApiDeps(
             db=self.db,  # type: ignore[arg-type]
             place_call=self.place_call,
+            transfer_call=self.transfer_call,
             store=self.store,  # type: ignore[arg-type]
             vital_signs=self.vital_signs,
             sync=self.sync,

@@ -19,7 +19,7 @@ from trunkline.calls.record import Announcement
 from trunkline.db.numbering import numbered
 
 FILE = Path(__file__).parents[2] / "src" / "trunkline" / "api" / "event_examples.json"
-SCENES = ("held", "click_answered")
+SCENES = ("attended_transfer", "held", "click_answered")
 SECOND = 1_000_000
 HARD_TO_QUOTE = rb"An \\ \"Agent\""
 """The recorded agent's name, as it stands in JSON."""

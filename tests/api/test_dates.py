@@ -41,12 +41,13 @@ def us(text: str) -> int:
         ("1517969973000", HANOI, us("2018-02-07T02:19:33Z")),
         ("1517969973123", HANOI, us("2018-02-07T02:19:33Z") + 123_000),
         ("0", HANOI, 0),
-        # the clocks of Berlin skip from 2 to 3: the old offset counts
-        ("2018-03-25T02:30:00", BERLIN, us("2018-03-25T03:30:00+02:00")),
+        # the clocks of Berlin skip from 2 to 3: it means the moment of the change
+        ("2018-03-25T02:30:00", BERLIN, us("2018-03-25T03:00:00+02:00")),
         # and have 2 to 3 twice in autumn: the first one counts
         ("2018-10-28T02:30:00", BERLIN, us("2018-10-28T02:30:00+02:00")),
         # the clocks of Beirut skip midnight itself
         ("2018-03-25", BEIRUT, us("2018-03-25T01:00:00+03:00")),
+        ("2018-03-25T00:59:59", BEIRUT, us("2018-03-25T01:00:00+03:00")),
     ],
 )
 def test_a_date_is_read(text: str, zone: str, expected: int) -> None:

@@ -21,6 +21,7 @@ DOCUMENT = openapi_document()
 HIDDEN = {
     "/internal/sync",
     "/internal/place-call",
+    "/internal/transfer-call",
     "/internal/samples",
     "/openapi.json",
     "/asyncapi.json",

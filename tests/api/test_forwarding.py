@@ -18,6 +18,7 @@ from trunkline.db.secrets import Key
 from trunkline.main_server import MainServer
 from trunkline.work.place_call import CallWanted
 from trunkline.work.refused import Refused
+from trunkline.work.transfer_call import Transferred, TransferWanted
 
 from .conftest import APP_ID, World, app, client_of
 
@@ -108,3 +109,36 @@ async def test_a_change_is_told_again_until_it_has_been_heard(
     await main.sync()
     await asyncio.wait_for(heard.wait(), 10)
     await main.close()
+
+
+TRANSFER = TransferWanted(account_id="c" * 32, call_id="c1", to="101", leg_id=None, by="key k1")
+
+
+async def test_a_transfer_is_made_over_there(world: World, main: MainServer) -> None:
+    done = await main.transfer_call(TRANSFER)
+    assert (done, world.transfer_call.wanted) == (
+        Transferred("leg-of-the-phone", "101"),
+        [TRANSFER],
+    )
+
+
+async def test_a_refused_transfer_is_the_same_refusal(world: World, main: MainServer) -> None:
+    world.transfer_call.refusal = Refused("NOT_TRANSFERABLE", "nobody talks")
+    with pytest.raises(Refused, match="NOT_TRANSFERABLE"):
+        await main.transfer_call(TRANSFER)
+    away = MainServer(Path("/nowhere"), "", KEY)
+    with pytest.raises(Refused, match="ENGINE_UNAVAILABLE"):
+        await away.transfer_call(TRANSFER)
+    await away.close()
+
+
+async def test_only_the_installation_itself_may_ask_for_any_accounts_transfer(world: World) -> None:
+    async with client_of(_door(world, server_file.internal_token(KEY))) as client:
+        sent = msgspec.to_builtins(TRANSFER)
+        wrong = {"authorization": f"Bearer {server_file.internal_token(Key(b'x' * 32))}"}
+        answer = await client.post("/internal/transfer-call", json=sent, headers=wrong)
+        assert (answer.status_code, answer.json()["message"]) == (401, "TOKEN_INVALID")
+        right = {"authorization": f"Bearer {server_file.internal_token(KEY)}"}
+        answer = await client.post("/internal/transfer-call", json=sent | {"x": 1}, headers=right)
+        assert (answer.status_code, answer.json()["message"]) == (400, "BODY_INVALID")
+    assert world.transfer_call.wanted == []

@@ -47,7 +47,7 @@ RECORDS: dict[str, tuple[str, str, str, str, bool]] = {
     "held": (*INTERNAL, "SUCCESS", CLEAR, True),
     "held_by_the_callee": (*INTERNAL, "SUCCESS", CLEAR, True),
     "blind_transfer": (*INTERNAL, "SUCCESS", CLEAR, True),
-    "attended_transfer": (*INTERNAL, "SUCCESS", CLEAR, True),
+    "attended_transfer": (*OUT, "SUCCESS", CLEAR, True),
     "engine_dies_in_talk": (*INTERNAL, "SUCCESS", "NORMAL_TEMPORARY_FAILURE", True),
     "engine_dies_ringing": (*INTERNAL, "UNSUCCESS", "NORMAL_TEMPORARY_FAILURE", False),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from trunkline.calls.log import Row
 from trunkline.db.port import Destination, EndpointOwner
 from trunkline.engine.cel import LogFollower
 from trunkline.engine.port import AnsweredInSip, Held, Rang
+from trunkline.work.bridges import Bridges
 from trunkline.work.signals import Signals
-from trunkline.work.step import Step, Transfer
+from trunkline.work.step import Meeting, Step
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PLACE = Place("trunkline", "tl00000000")
@@ -62,11 +64,17 @@ class Scenario(msgspec.Struct, frozen=True):
         number = found.sip_users[0] if found.sip_users else (found.extension or found.username)
         return Party(number, found.username, found.display_name, user_id)
 
-    def fact(self, row: Row) -> AnyFact | Transfer | None:
+    def facts_of(self, row: Row) -> list[AnyFact | Meeting]:
         """What a row states."""
-        if (other := cel.transferred_leg(row)) is not None:
-            return Transfer(row.unique_id, other, row.time)
-        return cel.read(row, self.recorded.owners.get, self.user)
+        fact = cel.read(row, self.recorded.owners.get, self.user)
+        facts: list[AnyFact | Meeting] = [fact] if fact else []
+        if (other := cel.met_leg(row)) is not None:
+            facts.append(Meeting(row.unique_id, other, row.time))
+        return facts
+
+    def facts(self, rows: Iterable[Row]) -> list[AnyFact | Meeting]:
+        """What these rows state."""
+        return [fact for row in rows for fact in self.facts_of(row)]
 
 
 def names() -> list[str]:
@@ -102,7 +110,7 @@ class Ledger:
         self.signals = Signals()
         self.journal: dict[str, list[AnyFact]] = {}
         self.heard: list[tuple[Call, Heard]] = []
-        self.merged: dict[str, str] = {}
+        self.bridges = Bridges()
 
     async def facts(self, call_id: str) -> list[AnyFact]:
         """A call's journal."""
@@ -113,10 +121,10 @@ class Ledger:
         asked = (f.CallRequested, f.RequestWithdrawn)
         return any(not isinstance(fact, asked) for fact in await self.facts(call_id))
 
-    def take(self, *facts: AnyFact | Transfer | None, early: bool = False) -> None:
+    def take(self, *facts: AnyFact | Meeting | None, early: bool = False) -> None:
         """One batch. ``early`` also takes in what signals have told of known legs."""
         live = {call_id: call for call_id, call in self.calls.items() if not call.over}
-        step = Step(live, self.call_of, self.signals, self)
+        step = Step(live, self.call_of, self.signals, self, self.bridges)
         for fact in filter(None, facts):
             at_once(step.take(fact))
         for leg_id in self.signals.legs() if early else ():
@@ -126,12 +134,9 @@ class Ledger:
     def _apply(self, step: Step) -> None:
         for fact in step.kept:
             self.journal.setdefault(fact.call_id, []).append(fact)
-        for call in step.changed.values():
+        for call in sorted(step.changed.values(), key=lambda call: not call.over):
             self.calls[call.id] = call
-            self.call_of |= dict.fromkeys(call.legs, call.id)
-        for gone in step.merged:
-            self.calls.pop(gone, None)
-        self.merged |= step.merged
+            self.call_of |= dict.fromkeys((*call.legs, *call.absorbed), call.id)
         self.heard += step.heard
         for leg_id, used in step.used_early.items():
             self.signals.used(leg_id, used)
@@ -139,7 +144,7 @@ class Ledger:
     def refolded(self) -> dict[str, Call]:
         """Every call, folded anew from its journal."""
         folded = {call_id: refold(facts) for call_id, facts in self.journal.items()}
-        return {i: call for i, call in folded.items() if call and i not in self.merged}
+        return {id_: call for id_, call in folded.items() if call}
 
     def told(self) -> list[str]:
         """The events, as ``CHANNEL_CREATE 1``: name and the leg's place in its order of creation."""
@@ -166,7 +171,7 @@ def folded(scene: Scenario) -> Ledger:
         while told and told[0].at <= row.time:
             ledger.signals.hear(told.pop(0), False)
         ledger.take(early=True)
-        ledger.take(scene.fact(row))
+        ledger.take(*scene.facts_of(row))
     for signal in told:
         ledger.signals.hear(signal, False)
     ledger.take(early=True)

@@ -33,7 +33,7 @@ def begun(scene: Scenario) -> Ledger:
 
 def whole(scene: Scenario) -> Ledger:
     ledger = begun(scene)
-    ledger.take(*map(scene.fact, scene.rows))
+    ledger.take(*scene.facts(scene.rows))
     ledger.take(*scene.deaths)
     return ledger
 
@@ -46,10 +46,10 @@ def test_a_log_read_again_from_anywhere_changes_nothing(scene: Scenario, data: s
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, end))
         end = data.draw(st.integers(start, len(scene.rows)))
-        ledger.take(*map(scene.fact, scene.rows[start:end]))
+        ledger.take(*scene.facts(scene.rows[start:end]))
         end = max(start, end)
     for row in scene.rows[data.draw(st.integers(0, end)) :]:
-        ledger.take(scene.fact(row))
+        ledger.take(*scene.facts_of(row))
     ledger.take(*scene.deaths)
     expected = whole(scene)
     assert (ledger.calls, ledger.told()) == (expected.calls, expected.told())
@@ -61,7 +61,7 @@ def test_repeated_rows_change_nothing(scene: Scenario, data: st.DataObject):
     ledger = begun(scene)
     for row in scene.rows:
         for _ in range(data.draw(st.integers(1, 3))):
-            ledger.take(scene.fact(row))
+            ledger.take(*scene.facts_of(row))
     ledger.take(*scene.deaths)
     expected = whole(scene)
     assert (ledger.calls, ledger.told()) == (expected.calls, expected.told())
@@ -73,7 +73,7 @@ def test_batches_can_end_anywhere(scene: Scenario, data: st.DataObject):
     cuts = data.draw(st.sets(st.integers(0, len(scene.rows))))
     ledger = begun(scene)
     for start, end in pairwise(sorted({0, *cuts, len(scene.rows)})):
-        ledger.take(*map(scene.fact, scene.rows[start:end]))
+        ledger.take(*scene.facts(scene.rows[start:end]))
     ledger.take(*scene.deaths)
     expected = whole(scene)
     assert (ledger.calls, ledger.told()) == (expected.calls, expected.told())
@@ -84,7 +84,7 @@ def test_the_live_call_is_the_refolded_call_at_every_row(name: str):
     scene = scenario(name)
     ledger = begun(scene)
     for row in scene.rows:
-        ledger.take(scene.fact(row))
+        ledger.take(*scene.facts_of(row))
         assert ledger.refolded() == ledger.calls
     ledger.take(*scene.deaths)
     assert ledger.refolded() == ledger.calls
@@ -101,7 +101,7 @@ def test_facts_come_back_from_the_journal_as_they_were(name: str):
 def test_a_lost_row_never_raises_and_the_end_still_closes_the_call(scene, data: st.DataObject):
     lost = data.draw(st.sets(st.integers(0, len(scene.rows) - 1)))
     ledger = begun(scene)
-    ledger.take(*(scene.fact(row) for n, row in enumerate(scene.rows) if n not in lost))
+    ledger.take(*scene.facts(row for n, row in enumerate(scene.rows) if n not in lost))
     for call_id in list(ledger.calls):
         ledger.take(f.EngineDied(call_id=call_id, at=scene.rows[-1].time))
     for call in ledger.calls.values():
@@ -149,7 +149,18 @@ routed = st.builds(
     dialled=text,
     callee=party,
     recording=text,
+    step_id=text,
+    step_kind=st.sampled_from(["", "user", "announcement"]),
 )
+stepped = st.builds(
+    f.StepEntered,
+    **leg,
+    step_id=text,
+    kind=st.sampled_from(["user", "outside", "announcement", "hangup"]),
+    party=party,
+)
+stepped |= st.builds(f.StepLeft, **leg, step_id=text, result=text)
+stepped |= st.builds(f.LegPickedUp, **leg)
 hung_up = st.builds(
     f.LegHungUp,
     **leg,
@@ -164,9 +175,14 @@ simple = st.one_of(
     ]
 )
 few = st.builds(f.CallEnded, **base) | st.builds(f.EngineDied, **base)
+few |= st.builds(f.CallAbsorbed, **base, into_call_id=text)
 few |= st.builds(f.RequestWithdrawn, **base, reason=text)
-plain = started | requested | routed | hung_up | simple | st.builds(f.LegJoined, **bridged)
+plain = (
+    started | requested | routed | hung_up | simple | stepped | st.builds(f.LegJoined, **bridged)
+)
 plain |= st.builds(f.LegLeft, **bridged)
+plain |= st.builds(f.LegAccompanied, **leg, by=text) | st.builds(f.LegLeftAlone, **leg)
+plain |= st.builds(f.LegFellSilent, **leg, last_sign=times)
 merged = st.builds(
     f.CallMerged, **base, other_call_id=text, facts=st.lists(plain, max_size=6).map(tuple)
 )
@@ -178,8 +194,8 @@ def truthful(call: Call) -> bool:
     record = outcome.record(call)
     assert 0 <= record.billing_seconds <= record.duration_seconds
     assert record.ringing_seconds >= 0
-    assert record.status_detail in ("SUCCESS", "BUSY", "CANCELLED", "UNSUCCESS")
-    assert all(one.ended_at is not None for one in call.legs.values())
+    assert record.status_detail in ("SUCCESS", "BUSY", "CANCELLED", "UNSUCCESS", "IVR")
+    assert call.merged_into or all(one.ended_at is not None for one in call.legs.values())
     return True
 
 
@@ -202,6 +218,7 @@ def test_no_facts_can_make_the_fold_raise_or_lie(facts: list[AnyFact]):
     assert [what for what, count in counted.items() if what[0] in ONCE and count > 1] == []
     assert call is None or call.withdrawn or not call.over or truthful(call)
     assert ("CALL_ENDED", None) in counted or call is None or not call.ended_at
+    assert (("CALL_MERGED", None) in counted) == bool(call and call.merged_into)
 
 
 @settings(deadline=None)
@@ -225,7 +242,7 @@ def test_no_row_can_make_the_reader_raise(columns: list[str], event: str, extra:
     for raw in (extra, "{}", "[]", "1", '{"extra": 1, "bridge_id": [], "hangupcause": "x"}', "{"):
         cel.read(row._replace(extra=raw), lambda name: None, lambda user: None)
         cel.far_end_refused(row._replace(extra=raw))
-        cel.transferred_leg(row._replace(event="ATTENDEDTRANSFER", extra=raw))
+        cel.met_leg(row._replace(event="ATTENDEDTRANSFER", extra=raw))
 
 
 @settings(deadline=None)

@@ -8,6 +8,7 @@ import pytest
 from calls.expected import EVENTS, RECORDS
 from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import announce, outcome
+from trunkline.calls.call import Call
 from trunkline.calls.record import CallRecord, shown
 from trunkline.calls.times import GREGORIAN
 
@@ -20,8 +21,13 @@ def scene(request: pytest.FixtureRequest) -> Scenario:
 
 
 def the_record(ledger: Ledger) -> CallRecord:
-    (call,) = ledger.calls.values()
-    return outcome.record(call)
+    return outcome.record(the_call(ledger))
+
+
+def the_call(ledger: Ledger) -> Call:
+    """The call, or the one that went on."""
+    (call,) = (call for call in ledger.calls.values() if call.merged_into is None)
+    return call
 
 
 def test_every_recording_has_an_expectation() -> None:
@@ -96,23 +102,45 @@ def test_phones_that_lost_the_race_say_so() -> None:
 
 
 def test_who_answered_first_is_the_callee_of_a_transferred_call() -> None:
-    for name in ("blind_transfer", "attended_transfer"):
-        assert the_record(folded(scenario(name))).callee.username == "answers"
+    assert the_record(folded(scenario("blind_transfer"))).callee.username == "answers"
 
 
 def test_an_attended_transfer_joins_those_who_are_left() -> None:
     ledger = folded(scenario("attended_transfer"))
-    (call,) = ledger.calls.values()
-    record = the_record(ledger)
-    assert (len(call.legs), len(ledger.merged)) == (4, 1)
-    assert record.billing_seconds == record.duration_seconds == 3
-    transferred, target = list(call.legs.values())[1], list(call.legs.values())[3]
-    assert (transferred.joined_with, target.joined_with) == (target.id, transferred.id)
+    call, record = the_call(ledger), the_record(ledger)
+    assert (call.class_, record.callee.number) == ("trunking", "84901230200")
+    assert len(call.legs) == 4
+    transferred, target = (
+        next(
+            leg
+            for leg in call.legs.values()
+            if leg.endpoint_kind == kind and leg.direction == "outbound"
+        )
+        for kind in ("device", "trunk")
+    )
+    assert (transferred.joined_with, target.joined_with) == ((target.id,), (transferred.id,))
+    assert (transferred.role, target.role) == ("consulted", "dialled")
+
+
+def test_the_call_that_was_absorbed_is_told_of_and_has_its_own_talk() -> None:
+    ledger = folded(scenario("attended_transfer"))
+    goes_on = the_call(ledger)
+    (absorbed,) = (call for call in ledger.calls.values() if call.merged_into)
+    record = outcome.record(absorbed)
+    assert (record.class_, record.callee.username, record.merged_into) == (
+        "one_one",
+        "answers",
+        goes_on.id,
+    )
+    assert record.billing_seconds == 2  # 1.2 s of talk until the transfer
+    told = [heard.name for call, heard in ledger.heard if call.id == absorbed.id]
+    assert told[-2:] == ["CALL_MERGED", "CALL_ENDED"]
+    assert goes_on.talked > 1_500_000
 
 
 def test_a_blind_transfer_names_the_number_that_it_went_to() -> None:
     ledger = folded(scenario("blind_transfer"))
-    (call,) = ledger.calls.values()
+    call = the_call(ledger)
     trunk = [leg.dialled for leg in call.legs.values() if leg.endpoint_kind == "trunk"]
     assert (call.dialled, trunk) == ("201", ["84901230200"])
 

@@ -165,7 +165,7 @@ def test_a_call_is_shown_with_its_legs_and_events(office: Office, told: Any, run
     call = told("calls", "show", CALL)
 
     assert (call["state"], call["statusDetail"], call["hangupCause"]) == (
-        "over", "SUCCESS", "NORMAL_CLEARING",
+        "ended", "SUCCESS", "NORMAL_CLEARING",
     )  # fmt: skip
     assert [leg["legId"] for leg in call["legs"]] == [CALL, "tl1-1.2"]
     names = [event["Event-Name"] for event in call["events"]]

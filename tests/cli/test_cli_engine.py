@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-ENGINE = {"version": "22.10.0", "origin": "given"}
+ENGINE = {"version": "22.10.1", "origin": "given"}
 
 
 def trunkline(
@@ -40,7 +40,7 @@ def prefix(tmp_path: Path) -> Path:
     for name in NEEDED:
         (modules / name).touch()
     program = root / "usr/sbin/asterisk"
-    program.write_text("#!/bin/sh\necho Asterisk 22.10.0\n")
+    program.write_text("#!/bin/sh\necho Asterisk 22.10.1\n")
     program.chmod(0o755)
     return root
 

@@ -145,7 +145,7 @@ def test_an_account_takes_what_it_has_along(office, made):
         ("app create --account nobody", "there is no account 'nobody'"),
         ("app create --account acme --from 10.0.0.300", "--from"),
         ("user create --account acme an", "already a user called 'an'"),
-        ("user create --account acme b --extension 101", "already a user with extension 101"),
+        ("user create --account acme b --extension 101", "leads to user:an"),
         ("user create --account acme b --extension 0101", "cannot be an extension"),
         ("user create --account acme b --extension 1", "cannot be an extension"),
         ("user create --account acme b/c", "cannot be a user name"),

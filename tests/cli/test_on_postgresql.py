@@ -157,7 +157,7 @@ def test_what_happens_is_told(data: Path, postgres_url: str, told: Told) -> None
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(events) == 10, done.stderr
     [row] = told("recording", "list")
-    assert (row["name"], row["state"]) == (NAME, "expected")
+    assert (row["name"], row["state"]) == (NAME, "pending")
     missing = command(data, postgres_url, "recording", "get", CALL)
     assert "is still being made" in refused(missing)
 

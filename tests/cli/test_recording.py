@@ -71,7 +71,7 @@ def test_a_recording_goes_to_standard_output(recorded: Office, run: Run) -> None
 def test_recordings_are_listed(recorded: Office, told: Any) -> None:
     [row] = told("recording", "list")
 
-    assert (row["name"], row["state"], row["bytes"], row["callId"]) == (NAME, "done", 1000, CALL)
+    assert (row["name"], row["state"], row["bytes"], row["callId"]) == (NAME, "ready", 1000, CALL)
 
 
 def test_a_recording_that_is_being_made_is_not_given(office: Office, run: Run) -> None:

@@ -13,12 +13,7 @@ import psycopg
 from trunkline.db.finding import call_row
 from trunkline.db.place import Place
 from trunkline.db.spans import DAY, HOUR, MINUTE
-
-_COLUMNS = """id, account_id, caller_number, caller_username, caller_name, caller_user_id,
-    caller_device_id, callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-    class, direction, did_number, status_detail, started_at, answered_at, ended_at,
-    duration_seconds, billing_seconds, ringing_seconds, hangup_cause, recording, client_ref, app_id,
-    trunk, engine_died, note, tags, update_seq, false"""
+from trunkline.db.sql_text import filled
 
 
 def query(place: Place, statement: str) -> list[Any]:
@@ -32,7 +27,7 @@ def query(place: Place, statement: str) -> list[Any]:
 
 def everything_agrees(place: Place) -> None:
     """Counts, terms, the order of changes, ids and recordings are what the calls say."""
-    calls = [call_row(row) for row in query(place, f"SELECT {_COLUMNS} FROM calls")]
+    calls = [call_row(row) for row in query(place, filled("SELECT {row} FROM calls"))]
     for name, width in (("minute", MINUTE), ("hour", HOUR), ("day", DAY)):
         counted = query(place, f"SELECT account_id, bucket, n FROM call_counts_{name}")
         there = Counter((call.account_id, call.started_at // width) for call in calls)

@@ -111,3 +111,61 @@ def test_every_step_down_gives_what_was_before(first: Path) -> None:
     assert query(first, "SELECT name, last_seq FROM accounts") == [("acme", 3)]
     migrations.upgrade(first)
     assert schema(first) == before[steps[-1]]
+
+
+async def test_users_and_numbers_of_before_lead_where_they_led(first: Path) -> None:
+    _people_of_before(first)
+    database = open_database(first, KEY)
+    behind = await database.directory.extension(ACCOUNT, "101")
+    assert behind is not None
+    assert (behind.kind, behind.id, behind.extension) == ("user", "u1", "101")
+    assert (behind.username, behind.sip_users) == ("an", ("an1",))
+    assert await database.directory.did(ACCOUNT, "+84287") == behind
+    nobody = await database.directory.user_owner("u2")
+    assert nobody is not None
+    assert (nobody.username, nobody.extension) == ("bo", None)
+    await database.close()
+    for view, id_ in (("tl_extensions", f"{ACCOUNT}:101"), ("tl_dids", f"{ACCOUNT}:84287")):
+        found = query(first, f"SELECT user_id, dial, record FROM {view} WHERE id = ?", id_)
+        assert found == [("u1", "PJSIP/an1", "yes")]
+    query(first, "INSERT INTO destinations VALUES ('o', ?, 'outside', '+849')", ACCOUNT)
+    query(
+        first,
+        "INSERT INTO numbers (id, account_id, destination_id, did, route_key, created_at)"
+        " VALUES ('n2', ?, 'o', '288', 'x:288', ?)",
+        ACCOUNT, AT,
+    )  # fmt: skip
+    migrations.migrate(first, "0008")
+    assert query(first, "SELECT id, extension, route_key FROM users ORDER BY id") == [
+        ("u1", "101", f"{ACCOUNT}:101"),
+        ("u2", None, None),
+    ]
+    assert query(first, "SELECT id, user_id FROM numbers") == [("n1", "u1")]
+    assert query(first, "SELECT id, user_id FROM devices") == [("d1", "u1")]
+    migrations.upgrade(first)
+    assert query(first, "SELECT number, destination_id FROM extensions") == [("101", "u1")]
+    query(first, "DELETE FROM accounts")
+    for table in ("destinations", "extensions", "users", "numbers", "devices"):
+        assert query(first, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+def _people_of_before(path: Path) -> None:
+    for id_, username, extension in (("u1", "an", "101"), ("u2", "bo", None)):
+        query(
+            path,
+            "INSERT INTO users (id, account_id, username, extension, route_key, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            id_, ACCOUNT, username, extension, extension and f"{ACCOUNT}:{extension}", AT,
+        )  # fmt: skip
+    query(
+        path,
+        "INSERT INTO devices (id, account_id, user_id, sip_user, realm, ha1, created_at)"
+        " VALUES ('d1', ?, 'u1', 'an1', 'r', 'h', ?)",
+        ACCOUNT, AT,
+    )  # fmt: skip
+    query(
+        path,
+        "INSERT INTO numbers (id, account_id, user_id, did, route_key, created_at)"
+        " VALUES ('n1', ?, 'u1', '+84287', ?, ?)",
+        ACCOUNT, f"{ACCOUNT}:84287", AT,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import psycopg
 import pytest
 
@@ -321,6 +322,8 @@ async def test_two_processes_that_write_of_the_same_accounts_do_not_deadlock(pos
     )
     for each in accounts:
         assert await one.events.bounds(each) == (1, 200)
+        told = [msgspec.json.decode(event.body) for event in await one.events.after(each, 0, 300)]
+        assert [said["Event-Seq"] for said in told] == list(range(1, 201))
         assert (await two.calls.page(each, AT, AT + 100, 1, 1)).total == 200
     with psycopg.connect(postgres_url) as connection:
         row = connection.execute(

@@ -84,7 +84,11 @@ def test_every_step_up_and_down_gives_what_was_before(empty_url):
         if step == "0001":
             query(
                 empty_url,
-                f"INSERT INTO accounts (id, name, created_at) VALUES ('{'a' * 32}', 'acme', {AT})",
+                f"INSERT INTO accounts (id, name, created_at) VALUES ('{'a' * 32}', 'acme', {AT});"
+                "INSERT INTO users (id, account_id, username, extension, route_key, created_at)"
+                f" SELECT 'u', id, 'an', '101', id || ':101', {AT} FROM accounts;"
+                "INSERT INTO numbers (id, account_id, user_id, did, route_key, created_at)"
+                f" SELECT 'n', id, 'u', '+84287', id || ':84287', {AT} FROM accounts",
             )
     for step in reversed(steps[:-1]):
         migrate(empty_url, step)
@@ -93,6 +97,10 @@ def test_every_step_up_and_down_gives_what_was_before(empty_url):
     upgrade(empty_url)
     assert schema(empty_url) == before[steps[-1]]
     assert query(empty_url, "SELECT name, last_seq FROM accounts") == [("acme", 0)]
+    assert query(empty_url, "SELECT number, destination_id FROM extensions") == [("101", "u")]
+    assert query(empty_url, "SELECT did, destination_id FROM numbers") == [("+84287", "u")]
+    query(empty_url, "DELETE FROM accounts")
+    assert query(empty_url, "SELECT id FROM destinations") == []
 
 
 def test_processes_that_start_at_once_migrate_once(empty_url):
@@ -170,7 +178,7 @@ def test_the_views_say_what_sqlites_say(postgres_url, tmp_path):
             user = manage.create_user(directory, account, "an", name='O"Ne\\il;', extension="101")
             for name in ("z1", "b2", "a3"):
                 manage.create_device(directory, account, user, name, realm="r", password="pw")
-            manage.create_number(directory, account, "+84 28 7301.9555", user)
+            manage.create_number(directory, account, "+84 28 7301.9555", user.user_id)
             manage.create_trunk(directory, account, "far", "10.0.0.1", priority=9)
             near = manage.create_trunk(directory, account, "near", "10.0.0.2", priority=1)
         changing = {account.account_id: "A", user.user_id: "U", near.trunk_id: "T"}
@@ -178,9 +186,11 @@ def test_the_views_say_what_sqlites_say(postgres_url, tmp_path):
             [
                 _steady(_any_row(place, view, id_.replace("A", account.account_id)), changing)
                 for view, id_ in (
-                    *((view, "z1") for view in VIEWS[:4]),
-                    ("tl_extensions", "A:101"),
-                    ("tl_dids", "A:842873019555"),
+                    *((view, "z1") for view in (*VIEWS[:4], "tl_devices")),
+                    ("tl_rights", "A"),
+                    ("tl_steps", user.user_id),
+                    *((view, "A:101") for view in ("tl_extensions", "tl_dialled")),
+                    *((view, "A:842873019555") for view in ("tl_dids", "tl_inbound")),
                 )
             ]
         )

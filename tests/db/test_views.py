@@ -13,7 +13,18 @@ from trunkline.db.directory import DirectoryFile
 from trunkline.db.sqlite.connect import connect_reader
 from trunkline.work import manage_directory as manage
 
-VIEWS = ["ps_endpoints", "ps_auths", "ps_aors", "tl_devices", "tl_extensions", "tl_dids"]
+VIEWS = [
+    *("ps_endpoints", "ps_auths", "ps_aors", "tl_devices"),
+    *(
+        "tl_callers",
+        "tl_rights",
+        "tl_dialled",
+        "tl_inbound",
+        "tl_steps",
+        "tl_extensions",
+        "tl_dids",
+    ),
+]
 
 
 @pytest.fixture
@@ -58,6 +69,7 @@ def test_a_device_can_register(asterisk, path):
         "an1",
         "from-device",
     )
+    assert endpoint["allow"] == "ulaw,alaw"
     assert (endpoint["callerid"], endpoint["accountcode"]) == ('"An" <101>', account.account_id)
     assert auth == {
         "id": "an1",
@@ -82,7 +94,7 @@ def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
     entry = {manage.DeviceEntry: device, manage.UserEntry: user, manage.AccountEntry: account}[kind]
     with directory.transaction() as open_:
         manage.switch(open_, kind, entry, False)
-    for view in VIEWS[:4]:
+    for view in (*VIEWS[:4], "tl_callers"):
         assert row(asterisk, view, "an1") is None
     extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
     assert extension is None or (kind is manage.DeviceEntry and extension["dial"] == "")
@@ -91,8 +103,8 @@ def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
 @pytest.mark.parametrize(
     ("name", "callerid"),
     [
-        ('O"Neil', '"O\'Neil" <101>'),
-        ("back\\slash", '"back/slash" <101>'),
+        ('O\'Neil "Bo"', '"O\'Neil \\"Bo\\"" <101>'),
+        ("back\\slash", '"back\\\\slash" <101>'),
         ("semi;colon", '"semi,colon" <101>'),
         ("Nguyễn Văn", '"Nguyễn Văn" <101>'),
         ("", '"" <101>'),
@@ -160,7 +172,7 @@ def test_all_enabled_phones_of_a_user_ring(asterisk, directory, path):
     with directory.transaction() as open_:
         for sip_user in ("b2", "a3"):
             manage.create_device(open_, account, user, sip_user, realm="r")
-        manage.create_number(open_, account, "+84 28 7301.9555", user)
+        manage.create_number(open_, account, "+84 28 7301.9555", user.user_id)
     extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
     did = row(asterisk, "tl_dids", f"{account.account_id}:842873019555")
     assert extension is not None
@@ -172,3 +184,43 @@ def test_all_enabled_phones_of_a_user_ring(asterisk, directory, path):
     extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
     assert extension is not None
     assert extension["dial"] == "PJSIP/b2&PJSIP/a3"
+
+
+def test_the_first_step_is_what_the_old_dialplan_would_have_dialled(asterisk, directory, path):
+    account, user, _ = office(path)
+    with directory.transaction() as open_:
+        manage.create_number(open_, account, "+84287", user.user_id)
+    step = {
+        "step": user.user_id,
+        "kind": "user",
+        "arg": "PJSIP/an1",
+        "user_id": user.user_id,
+        "caller_id": "",
+        "record": "yes",
+        **dict.fromkeys(("busy", "no_answer", "offline", "next"), ""),
+    }
+    dialled, did = f"{account.account_id}:101", f"{account.account_id}:84287"
+    assert row(asterisk, "tl_dialled", dialled) == {"id": dialled, **step}
+    assert row(asterisk, "tl_inbound", did) == {"id": did, "did": "+84287", **step}
+    assert row(asterisk, "tl_steps", user.user_id) == {"id": user.user_id, **step}
+
+
+def test_a_caller_has_the_rights_of_the_account(asterisk, directory):
+    with directory.transaction() as open_:
+        account = manage.create_account(open_, "acme", caller_id="028", allow=["84"], deny=["849"])
+        user = manage.create_user(open_, account, "an", name='An "(x', extension="101")
+        manage.create_device(open_, account, user, "an1", realm="r")
+        near = manage.create_trunk(open_, account, "near", "10.0.0.2", priority=1)
+    rights = {
+        "caller_id": "028",
+        "allow_regex": "^(84)",
+        "deny_regex": "^(849)",
+        "record": "yes",
+        "routes": f":trunk-{near.trunk_id}:0:",
+    }
+    assert row(asterisk, "tl_rights", account.account_id) == {"id": account.account_id, **rights}
+    caller = row(asterisk, "tl_callers", "an1")
+    assert caller is not None
+    assert {key: caller[key] for key in rights} == rights
+    assert (caller["number"], caller["name"]) == ("101", "An '(x")
+    assert list(caller)[-1] == "name"

@@ -132,7 +132,7 @@ def test_recordings_come_with_the_newest_calls(
     write(lambda db: db.calls.commit(Batch(finished=[*calls, record("c3", account_id, AT + 3)])))
     assert [row.call_id for row in archive.recordings(account_id, 2)] == ["c2", "c1"]
     name = "call_recording_c1.mp3"
-    wanted = RecordingRow(name, account_id, "c1", "expected", 0, 0.0, "", calls[2].ended_at)
+    wanted = RecordingRow(name, account_id, "c1", "pending", 0, 0.0, "", calls[2].ended_at)
     assert [archive.recording(each) for each in (name, "c1")] == [wanted, wanted]
     assert [archive.recording(each) for each in ("c3", "nothing", "\0", "")] == [None] * 4
 

@@ -12,6 +12,7 @@ import pytest
 
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from edges.stored import everything_stored
+from trunkline.calls.dialling import Rights
 from trunkline.calls.record import shown
 from trunkline.db import tables
 from trunkline.db.directory import DirectoryFile
@@ -111,18 +112,17 @@ async def test_a_device_is_read_with_all_that_its_call_needs(database, change):
     assert device is not None
     assert device.ha1 == manage.ha1("an1", "trunkline", "pw")
     assert (device.id, device.username, device.extension) == (entry.device_id, "an", "101")
-    assert (device.caller_id, device.dial_allow, device.dial_deny) == ("028", "84", "8490")
-    assert device.record is True
-    assert device.trunk_endpoint is None
+    assert (device.caller_id, device.record) == ("028", True)
+    assert device.rights == Rights("^(84)", "^(8490)", ())
     far = change(lambda d: manage.create_trunk(d, account, "far", "10.0.0.1:5060", priority=20))
     near = change(lambda d: manage.create_trunk(d, account, "near", "10.0.0.2:5062", priority=5))
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None
-    assert device.trunk_endpoint == f"trunk-{near.trunk_id}"
+    assert [way.trunk for way in device.rights.routes] == [f"trunk-{near.trunk_id}"]
     change(lambda d: manage.switch(d, manage.TrunkEntry, near, False))
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None
-    assert device.trunk_endpoint == f"trunk-{far.trunk_id}"
+    assert [way.trunk for way in device.rights.routes] == [f"trunk-{far.trunk_id}"]
     assert [line.endpoint for line in (await database.directory.trunks())] == [
         f"trunk-{far.trunk_id}"
     ]
@@ -138,7 +138,7 @@ async def test_who_is_behind_an_extension_and_a_number(database, change, account
     account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
     user = change(lambda d: manage.find(d, manage.UserEntry, "an"))
     change(lambda d: manage.create_device(d, account, user, "a-later-one", realm="r"))
-    change(lambda d: manage.create_number(d, account, "+842873019555", user))
+    change(lambda d: manage.create_number(d, account, "+842873019555", user.user_id))
     behind = await database.directory.extension(account_id, "101")
     assert behind is not None
     assert behind.sip_users == ("an1", "a-later-one")
@@ -223,9 +223,9 @@ async def test_a_batch_is_written_whole(database, account_id):
     assert (page.total, list(page.rows)) == (1, [shown(finished)])
     kept = await database.recordings.by_name(account_id, "call_recording_c1.mp3")
     assert kept is not None
-    assert (kept.raw, kept.state, kept.call_id, kept.created_at) == (
+    assert (kept.id, kept.state, kept.call_id, kept.created_at) == (
         "c1",
-        "expected",
+        "pending",
         "c1",
         finished.ended_at,
     )
@@ -536,10 +536,10 @@ async def test_a_recording_is_claimed_by_one_worker(database, account_id, name):
     assert event.seq == 1
     done = await database.recordings.any_account(name)
     assert done is not None
-    assert (done.state, done.bytes, done.seconds, done.attempts) == ("done", 5, 1.5, 2)
+    assert (done.state, done.bytes, done.seconds, done.attempts) == ("ready", 5, 1.5, 2)
     assert await database.recordings.claim(name, "w0", 99, 100) is None
     assert (await database.recordings.waiting()) == 0
-    assert (await database.recordings.by_raw("c1")) == done
+    assert (await database.recordings.of_raw("c1")) == [done]
     assert (await database.recordings.by_name("0" * 32, name)) is None
 
 

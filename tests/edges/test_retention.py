@@ -12,6 +12,7 @@ import pytest
 
 from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
+from trunkline.calls.recording_plan import Composed
 from trunkline.calls.sip import SipMessage, SipPart
 from trunkline.calls.webhook import outgoing
 from trunkline.db import postgres
@@ -220,11 +221,33 @@ async def test_a_recording_goes_and_its_call_stays(database, account_id):
     assert await read(database.recordings.by_name(account_id, name)) is None
     assert (await database.history.whole(account_id, "c0", 1, 1)).recording is None
     found = await database.retention.removals(AT, "", 2)
-    assert [(each.name, each.raw) for each in found] == [
-        (f"call_recording_c{n}.mp3", f"c{n}") for n in range(2)
+    assert [(each.name, each.raws) for each in found] == [
+        (f"call_recording_c{n}.mp3", (f"c{n}",)) for n in range(2)
     ]
     await database.retention.removed([each.name for each in found])
     assert len(await database.retention.removals(AT, "", 9)) == 2
+
+
+def made_of(*files: str) -> Composed:
+    return Composed(length=1, parts=(), files=files, spent=files)
+
+
+@pytest.mark.parametrize("kind", ["calls", "recordings"])
+async def test_raw_audio_that_another_recording_is_still_to_be_made_of_stays(
+    database, account_id, kind
+):
+    plans = {"c0": made_of("x", "y"), "c1": made_of("y", "z")}
+    calls = [
+        record(id_, account_id, AT + n * DAY, recording=f"call_recording_{id_}.mp3", plan=plan)
+        for n, (id_, plan) in enumerate(plans.items())
+    ]
+    await database.calls.commit(Batch(finished=calls))
+    await delete(database, account_id, kind, AT + MINUTE)
+    assert [each.raws for each in await database.retention.removals(AT, "", 9)] == [("x",)]
+    assert [each.call_id for each in await read(database.recordings.of_raw("y"))] == ["c1"]
+    await delete(database, account_id, kind, AT + DAY + MINUTE)
+    removals = await database.retention.removals(AT, "", 9)
+    assert [sorted(each.raws) for each in removals] == [["x"], ["y", "z"]]
 
 
 async def test_what_a_worker_makes_is_removed_after_its_lease(database, account_id):
@@ -232,8 +255,9 @@ async def test_what_a_worker_makes_is_removed_after_its_lease(database, account_
     name = "call_recording_c0.mp3"
     assert await database.recordings.claim(name, "w", AT, AT + 100) is not None
     await delete(database, account_id, "calls", AT + 9 * DAY)
-    assert [each.raw for each in await database.retention.removals(AT + 99, "", 9)] == ["c1"]
-    assert [each.raw for each in await database.retention.removals(AT + 100, "", 9)] == ["c0", "c1"]
+    assert [each.raws for each in await database.retention.removals(AT + 99, "", 9)] == [("c1",)]
+    removals = await database.retention.removals(AT + 100, "", 9)
+    assert [each.raws for each in removals] == [("c0",), ("c1",)]
     ready = announcement(account_id, call_id="c0")
     assert await database.recordings.done(name, "w", 1, 1.0, ready) is None
     assert await database.recordings.failed(name, "w", "x", ready) is None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -301,3 +303,24 @@ async def test_a_machine_without_inotify_is_followed_all_the_same(follower, file
         got = numbers(await anext(parts))
     await parts.aclose()
     assert got == [7]
+
+
+async def test_a_log_that_cannot_be_opened_is_tried_again(
+    file: Path, follower: LogFollower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files, for a while."""
+    monkeypatch.setattr(cel, "_AGAIN", 0.01)
+    append(file, written(row(1)))
+    tries, opens = iter(range(3)), Path.open
+
+    def failing(path: Path, *arguments: str) -> object:
+        if next(tries, None) is not None:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opens(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", failing)
+    async with asyncio.timeout(20):
+        async for taken in follower.follow():
+            assert numbers(taken) == [1]
+            break
+    assert next(tries, None) is None

@@ -102,6 +102,29 @@ def test_ari_and_http_are_on_loopback(tmp_path: Path) -> None:
     assert "enabled = no" in made["manager.conf"]
 
 
+def test_ami_is_on_loopback_with_the_least_rights(tmp_path: Path) -> None:
+    made = texts(config(tmp_path, ami_port=5099, ami_password="s3cret-2"))["manager.conf"]
+    said = dict(re.findall(r"^(\w+) =(?: (.*))?$", made, re.M))
+    assert said == {
+        "enabled": "yes",
+        "webenabled": "no",
+        "bindaddr": "127.0.0.1",
+        "port": "5099",
+        "authtimeout": "5",
+        "displayconnects": "no",
+        "secret": "s3cret-2",
+        "deny": "0.0.0.0/0.0.0.0",
+        "permit": "127.0.0.1/255.255.255.255",
+        "read": "",
+        "write": "call",
+    }
+
+
+def test_nothing_that_ami_could_reach_is_a_shell(tmp_path: Path) -> None:
+    loads = loaded(config(tmp_path))
+    assert not {"app_system.so", "res_agi.so", "func_shell.so"} & set(loads)
+
+
 def test_nothing_unauthenticated_has_an_endpoint(tmp_path: Path) -> None:
     made = texts(config(tmp_path))
     assert "anonymous" not in made["pjsip.conf"]
@@ -145,7 +168,7 @@ def test_the_event_log_has_as_many_columns_as_the_reader_wants(tmp_path: Path) -
 
 def test_every_application_and_function_of_the_dialplan_has_its_module(tmp_path: Path) -> None:
     made = config(tmp_path)
-    text, names = texts(made)["extensions.conf"], loaded(made)
+    text, names = "".join(texts(made).values()), loaded(made)
     for word, module in {
         "MixMonitor(": "app_mixmonitor.so",
         "CELGenUserEvent(": "app_celgenuserevent.so",
@@ -156,6 +179,13 @@ def test_every_application_and_function_of_the_dialplan_has_its_module(tmp_path:
         "FILTER(": "func_strings.so",
         "IF(": "func_logic.so",
         "Dial(": "app_dial.so",
+        "Gosub(": "app_stack.so",
+        "Playback(": "app_playback.so",
+        "ClearHash(": "func_strings.so",
+        "CUT(": "func_cut.so",
+        "SHARED(": "func_global.so",
+        "HANGUPCAUSE(": "func_hangupcause.so",
+        "REDIRECTING(": "func_callerid.so",
     }.items():
         assert word not in text or module in names
 
@@ -165,6 +195,8 @@ def test_every_application_and_function_of_the_dialplan_has_its_module(tmp_path:
 CHANGES: dict[str, Any] = {
     "ari_port": 8089,
     "ari_password": "other",
+    "ami_port": 8090,
+    "ami_password": "another",
     "sip": ("127.0.0.2", 5060),
     "rtp": (10_000, 20_002),
     "realm": "elsewhere",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -155,17 +156,17 @@ def test_the_newest_is_found_and_a_half_done_or_old_one_never(tmp_path: Path) ->
     assert find(tmp_path) is None
     pretend_engine(engines / "22.11.0-1.partial", "22.11.0")
     assert find(tmp_path) is None
-    pretend_engine(engines / "22.8.2-1", "22.8.2")
+    pretend_engine(engines / "22.10.0-1", "22.10.0")
     assert find(tmp_path) is None
-    pretend_engine(engines / "22.9.0-1", "22.9.0~dfsg")
-    pretend_engine(engines / "22.10.0-1", "22.10.0~dfsg")
+    pretend_engine(engines / "22.10.1-1", "22.10.1~dfsg")
+    pretend_engine(engines / "22.10.2-1", "22.10.2~dfsg")
     found = find(tmp_path)
     assert found is not None
-    assert found.version == "22.10.0"
+    assert found.version == "22.10.2"
     (found.modules / NEEDED[0]).unlink()
     found = find(tmp_path)
     assert found is not None
-    assert found.version == "22.9.0"
+    assert found.version == "22.10.1"
 
 
 @pytest.mark.usefixtures("no_system")
@@ -181,6 +182,77 @@ def test_an_install_killed_at_any_time_leaves_nothing_that_is_found(tmp_path: Pa
         assert found is None or found.version
     assert install(tmp_path) == find(tmp_path)
     assert not list((tmp_path / "engine").glob("*.partial"))
+
+
+@pytest.fixture
+def lock_holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """What an apt that outlived its install does: it holds the lock of a directory."""
+    code = (
+        "import fcntl, sys, time\n"
+        "lock = open(sys.argv[1], 'a')\n"
+        "fcntl.lockf(lock, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    lock = tmp_path / "lists" / "lock"
+    lock.parent.mkdir()
+    command = [sys.executable, "-c", code, str(lock)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+
+
+def test_an_apt_that_still_works_there_is_waited_for(
+    tmp_path: Path, lock_holder: subprocess.Popen[str]
+) -> None:
+    place = tmp_path / "cache" / "engine" / "download" / "state"
+    place.mkdir(parents=True)
+    (place / "lists").symlink_to(tmp_path / "lists")
+    (tmp_path / "lists" / "partial").mkdir()
+    steps: list[str] = []
+
+    def progress(what: str, _: float | None) -> None:
+        steps.append(what)
+        if what == "waiting for another install" and steps.count(what) == 2:
+            lock_holder.communicate("go")
+
+    with pytest.raises(EngineInstallError, match="the mirror cannot be reached"):
+        install(tmp_path / "cache", mirror="http://127.0.0.1:1/debian", progress=progress)
+    assert steps.count("waiting for another install") >= 2
+
+
+def test_an_apt_that_never_ends_is_named(
+    tmp_path: Path, lock_holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "LOCK_SECONDS", 0.5)
+    place = tmp_path / "cache" / "engine" / "download" / "state"
+    place.mkdir(parents=True)
+    (place / "lists").symlink_to(tmp_path / "lists")
+    (tmp_path / "lists" / "partial").mkdir()
+    with pytest.raises(EngineInstallError, match=r"another apt .*lock.*: end it"):
+        install(tmp_path / "cache", mirror="http://127.0.0.1:1/debian")
+    lock_holder.communicate("go")
+
+
+def test_the_tests_own_installs_wait_for_another_apt(tmp_path: Path, tools: Path) -> None:
+    """setup/apt.sh, with an apt-get that finds its lists locked twice."""
+    for tool in ("sh", "cat", "sleep"):
+        (tools / tool).symlink_to(shutil.which(tool, path=os.defpath) or tool)
+    program(
+        tools / "apt-get",
+        f"""echo "$*" >> {tmp_path}/asked
+[ "$(cat {tmp_path}/asked | wc -l)" -lt 3 ] || exit 0
+echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)" >&2
+exit 100""",
+    )
+    (tools / "wc").symlink_to(shutil.which("wc", path=os.defpath) or "wc")
+    script = Path(__file__).parents[2] / "setup" / "apt.sh"
+    done = subprocess.run(["sh", str(script), "sipp"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "==> Waiting for another apt to end\n")
+    assert len((tmp_path / "asked").read_text().splitlines()) == 3
 
 
 def test_two_installs_at_once_fetch_once(tmp_path: Path) -> None:
@@ -349,20 +421,29 @@ def test_an_installed_asterisk_is_taken_when_it_is_of_use(
     (base / "share/asterisk").mkdir(parents=True)
     for name in NEEDED:
         (base / "lib/asterisk/modules" / name).touch()
-    program(base / "sbin" / "asterisk", "echo Asterisk 22.9.1")
+    program(base / "sbin" / "asterisk", "echo Asterisk 22.10.1")
     monkeypatch.setenv("PATH", f"{tools}:{base / 'sbin'}")
     found = find(tmp_path / "cache")
     assert found is not None
-    assert (found.origin, found.version, found.root) == ("system", "22.9.1", None)
-    program(base / "sbin" / "asterisk", "echo Asterisk 20.5.0")
-    assert find(tmp_path / "cache") is None
+    assert (found.origin, found.version, found.root) == ("system", "22.10.1", None)
+    for old in ("22.10.0", "22.10", "22.9.1", "20.15.3"):
+        program(base / "sbin" / "asterisk", f"echo Asterisk {old}")
+        assert find(tmp_path / "cache") is None
+    program(base / "sbin" / "asterisk", "echo Asterisk 23.0.0")
+    assert find(tmp_path / "cache") is not None
+
+
+def test_the_guides_say_which_is_the_oldest() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    text = "\n".join(page.read_text() for page in docs.rglob("*.md"))
+    assert set(re.findall(r"22\.[0-9.]*[0-9](?= or later)", text)) == {packages.OLDEST}
 
 
 @pytest.mark.usefixtures("no_system")
 def test_remove_takes_everything_unless_it_runs(tmp_path: Path) -> None:
-    root = tmp_path / "engine" / "22.10.0-1"
-    pretend_engine(root, "22.10.0")
-    program(root / "usr/sbin/asterisk", '[ "$1" = -V ] && echo Asterisk 22.10.0 || read wait')
+    root = tmp_path / "engine" / "22.10.1-1"
+    pretend_engine(root, "22.10.1")
+    program(root / "usr/sbin/asterisk", '[ "$1" = -V ] && echo Asterisk 22.10.1 || read wait')
     running = subprocess.Popen([str(root / "usr/sbin/asterisk")], stdin=subprocess.PIPE)
     with pytest.raises(EngineInstallError, match=f"running .process {running.pid}"):
         remove(tmp_path)

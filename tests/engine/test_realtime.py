@@ -17,6 +17,7 @@ from trunkline.db.port import DatabaseUnusable
 from trunkline.db.postgres.asterisk_role import role_of
 from trunkline.db.postgres.schema import upgrade
 from trunkline.engine import configuration, realtime
+from trunkline.engine.ami import Ami
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.configuration import ConfigurationError, EngineConfiguration
 from trunkline.engine.install import EngineInstallError, Installed, find
@@ -203,7 +204,9 @@ class Switch:
         self.sip = f"127.0.0.1:{ports.one()}"
         ari = ports.one()
         self.signals: list[Signal] = []
-        self.engine = Asterisk(home, ari, "ari", self.signals.append, caches=realtime.CACHES)
+        self.engine = Asterisk(
+            home, ari, "ari", self.signals.append, ami=Ami(0, ""), caches=realtime.CACHES
+        )
         self.views = views_in_postgresql(url, KEY)
         self._config = config(
             home,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -177,6 +178,26 @@ async def test_the_pause_before_a_restart_doubles(rig: Callable[[], Rig]) -> Non
     supervisor = rig().supervisor
     pauses = [supervisor._next_pause() for _ in range(10)]
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
+
+
+async def test_an_engine_that_cannot_be_watched_is_ended_and_another_started(
+    rig: Callable[[], Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files, once: what was started may not run on beside the next one."""
+    one, opens, tried = rig(), os.pidfd_open, list[int]()
+    await one.supervisor.start()
+
+    def once_not(pid: int) -> int:
+        tried.append(pid)
+        if len(tried) == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opens(pid)
+
+    monkeypatch.setattr(os, "pidfd_open", once_not)
+    os.kill(one.supervisor.pid or 0, signal.SIGKILL)
+    await until(lambda: one.supervisor.restarts > 1 and one.supervisor.up)
+    assert not lives(tried[0])
+    assert one.supervisor.pid == tried[1]
 
 
 async def test_a_death_whose_report_failed_is_reported_again(

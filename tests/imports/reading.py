@@ -25,8 +25,10 @@ PEOPLE = People(
 class Read:
     """What became of a file: its records and what was skipped, both in order."""
 
-    def __init__(self, content: bytes, form: str | None = None, **renamed: str) -> None:
-        source = Source(io.BytesIO(content), form, HCM, renamed)
+    def __init__(
+        self, content: bytes, form: str | None = None, zone: ZoneInfo = HCM, **renamed: str
+    ) -> None:
+        source = Source(io.BytesIO(content), form, zone, renamed)
         self.form = source.form
         self.skipped: list[tuple[int, Skipped]] = []
         self.records = [fold(legs, PEOPLE, "acme", self.form) for legs in self._calls(source)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable
 
@@ -131,3 +132,19 @@ async def test_a_failure_of_ours_is_still_told(caplog: pytest.LogCaptureFixture)
     protocol.logger.error("Exception in ASGI application")
 
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_above_its_descriptors_a_connection_is_turned_away() -> None:
+    makes = functools.partial(EventHttp, descriptors=0)
+    config = uvicorn.Config(application, http=makes, log_config=None)  # type: ignore[arg-type]
+    state = uvicorn.server.ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: makes(config, state, {}), "127.0.0.1", 0
+    )
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        async with asyncio.timeout(20):
+            said = await reader.read()
+        writer.close()
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 1\r\n" in said

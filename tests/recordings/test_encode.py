@@ -3,13 +3,16 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import lameenc
 import numpy as np
 import pytest
 
+from trunkline.calls.recording_plan import WholeFile
 from trunkline.recordings import encode as encoding
+from trunkline.recordings.compose import pieces
 from trunkline.recordings.encode import (
     BIT_RATE,
     EncodingFailed,
@@ -18,6 +21,10 @@ from trunkline.recordings.encode import (
 )
 
 from .audio import RATE, goertzel, heard, raw, tone
+
+
+def frames(source: Path) -> Iterator[bytes]:
+    return pieces(WholeFile(source.stem), source.with_stem)
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def out(tmp_path: Path) -> Path:
 def test_a_player_hears_the_caller_left_and_the_callee_right(source: Path, out: Path) -> None:
     source.write_bytes(raw(tone(440, 10), tone(1000, 10)))
 
-    made = encode(source, out)
+    made = encode(frames(source), out)
 
     left, right = heard(out)[RATE : 9 * RATE].T
     assert (made.bytes, made.seconds) == (out.stat().st_size, 10.0)
@@ -46,7 +53,7 @@ def test_who_says_nothing_is_not_heard_on_his_side(source: Path, out: Path) -> N
     voice = np.random.default_rng(7).normal(0, 0.1, 10 * RATE)
     source.write_bytes(raw(voice, np.zeros(10 * RATE)))
 
-    encode(source, out)
+    encode(frames(source), out)
 
     left, right = heard(out).T
     assert np.std(left) == pytest.approx(0.1, rel=0.1)
@@ -59,7 +66,7 @@ def test_every_frame_keeps_the_channels_apart_even_when_both_say_the_same(
     voice = np.random.default_rng(7).normal(0, 0.1, 5 * RATE)
     source.write_bytes(raw(voice, voice))
 
-    encode(source, out)
+    encode(frames(source), out)
 
     mp3 = out.read_bytes()
     size = 72 * BIT_RATE // RATE  # ISO 11172-3, for the lower sample rates
@@ -72,7 +79,7 @@ def test_a_sample_cut_off_at_the_end_is_dropped(source: Path, out: Path) -> None
     whole = raw(tone(440, 2), tone(1000, 2))
     source.write_bytes(whole + b"\x01\x02\x03")
 
-    made = encode(source, out)
+    made = encode(frames(source), out)
 
     assert made.seconds == 2.0
     assert goertzel(heard(out)[RATE // 2 : RATE * 3 // 2, 0], 440) > -15
@@ -82,7 +89,7 @@ def test_a_sample_cut_off_at_the_end_is_dropped(source: Path, out: Path) -> None
 def test_no_whole_sample_is_a_second_of_silence(source: Path, out: Path, content: bytes) -> None:
     source.write_bytes(content)
 
-    made = encode(source, out)
+    made = encode(frames(source), out)
 
     assert made.seconds == 1.0
     assert np.max(np.abs(heard(out))) < 0.001
@@ -91,7 +98,7 @@ def test_no_whole_sample_is_a_second_of_silence(source: Path, out: Path, content
 def test_one_sample_is_audio(source: Path, out: Path) -> None:
     source.write_bytes(b"\x00\x01\x02\x03")
 
-    made = encode(source, out)
+    made = encode(frames(source), out)
 
     assert made.seconds == 1 / RATE
     assert heard(out).shape[1] == 2
@@ -106,7 +113,7 @@ def test_it_stops_when_it_is_no_longer_wanted(source: Path, out: Path) -> None:
         return len(asked) > 1
 
     with pytest.raises(EncodingStopped):
-        encode(source, out, stopped)
+        encode(frames(source), out, stopped)
 
     assert not out.exists()
 
@@ -121,14 +128,14 @@ def test_what_lame_refuses_has_failed_and_leaves_nothing(
     monkeypatch.setattr(encoding, "_encoder", lambda: broken)
 
     with pytest.raises(EncodingFailed):
-        encode(source, out)
+        encode(frames(source), out)
 
     assert not out.exists()
 
 
 async def test_the_event_loop_goes_on_while_it_encodes(source: Path, out: Path) -> None:
     await asyncio.to_thread(source.write_bytes, raw(tone(440, 600), tone(1000, 600)))
-    work = asyncio.create_task(asyncio.to_thread(encode, source, out))
+    work = asyncio.create_task(asyncio.to_thread(encode, frames(source), out))
     beats = 0
     while not work.done():
         await asyncio.sleep(0.005)
@@ -146,7 +153,7 @@ def test_memory_stays_flat_however_long_the_call(source: Path, out: Path) -> Non
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     started = time.monotonic()
-    made = encode(source, out)
+    made = encode(frames(source), out)
 
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert made.seconds == 3600.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -14,11 +13,9 @@ import httpx
 
 from .program import Program
 from .waiting import until
+from .warm import warm
 
 TRUNKLINE = str(Path(sys.executable).parent / "trunkline")
-COMMANDS = Path(__file__).parent / "commands.py"
-PATIENCE = 180
-"""Seconds that a command may take on a machine that has much else to do."""
 FIRST_START = 600
 """Seconds: a machine that has no engine yet fetches one first."""
 
@@ -43,12 +40,27 @@ class Server:
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         (data / "trunkline.toml").write_text("\n".join(lines) + "\n")
         self.sip_tls = self.ca_file = ""
+        self.descriptors = 0
+        """If set: how many files it may have open at most (the hard limit); the soft one is 64."""
         self.program: Program | None = None
+
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")
 
     def launch(self) -> Program:
         """Start it without waiting; its output goes on in the same file."""
         command = [TRUNKLINE, "up", "--data", str(self.data), "--http", self.http]
         command += ["--sip", self.sip, "--rtp", self.rtp]
+        if self.descriptors:
+            command = [
+                "sh",
+                "-c",
+                f'ulimit -n {self.descriptors}; ulimit -S -n 64; exec "$@"',
+                "sh",
+                *command,
+            ]
         log = self.data.parent / f"{self.data.name}.log"
         self.program = Program(f"server {self.data.name}", command, log)
         return self.program
@@ -75,25 +87,14 @@ class Server:
 
     async def cli(self, *arguments: str) -> Any:
         """Run a command with ``--json`` on this data directory; raises CommandFailed."""
-        command = [TRUNKLINE, "--data", str(self.data), *arguments, "--json"]
-        return json.loads(await self._ran(command, arguments))
+        status, out, err = await warm().run(["--data", str(self.data), *arguments, "--json"])
+        if status:
+            raise CommandFailed(arguments, status, err)
+        return json.loads(out)
 
     async def commands(self, *commands: tuple[str, ...]) -> list[Any]:
-        """Run several in one process, which is much faster; what each of them printed."""
-        command = [sys.executable, str(COMMANDS), str(self.data)]
-        return list(json.loads(await self._ran(command, *commands, said=json.dumps(commands))))
-
-    async def _ran(self, command: list[str], *arguments: Any, said: str = "") -> str:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE if said else None,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(said.encode() or None), PATIENCE)
-        if process.returncode:
-            raise CommandFailed(tuple(map(str, arguments)), process.returncode, err.decode())
-        return out.decode()
+        """Run several, one after the other; what each of them printed."""
+        return [await self.cli(*words) for words in commands]
 
     @property
     def engine_pid(self) -> int | None:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from . import sip_message
-from .sip_message import Message, sdp
+from .sip_message import Message
 
 T1 = 0.5
 """RFC 3261, 17.1.1.1: the first retransmission comes after this many seconds."""
@@ -25,6 +25,14 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     port: int = 0
     contact: str = ""
+    record_route: str = ""
+    display: str = ""
+    """The display name in From, as it is written there: with its quotes and quoted pairs."""
+    invited: list[str] = msgspec.field(default_factory=list)
+    """Every INVITE that came while ``registered``."""
+    codecs: tuple[str, ...] = ("0 PCMU/8000",)
+    redirect: str = ""
+    """Where calls to it are sent (302), as a Contact; without, it is busy."""
 
     async def register(self, expires: int = 600) -> Message:
         """REGISTER ``contact`` (USER@HOST:PORT; the sender's own when empty).
@@ -36,7 +44,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def registered(self) -> AsyncIterator[None]:
-        """Be a registered phone that answers OPTIONS at once and declines every call as busy."""
+        """Be a registered phone that answers OPTIONS at once, and no call."""
         dialogue = _Dialogue(self, "REGISTER", f"sip:{self.server}", self.user, ["Expires: 600"])
         async with asyncio.timeout(40):
             answer = await dialogue.run(close=False)
@@ -48,7 +56,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     async def invite(self, number: str) -> Message:
         """INVITE with an offer; a call that is answered is ended at once."""
-        return await self._ask("INVITE", f"sip:{number}@{self.server}", number, [])
+        extra = [f"Record-Route: <{self.record_route}>"] if self.record_route else []
+        return await self._ask("INVITE", f"sip:{number}@{self.server}", number, extra)
 
     async def _ask(self, method: str, uri: str, to: str, extra: list[str]) -> Message:
         async with asyncio.timeout(40):
@@ -68,8 +77,9 @@ class _Dialogue(asyncio.DatagramProtocol):
         if message and message.code:
             self.answers.put_nowait(message)
         elif message and message.method in ("OPTIONS", "INVITE"):
-            said = (200, "OK") if message.method == "OPTIONS" else (486, "Busy Here")
-            self.transport.sendto(sip_message.response(message, *said).encoded())
+            if message.method == "INVITE":
+                self.who.invited.append(data.decode(errors="replace"))
+            self.transport.sendto(_declined(message, self.who.redirect))
 
     async def run(self, close: bool = True) -> Message:
         loop = asyncio.get_running_loop()
@@ -124,12 +134,12 @@ class _Dialogue(asyncio.DatagramProtocol):
 
     def _request(self, method: str, uri: str, extra: list[str], to: str) -> bytes:
         host, port = self.transport.get_extra_info("sockname")
-        body = sdp(host, 9) if method == "INVITE" else ""
+        body = _offer(host, self.who.codecs) if method == "INVITE" else ""
         lines = [
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/UDP {host}:{port};rport;branch={self.branch}",
             "Max-Forwards: 70",
-            f"From: <sip:{self.who.user}@{self.who.server}>;tag={self.tag}",
+            f"From: {self.who.display}<sip:{self.who.user}@{self.who.server}>;tag={self.tag}",
             f"To: {to or f'<sip:{self.to}@{self.who.server}>'}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {self.cseq} {method}",
@@ -139,3 +149,49 @@ class _Dialogue(asyncio.DatagramProtocol):
             f"Content-Length: {len(body)}",
         ]
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+class Carrier(asyncio.DatagramProtocol):
+    """A carrier that is known by its address, and answers each call with a redirect or as busy."""
+
+    def __init__(self, redirect: str = "") -> None:
+        self.redirect = redirect
+        self.invites: list[str] = []
+
+    @asynccontextmanager
+    async def at(self, address: str, port: int) -> AsyncIterator[Carrier]:
+        """Listen there."""
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=(address, port)
+        )
+        try:
+            yield self
+        finally:
+            transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        message = sip_message.parsed(data)
+        if message and message.method in ("OPTIONS", "INVITE"):
+            if message.method == "INVITE":
+                self.invites.append(data.decode(errors="replace"))
+            self.transport.sendto(_declined(message, self.redirect), addr)  # type: ignore[attr-defined]
+
+
+def _declined(request: Message, redirect: str) -> bytes:
+    if request.method == "OPTIONS":
+        return sip_message.response(request, 200, "OK").encoded()
+    if redirect:
+        contact = [("Contact", redirect)]
+        return sip_message.response(request, 302, "Moved Temporarily", more=contact).encoded()
+    return sip_message.response(request, 486, "Busy Here").encoded()
+
+
+def _offer(host: str, codecs: tuple[str, ...]) -> str:
+    types = " ".join(codec.split()[0] for codec in codecs)
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+        f"m=audio 9 RTP/AVP {types}\r\n" + "".join(f"a=rtpmap:{codec}\r\n" for codec in codecs)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
@@ -68,14 +69,20 @@ def parsed(data: bytes) -> Message | None:
     return Message(first, tuple((name.strip(), value.strip()) for name, _, value in pairs), body)
 
 
-def response(request: Message, code: int, reason: str, to: str = "") -> Message:
+def response(
+    request: Message,
+    code: int,
+    reason: str,
+    to: str = "",
+    more: Sequence[tuple[str, str]] = (),
+) -> Message:
     """A response; ``to`` is the To field with our tag, as it came where it is empty."""
     kept = [
         (name, to if to and name.lower() == "to" else value)
         for name, value in request.fields
         if name.lower() in ("via", "from", "to", "call-id", "cseq", "record-route")
     ]
-    return Message(f"SIP/2.0 {code} {reason}", tuple(kept))
+    return Message(f"SIP/2.0 {code} {reason}", (*kept, *more))
 
 
 def parameter(field: str, name: str) -> str:

@@ -49,7 +49,7 @@ async def test_a_call_can_be_looked_at_from_its_start_to_its_recording(
     assert [snake(event) for event in told()] == [one.data for one in listener.events.all]
 
     call = await cli("calls", "show", call_id)
-    assert (call["state"], call["statusDetail"], len(call["legs"])) == ("over", "SUCCESS", 2)
+    assert (call["state"], call["statusDetail"], len(call["legs"])) == ("ended", "SUCCESS", 2)
     ours = [event for event in told() if "call_id" in event]
     assert call["events"] == ours
     await its_sip_messages_are_there(stage, call_id)

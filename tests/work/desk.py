@@ -96,7 +96,7 @@ class Desk:
             self.database, LocalBus(), PLACE, lambda: self.now, MessageIds(lambda: self.now)
         )
         at_once(self.calls.load())
-        rules = Rules(30, 60, "3/minute")
+        rules = Rules(30, "3/minute")
         engine: Any = self.engine
         self.place = PlaceCall(
             self.database, engine, self.calls, rules, lambda: self.now, self.ids.__next__

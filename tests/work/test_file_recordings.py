@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,9 +15,11 @@ import pytest
 from at_once import at_once
 from recordings.audio import RATE, goertzel, heard, raw, tone
 from trunkline.calls.record import StoredEvent
+from trunkline.calls.recording_plan import Composed, Part, Source
 from trunkline.db.port import Recording
 from trunkline.recordings import encode as encoding
 from trunkline.recordings.disk import DiskStore
+from trunkline.recordings.spool import Spool
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.message_ids import MessageIds
 
@@ -70,7 +74,7 @@ class Filing:
         return self.folder / "recordings" / f"call_recording_{name}.mp3"
 
     def row(self, name: str) -> Recording:
-        row = at_once(self.rows.by_raw(name))
+        row = at_once(self.rows.any_account(f"call_recording_{name}.mp3"))
         assert row is not None
         return row
 
@@ -110,7 +114,7 @@ async def test_audio_of_an_ended_call_becomes_its_recording(filing: Filing) -> N
     row = filing.row("a")
     assert goertzel(left, 440) - goertzel(left, 1000) > 60
     assert goertzel(right, 1000) - goertzel(right, 440) > 60
-    assert (row.state, row.bytes, row.seconds) == ("done", filing.mp3("a").stat().st_size, 2.0)
+    assert (row.state, row.bytes, row.seconds) == ("ready", filing.mp3("a").stat().st_size, 2.0)
     assert filing.rows.events() == [("RECORDING_READY", "id-a")]
 
 
@@ -171,11 +175,15 @@ async def test_a_file_that_comes_is_seen_without_a_sweep(filing: Filing) -> None
     async with filing.running(filing.another(sweep_every=3600)):
         await asyncio.sleep(0.1)
         filing.record("a")
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
 
 def ended(call_id: str) -> StoredEvent:
     return StoredEvent("acc", 1, "call", "CALL_ENDED", call_id, call_id, NOW, b"")
+
+
+def destroyed(leg_id: str, call_id: str) -> StoredEvent:
+    return StoredEvent("acc", 1, "call", "CHANNEL_DESTROY", leg_id, call_id, NOW, b"")
 
 
 @pytest.mark.parametrize("closed_first", [True, False])
@@ -209,14 +217,115 @@ async def test_audio_waits_for_its_call_to_end(filing: Filing) -> None:
         waiting = filing.left()
         filing.rows.expect("a")
         filing.bus.publish([ended("a")])
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
     assert waiting == ["done/a.raw"]
 
 
+def transferred(spent: tuple[str, ...] = ("a", "b", "c")) -> Composed:
+    """a talks with b for a second, then with c for one."""
+    second = 1_000_000
+    return Composed(
+        length=2 * second,
+        parts=(
+            Part(0, 2 * second, "left", (Source("a", "own", 0),)),
+            Part(0, second, "right", (Source("b", "own", 0), Source("a", "told", 0))),
+            Part(second, second, "right", (Source("c", "own", 0), Source("a", "told", second))),
+        ),
+        files=("a", "b", "c"),
+        spent=spent,
+    )
+
+
+def voice(hertz: float, seconds: float, told: float = 300) -> bytes:
+    """What a recorder on a leg writes: what it said, and what it was told."""
+    return raw(tone(hertz, seconds), tone(told, seconds))
+
+
+async def test_a_transferred_call_is_made_of_the_files_of_its_legs(filing: Filing) -> None:
+    filing.rows.expect("call", plan=transferred())
+    filing.record("a", voice(440, 2))
+    filing.record("c", voice(1500, 1))
+
+    async with filing.running():
+        await until(lambda: filing.bus.published and not filing.left(), "the recording")
+
+    left, right = heard(filing.mp3("call")).T
+    assert filing.row("call").seconds == 2.0
+    assert goertzel(left[RATE // 4 : RATE * 7 // 4], 440) > -20
+    assert goertzel(right[RATE // 4 : RATE * 3 // 4], 300) > -20  # b had no recorder: a was told it
+    assert goertzel(right[RATE * 5 // 4 : RATE * 7 // 4], 1500) > -20
+    assert filing.rows.events() == [("RECORDING_READY", "id-call")]
+
+
+async def test_it_is_made_once_the_last_of_its_files_is_closed(filing: Filing) -> None:
+    filing.rows.expect("call", plan=transferred())
+    live = filing.spool / "live" / "c.raw"
+    live.write_bytes(voice(1500, 1))
+    filing.record("a", voice(440, 2))
+    filing.record("b", voice(1000, 1))
+
+    async with filing.running(filing.another(sweep_every=3600)):
+        await asyncio.sleep(0.3)
+        before = (filing.row("call").state, filing.left())
+        live.replace(filing.spool / "done" / "c.raw")
+        await until(lambda: filing.bus.published and not filing.left(), "the recording")
+
+    assert before == ("expected", ["done/a.raw", "done/b.raw", "live/c.raw"])
+    assert filing.rows.events() == [("RECORDING_READY", "id-call")]
+
+
+async def test_a_leg_that_went_on_in_another_call_is_in_the_recordings_of_both(
+    filing: Filing,
+) -> None:
+    consultation = transferred(spent=("b",))
+    filing.rows.expect("one", plan=consultation)
+    for name in ("a", "b", "c"):
+        filing.record(name, voice(440, 2))
+
+    async with filing.running(filing.another(sweep_every=3600)):
+        await filing.until_state("one", "done")
+        await until(
+            lambda: filing.left() == ["done/a.raw", "done/c.raw"], "the end of what is spent"
+        )
+        filing.rows.expect("other", plan=transferred(spent=("a", "c")))
+        filing.bus.publish([destroyed("a", "x"), destroyed("c", "x"), ended("x")])
+        await until(lambda: not filing.left(), "the end of all")
+
+    assert filing.row("other").state == "done"
+    assert filing.rows.events() == [("RECORDING_READY", "id-one"), ("RECORDING_READY", "id-other")]
+
+
+async def test_what_two_recordings_need_waits_for_both(filing: Filing) -> None:
+    filing.rows.expect("one", plan=transferred(spent=("b",)))
+    name = filing.rows.expect("other", plan=transferred(spent=("a", "c")))
+    await filing.rows.claim(name, "another", NOW, NOW + HOUR)
+    for raw_file in ("a", "b", "c"):
+        filing.record(raw_file, voice(440, 2))
+
+    async with filing.running():
+        await filing.until_state("one", "done")
+        await asyncio.sleep(0.2)
+        before = filing.left()
+        filing.now = NOW + HOUR
+        await until(lambda: not filing.left(), "the end of all")
+
+    assert before == ["done/a.raw", "done/b.raw", "done/c.raw"]
+    assert filing.row("other").state == "done"
+
+
+async def test_empty_files_of_all_legs_of_an_unanswered_call_go(filing: Filing) -> None:
+    async with filing.running(filing.another(sweep_every=3600)):
+        filing.record("tl1-17-2", b"")
+        filing.record("tl1-17-5", b"")
+        await asyncio.sleep(0.2)
+        filing.bus.publish([destroyed("tl1-17.5", "tl1-17.2"), ended("tl1-17.2")])
+        await until(lambda: not filing.left(), "the files' end")
+
+
 async def test_a_recording_that_was_done_before_only_loses_its_raw(filing: Filing) -> None:
     filing.rows.expect("a")
-    filing.rows.db.execute("UPDATE recordings SET state = 'done'")
+    filing.rows.db.execute("UPDATE recordings SET state = 'ready'")
     filing.record("a")
 
     async with filing.running():
@@ -235,9 +344,9 @@ async def test_another_workers_claim_is_honoured_until_it_runs_out(filing: Filin
         await asyncio.sleep(0.3)
         before = filing.row("a").state
         filing.now = NOW + HOUR
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
-    assert before == "expected"
+    assert before == "pending"
 
 
 async def test_what_it_had_claimed_before_a_crash_it_takes_up_at_once(filing: Filing) -> None:
@@ -249,7 +358,7 @@ async def test_what_it_had_claimed_before_a_crash_it_takes_up_at_once(filing: Fi
     async with filing.running():
         await until(lambda: not filing.left(), "the recording")
 
-    assert filing.row("a").state == "done"
+    assert filing.row("a").state == "ready"
 
 
 async def test_a_claim_lost_meanwhile_leaves_the_end_to_the_new_holder(filing: Filing) -> None:
@@ -301,7 +410,7 @@ async def test_audio_that_never_came_is_given_up_after_ten_minutes(filing: Filin
         filing.now = NOW + 601 * SECOND
         await filing.until_state("a", "failed")
 
-    assert before == "expected"
+    assert before == "pending"
     assert filing.rows.reason("a") == "no audio file"
     assert failure(filing) == "AUDIO_MISSING"
     assert filing.rows.events() == [("RECORDING_FAILED", "id-a")]
@@ -315,9 +424,9 @@ async def test_audio_that_is_still_being_written_is_waited_for(filing: Filing) -
         await asyncio.sleep(0.2)
         before = filing.row("a").state
         filing.record("a")
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
-    assert before == "expected"
+    assert before == "pending"
 
 
 async def test_audio_that_lame_refuses_is_kept_aside(
@@ -358,7 +467,7 @@ async def test_what_the_store_refuses_is_tried_again_for_ever(filing: Filing) ->
 
     filing.store.put = full  # type: ignore[method-assign]
     async with filing.running():
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
         await until(lambda: not filing.left(), "the raw's end")
 
     assert filing.rows.events() == [("RECORDING_READY", "id-a")]
@@ -373,7 +482,7 @@ async def test_a_database_that_is_away_is_waited_for(filing: Filing) -> None:
         await asyncio.sleep(0.2)
         waiting = filing.left()
         filing.rows.unavailable = False
-        await filing.until_state("a", "done")
+        await filing.until_state("a", "ready")
 
     assert waiting == ["done/a.raw"]
 
@@ -402,7 +511,27 @@ async def test_it_ends_at_once_when_cancelled_though_the_call_was_long(filing: F
 
     assert time.monotonic() - started < 2
     await until(lambda: filing.left() == ["done/a.raw"], "the half MP3's end")
-    assert filing.row("a").state == "expected"
+    assert filing.row("a").state == "pending"
+
+
+async def test_folders_that_cannot_be_read_or_written_end_nothing(
+    filing: Filing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files, for a while: the sweep finds what was not handed over."""
+    filing.rows.expect("a")
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    for name in ("clear_encoding", "hand_over", "waiting"):
+        monkeypatch.setattr(Spool, name, fails)
+    async with filing.running():
+        (filing.spool / "live" / "a.raw").write_bytes(AUDIO)
+        await asyncio.sleep(0.3)
+        assert filing.left() == ["live/a.raw"]
+        monkeypatch.undo()
+        (filing.spool / "live" / "a.raw").write_bytes(AUDIO)
+        await until(lambda: filing.mp3("a").exists(), "the recording")
 
 
 async def test_other_files_are_left_alone(filing: Filing) -> None:

@@ -31,16 +31,18 @@ async def test_the_call_goes_to_the_device_under_the_id_that_the_app_is_told(des
     assert answer.status == 200
     assert asked.call_id.encode() in answer.body
     assert (asked.endpoint, asked.extension) == ("an1", "+842873019555")
-    assert asked.variables["__CALL_ID"] == asked.call_id
-    assert asked.variables["DIAL"].startswith("PJSIP/+842873019555@trunk-")
+    assert asked.context == "from-device"
+    assert asked.variables == {"__CALL_ID": asked.call_id, "CLICK": "1"}
     call = desk.calls.live[asked.call_id]
     assert (call.client_ref, call.app_id, call.class_) == ("crm-1", desk.app.id, "trunking")
     assert (await desk.database.calls.open_calls())[0].call_id == asked.call_id
 
 
-async def test_an_extension_rings_its_users_phones(desk: Desk) -> None:
+async def test_an_extension_is_a_call_to_its_user(desk: Desk) -> None:
     await desk.click("101")
-    assert desk.engine.asked[0].variables["DIAL"] == "PJSIP/an1"
+    assert desk.engine.asked[0].extension == "101"
+    (call,) = desk.calls.live.values()
+    assert (call.class_, call.callee.username) == ("one_one", "an")
 
 
 # ---- Refusals, and their order -------------------------------------------------------------------
@@ -69,22 +71,23 @@ async def test_an_account_without_a_trunk_may_not_dial_out(desk: Desk) -> None:
     "number",
     [
         "",
-        "1",
         "+",
         "12a",
         "++12",
-        "1" * 21,
-        "12;34",
+        "1" * 33,
         "12\n34",
-        "١٢٣",
         "12&PJSIP/x",
         "sip:1@h",
         "12@x",
-        "*99#",
     ],
 )
 async def test_what_is_no_number_is_refused(number: str, desk: Desk) -> None:
     assert await desk.refusal(number) == "NUMBER_INVALID"
+
+
+async def test_a_code_that_is_nobodys_inside_is_not_dialled_out(desk: Desk) -> None:
+    assert await desk.refusal("*99#") == "DESTINATION_NOT_ALLOWED"
+    assert desk.engine.asked == []
 
 
 async def test_every_wrong_device_gets_the_same_answer(desk: Desk) -> None:

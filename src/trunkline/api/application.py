@@ -105,6 +105,7 @@ def _routes(deps: ApiDeps, oapi: OpenApi, links: Links) -> list[HTTPRouteHandler
         _post("/internal/sync")(internal.sync),
         _post("/internal/samples")(internal.sample),
         _post("/internal/place-call")(internal.place_call),
+        _post("/internal/transfer-call")(internal.transfer_call),
     ]
     if deps.metrics:
         routes.append(_get("/metrics")(health.metrics))

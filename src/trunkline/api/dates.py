@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from trunkline.api.errors import refuse
+from trunkline.calls.times import by_clock
 
 MAX_DAYS = timedelta(days=31)
 
@@ -39,8 +40,8 @@ def moment(text: str, zone: str, *, end: bool = False) -> Moment:
 
     ISO 8601 with an offset or ``Z``; without one in ``zone`` (IANA). A bare date is the day's
     start, or with ``end`` the next day's. All digits are unix seconds, from 13 digits milliseconds.
-    A local time that occurs twice means the first, one that is skipped the time that the old offset
-    gives (RFC 5545, 3.3.5).
+    A local time that occurs twice means the first, one that is left out the moment at which the
+    clock is set forward.
     """
     if text.isascii() and text.isdigit():
         return _unix(text)
@@ -101,4 +102,4 @@ def _placed(stamp: datetime, zone: str, *, whole_day: bool) -> Moment:
     if stamp.tzinfo is not None:
         return Moment((stamp - _EPOCH) // _MICROSECOND)
     wall = stamp + timedelta(days=1) if whole_day else stamp
-    return Moment((wall.replace(tzinfo=ZoneInfo(zone)) - _EPOCH) // _MICROSECOND, wall)
+    return Moment(by_clock(wall, ZoneInfo(zone)), wall)

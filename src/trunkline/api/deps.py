@@ -14,6 +14,7 @@ from trunkline.recordings.port import Store
 from trunkline.work.deliver_webhooks import Tally
 from trunkline.work.manage_webhooks import ManageWebhooks
 from trunkline.work.place_call import CallPlaced, CallWanted
+from trunkline.work.transfer_call import Transferred, TransferWanted
 from trunkline.work.try_webhook import TryWebhook
 from trunkline.work.vital_signs import VitalSigns
 
@@ -24,6 +25,8 @@ class ApiDeps:
 
     db: Database
     place_call: Callable[[App, CallWanted], Awaitable[CallPlaced]]
+    """The verb; raises Refused."""
+    transfer_call: Callable[[TransferWanted], Awaitable[Transferred]]
     """The verb; raises Refused."""
     store: Store
     vital_signs: VitalSigns

@@ -272,7 +272,7 @@ NUMBER: Json = {
     "name": "number",
     "in": "path",
     "required": True,
-    "description": "A phone number, or an extension. Spaces, dots, dashes and brackets are dropped.",
+    "description": "A phone number, an extension or a code inside. Spaces, dots, dashes, slashes, brackets and what follows a semicolon are dropped.",
     "schema": {"type": "string", "minLength": 1, "examples": ["01693608879", "+842873019555"]},
 }
 

@@ -15,6 +15,7 @@ from trunkline.api.oapi import AnyRequest
 from trunkline.calls.envelope import envelope
 from trunkline.work.place_call import CallWanted
 from trunkline.work.refused import Refused
+from trunkline.work.transfer_call import Transferred, TransferWanted
 
 
 class SampleWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +40,12 @@ class CallDone(msgspec.Struct, frozen=True, tag="answer"):
     body: bytes
 
 
+class TransferDone(msgspec.Struct, frozen=True, tag="transferred"):
+    """``work.transfer_call``'s answer."""
+
+    transferred: Transferred
+
+
 class CallRefused(msgspec.Struct, frozen=True, tag="refusal"):
     """``work.refused.Refused``."""
 
@@ -49,6 +56,7 @@ class CallRefused(msgspec.Struct, frozen=True, tag="refusal"):
 
 _read = msgspec.json.Decoder(SampleWanted).decode
 _read_call = msgspec.json.Decoder(CallForwarded).decode
+_read_transfer = msgspec.json.Decoder(TransferWanted).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -82,6 +90,21 @@ class Internal:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused("BODY_INVALID", str(error)) from error
         return Answer(_encode(await self._placed(asked)))
+
+    async def transfer_call(self, request: AnyRequest) -> Answer:
+        """POST /internal/transfer-call: a ``TransferWanted``; gives a ``TransferDone`` or ``CallRefused``."""
+        self._admit(request)
+        try:
+            wanted = _read_transfer(await read_body(request.scope, request.receive))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refused("BODY_INVALID", str(error)) from error
+        return Answer(_encode(await self._transferred(wanted)))
+
+    async def _transferred(self, wanted: TransferWanted) -> TransferDone | CallRefused:
+        try:
+            return TransferDone(await self._deps.transfer_call(wanted))
+        except Refused as refused:
+            return CallRefused(refused.code, refused.detail, refused.retry_after)
 
     async def _placed(self, asked: CallForwarded) -> CallDone | CallRefused:
         app = await self._deps.db.directory.app(asked.app_id)

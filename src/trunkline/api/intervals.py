@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from trunkline.calls.times import by_clock
 from trunkline.db.statistics_port import QUARTER
 
 Interval = Literal["none", "hour", "day", "week", "month"]
@@ -82,9 +83,8 @@ def _next_day(day: date, interval: Interval) -> date:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:
-    """The day's first moment, also where the clock is changed at midnight (PEP 495, fold=0)."""
-    stamp = datetime(day.year, day.month, day.day, tzinfo=zone)
-    return (stamp - _EPOCH) // _MICROSECOND // QUARTER * QUARTER
+    """The day's first moment, also where the clock is changed at midnight."""
+    return by_clock(datetime.combine(day, time()), zone) // QUARTER * QUARTER
 
 
 def _clock(at: int, zone: ZoneInfo) -> datetime:

@@ -27,7 +27,7 @@ class Media:
         name = str(request.path_params["name"])
         self._check(name, request.scope)
         row = await self._deps.db.recordings.any_account(name)
-        if row is None or row.state != "done":
+        if row is None or row.state != "ready":
             raise refuse("RECORDING_NOT_FOUND")
         try:
             return await self._stream(name, request.scope)

@@ -91,7 +91,7 @@ class OpenApi:
         recording = await self._db.recordings.by_name(app.account_id, media)
         if recording is None or recording.state == "failed":
             raise refuse("RECORDING_NOT_FOUND")
-        if recording.state == "expected":
+        if recording.state == "pending":
             raise refuse("RECORDING_NOT_READY")
         expires = self._deps.clock() // SECOND + self._deps.recording_url_seconds
         base = base_url(request.scope, self._deps.public_url)

@@ -14,8 +14,8 @@ from msgspec import UNSET
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.fold import Heard
-from trunkline.calls.payloads import KINDS, CallEnded, Variables
-from trunkline.calls.record import Announcement
+from trunkline.calls.payloads import KINDS, CallEnded, CallMerged, Variables
+from trunkline.calls.record import Announcement, HistoryRow, shown
 from trunkline.calls.state import call_state, party
 from trunkline.calls.times import SECOND, gregorian, rfc3339
 
@@ -28,7 +28,13 @@ CHANNEL_EVENTS = (
     "CHANNEL_HOLD",
     "CHANNEL_UNHOLD",
 )
-CALL_EVENTS = (*CHANNEL_EVENTS, "CALL_ENDED", "RECORDING_READY", "RECORDING_FAILED")
+CALL_EVENTS = (
+    *CHANNEL_EVENTS,
+    "CALL_MERGED",
+    "CALL_ENDED",
+    "RECORDING_READY",
+    "RECORDING_FAILED",
+)
 DEVICE_EVENTS = ("DEVICE_ONLINE", "DEVICE_OFFLINE")
 TRUNK_EVENTS = ("TRUNK_UP", "TRUNK_DOWN")
 WEBHOOK_EVENTS = ("WEBHOOK_SUSPENDED", "WEBHOOK_DISABLED")
@@ -44,7 +50,8 @@ class Place(msgspec.Struct, frozen=True):
 def announce(call: Call, heard: Heard, place: Place, msg_id: int) -> Announcement:
     """The public event; ``msg_id`` is a unique unix time in microseconds."""
     if heard.leg_id is None:
-        return _call_ended(call, heard, msg_id)
+        about_call = _call_merged if heard.name == "CALL_MERGED" else _call_ended
+        return about_call(call, heard, msg_id)
     leg = call.legs[heard.leg_id]
     said = _leg(call, leg, place) | _other_leg(call, leg)
     if heard.name == "CHANNEL_DESTROY":
@@ -94,16 +101,23 @@ def _leg(call: Call, leg: Leg, place: Place) -> dict[str, Any]:
 def _caller_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
     """What this leg's phone shows, or would: (name, number)."""
     if leg.direction == "inbound":
-        return leg.caller_name, leg.caller_number or leg.endpoint
-    first = call.first_leg
+        return leg.caller_name, _own_number(leg)
+    first = call.caller_leg
     if call.origin == "click" and first is not None and leg.id == first.id:
         return None, call.dialled
     if leg.endpoint_kind == "trunk" and call.shown_as:
         return call.caller.name if call.caller else None, call.shown_as
     if call.origin != "click" and first is not None:
-        return first.caller_name, first.caller_number or first.endpoint
+        return first.caller_name, _own_number(first)
     caller = call.caller
     return (caller.name, caller.number) if caller else (None, None)
+
+
+def _own_number(leg: Leg) -> str | None:
+    """What its caller ID says; a carrier may tell none, and its trunk is nobody's number."""
+    if leg.caller_number or leg.endpoint_kind == "trunk":
+        return leg.caller_number or None
+    return leg.endpoint
 
 
 def _callee_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
@@ -115,7 +129,7 @@ def _callee_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
 
 
 def _other_leg(call: Call, leg: Leg) -> dict[str, Any]:
-    other = call.legs.get(leg.joined_with) if leg.joined_with else None
+    other = call.legs.get(leg.joined_with[0]) if leg.joined_with else None
     if other is None:
         return {}
     name, number = _caller_id(call, other)
@@ -156,8 +170,43 @@ def _variables(call: Call, leg: Leg, place: Place) -> Variables:
     )
 
 
+def _call_merged(call: Call, heard: Heard, msg_id: int) -> Announcement:
+    assert call.merged_into is not None
+    body = CallMerged(
+        timestamp=gregorian(heard.at),
+        event_time=rfc3339(heard.at),
+        msg_id=str(msg_id),
+        call_id=call.id,
+        client_ref=call.client_ref or UNSET,
+        merged_id=call.id,
+        into_call_id=call.merged_into,
+        leg_call_ids=[leg.id for leg in call.legs.values() if leg.ended_at is None],
+        custom_channel_vars=_call_variables(call),
+        state=call_state(call),
+    )
+    return Announcement(
+        call.account_id, "call", "CALL_MERGED", call.id, heard.at, body, call_id=call.id
+    )
+
+
+def _call_variables(call: Call) -> Variables:
+    return Variables(
+        account_id=call.account_id,
+        call_interaction_id=call.id,
+        client_ref=call.client_ref or UNSET,
+    )
+
+
+_AS_IN_HISTORY = tuple(
+    name
+    for name in HistoryRow.__struct_fields__
+    if name not in ("caller", "callee", "call_id", "client_ref")
+)
+
+
 def _call_ended(call: Call, heard: Heard, msg_id: int) -> Announcement:
     record = outcome.record(call)
+    told = shown(record)
     body = CallEnded(
         timestamp=gregorian(heard.at),
         event_time=rfc3339(heard.at),
@@ -167,21 +216,10 @@ def _call_ended(call: Call, heard: Heard, msg_id: int) -> Announcement:
         ended_id=call.id,
         caller=party(record.caller),
         callee=party(record.callee),
-        class_=record.class_,
-        did_number=record.did_number,
-        direction=record.direction,
-        status_detail=record.status_detail,
-        duration_seconds=record.duration_seconds,
-        unix_timestamp=record.started_at // SECOND,
-        billing_seconds=record.billing_seconds,
-        recording=record.recording,
+        **{name: getattr(told, name) for name in _AS_IN_HISTORY},
         hangup_cause=record.hangup_cause,
         ringing_seconds=str(record.ringing_seconds),
-        custom_channel_vars=Variables(
-            account_id=call.account_id,
-            call_interaction_id=call.id,
-            client_ref=call.client_ref or UNSET,
-        ),
+        custom_channel_vars=_call_variables(call),
         state=call_state(call),
     )
     return Announcement(

@@ -11,14 +11,28 @@ from typing import Literal
 import msgspec
 
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
+from trunkline.calls.recording_plan import Joined, Stretch
 
 Origin = Literal["click", "device", "trunk"]
+Role = Literal["caller", "dialled", "consulted", "member"]
+"""What a leg is in its call: ``caller`` began it, ``dialled`` was dialled in it, ``consulted`` was dialled
+in another call that has become part of it, ``member`` came to it in any other way (its own call has
+become part of it, or it picked up)."""
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel, from its start to its end."""
+    """One channel, from its start to its end.
+
+    ``joined_with`` are the legs that it talks with or, where ``joined_at`` is None, talked with last, in
+    the order in which they started.
+    ``was_bridged`` are the times in which it was in a bridge and ``was_joined`` those of them in which
+    it was not alone there; the present one is added when it is over. ``here_from``: when it came into
+    this call, if it began in another one.
+    """
 
     id: str
+    role: Role = "dialled"
+    dialled_by: str | None = None
     direction: LegDirection
     endpoint: str
     endpoint_kind: Literal["device", "trunk"]
@@ -31,9 +45,12 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: int | None = None
     bridge: str | None = None
     bridged_at: int = 0
-    joined_with: str | None = None
+    joined_with: tuple[str, ...] = ()
     joined_at: int | None = None
     talked: int = 0
+    was_bridged: tuple[Stretch, ...] = ()
+    was_joined: tuple[Joined, ...] = ()
+    here_from: int = 0
     held: bool = False
     held_at: int = 0
     hung_up_at: int | None = None
@@ -41,13 +58,33 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     hung_up_itself: bool = False
     dial_status: str = ""
     sip_code: int | None = None
+    lost_race: bool = False
     ended_at: int | None = None
+    fell_silent_at: int | None = None
+    """When its far end gave the last sign of life, once that is long ago."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination on the call's way: a user, an announcement … (``kind``), from when to when.
+
+    ``result`` is why the call went on from there; None while it is there, or where it stayed.
+    """
+
+    id: str
+    kind: str
+    party: Party | None = None
+    entered_at: int
+    left_at: int | None = None
+    result: str | None = None
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a call. ``legs`` keeps the order in which they started.
 
-    ``dialled`` is what the caller asked for, ``dialling`` what a transfer has since asked for.
+    ``dialled`` is what the caller asked for, ``dialling`` what a transfer has since asked for, and
+    ``dialling_leg`` whose channel dials. ``path`` is the way that it took. ``absorbed`` are the calls that
+    have become part of it, ``merged_into`` the one that it has become part of. ``had_company``: somebody of
+    another call was in a room with it.
     """
 
     id: str
@@ -60,7 +97,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     callee: Party | None = None
     dialled: str = ""
     dialling: str = ""
+    dialling_leg: str | None = None
     routed_at: int = 0
+    path: tuple[Step, ...] = ()
     did_number: str | None = None
     shown_as: str = ""
     recording: str = ""
@@ -71,14 +110,28 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     talking_since: int | None = None
     talked: int = 0
     first_answer: str | None = None
+    had_company: bool = False
     engine_died: bool = False
+    absorbed: tuple[str, ...] = ()
+    merged_into: str | None = None
     ended_at: int | None = None
     withdrawn: bool = False
 
     @property
-    def first_leg(self) -> Leg | None:
-        """The leg that began the call: the caller's."""
-        return next(iter(self.legs.values()), None)
+    def caller_leg(self) -> Leg | None:
+        """The leg that began the call."""
+        return next((leg for leg in self.legs.values() if leg.role == "caller"), None)
+
+    @property
+    def dialled_legs(self) -> list[Leg]:
+        """The legs that were dialled in this call, in the order in which they started."""
+        return [leg for leg in self.legs.values() if leg.role == "dialled"]
+
+    @property
+    def reaches_outside(self) -> bool:
+        """Is there an outside party in it, or was one wanted?"""
+        legs = self.legs.values()
+        return self.class_ == "trunking" or any(leg.endpoint_kind == "trunk" for leg in legs)
 
     @property
     def over(self) -> bool:

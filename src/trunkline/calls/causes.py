@@ -14,6 +14,9 @@ CALL_REJECTED = 21
 ANSWERED_ELSEWHERE = 26
 INTERWORKING = 127
 
+MEDIA_TIMEOUT = "MEDIA_TIMEOUT"
+"""Of a leg that the switch hung up since it fell silent (FreeSWITCH's name; Q.850 has none)."""
+
 BUSY_CAUSES = frozenset({USER_BUSY, CALL_REJECTED})
 TAKEN_BACK = frozenset({NORMAL_CLEARING, CALL_REJECTED, INTERWORKING})
 BUSY_CODES = frozenset({486, 600, 603})

@@ -1,14 +1,24 @@
-"""What may be dialled, and how: the decision about a wanted call, before anything rings."""
+"""What may be dialled, and by which trunk: the decision about a wanted call, before anything rings."""
 
 from __future__ import annotations
 
 import re
-from typing import Protocol
+import unicodedata
 
 import msgspec
 
-_PUNCTUATION = re.compile(r"[ .()\[\]\u00a0-]")
-_NUMBER = re.compile(r"\+?[0-9]{2,20}")
+_DROPPED = frozenset({"Zs", "Pd", "Cf", "Ps", "Pe"})
+"""Unicode's categories of spaces, dashes, invisible marks, and brackets."""
+_DOTS = "./\u00b7\u06d4\u2022\u2024\u2027\u2219\u22c5\u3002\u30fb\ufe52\uff0e\uff61\uff65"
+_DASHES = "\u2212\u30fc"
+"""The minus sign, and the long vowel of Japanese: both stand for a dash."""
+_SLASHES = "\u2044\u2215\uff0f"
+_SELECTORS = "".join(map(chr, range(0xFE00, 0xFE10)))
+"""Say in which style the character before them is shown."""
+_ALSO_DROPPED = frozenset(_DOTS + _DASHES + _SLASHES + _SELECTORS)
+_WIDE = {"\uff0b": "+", "\uff0a": "*", "\uff03": "#"}
+_NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
+_PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
 _EXTENSION_MAX = 7
 
 
@@ -16,62 +26,79 @@ class NumberInvalid(ValueError):
     """What was given is not a phone number and not an extension."""
 
 
-class NotAllowed(Exception):
-    """The account's dialling policy refuses the number, or no trunk could take it."""
+class Route(msgspec.Struct, frozen=True):
+    """By which trunk numbers of a prefix go out, and how they are written there."""
+
+    prefix: str
+    trunk: str
+    strip: int
+    prepend: str
 
 
-class Policy(Protocol):
-    """Prefixes that an account may or may not dial, comma-separated; empty is no rule."""
+class Rights(msgspec.Struct, frozen=True):
+    """What may be dialled, and by which trunks: the row that the dialplan goes by, too.
 
-    @property
-    def dial_allow(self) -> str: ...
-    @property
-    def dial_deny(self) -> str: ...
+    ``allow`` and ``deny`` are regular expressions (POSIX; these few mean the same in Python's), deny
+    goes before allow; ``routes`` stand in the order in which they are tried.
+    """
+
+    allow: str
+    deny: str
+    routes: tuple[Route, ...]
+
+    @classmethod
+    def read(cls, allow: str, deny: str, routes: str) -> Rights:
+        """Of the columns of the view ``tl_rights``."""
+        read = []
+        for each in routes.split("&") if routes else ():
+            prefix, trunk, strip, prepend = each.split(":")
+            read.append(Route(prefix, trunk, int(strip), prepend))
+        return cls(allow, deny, tuple(read))
+
+    def route(self, number: str) -> Route | None:
+        """The way out for a number."""
+        return next((each for each in self.routes if number.startswith(each.prefix)), None)
 
 
-class Way(msgspec.Struct, frozen=True):
-    """How the far end is dialled. ``dial`` is the argument of Asterisk's Dial()."""
+def compact(text: str) -> str:
+    """What was typed or pasted, without what people put between digits.
 
-    class_: str
-    dial: str
+    Spaces, dots, dashes, slashes and brackets of any script and invisible marks go, and parameters
+    after ``;``. Digits of any script are 0 to 9 (as in libphonenumber), full-width ``+``, ``*`` and ``#`` the
+    plain ones. All else stays.
+    """
+    text = text.partition(";")[0]
+    if text.isascii() and text.isalnum():
+        return text
+    return "".join(
+        _WIDE.get(char) or _digit(char)
+        for char in text
+        if char not in _ALSO_DROPPED and unicodedata.category(char) not in _DROPPED
+    )
+
+
+def _digit(char: str) -> str:
+    value = unicodedata.decimal(char, None)
+    return char if value is None else str(value)
 
 
 def number(text: str) -> str:
-    """The number without spaces, dots, dashes and brackets, ``+`` kept; raises NumberInvalid."""
-    plain = _PUNCTUATION.sub("", text)
+    """What may be dialled, as it is dialled; raises NumberInvalid."""
+    plain = compact(text)
     if not _NUMBER.fullmatch(plain):
         raise NumberInvalid(
-            "a number is 2 to 20 digits, which may begin with +; spaces, dots, dashes and "
-            "brackets are dropped"
+            "a number is 1 to 32 digits, * and #, which may begin with +; spaces, dots, dashes, slashes and "
+            "brackets are dropped, and so is what follows a semicolon"
         )
     return plain
 
 
-def may_dial(policy: Policy, number: str) -> bool:
-    """Does the policy let this number out? Deny goes before allow."""
-    if _begins_with_any(number, policy.dial_deny):
-        return False
-    return not policy.dial_allow.strip() or _begins_with_any(number, policy.dial_allow)
-
-
-def inside(sip_users: tuple[str, ...]) -> Way:
-    """Ring all phones of a user."""
-    return Way("one_one", "&".join(f"PJSIP/{user}" for user in sip_users))
-
-
-def outside(number: str, trunk: str | None) -> Way:
-    """Dial a number through a trunk; raises NotAllowed where there is none."""
-    if trunk is None:
-        raise NotAllowed("the account has no trunk that could take a call to an outside number")
-    return Way("trunking", f"PJSIP/{number}@{trunk}")
+def may_dial(rights: Rights, number: str) -> bool:
+    """Is this number let out? Codes with * and # are for numbers inside."""
+    allowed = re.search(rights.allow, number) and not re.search(rights.deny, number)
+    return bool(allowed and _PLAIN_NUMBER.fullmatch(number))
 
 
 def could_be_extension(number: str) -> bool:
-    """Extensions are short and all digits."""
-    return len(number) <= _EXTENSION_MAX and number.isdigit()
-
-
-def _begins_with_any(number: str, prefixes: str) -> bool:
-    return any(
-        number.startswith(prefix) for each in prefixes.split(",") if (prefix := each.strip())
-    )
+    """Extensions are short, and have no ``+``."""
+    return len(number) <= _EXTENSION_MAX and not number.startswith("+")

@@ -65,9 +65,10 @@ class RequestWithdrawn(Fact, frozen=True, tag=True):
 
 
 class RouteChosen(Fact, frozen=True, tag=True):
-    """The dialplan decided where a call that came in from a device or a trunk goes.
+    """The dialplan decided where a call, or a transferred party, goes.
 
-    ``shown_as`` is the caller ID for the far end, ``recording`` the raw recording's base name.
+    ``shown_as`` is the caller ID for the far end, ``recording`` the raw recording's base name,
+    ``step_id`` and ``step_kind`` the first destination on its way.
     """
 
     leg_id: str
@@ -79,12 +80,29 @@ class RouteChosen(Fact, frozen=True, tag=True):
     shown_as: str = ""
     recording: str = ""
     refused: bool = False
+    step_id: str = ""
+    step_kind: str = ""
 
 
 class LegFact(Fact, frozen=True):
     """A fact about one leg; ``leg_id`` is the channel's unique id."""
 
     leg_id: str
+
+
+class StepEntered(LegFact, frozen=True, tag=True):
+    """The dialplan led the leg's caller on to a further destination."""
+
+    step_id: str
+    kind: str
+    party: Party | None = None
+
+
+class StepLeft(LegFact, frozen=True, tag=True):
+    """A destination was done with the leg's caller, who goes on to another one."""
+
+    step_id: str
+    result: str
 
 
 class LegStarted(LegFact, frozen=True, tag=True):
@@ -120,12 +138,28 @@ class LegLeft(LegFact, frozen=True, tag=True):
     bridge_id: str
 
 
+class LegAccompanied(LegFact, frozen=True, tag=True):
+    """Somebody of another call is in the room where the leg is: ``by`` is one of their legs."""
+
+    by: str
+
+
+class LegLeftAlone(LegFact, frozen=True, tag=True):
+    """The leg is the only one left in the room where it is."""
+
+
 class LegHeld(LegFact, frozen=True, tag=True):
     """The leg's phone put the other side on hold."""
 
 
 class LegUnheld(LegFact, frozen=True, tag=True):
     """The leg's phone took the other side back from hold."""
+
+
+class LegFellSilent(LegFact, frozen=True, tag=True):
+    """Neither audio nor reports came from the leg's far end since ``last_sign``: it is being hung up."""
+
+    last_sign: int
 
 
 class LegHungUp(LegFact, frozen=True, tag=True):
@@ -144,15 +178,28 @@ class LegEnded(LegFact, frozen=True, tag=True):
     """The channel is gone."""
 
 
+class LegPickedUp(LegFact, frozen=True, tag=True):
+    """Somebody else answered in place of this leg, which rang."""
+
+
 class CallMerged(Fact, frozen=True, tag=True):
-    """An attended transfer joined another call into this one; ``facts`` are all of the other's."""
+    """This call goes on with the people of another one; ``facts`` are all of the other's."""
 
     other_call_id: str
     facts: tuple[AnyFact, ...]
 
 
+class CallAbsorbed(Fact, frozen=True, tag=True):
+    """This call has become part of another one, and is over."""
+
+    into_call_id: str
+
+
 class CallEnded(Fact, frozen=True, tag=True):
-    """The last channel of the call is gone."""
+    """Asterisk knows no channel under the call's id any more.
+
+    No row is read as this fact since channels were found to live on under another call's id.
+    """
 
 
 class EngineDied(Fact, frozen=True, tag=True):
@@ -170,9 +217,16 @@ AnyFact = (
     | LegLeft
     | LegHeld
     | LegUnheld
+    | LegFellSilent
     | LegHungUp
     | LegEnded
+    | StepEntered
+    | StepLeft
+    | LegPickedUp
+    | LegAccompanied
+    | LegLeftAlone
     | CallMerged
+    | CallAbsorbed
     | CallEnded
     | EngineDied
 )

@@ -2,30 +2,39 @@
 
 A call is never changed in any other way. The theory:
 
-* A call begins with a ``CallRequested`` (click-to-call) or with its first ``LegStarted``. A fact of
-  a call that has not begun, or is over, changes nothing.
+* A call begins with a ``CallRequested`` (click-to-call) or with its first ``LegStarted``, whose leg is the
+  caller's. A fact of a call that has not begun, or is over, changes nothing.
 * Every transition is idempotent: facts of one leg come in the order of their time, so a fact that
   is not newer than what it would change is a repeat. Hence a log may be taken in again from any
   earlier place, and a call folded from all of its facts equals the live one.
 * Two people talk while two legs of the call are in one bridge. What each transition costs does not
   grow with the number of calls, only with the legs of this one.
-* A call is over when all its legs are. ``CallEnded`` and ``EngineDied`` close legs that never said
-  that they ended.
+* Where legs of two calls meet, one call goes on and takes in the legs of the other (``merging.py`` says
+  which). The other one is over at that moment: it keeps what it was, and its legs end in the first.
+  A conference's bridge alone makes no calls one (``conferences.py``).
+* A call is over when all its legs are. ``EngineDied`` closes legs that never said that they ended.
 
 Outside facts        Leg                         Call
 -------------        ---                         ----
 CallRequested                                    begins (click)
 LegStarted           begins                      begins, or gets one more leg
-RouteChosen                                      learns class, direction, callee
+RouteChosen                                      learns class, direction, callee; its first step
+StepEntered, StepLeft                            goes on to a further step
 LegRinging           rings
 LegAnswered          is up
 LegJoined            is in a bridge              talks, from two legs on
 LegLeft              is in none                  talks no more, below two
+LegAccompanied       is not alone in a room      talks
+LegLeftAlone         is alone in a room          talks no more, with its last leg
 LegHeld, LegUnheld   holds
+LegPickedUp          another answered for it
+LegFellSilent        talks no more, since     talks no more, below two
 LegHungUp            has its cause
 LegEnded             is over                     is over with its last leg
 CallMerged           the other call's legs join
-CallEnded, EngineDied  are over                  is over
+CallAbsorbed                                     is over, its legs live on
+EngineDied           are over                    is over
+CallEnded                                        is over, if it has no leg that lives
 RequestWithdrawn                                 never was
 """
 
@@ -38,7 +47,7 @@ import msgspec
 
 from trunkline.calls import facts as f
 from trunkline.calls import talk
-from trunkline.calls.call import Call, Leg
+from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.talk import with_leg
 
@@ -117,8 +126,11 @@ def _began(fact: f.LegStarted) -> Folded:
 def _leg_started(call: Call, fact: f.LegStarted) -> Folded:
     if fact.leg_id in call.legs:
         return Folded(call)
+    role = _role(call, fact)
     leg = Leg(
         id=fact.leg_id,
+        role=role,
+        dialled_by=_dialler(call) if role == "dialled" else None,
         direction=fact.direction,
         endpoint=fact.endpoint,
         endpoint_kind=fact.endpoint_kind,
@@ -131,10 +143,25 @@ def _leg_started(call: Call, fact: f.LegStarted) -> Folded:
     return Folded(with_leg(call, leg), (Heard("CHANNEL_CREATE", leg.id, fact.at),))
 
 
+def _role(call: Call, fact: f.LegStarted) -> Role:
+    if not call.legs:
+        return "caller"
+    return "dialled" if fact.direction == "outbound" else "member"
+
+
+def _dialler(call: Call) -> str | None:
+    """The leg whose channel dials: the one that was routed last, at first the caller's."""
+    caller = call.caller_leg
+    return call.dialling_leg or (caller.id if caller else None)
+
+
 def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
     if fact.at <= call.routed_at:
         return Folded(call)
-    call = replace(call, dialling=fact.dialled, routed_at=fact.at)
+    call = replace(call, dialling=fact.dialled, dialling_leg=fact.leg_id, routed_at=fact.at)
+    if fact.step_kind:
+        party = fact.callee or Party(number=fact.dialled)
+        call = _stepped(call, fact.step_id, fact.step_kind, party, fact.at)
     if call.class_ is not None:  # a transfer: the record stays as it began
         return Folded(call)
     changed = replace(
@@ -149,6 +176,27 @@ def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
         refused=fact.refused,
     )
     return Folded(changed)
+
+
+def _stepped(call: Call, id_: str, kind: str, party: Party | None, at: int) -> Call:
+    step = Step(id=id_, kind=kind, party=party, entered_at=at)
+    return replace(call, path=(*call.path, step))
+
+
+def _step_entered(call: Call, fact: f.StepEntered) -> Folded:
+    if call.path and fact.at <= call.path[-1].entered_at:
+        return Folded(call)
+    call = _stepped(call, fact.step_id, fact.kind, fact.party, fact.at)
+    dialled = fact.party.number if fact.kind == "outside" and fact.party else call.dialling
+    return Folded(replace(call, dialling=dialled, dialling_leg=fact.leg_id))
+
+
+def _step_left(call: Call, fact: f.StepLeft) -> Folded:
+    last = call.path[-1] if call.path else None
+    if last is None or last.left_at is not None or fact.at < last.entered_at:
+        return Folded(call)
+    left = replace(last, left_at=fact.at, result=fact.result)
+    return Folded(replace(call, path=(*call.path[:-1], left)))
 
 
 def _leg_ringing(call: Call, fact: f.LegRinging) -> Folded:
@@ -177,6 +225,9 @@ def _leg_joined(call: Call, fact: f.LegJoined) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.ended_at or fact.at <= leg.bridged_at:
         return Folded(call)
+    if leg.bridge is not None:  # its leaving was not told
+        call = talk.leave(call, leg, fact.at)
+        leg = call.legs[leg.id]
     call = with_leg(call, replace(leg, bridge=fact.bridge_id, bridged_at=fact.at))
     return _joined(*talk.meet(call, fact.bridge_id, fact.at, newcomer=leg.id), fact.at)
 
@@ -192,6 +243,20 @@ def _leg_left(call: Call, fact: f.LegLeft) -> Folded:
     return Folded(talk.leave(call, leg, fact.at))
 
 
+def _leg_accompanied(call: Call, fact: f.LegAccompanied) -> Folded:
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.bridge is None or leg.joined_at is not None or fact.at < leg.bridged_at:
+        return Folded(call)
+    return _joined(talk.accompany(call, leg, fact.by, fact.at), (leg.id,), fact.at)
+
+
+def _leg_left_alone(call: Call, fact: f.LegLeftAlone) -> Folded:
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.joined_at is None or fact.at < leg.joined_at:
+        return Folded(call)
+    return Folded(talk.leave_alone(call, leg, fact.at))
+
+
 def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
     leg = call.legs.get(fact.leg_id)
     held = isinstance(fact, f.LegHeld)
@@ -201,6 +266,22 @@ def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
     return Folded(
         with_leg(call, replace(leg, held=held, held_at=fact.at)), (Heard(name, leg.id, fact.at),)
     )
+
+
+def _leg_picked_up(call: Call, fact: f.LegPickedUp) -> Folded:
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.lost_race or leg.ended_at:
+        return Folded(call)
+    return Folded(with_leg(call, replace(leg, lost_race=True)))
+
+
+def _leg_fell_silent(call: Call, fact: f.LegFellSilent) -> Folded:
+    """It has talked with nobody since its last sign, though it is in its bridge until it is hung up."""
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.fell_silent_at is not None or leg.hung_up_at or leg.ended_at:
+        return Folded(call)
+    leg = replace(leg, fell_silent_at=fact.last_sign)
+    return Folded(talk.leave(with_leg(call, leg), leg, fact.last_sign))
 
 
 def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
@@ -213,10 +294,19 @@ def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
         cause=fact.cause,
         hung_up_itself=fact.by,
         dial_status=fact.dial_status,
+        lost_race=leg.lost_race or _answered_by_another(call, leg),
         # Of a leg that the switch took back, Asterisk tells the code that it would have sent.
         sip_code=fact.sip_code if fact.by or leg.direction == "inbound" else None,
     )
     return Folded(with_leg(call, changed))
+
+
+def _answered_by_another(call: Call, leg: Leg) -> bool:
+    """Has whoever dialled this leg been answered while it rang? A pick-up may leave no other trace."""
+    dialler = call.legs.get(leg.dialled_by or "")
+    if leg.answered_at is not None or dialler is None or dialler.direction != "inbound":
+        return False
+    return dialler.answered_at is not None and dialler.answered_at >= leg.started_at
 
 
 def _leg_ended(call: Call, fact: f.LegEnded) -> Folded:
@@ -236,9 +326,11 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     newest = max(call, other, key=lambda one: one.routed_at)
     call = replace(
         call,
-        legs={**call.legs, **other.legs},
+        legs={**call.legs, **{leg.id: _taken_in(leg, fact.at) for leg in other.legs.values()}},
         dialling=newest.dialling,
+        dialling_leg=newest.dialling_leg,
         routed_at=newest.routed_at,
+        absorbed=(*call.absorbed, *other.absorbed, other.id),
     )
     joined: tuple[str, ...] = ()
     for bridge in dict.fromkeys(leg.bridge for leg in call.legs.values() if leg.bridge):
@@ -247,10 +339,24 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     return _joined(call, joined, fact.at)
 
 
+def _taken_in(leg: Leg, at: int) -> Leg:
+    """A leg of a call that has become part of another."""
+    role: Role = "consulted" if leg.role in ("dialled", "consulted") else "member"
+    return replace(leg, role=role, here_from=at)
+
+
+def _absorbed(call: Call, fact: f.CallAbsorbed) -> Folded:
+    for leg in list(call.legs.values()):
+        if leg.bridge is not None:
+            call = talk.leave(call, call.legs[leg.id], fact.at)
+    call = replace(call, merged_into=fact.into_call_id)
+    return _end_call(call, fact.at, (Heard("CALL_MERGED", None, fact.at),))
+
+
 def _call_ended(call: Call, fact: f.CallEnded) -> Folded:
-    if not call.legs:
+    if not call.legs or any(leg.ended_at is None for leg in call.legs.values()):
         return Folded(call)
-    return _close_all(call, fact.at)
+    return _end_call(call, fact.at, ())
 
 
 def _engine_died(call: Call, fact: f.EngineDied) -> Folded:
@@ -279,15 +385,22 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
     f.RequestWithdrawn: _withdrawn,
     f.LegStarted: _leg_started,
     f.RouteChosen: _route_chosen,
+    f.StepEntered: _step_entered,
+    f.StepLeft: _step_left,
     f.LegRinging: _leg_ringing,
     f.LegAnswered: _leg_answered,
     f.LegJoined: _leg_joined,
     f.LegLeft: _leg_left,
+    f.LegAccompanied: _leg_accompanied,
+    f.LegLeftAlone: _leg_left_alone,
     f.LegHeld: _leg_held,
     f.LegUnheld: _leg_held,
+    f.LegPickedUp: _leg_picked_up,
+    f.LegFellSilent: _leg_fell_silent,
     f.LegHungUp: _leg_hung_up,
     f.LegEnded: _leg_ended,
     f.CallMerged: _merged,
+    f.CallAbsorbed: _absorbed,
     f.CallEnded: _call_ended,
     f.EngineDied: _engine_died,
 }

@@ -19,6 +19,7 @@ from trunkline.calls import facts as f
 from trunkline.calls.facts import AnyFact, Party
 
 COLUMNS = 12
+_QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
 _EVENT = re.compile(r"[A-Z_]+")
 _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
@@ -96,7 +97,7 @@ def names(row: Row) -> Names:
     """What ``read`` will ask about for this row."""
     if row.event == "CHAN_START":
         return Names(endpoint=endpoint_of(row.channel))
-    return Names(user_id=_said(row).get("user")) if row.event == "ROUTE" else Names()
+    return Names(user_id=_said(row).get("user")) if row.event in ("ROUTE", "STEP") else Names()
 
 
 def endpoint_of(channel: str) -> str:
@@ -120,9 +121,14 @@ def _leg_started(row: Row, whose: Whose, user: User) -> AnyFact:
         endpoint_kind=kind,
         party=_party(endpoint, owner),
         caller_number=row.number,
-        caller_name=row.name,
+        caller_name=unquoted(row.name) if kind == "trunk" and inbound else row.name,
         dialled=row.exten if inbound else "",
     )
+
+
+def unquoted(name: str) -> str:
+    """A display name without its quoted pairs (RFC 3261, 25.1): what a carrier sends comes with them."""
+    return _QUOTED_PAIR.sub(r"\1", name)
 
 
 def _party(endpoint: str, owner: Owner | None) -> Party | None:
@@ -153,7 +159,30 @@ def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
         shown_as=_number(said.get("cid", "")),
         recording=said.get("rec", ""),
         refused=said.get("refused") == "1",
+        step_id=said.get("step", ""),
+        step_kind=said.get("kind", ""),
     )
+
+
+def _step_entered(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    if not said.get("kind"):
+        return None
+    party = user(said["user"]) if said.get("user") else None
+    if party is None and said.get("number"):
+        party = Party(number=_number(said["number"]))
+    return f.StepEntered(**_of_leg(row), step_id=said.get("id", ""), kind=said["kind"], party=party)
+
+
+def _step_left(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    if not said.get("result"):
+        return None
+    return f.StepLeft(**_of_leg(row), step_id=said.get("id", ""), result=said["result"])
+
+
+def _of_leg(row: Row) -> dict[str, Any]:
+    return {"call_id": row.linked_id, "at": row.time, "leg_id": row.unique_id}
 
 
 def _said(row: Row) -> dict[str, str]:
@@ -196,21 +225,25 @@ def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
     )
 
 
-def _ended(row: Row, whose: Whose, user: User) -> AnyFact:
-    return f.CallEnded(call_id=row.linked_id, at=row.time)
-
-
 def far_end_refused(row: Row) -> bool:
     """Does this HANGUP row's cause come from a SIP answer of the far end?"""
     cause = _extra(row).get("hangupcause")
     return isinstance(cause, int) and cause not in (0, 16, 26)
 
 
-def transferred_leg(row: Row) -> str | None:
-    """The other call's leg that an attended transfer joins to this row's call, if it is one."""
-    if row.event != "ATTENDEDTRANSFER":
-        return None
-    other = _extra(row).get("channel2_uniqueid")
+_MEETING = {
+    "ATTENDEDTRANSFER": "channel2_uniqueid",
+    "PICKUP": "pickup_channel_uniqueid",
+}
+
+
+def met_leg(row: Row) -> str | None:
+    """The leg of another call that this row's leg is brought together with, if it says so.
+
+    Legs that meet in a bridge need no such row.
+    """
+    key = _MEETING.get(row.event)
+    other = _extra(row).get(key) if key else None
     return other if isinstance(other, str) else None
 
 
@@ -227,10 +260,12 @@ def _extra(row: Row) -> dict[str, Any]:
 _READERS: dict[str, Callable[[Row, Whose, User], AnyFact | None]] = {
     "CHAN_START": _leg_started,
     "ROUTE": _route,
+    "STEP": _step_entered,
+    "LEFT": _step_left,
+    "PICKUP": _plain(f.LegPickedUp),
     "ANSWER": _plain(f.LegAnswered),
     "BRIDGE_ENTER": _bridge(f.LegJoined),
     "BRIDGE_EXIT": _bridge(f.LegLeft),
     "HANGUP": _hung_up,
     "CHAN_END": _plain(f.LegEnded),
-    "LINKEDID_END": _ended,
 }

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from trunkline.calls import causes
 from trunkline.calls.call import Call, Leg
-from trunkline.calls.facts import Party
+from trunkline.calls.conferences import ROOM
+from trunkline.calls.facts import Class, Party
 from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.times import SECOND
+
+ANONYMOUS = "anonymous"
+"""The number of a caller who has told none."""
+SPEAKING = frozenset({"announcement", ROOM})
+"""Kinds of destinations that pick up themselves: whoever reached nobody else is ``IVR``."""
 
 
 def record(call: Call) -> CallRecord:
@@ -16,9 +22,9 @@ def record(call: Call) -> CallRecord:
     return CallRecord(
         call_id=call.id,
         account_id=call.account_id,
-        caller=call.caller or Party(number=""),
+        caller=_caller(call),
         callee=callee(call),
-        class_=call.class_ or "trunking",
+        class_=call.class_ or _class_of_unrouted(call),
         direction=call.direction or "from_ab",
         did_number=call.did_number,
         status_detail=status_detail(call),
@@ -36,24 +42,56 @@ def record(call: Call) -> CallRecord:
             (leg.endpoint for leg in call.legs.values() if leg.endpoint_kind == "trunk"), None
         ),
         engine_died=call.engine_died,
+        merged_into=call.merged_into,
     )
 
 
+def _class_of_unrouted(call: Call) -> Class:
+    """A phone that took over somebody's call dialled nothing; else nobody knows where it would go."""
+    return "one_one" if call.merged_into and not call.reaches_outside else "trunking"
+
+
+def _caller(call: Call) -> Party:
+    """Who called; a carrier may not tell the number."""
+    if call.caller is None or (call.origin == "trunk" and not call.caller.number):
+        return Party(number=ANONYMOUS, name=call.caller.name if call.caller else "")
+    return call.caller
+
+
 def status_detail(call: Call) -> StatusDetail:
-    """SUCCESS, BUSY, CANCELLED or UNSUCCESS, by the table in ``docs/guides/history.md``."""
-    if call.first_answer is not None:
+    """SUCCESS, IVR, BUSY, CANCELLED or UNSUCCESS, by the table in ``docs/guides/history.md``."""
+    if call.first_answer is not None or call.had_company:
         return "SUCCESS"
+    if answered_by_system(call):
+        return "IVR"
     if call.engine_died:
         return "UNSUCCESS"
-    first = call.first_leg
+    if call.merged_into is not None:
+        return "CANCELLED"
+    first = call.caller_leg
     if call.origin == "click" and (first is None or first.answered_at is None):
         return "UNSUCCESS"
-    far = _far_legs(call)
-    if far and all(_refused_busy(leg) for leg in far):
+    if _all_busy(call):
         return "BUSY"
     if call.origin == "trunk":
         return "UNSUCCESS"
     return "CANCELLED" if first is not None and first.hung_up_itself else "UNSUCCESS"
+
+
+def answered_by_system(call: Call) -> bool:
+    """Was the caller on the line with an announcement or the like?"""
+    caller = call.caller_leg
+    spoken_to = any(step.kind in SPEAKING for step in call.path)
+    return spoken_to and caller is not None and caller.answered_at is not None
+
+
+def _all_busy(call: Call) -> bool:
+    """Did all who were dialled refuse, or was the call led to a hang-up that says busy?"""
+    if call.dialled_legs:
+        return all(_refused_busy(leg) for leg in call.dialled_legs)
+    caller, last = call.caller_leg, call.path[-1] if call.path else None
+    led_to_busy = last is not None and last.kind == "hangup" and not call.refused
+    return led_to_busy and caller is not None and caller.cause in causes.BUSY_CAUSES
 
 
 def callee(call: Call) -> Party:
@@ -67,23 +105,27 @@ def hangup_cause(call: Call) -> str:
     """The cause that ended the call: the far leg's if nobody answered, else the first leg's."""
     if call.engine_died:
         return "NORMAL_TEMPORARY_FAILURE"
-    legs = _far_legs(call) if call.first_answer is None else []
-    leg = next((leg for leg in reversed(legs) if leg.hung_up_at is not None), call.first_leg)
-    return leg_cause(leg) if leg is not None else "NORMAL_UNSPECIFIED"
+    if any(leg.fell_silent_at is not None for leg in call.legs.values()):
+        return causes.MEDIA_TIMEOUT
+    legs = call.dialled_legs if call.first_answer is None else []
+    leg = next((leg for leg in reversed(legs) if leg.hung_up_at is not None), call.caller_leg)
+    if leg is None or (call.merged_into is not None and leg.hung_up_at is None):
+        return "NORMAL_CLEARING" if call.merged_into else "NORMAL_UNSPECIFIED"
+    return leg_cause(leg)
 
 
 def leg_cause(leg: Leg) -> str:
     """The hang-up cause of one leg, by the names in ``causes.py``.
 
-    For an outbound leg that nobody picked up and the switch took back, Asterisk's cause says why:
-    0 and 19 the ring time ended, 26 another phone was faster, and else the caller gave up: 16, 127
-    (its CANCEL, translated), or 21 where another phone declined before. The SIP code of an inbound leg is our own answer: its cause says more.
+    A leg that the switch took back before anybody picked up has the reason why it did, whatever other
+    phones said: Asterisk's cause of it is 26 where another phone was faster and 0 where the ring time
+    ended; any other one is left over from another leg of the same Dial, and the caller gave up. The SIP
+    code of an inbound leg is our own answer: its cause says more.
     """
-    if leg.answered_at is None and leg.direction == "outbound" and not leg.hung_up_itself:
-        if leg.cause in (0, causes.NO_ANSWER):
-            return "NO_ANSWER"
-        if leg.cause in causes.TAKEN_BACK:
-            return "ORIGINATOR_CANCEL"
+    if leg.fell_silent_at is not None:
+        return causes.MEDIA_TIMEOUT
+    if _taken_back(leg):
+        return _why_taken_back(leg)
     if leg.answered_at is None and leg.direction == "inbound" and leg.hung_up_itself:
         return "ORIGINATOR_CANCEL"
     if leg.cause == 0:
@@ -92,16 +134,22 @@ def leg_cause(leg: Leg) -> str:
     return causes.name(leg.cause, leg.sip_code if own_words else None)
 
 
+def _taken_back(leg: Leg) -> bool:
+    return leg.answered_at is None and leg.direction == "outbound" and not leg.hung_up_itself
+
+
+def _why_taken_back(leg: Leg) -> str:
+    if leg.lost_race or leg.cause == causes.ANSWERED_ELSEWHERE:
+        return "LOSE_RACE"
+    timed_out = (0,) if leg.dialled_by else (0, causes.NO_ANSWER)  # originated: its own cause
+    return "NO_ANSWER" if leg.cause in timed_out else "ORIGINATOR_CANCEL"
+
+
 def recording_name(call: Call) -> str:
     """The recording's public name; empty unless two people were joined with the recorder on."""
     if not call.recording or call.first_answer is None:
         return ""
     return f"call_recording_{call.recording}.mp3"
-
-
-def _far_legs(call: Call) -> list[Leg]:
-    """The legs that were dialled for the caller."""
-    return list(call.legs.values())[1:]
 
 
 def _refused_busy(leg: Leg) -> bool:
@@ -122,12 +170,15 @@ def answerer(call: Call, leg: Leg) -> Party:
 
 def answered_at(call: Call) -> int | None:
     """When the first who talked with the caller picked up; None before that."""
-    return None if call.first_answer is None else call.legs[call.first_answer].answered_at
+    if call.first_answer is not None:
+        return call.legs[call.first_answer].answered_at
+    caller = call.caller_leg
+    return caller.answered_at if call.had_company and caller is not None else None
 
 
 def _ringing(call: Call) -> int:
     """From the first ringing of a far leg to its answer, or to its end."""
-    for leg in _far_legs(call):
+    for leg in call.dialled_legs:
         if leg.ringing_at is not None:
             until = answered_at(call) or leg.hung_up_at or leg.ended_at or leg.ringing_at
             return max(0, until - leg.ringing_at)

@@ -26,6 +26,7 @@ from trunkline.calls.state import (
     TrunkState,
     WebhookState,
 )
+from trunkline.calls.words import DeviceStatus, TrunkStatus
 
 Known = str | UnsetType
 Seconds = Annotated[str, Meta(description="Whole seconds, rounded up.", pattern="^[0-9]+$")]
@@ -145,11 +146,27 @@ class ChannelDestroy(OfLeg, frozen=True, kw_only=True, tag="CHANNEL_DESTROY"):
     billing_seconds: Seconds
     ringing_seconds: Seconds
     hangup_cause: Annotated[
-        str, Meta(description="`NORMAL_CLEARING`, `USER_BUSY`, `NO_ANSWER`, `LOSE_RACE` …")
+        str,
+        Meta(
+            description="`NORMAL_CLEARING`, `USER_BUSY`, `NO_ANSWER`, `LOSE_RACE`, `MEDIA_TIMEOUT` …"
+        ),
     ]
     hangup_code: Annotated[
         Known, Meta(description="What the far end answered in SIP, such as `sip:486`.")
     ] = UNSET
+    custom_channel_vars: Variables
+    state: CallState
+    event_seq: Seq = UNSET
+
+
+class CallMerged(OfCall, frozen=True, kw_only=True, tag="CALL_MERGED"):
+    """The call has become part of another one, in which its people talk on; CALL_ENDED follows."""
+
+    merged_id: Annotated[str, Meta(description="The call that is over.")] = field(name="Call-ID")
+    into_call_id: Annotated[str, Meta(description="The call that goes on.")]
+    leg_call_ids: Annotated[
+        list[str], Meta(description="The legs whose later events come under the call that goes on.")
+    ] = field(name="Leg-Call-IDs")
     custom_channel_vars: Variables
     state: CallState
     event_seq: Seq = UNSET
@@ -225,7 +242,7 @@ class RecordingFailed(OfRecording, frozen=True, kw_only=True, tag="RECORDING_FAI
 class _OfDevice(Event, frozen=True, kw_only=True):
     event_category: Literal["device_event"] = "device_event"
     device: Annotated[str, Meta(description="The device's SIP user name.")]
-    device_state: Literal["online", "offline"]
+    device_state: DeviceStatus
     custom_channel_vars: Variables
     state: DeviceState
     event_seq: Seq = UNSET
@@ -243,7 +260,7 @@ class _OfTrunk(Event, frozen=True, kw_only=True):
     event_category: Literal["trunk_event"] = "trunk_event"
     trunk: Annotated[str, Meta(description="The trunk's name.")]
     trunk_id: str
-    trunk_state: Literal["up", "down"]
+    trunk_state: TrunkStatus
     reason: Annotated[
         TrunkReason | UnsetType,
         Meta(
@@ -303,6 +320,7 @@ AnyEvent = (
     | ChannelHold
     | ChannelUnhold
     | ChannelDestroy
+    | CallMerged
     | CallEnded
     | RecordingReady
     | RecordingFailed

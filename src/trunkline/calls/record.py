@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import inspect
+import re
+from operator import attrgetter
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from trunkline.calls.facts import Class, Direction, Party
 from trunkline.calls.times import SECOND
-
-StatusDetail = Literal["SUCCESS", "BUSY", "UNSUCCESS", "CANCELLED", "IVR"]
+from trunkline.calls.words import StatusDetail as StatusDetail
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -43,28 +46,38 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The finished call, as history keeps it. Times are unix microseconds, durations seconds."""
+    """The finished call, as history keeps it. Times (``…_at``) are unix microseconds, durations seconds.
+
+    What is told of a call has its one definition here: the columns of the databases (``db.call_columns``),
+    /v1 and exports (``api.v1.call_fields``) and the command line follow from the names, the types, the
+    defaults and the descriptions of these fields. A field that older records lack needs a default.
+    """
 
     call_id: str
     account_id: str
-    caller: Party
-    callee: Party
-    class_: Class = msgspec.field(name="class")
-    direction: Direction
-    did_number: str | None
-    status_detail: StatusDetail
     started_at: int
     answered_at: int | None
     ended_at: int
-    duration_seconds: int
-    billing_seconds: int
-    ringing_seconds: int
+    class_: Annotated[Class, Meta(description="Internal, or by a trunk.")] = msgspec.field(
+        name="class"
+    )
+    direction: Direction
+    status_detail: Annotated[StatusDetail, Meta(description="The outcome.")]
     hangup_cause: str
-    recording: str = ""
+    caller: Party
+    callee: Party
+    did_number: Annotated[str | None, Meta(description="The dialled number of an inbound call.")]
+    duration_seconds: int
+    billing_seconds: Annotated[int, Meta(description="How long two people were joined.")]
+    ringing_seconds: int
+    recording: Annotated[str, Meta(description="The recording's name.")] = ""
     client_ref: str | None = None
     app_id: str | None = None
-    trunk: str | None = None
+    trunk: Annotated[str | None, Meta(description="The trunk's id.")] = None
     engine_died: bool = False
+    merged_into: Annotated[
+        str | None, Meta(description="The call that this one was joined with, and that went on.")
+    ] = None
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
@@ -94,19 +107,43 @@ def shown_party(number: str, username: str | None) -> dict[str, str]:
     return {"number": number, "type": "user", "username": username}
 
 
+def history_row(
+    caller_number: str,
+    caller_username: str | None,
+    callee_number: str,
+    callee_username: str | None,
+    class_: str,
+    did_number: str | None,
+    direction: str,
+    status_detail: str,
+    duration_seconds: int,
+    started_at: int,
+    billing_seconds: int,
+    recording: str,
+    client_ref: str | None,
+    call_id: str,
+) -> HistoryRow:
+    """A record as the Open API shows it, from its columns by their names."""
+    return HistoryRow(
+        caller=shown_party(caller_number, caller_username),
+        callee=shown_party(callee_number, callee_username),
+        class_=class_,
+        did_number=did_number,
+        direction=direction,
+        status_detail=status_detail,
+        duration_seconds=duration_seconds,
+        unix_timestamp=started_at // SECOND,
+        billing_seconds=billing_seconds,
+        recording=recording,
+        call_id=call_id,
+        client_ref=client_ref or msgspec.UNSET,
+    )
+
+
+HISTORY_COLUMNS = tuple(inspect.signature(history_row).parameters)
+_of_record = attrgetter(*(re.sub("^(caller|callee)_", r"\1.", name) for name in HISTORY_COLUMNS))
+
+
 def shown(record: CallRecord) -> HistoryRow:
     """The record as the Open API shows it."""
-    return HistoryRow(
-        caller=shown_party(record.caller.number, record.caller.username),
-        callee=shown_party(record.callee.number, record.callee.username),
-        class_=record.class_,
-        did_number=record.did_number,
-        direction=record.direction,
-        status_detail=record.status_detail,
-        duration_seconds=record.duration_seconds,
-        unix_timestamp=record.started_at // SECOND,
-        billing_seconds=record.billing_seconds,
-        recording=record.recording,
-        call_id=record.call_id,
-        client_ref=record.client_ref or msgspec.UNSET,
-    )
+    return history_row(*_of_record(record))

@@ -86,8 +86,10 @@ def _one_of_a_call(name: str, wanted: Wanted) -> Announcement:
 
 
 def _first(name: str, wanted: Wanted, began_at: int) -> tuple[Call, Heard]:
-    scene = _folded(_facts(wanted, began_at))
-    return next((call, heard) for call, heard in scene if heard.name == name)
+    facts = _facts(wanted, began_at)
+    if name == "CALL_MERGED":
+        facts = _merged_instead(wanted, facts)
+    return next((call, heard) for call, heard in _folded(facts) if heard.name == name)
 
 
 def _announced(wanted: Wanted, call: Call, heard: Heard) -> Announcement:
@@ -162,6 +164,14 @@ def _facts(wanted: Wanted, began_at: int) -> list[AnyFact]:
         f.LegHungUp(cause=16, dial_status="ANSWER", **leg(first, 19_870)),
         f.LegEnded(**leg(first, 19_870)),
     ]
+
+
+def _merged_instead(wanted: Wanted, facts: list[AnyFact]) -> list[AnyFact]:
+    """The same call, whose agent joins it with another one while she talks."""
+    talking = [fact for fact in facts if not isinstance(fact, f.LegLeft | f.LegHungUp | f.LegEnded)]
+    into = f"{MARK}{'0' * 31}6"
+    at = talking[-1].at + SECOND
+    return [*talking, f.CallAbsorbed(call_id=wanted.call_id, at=at, into_call_id=into)]
 
 
 def _recording_ready(wanted: Wanted) -> Announcement:

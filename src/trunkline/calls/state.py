@@ -12,13 +12,14 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from trunkline.calls import outcome
-from trunkline.calls.call import Call, Leg
+from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
-from trunkline.calls.record import CallRecord, StatusDetail
+from trunkline.calls.record import CallRecord
 from trunkline.calls.times import maybe, rfc3339
+from trunkline.calls.words import CallStatus as CallStatus
+from trunkline.calls.words import LegStatus as LegStatus
+from trunkline.calls.words import StatusDetail
 
-CallStatus = Literal["requested", "started", "ringing", "answered", "talking", "held", "ended"]
-LegStatus = Literal["started", "ringing", "answered", "held", "ended"]
 FailureReason = Literal["AUDIO_MISSING", "ENCODING_FAILED"]
 TrunkReason = Literal["UNREACHABLE", "REGISTRATION_REJECTED"]
 
@@ -62,11 +63,32 @@ class LegState(State, frozen=True, kw_only=True):
     started_at: Time
     ringing_at: Time | None
     answered_at: Time | None
+    role: Annotated[
+        Role,
+        Meta(
+            description="`caller` began the call. `dialled` was dialled in it. `consulted` was dialled in "
+            "another call that has become part of it, and `member` came to it in another way."
+        ),
+    ]
     joined_with: Annotated[str | None, Meta(description="The leg that it talks with now.")]
+    joined_legs: Annotated[list[str], Meta(description="All legs that it talks with now.")]
     held: bool
     ended_at: Time | None
     hangup_cause: Annotated[str | None, Meta(description="Why it ended: `NORMAL_CLEARING` …")]
     sip_code: Annotated[int | None, Meta(description="What its far end refused with, such as 486.")]
+
+
+class StepState(State, frozen=True, kw_only=True):
+    """A destination on a call's way."""
+
+    kind: Annotated[
+        str, Meta(description="`user`, `outside` (a number), `announcement`, `hangup` …")
+    ]
+    id: Annotated[str | None, Meta(description="The destination; null for a number as dialled.")]
+    party: Annotated[ShownParty | None, Meta(description="The user, or the number.")]
+    entered_at: Time
+    left_at: Annotated[Time | None, Meta(description="When the call went on to the next one.")]
+    result: Annotated[str | None, Meta(description="Why it did: `busy`, `no_answer`, `played` …")]
 
 
 class CallState(State, frozen=True, kw_only=True):
@@ -105,6 +127,10 @@ class CallState(State, frozen=True, kw_only=True):
     hangup_cause: Annotated[str | None, Meta(description="Why it ended, once it is over.")]
     duration_seconds: Annotated[int | None, Meta(description="Once it is over.")]
     billing_seconds: Annotated[int | None, Meta(description="Once it is over.")]
+    merged_into: Annotated[
+        str | None, Meta(description="The call that it has become part of, and that goes on.")
+    ]
+    path: Annotated[list[StepState], Meta(description="The way that the call took.")]
     legs: list[LegState]
 
 
@@ -185,12 +211,15 @@ def call_state(call: Call) -> CallState:
         hangup_cause=record.hangup_cause if record else None,
         duration_seconds=record.duration_seconds if record else None,
         billing_seconds=record.billing_seconds if record else None,
+        merged_into=call.merged_into,
+        path=[step_state(step) for step in call.path],
         legs=[leg_state(call, leg) for leg in call.legs.values()],
     )
 
 
 def leg_state(call: Call, leg: Leg) -> LegState:
     """The leg as it is now."""
+    joined = leg.joined_with if leg.joined_at is not None else ()
     return LegState(
         id=leg.id,
         direction=leg.direction,
@@ -201,11 +230,25 @@ def leg_state(call: Call, leg: Leg) -> LegState:
         started_at=rfc3339(leg.started_at),
         ringing_at=maybe(leg.ringing_at),
         answered_at=maybe(leg.answered_at),
-        joined_with=leg.joined_with if leg.joined_at is not None else None,
+        role=leg.role,
+        joined_with=joined[0] if joined else None,
+        joined_legs=list(joined),
         held=leg.held and leg.ended_at is None,
         ended_at=maybe(leg.ended_at),
         hangup_cause=outcome.leg_cause(leg) if leg.ended_at is not None else None,
         sip_code=leg.sip_code,
+    )
+
+
+def step_state(step: Step) -> StepState:
+    """The destination, and what came of it."""
+    return StepState(
+        kind=step.kind,
+        id=step.id or None,
+        party=party(step.party) if step.party else None,
+        entered_at=rfc3339(step.entered_at),
+        left_at=maybe(step.left_at),
+        result=step.result,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trunkline.calls.call import Call, Leg
+from trunkline.calls.recording_plan import Joined, Stretch
 
 replace = msgspec.structs.replace
 
@@ -22,37 +23,72 @@ def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tu
     present = call.in_bridge(bridge)
     if len(present) < 2:
         return call, ()
+    ids = [leg.id for leg in present]
     joined: list[str] = []
     for one in present:
-        if one.joined_at is None or one.id == newcomer:
-            other = next(other for other in present if other.id != one.id)
-            call = with_leg(call, replace(one, joined_with=other.id, joined_at=at))
-            joined.append(one.id)
+        anew = one.joined_at is None or one.id == newcomer
+        others = tuple(each for each in ids if each != one.id)
+        call = with_leg(
+            call, replace(one, joined_with=others, joined_at=at if anew else one.joined_at)
+        )
+        joined += [one.id] if anew else []
     call = replace(
         call,
         talking_since=at if call.talking_since is None else call.talking_since,
-        first_answer=call.first_answer or _who_answered(call, present),
+        first_answer=call.first_answer or _who_answered(present),
     )
     return call, tuple(joined)
 
 
 def leave(call: Call, leg: Leg, at: int) -> Call:
     """Take a leg out of its bridge; who is left there alone talks no more."""
-    talked = leg.talked + (max(0, at - leg.joined_at) if leg.joined_at is not None else 0)
     bridge = leg.bridge
-    call = with_leg(call, replace(leg, bridge=None, joined_at=None, talked=talked))
+    call = with_leg(call, _gone(_parted(leg, at), at))
     present = call.in_bridge(bridge)
-    if len(present) == 1 and present[0].joined_at is not None:
-        alone = present[0]
-        more = max(0, at - (alone.joined_at or at))
-        call = with_leg(call, replace(alone, joined_at=None, talked=alone.talked + more))
+    if len(present) == 1:
+        call = with_leg(call, _parted(present[0], at))
+    else:
+        for one in present:
+            left = tuple(each for each in one.joined_with if each != leg.id)
+            call = with_leg(call, replace(one, joined_with=left))
+    return _maybe_silent(call, at)
+
+
+def accompany(call: Call, leg: Leg, by: str, at: int) -> Call:
+    """In a room, the leg talks with one of another call."""
+    call = with_leg(call, replace(leg, joined_with=(by,), joined_at=at))
+    since = at if call.talking_since is None else call.talking_since
+    return replace(call, talking_since=since, had_company=True)
+
+
+def leave_alone(call: Call, leg: Leg, at: int) -> Call:
+    """In a room, the leg is the last one."""
+    return _maybe_silent(with_leg(call, _parted(leg, at)), at)
+
+
+def _maybe_silent(call: Call, at: int) -> Call:
+    """The call, which talks no more where none of its legs is joined."""
     if call.talking_since is None or any(one.joined_at is not None for one in call.legs.values()):
         return call
     return replace(call, talking_since=None, talked=call.talked + max(0, at - call.talking_since))
 
 
-def _who_answered(call: Call, present: list[Leg]) -> str:
+def _gone(leg: Leg, at: int) -> Leg:
+    """The leg in no bridge any more."""
+    stay = Stretch(leg.bridged_at, max(at, leg.bridged_at))
+    return replace(leg, bridge=None, was_bridged=(*leg.was_bridged, stay))
+
+
+def _parted(leg: Leg, at: int) -> Leg:
+    """The leg, which talks with nobody any more."""
+    if leg.joined_at is None or leg.bridge is None:
+        return replace(leg, joined_at=None)
+    stay = Joined(leg.joined_at, max(at, leg.joined_at), leg.bridge)
+    talked = leg.talked + stay.end - stay.start
+    return replace(leg, joined_at=None, talked=talked, was_joined=(*leg.was_joined, stay))
+
+
+def _who_answered(present: list[Leg]) -> str:
     """Of those who talk now, the first that is not the caller."""
-    first = call.first_leg
-    far = [leg.id for leg in present if first is None or leg.id != first.id]
-    return far[0]
+    far = [leg.id for leg in present if leg.role != "caller"]
+    return (far or [present[-1].id])[0]

@@ -1,7 +1,8 @@
 """What a call is found by: its terms, and what a filter asks of them. Pure, the same in every database.
 
-A term is a kind and a value, ``n:84901234567``. Numbers lose ``+`` and separators, names and notes
-are cut into words without accents, and all is of lower case, so what is asked meets what was written.
+A term is a kind and a value, ``n:84901234567``. Numbers lose ``+`` and what ``dialling.compact`` drops,
+names and notes are cut into words without accents, and all is of lower case, so what is asked meets what
+was written.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
+from trunkline.calls.dialling import compact
 from trunkline.calls.facts import Party
 
 NUMBER, USER, DID, TRUNK, TAG, REF, WORD = "n:", "u:", "d:", "t:", "g:", "r:", "w:"
@@ -23,9 +25,10 @@ MOST_WORDS = 64
 """Words of a name or a note that count."""
 
 _TEXT_KINDS = (NUMBER, USER, DID, TAG, REF, WORD)
-_SEPARATORS = str.maketrans("", "", "+().-/ \t\n\r\u00a0\u202f")
+_NEVER_IN_NUMBERS = str.maketrans("", "", "+\t\n\r")
 _WORDS = re.compile(r"\w+")
-_NUMBER = re.compile(r"[\s+().\-/\d]*\d[\s+().\-/\d]*")
+_NUMBER = re.compile(r"[0-9*#]*[0-9][0-9*#]*")
+_TEXT_AND_PARAMETERS = re.compile(r"[^;]*(;\S*)?")
 _LAST = "\U0010ffff"
 
 
@@ -38,8 +41,8 @@ def plain(text: str) -> str:
 
 
 def plain_number(text: str) -> str:
-    """A number without ``+``, blanks, dots, dashes, brackets and slashes."""
-    return plain(text).translate(_SEPARATORS)
+    """A number in any spelling, without ``+``."""
+    return plain(compact(text).translate(_NEVER_IN_NUMBERS))
 
 
 def terms_of(
@@ -110,6 +113,7 @@ def of_text(text: str) -> list[Lookup]:
     A word is there when a word of a name or the note begins with it, or a number, username, DID,
     tag or client_ref does.
     """
-    number = _NUMBER.fullmatch(text)
-    words = [_cut(plain_number(text))] if number else sorted(set(_words(text)))
+    number = plain_number(text).rstrip("*")
+    dialled = _NUMBER.fullmatch(number) and _TEXT_AND_PARAMETERS.fullmatch(text)
+    words = [_cut(number)] if dialled else sorted(set(_words(text)))
     return [Lookup(prefixes=tuple(kind + word for kind in _TEXT_KINDS)) for word in words]

@@ -11,10 +11,11 @@ from typing import Literal
 import msgspec
 
 from trunkline.calls.record import StoredEvent
+from trunkline.calls.words import DeliveryStatus, WebhookStatus
 
-WebhookState = Literal["enabled", "disabled", "suspended"]
+WebhookState = WebhookStatus
 """``disabled`` by hand or by a 410, ``suspended`` since it did not answer for long."""
-DeliveryState = Literal["pending", "delivered", "failed"]
+DeliveryState = DeliveryStatus
 DeliveryKind = Literal["event", "gap", "replay", "test"]
 
 TEST = "WEBHOOK_TEST"

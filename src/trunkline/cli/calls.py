@@ -10,6 +10,7 @@ import typer
 
 from trunkline.cli.archive import account_called, accounts_called, archive, local
 from trunkline.cli.calls_export import export
+from trunkline.cli.calls_refold import refold
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 
 app.command()(export)
+app.command()(refold)
 
 
 @app.command("list")
@@ -120,6 +122,32 @@ def show(
         print_call(whole)
 
 
+@app.command()
+def transfer(
+    ctx: typer.Context,
+    call_id: Annotated[str, typer.Argument(metavar="CALL_ID")],
+    to: Annotated[str, typer.Option(metavar="NUMBER", help="A number or an extension.")],
+    leg: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEG",
+            help="The leg that leaves, as trunkline calls show lists it; the phone's if only one talks.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Transfer a live call: a phone leaves it, and whom it talks with is led to NUMBER.
+
+    That happens under the rights of the phone that leaves, and does not wait for anybody to answer.
+    """
+    from trunkline.cli.context import settings_of
+    from trunkline.cli.running import ask_for_transfer
+    from trunkline.cli.showing import show_one
+
+    left, number = ask_for_transfer(settings_of(ctx).directory, call_id, to, leg)
+    show_one({"callId": call_id, "leg": left, "to": number}, as_json)
+
+
 def history(
     ctx: typer.Context,
     account: Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")],
@@ -200,7 +228,8 @@ def _row(row: HistoryRow, timezone: str) -> dict[str, Any]:
 
 
 def _live(call: Call, account: Account) -> dict[str, Any]:
-    from trunkline.cli.one_call import state, who
+    from trunkline.calls.state import call_status
+    from trunkline.cli.one_call import who
 
     return {
         "callId": call.id,
@@ -208,6 +237,6 @@ def _live(call: Call, account: Account) -> dict[str, Any]:
         "started": local(call.started_at, account.timezone),
         "caller": who(call.caller),
         "callee": who(call.callee) or call.dialled,
-        "state": state(call),
+        "state": call_status(call),
         "legs": sum(leg.ended_at is None for leg in call.legs.values()),
     }

@@ -50,7 +50,7 @@ def export(
     with archive(ctx) as opened:
         owner = account_called(opened, account)
         start, end = _window(from_, to, owner.timezone)
-        with _opened(file) as out, _progress(opened.total(owner.id, start, end)) as advance:
+        with _opened(file) as out, counting(opened.total(owner.id, start, end)) as advance:
             out.write(made.begin())
             for rows in _chunks(opened, owner.id, start, end):
                 out.write(made.rows(rows))
@@ -112,7 +112,7 @@ def _opened(file: str) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
+def counting(total: int) -> Iterator[Callable[[int], None]]:
     """How far it is, on standard error where that is a terminal; the number of calls at the end."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn

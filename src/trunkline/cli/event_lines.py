@@ -20,6 +20,7 @@ STYLES = {
     "CHANNEL_ANSWER": "green",
     "CHANNEL_BRIDGE": "bold green",
     "CHANNEL_DESTROY": "magenta",
+    "CALL_MERGED": "bold cyan",
     "CALL_ENDED": "bold",
     "RECORDING_FAILED": "red",
     "DEVICE_OFFLINE": "dim",
@@ -82,6 +83,8 @@ def _rest(seen: Seen, data: dict[str, Any]) -> tuple[str, ...]:
     if seen.type == "CALL_ENDED":
         parties = (_party(data["caller"]), _party(data["callee"]))
         said = (data["status_detail"], f"{data['duration_seconds']} s", data.get("hangup_cause"))
+    elif seen.type == "CALL_MERGED":
+        return ("into", data["into_call_id"])
     elif seen.type.startswith("CHANNEL_"):
         parties = (data.get("caller_id_number", "?"), data.get("callee_id_number", "?"))
         said = (data.get("hangup_cause"), data.get("hangup_code"))

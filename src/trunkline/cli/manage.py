@@ -272,7 +272,7 @@ def create_number(
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)
         destination = manage.find(directory, UserEntry, username, owner.account_id)
-        entry = manage.create_number(directory, owner, did, destination)
+        entry = manage.create_number(directory, owner, did, destination.user_id)
     show_one(_shown(entry), as_json)
 
 

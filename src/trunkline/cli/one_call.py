@@ -96,20 +96,6 @@ def _print_sip(whole: dict[str, Any]) -> None:
         typer.echo("and others, which are not shown here", err=True)
 
 
-def state(call: Call) -> str:
-    """How far a call is: requested, calling, ringing, answered, talking, over or withdrawn."""
-    if call.over:
-        return "withdrawn" if call.withdrawn else "over"
-    if call.talking_since is not None:
-        return "talking"
-    legs = [leg for leg in call.legs.values() if leg.ended_at is None]
-    if any(leg.ringing_at and not leg.answered_at for leg in legs):
-        return "ringing"
-    if any(leg.answered_at for leg in legs):
-        return "answered"
-    return "calling" if legs else "requested"
-
-
 def who(party: Party | None) -> str:
     """A party in a word: the user, else the number."""
     return "" if party is None else party.username or party.number
@@ -124,16 +110,19 @@ def _recorded(record: dict[str, Any]) -> dict[str, Any]:
     del shown["id"]
     return {
         "callId": record["id"],
-        "state": "over",
+        "state": "ended",
         **shown,
         "engineDied": bool(record["engine_died"]),
     }
 
 
 def _unrecorded(call: Call) -> dict[str, Any]:
+    from trunkline.calls.state import call_status
+
     return {
         "callId": call.id,
-        "state": state(call),
+        "state": call_status(call),
+        "withdrawn": call.withdrawn,
         "accountId": call.account_id,
         "startedAt": call.started_at,
         "class": call.class_,

@@ -111,7 +111,7 @@ def _made(row: RecordingRow | None, wanted: str) -> RecordingRow:
     """The recording, if it can be had; raises CommandFailed."""
     if row is None:
         raise CommandFailed(f"there is no recording of {wanted!r}: see trunkline recording list")
-    if row.state == "expected":
+    if row.state == "pending":
         raise CommandFailed(
             f"{row.name} is still being made: try again in a moment, with the server running"
             + (f" (so far: {row.reason})" if row.reason else "")

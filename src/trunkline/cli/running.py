@@ -65,6 +65,35 @@ def ask_for_sample(data: Path, account_id: str, name: str, call_id: str | None) 
     return [bytes(each) for each in msgspec.json.decode(answer, type=list[msgspec.Raw])]
 
 
+def ask_for_transfer(data: Path, call_id: str, to: str, leg_id: str | None) -> tuple[str, str]:
+    """Have the running server transfer a call; gives the leg that left, and the number.
+
+    Raises CommandFailed, also where no server runs.
+    """
+    import getpass
+
+    import msgspec
+
+    from trunkline.api.internal import CallRefused, TransferDone
+    from trunkline.work.transfer_call import TransferWanted
+
+    server = running_server(data)
+    if server is None:
+        raise CommandFailed(f"no server runs on {data}: start it with trunkline up")
+    wanted = TransferWanted(
+        account_id=None, call_id=call_id, to=to, leg_id=leg_id, by=f"cli {getpass.getuser()}"
+    )
+    answer = _post(server, "/internal/transfer-call", msgspec.json.encode(wanted))
+    if isinstance(answer, str):
+        raise CommandFailed(
+            f"the running server did not answer ({answer}): see trunkline calls show"
+        )
+    done = msgspec.json.decode(answer, type=TransferDone | CallRefused)
+    if isinstance(done, CallRefused):
+        raise CommandFailed(done.detail)
+    return done.transferred.leg_id, done.transferred.to
+
+
 def _post_sync(server: ServerFile) -> str:
     """Ask; gives what went wrong, or nothing."""
     answer = _post(server, "/internal/sync", b"")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trunkline.calls.words import DeliveryStatus
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.manage import Json
 from trunkline.cli.showing import show_all, show_one
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from trunkline.calls.webhook import Attempt, Delivery
 
 _NEWEST = 1 << 62
-State = Literal["pending", "delivered", "failed"]
 
 
 def deliveries(
     ctx: typer.Context,
     which: Which,
     state: Annotated[
-        State | None, typer.Option(help="Only such: pending, delivered or failed.")
+        DeliveryStatus | None, typer.Option(help="Only such: pending, delivered or failed.")
     ] = None,
     call: Annotated[
         str | None, typer.Option(metavar="CALL_ID", help="Only events of this call.")
@@ -82,7 +81,10 @@ def replay(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Events since then, such as 2026-11-23T15:00:00Z."),
+        typer.Option(
+            metavar="TIME",
+            help="Events since then, such as 2026-11-23T15:00:00Z; without an offset on the account's clock.",
+        ),
     ] = None,
     last: Annotated[
         int | None, typer.Option("--to", metavar="N", min=0, help="Up to number N.")
@@ -94,11 +96,13 @@ def replay(
 
     if (delivery is None) == (first is None and since is None):
         raise CommandFailed("say what to send again: --delivery ID, --from N or --since TIME")
-    span = Span(first=first, since=None if since is None else _time(since), last=last)
 
     async def work(desk: Desk) -> int:
         found = await desk.find(which)
         if delivery is None:
+            zone = await desk.db.directory.timezone(found.account_id)
+            at = None if since is None else _time(since, zone)
+            span = Span(first=first, since=at, last=last)
             return await desk.manage.replay(found, span)
         await desk.manage.replay_one(found, delivery)
         return 1
@@ -106,12 +110,13 @@ def replay(
     show_one({"queued": work_on(ctx, work, changes=True)}, as_json)
 
 
-def _time(text: str) -> int:
+def _time(text: str, zone: str) -> int:
     """Unix microseconds."""
+    from trunkline.api.dates import DateInvalid, moment
+
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment(text, zone).at
+    except DateInvalid as error:
         raise CommandFailed(
             f"{text!r} is no time: take one such as 2026-11-23T15:00:00Z"
         ) from error
-    return int(at.timestamp() * 1_000_000)

@@ -25,12 +25,16 @@ _OWN_FAULT = (DataError, IntegrityError, ProgrammingError)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One thing of the directory, as it is shown; ``enabled`` is its own switch only."""
+    """One thing of the directory, as it is shown."""
+
+
+class Switched(Entry, frozen=True, kw_only=True):
+    """One with a switch of its own; that of what it belongs to is not told here."""
 
     enabled: bool
 
 
-class AccountEntry(Entry, frozen=True, kw_only=True):
+class AccountEntry(Switched, frozen=True, kw_only=True):
     """An account. What it may dial is said in prefixes; without any to allow, it may dial all.
 
     ``keep_…`` are days; 0: for good; None: as the settings say. ``held_at`` (unix microseconds):
@@ -53,7 +57,7 @@ class AccountEntry(Entry, frozen=True, kw_only=True):
     hold_reason: str = ""
 
 
-class AppEntry(Entry, frozen=True, kw_only=True):
+class AppEntry(Switched, frozen=True, kw_only=True):
     """An application's credentials, without the secret."""
 
     app_id: str
@@ -64,8 +68,11 @@ class AppEntry(Entry, frozen=True, kw_only=True):
     read_only: bool
 
 
-class UserEntry(Entry, frozen=True, kw_only=True):
-    """A person with an extension."""
+class UserEntry(Switched, frozen=True, kw_only=True):
+    """A person with an extension, which is the first of theirs.
+
+    ``busy``, ``no_answer`` and ``offline`` are where their calls go on then, as KIND:NAME.
+    """
 
     user_id: str
     account_id: str
@@ -73,9 +80,12 @@ class UserEntry(Entry, frozen=True, kw_only=True):
     name: str
     extension: str | None
     caller_id: str | None
+    busy: str | None
+    no_answer: str | None
+    offline: str | None
 
 
-class DeviceEntry(Entry, frozen=True, kw_only=True):
+class DeviceEntry(Switched, frozen=True, kw_only=True):
     """A phone of a user; ``online`` as last heard."""
 
     device_id: str
@@ -87,7 +97,7 @@ class DeviceEntry(Entry, frozen=True, kw_only=True):
     online: bool
 
 
-class TrunkEntry(Entry, frozen=True, kw_only=True):
+class TrunkEntry(Switched, frozen=True, kw_only=True):
     """A line to a carrier, without its password. The lowest ``priority`` is dialled by.
 
     ``up`` is as last heard: None for one that is disabled, or was never heard of.
@@ -107,17 +117,27 @@ class TrunkEntry(Entry, frozen=True, kw_only=True):
     up: bool | None
 
 
-class NumberEntry(Entry, frozen=True, kw_only=True):
-    """An inbound number and the user that it leads to."""
+class NumberEntry(Switched, frozen=True, kw_only=True):
+    """An inbound number and what it leads to, as KIND:NAME; a user is named beside that."""
 
     number_id: str
     account_id: str
-    user_id: str
-    username: str
+    user_id: str | None
+    username: str | None
     did: str
+    to: str
 
 
-class KeyEntry(Entry, frozen=True, kw_only=True):
+class ExtensionEntry(Entry, frozen=True, kw_only=True):
+    """An internal number and what it leads to, as KIND:NAME."""
+
+    extension_id: str
+    account_id: str
+    number: str
+    to: str
+
+
+class KeyEntry(Switched, frozen=True, kw_only=True):
     """A key of /v1, without the key. Times are unix microseconds; not enabled: revoked."""
 
     key_id: str
@@ -131,6 +151,9 @@ class KeyEntry(Entry, frozen=True, kw_only=True):
     last_used_at: int | None
 
 
+WAYS = ("busy", "no_answer", "offline", "next")
+"""On what a call goes on from a destination."""
+
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
 
 _TABLE: dict[type[Entry], sa.Table] = {
@@ -140,6 +163,7 @@ _TABLE: dict[type[Entry], sa.Table] = {
     DeviceEntry: tables.devices,
     TrunkEntry: tables.trunks,
     NumberEntry: tables.numbers,
+    ExtensionEntry: tables.extensions,
     KeyEntry: tables.api_keys,
 }
 _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
@@ -149,6 +173,7 @@ _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
     DeviceEntry: tables.devices.c.sip_user,
     TrunkEntry: tables.trunks.c.name,
     NumberEntry: tables.numbers.c.did,
+    ExtensionEntry: tables.extensions.c.number,
     KeyEntry: tables.api_keys.c.name,
 }
 
@@ -205,6 +230,61 @@ class Directory:
         table = tables.accounts
         self._connection.execute(table.update().where(table.c.id == id_).values(name=name))
 
+    def destination(self, account_id: str, kind: str, name: str) -> str | None:
+        """The id of a destination of that kind and name."""
+        table = tables.destinations
+        named = sa.and_(
+            table.c.account_id == account_id, table.c.kind == kind, table.c.name == name
+        )
+        return self._connection.scalar(sa.select(table.c.id).where(named))
+
+    def add_destination(
+        self, id_: str, account_id: str, kind: str, name: str, **columns: Any
+    ) -> None:
+        """Add a destination under an id that the caller made; ``columns`` are those of its kind."""
+        values = {"id": id_, "account_id": account_id, "kind": kind, "name": name}
+        self._connection.execute(tables.destinations.insert().values(**values))
+        if columns:
+            self._connection.execute(_OF_KIND[kind].insert().values(id=id_, **columns))
+
+    def leading_to(self, destination_id: str) -> list[str]:
+        """What leads to a destination, for people; what is its own counts: its extensions do."""
+        read = self._connection.scalars
+        numbers, extensions, ways = tables.numbers, tables.extensions, tables.ways
+        others = tables.destinations.alias("others")
+        going_on = (
+            sa.select(others.c.kind + ":" + others.c.name + " (" + ways.c.on + ")")
+            .join_from(ways, others, others.c.id == ways.c.from_id)
+            .where(ways.c.to_id == destination_id, ways.c.from_id != destination_id)
+        )
+        to_it = (
+            sa.select("number " + numbers.c.did).where(numbers.c.destination_id == destination_id),
+            sa.select("extension " + extensions.c.number).where(
+                extensions.c.destination_id == destination_id
+            ),
+            going_on,
+        )
+        return [str(found) for query in to_it for found in read(query)]
+
+    def lead_on(self, from_id: str, on: str, to_id: str | None) -> None:
+        """Have calls go on from one destination to another; None: no more."""
+        table = tables.ways
+        mine = sa.and_(table.c.from_id == from_id, table.c.on == on)
+        self._connection.execute(table.delete().where(mine))
+        if to_id is not None:
+            self._connection.execute(
+                table.insert().values({"from_id": from_id, "on": on, "to_id": to_id})
+            )
+
+    def delete_destination(self, id_: str) -> None:
+        """Delete a destination with its extensions and its ways on; nothing else may lead to it."""
+        for table, column in (
+            (tables.extensions, tables.extensions.c.destination_id),
+            (tables.ways, tables.ways.c.from_id),
+            (tables.destinations, tables.destinations.c.id),
+        ):
+            self._connection.execute(table.delete().where(column == id_))
+
     def delete(self, kind: type[Entry], id_: str) -> None:
         """Delete an entry and all that belongs to it; an account's events and statistics go with it."""
         table, of_account = _TABLE[kind], sa.select(tables.accounts.c.number)
@@ -255,7 +335,38 @@ def _entry(kind: type[AnyEntry], row: sa.RowMapping) -> AnyEntry:
     return kind(**{**row, **lists})
 
 
+_OF_KIND: dict[str, sa.Table] = {
+    "outside": tables.outside_numbers,
+    "hangup": tables.hangups,
+}
+"""Where each kind of destination that is made on first use has what is its own."""
+
+
+def _extension() -> sa.ColumnElement[Any]:
+    table = tables.extensions
+    query = sa.select(table.c.number).where(table.c.destination_id == tables.users.c.id)
+    return query.order_by(table.c.created_at, table.c.id).limit(1).scalar_subquery()
+
+
+def _way(table: sa.Table, on: str) -> sa.ColumnElement[Any]:
+    ways, to = tables.ways, tables.destinations.alias(f"on_{on}")
+    query = (
+        sa.select(to.c.kind + ":" + to.c.name)
+        .join_from(ways, to, to.c.id == ways.c.to_id)
+        .where(ways.c.from_id == table.c.id, ways.c.on == on)
+    )
+    return query.scalar_subquery()
+
+
 def _column(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
+    if name == "extension":
+        return _extension()
+    if name in WAYS:
+        return _way(table, name)
+    if name == "to":
+        return tables.destinations.c.kind + ":" + tables.destinations.c.name
+    if name == "user_id" and table is tables.numbers:
+        return tables.users.c.id
     if name == f"{table.name.removeprefix('api_').removesuffix('s')}_id":
         return table.c.id
     if name == "online":
@@ -275,8 +386,10 @@ def _joined(table: sa.Table) -> sa.FromClause:
     if table is tables.trunks:
         states = tables.trunk_states
         return table.outerjoin(states, states.c.trunk_id == table.c.id)
-    if table is tables.numbers:
-        return table.join(tables.users, tables.users.c.id == table.c.user_id)
+    if table in (tables.numbers, tables.extensions):
+        to = tables.destinations
+        joined = table.join(to, to.c.id == table.c.destination_id)
+        return joined.outerjoin(tables.users, tables.users.c.id == to.c.id)
     return table
 
 

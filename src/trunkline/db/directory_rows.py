@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from trunkline.calls.dialling import Rights
 from trunkline.db.port import (
     ApiKey,
     App,
@@ -40,12 +41,12 @@ def app(row: Row, key: Key) -> App:
 
 def calling_device(row: Row) -> CallingDevice:
     """The device of a row of ``directory.sql``."""
-    *fields, record, trunk = row
-    return CallingDevice(*(*fields, bool(record), trunk))
+    *fields, allow, deny, routes, record = row
+    return CallingDevice(*(*fields, Rights.read(allow, deny, routes), bool(record)))
 
 
 def destination(row: Row | None) -> Destination | None:
-    """The user of a row of ``directory.sql``, with the devices that ring for them."""
+    """What a row of ``directory.sql`` leads to, with the devices that ring for a user."""
     if row is None:
         return None
     *fields, sip_users = row

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from trunkline.calls.facts import Party
 from trunkline.calls.terms import Lookup
+from trunkline.db.call_columns import COLUMNS, NAMES, PARTY
 from trunkline.db.history_port import CallFilter, CallKey, CallRow, Changed, Found
 
 T = TypeVar("T")
@@ -16,33 +18,29 @@ MOST_AT_ONCE = 200
 
 
 def call_row(row: Sequence[Any]) -> CallRow:
-    """The call of a row of the columns that ``finding.sql`` selects."""
-    return CallRow(
-        call_id=row[0],
-        account_id=row[1],
-        caller=Party(*row[2:7]),
-        callee=Party(*row[7:12]),
-        class_=row[12],
-        direction=row[13],
-        did_number=row[14],
-        status_detail=row[15],
-        started_at=row[16],
-        answered_at=row[17],
-        ended_at=row[18],
-        duration_seconds=row[19],
-        billing_seconds=row[20],
-        ringing_seconds=row[21],
-        hangup_cause=row[22],
-        recording=row[23],
-        client_ref=row[24],
-        app_id=row[25],
-        trunk=row[26],
-        engine_died=bool(row[27]),
-        note=row[28],
-        tags=tuple(filter(None, row[29].split(","))),
-        update=row[30],
-        hold=bool(row[31]),
-    )
+    """The call of the columns that stand for ``{row}`` in SQL."""
+    *_, note, tags, update, hold = row
+    fields: dict[str, Any] = dict(zip(_FIELDS, _plain(row), strict=True))
+    for name, at in _FLAGS:
+        fields[name] = bool(row[at])
+    for name, part in _PARTIES:
+        fields[name] = Party(*row[part])
+    tagged = tuple(filter(None, tags.split(",")))
+    return CallRow(**fields, note=note, tags=tagged, update=update, hold=bool(hold))
+
+
+_PARTIES = [
+    (name, slice(at, at + len(PARTY)))
+    for name in ("caller", "callee")
+    for at in [NAMES.index(f"{name}_{PARTY[0]}")]
+]
+_FLAGS = [(column.field, at) for at, column in enumerate(COLUMNS) if column.kind == "flag"]
+_PLAIN = {
+    column.field: at
+    for at, column in enumerate(COLUMNS)
+    if column.kind != "flag" and column.field not in ("caller", "callee")
+}
+_FIELDS, _plain = tuple(_PLAIN), itemgetter(*_PLAIN.values())
 
 
 def meets(row: CallRow, wanted: CallFilter, tested: Sequence[Lookup]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 import msgspec
+from msgspec import Meta
 
-from trunkline.calls.facts import AnyFact, Class, Direction, Party
-from trunkline.calls.record import StatusDetail, StoredEvent
+from trunkline.calls.facts import AnyFact, Class, Direction
+from trunkline.calls.record import CallRecord, StatusDetail, StoredEvent
 from trunkline.calls.terms import (
     DID,
     NUMBER,
@@ -23,6 +24,7 @@ from trunkline.calls.terms import (
     terms_of,
 )
 from trunkline.calls.webhook import Delivery
+from trunkline.calls.words import RecordingStatus
 
 FIRST, LAST = -(1 << 62), 1 << 62
 """Before and after every time."""
@@ -75,36 +77,15 @@ class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
         return self == CallFilter(start=self.start, end=self.end)
 
 
-class CallRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished call with what people noted of it. ``update`` is the number of its last change.
+class CallRow(CallRecord, frozen=True, kw_only=True):
+    """A finished call with what people noted of it."""
 
-    One on ``hold`` is not deleted, whatever its age, nor is anything of it.
-    """
-
-    call_id: str
-    account_id: str
-    caller: Party
-    callee: Party
-    class_: Class
-    direction: Direction
-    did_number: str | None
-    status_detail: StatusDetail
-    started_at: int
-    answered_at: int | None
-    ended_at: int
-    duration_seconds: int
-    billing_seconds: int
-    ringing_seconds: int
-    hangup_cause: str
-    recording: str
-    client_ref: str | None
-    app_id: str | None
-    trunk: str | None
-    engine_died: bool
-    note: str
-    tags: tuple[str, ...]
-    update: int
-    hold: bool
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    update: Annotated[int, Meta(description="The number of its last change.")]
+    hold: Annotated[
+        bool, Meta(description="On legal hold: it is not deleted, whatever its age.")
+    ] = False
 
     @property
     def key(self) -> CallKey:
@@ -168,7 +149,7 @@ class RecordingFile(msgspec.Struct, frozen=True):
     """What has become of a call's recording."""
 
     name: str
-    state: Literal["expected", "done", "failed"]
+    state: RecordingStatus
     bytes: int
     seconds: float
 

@@ -1,32 +1,11 @@
-"""A finished call as it is written to its row, and as the history shows it: the same in every
-database."""
+"""What a finished call brings along when it is written: the same in every database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from msgspec import UNSET
-
-from trunkline.calls.facts import Party
-from trunkline.calls.record import CallRecord, HistoryRow, shown_party
+from trunkline.calls.record import CallRecord
 from trunkline.calls.terms import terms_of
-from trunkline.calls.times import SECOND
-
-
-def call_columns(record: CallRecord) -> dict[str, Any]:
-    """What the columns of ``calls`` hold of it, by their names."""
-    columns = {name: getattr(record, name) for name in record.__struct_fields__}
-    del columns["caller"], columns["callee"]
-    columns["id"] = columns.pop("call_id")
-    return {**columns, **_party("caller", record.caller), **_party("callee", record.callee)}
-
-
-def _party(side: str, party: Party) -> dict[str, str | None]:
-    return {
-        f"{side}_{name}": getattr(party, name)
-        for name in ("number", "username", "name", "user_id", "device_id")
-    }
 
 
 def call_terms(record: CallRecord) -> set[str]:
@@ -44,36 +23,3 @@ def were_new(new: set[str], records: Sequence[CallRecord]) -> list[bool]:
         written.append(record.call_id in left)
         left.discard(record.call_id)
     return written
-
-
-def history_row(
-    caller_number: str,
-    caller_username: str | None,
-    callee_number: str,
-    callee_username: str | None,
-    class_: str,
-    did_number: str | None,
-    direction: str,
-    status_detail: str,
-    duration_seconds: int,
-    started_at: int,
-    billing_seconds: int,
-    recording: str,
-    client_ref: str | None,
-    call_id: str,
-) -> HistoryRow:
-    """The columns that ``history.sql`` selects of a call, in their order."""
-    return HistoryRow(
-        caller=shown_party(caller_number, caller_username),
-        callee=shown_party(callee_number, callee_username),
-        class_=class_,
-        did_number=did_number,
-        direction=direction,
-        status_detail=status_detail,
-        duration_seconds=duration_seconds,
-        unix_timestamp=started_at // SECOND,
-        billing_seconds=billing_seconds,
-        recording=recording,
-        call_id=call_id,
-        client_ref=client_ref or UNSET,
-    )

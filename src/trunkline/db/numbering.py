@@ -11,6 +11,20 @@ _encode = msgspec.json.Encoder().encode
 
 def numbered(announcement: Announcement, seq: int) -> StoredEvent:
     """The announcement as event ``seq`` of its account; ``Event-Seq`` is the body's last key."""
+    return with_number(announcement, without_number(announcement), seq)
+
+
+def without_number(announcement: Announcement) -> bytes:
+    """The body up to where its number goes, behind the other keys; after that a bracket is missing.
+
+    So nothing is decoded for it, or encoded twice.
+    """
+    body = _encode(announcement.body)
+    return b'%b%b"Event-Seq":' % (body[:-1], b"," if len(body) > 2 else b"")
+
+
+def with_number(announcement: Announcement, body: bytes, seq: int) -> StoredEvent:
+    """The event; ``body`` is ``without_number``."""
     return StoredEvent(
         account_id=announcement.account_id,
         seq=seq,
@@ -19,13 +33,8 @@ def numbered(announcement: Announcement, seq: int) -> StoredEvent:
         subject=announcement.subject,
         call_id=announcement.call_id,
         at=announcement.at,
-        body=_with_seq(_encode(announcement.body), seq),
+        body=b"%b%d}" % (body, seq),
     )
-
-
-def _with_seq(body: bytes, seq: int) -> bytes:
-    """Put in behind the other keys: nothing is decoded for it, or encoded twice."""
-    return b'%b%b"Event-Seq":%d}' % (body[:-1], b"," if len(body) > 2 else b"", seq)
 
 
 def raw_name(recording: str) -> str:

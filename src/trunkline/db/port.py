@@ -12,9 +12,12 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from trunkline.calls.dialling import Rights
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.log import LogPosition as LogPosition
 from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
+from trunkline.calls.recording_plan import RecordingPlan
+from trunkline.calls.words import RecordingStatus
 from trunkline.db.app_port import ApiKey as ApiKey
 from trunkline.db.app_port import Claim as Claim
 from trunkline.db.app_port import Claimed as Claimed
@@ -70,16 +73,15 @@ class CallingDevice(msgspec.Struct, frozen=True):
     display_name: str
     extension: str | None
     caller_id: str | None
-    dial_allow: str
-    dial_deny: str
+    rights: Rights
     record: bool
-    trunk_endpoint: str | None
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """A user who can be rung: every enabled device of theirs, oldest first."""
+    """Where a call may go; of a user also who that is, and every enabled device, oldest first."""
 
-    user_id: str
+    kind: str
+    id: str
     username: str
     display_name: str
     extension: str | None
@@ -122,6 +124,8 @@ class Batch(msgspec.Struct, kw_only=True):
     facts: list[AnyFact] = []
     announcements: list[Announcement] = []
     finished: list[CallRecord] = []
+    plans: dict[str, RecordingPlan] = {}
+    """What finished calls' recordings are made of, by call_id; without: one raw file of that name."""
     opened: list[tuple[str, str, int]] = []
     """(call_id, account_id, at) of calls that are live from now on."""
     closed: list[str] = []
@@ -155,10 +159,10 @@ class Directory(Protocol):
         """The account's enabled device."""
 
     async def extension(self, account_id: str, extension: str) -> Destination | None:
-        """The enabled user behind an extension."""
+        """What is behind an extension, unless that is disabled."""
 
     async def did(self, account_id: str, did: str) -> Destination | None:
-        """The user behind an inbound number; ``did`` may have a leading ``+`` or not."""
+        """What is behind an inbound number; ``did`` may have a leading ``+`` or not."""
 
     async def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
         """Whose an endpoint is (a device's SIP user, or a trunk's endpoint name)."""
@@ -236,19 +240,21 @@ class Events(Protocol):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """A recording. ``name`` is public (``call_recording_<id>.mp3``); ``raw`` a base name."""
+    """A recording. ``name`` is public (``call_recording_<id>.mp3``); ``plan`` what it is made of."""
 
     name: str
     account_id: str
     call_id: str
-    raw: str
-    state: Literal["expected", "done", "failed"]
+    id: str
+    state: RecordingStatus
     attempts: int
     bytes: int
     seconds: float
     created_at: int
-    client_ref: str | None = None
+    client_ref: str | None
     """Its call's."""
+    kind: Literal["call", "voicemail", "conference"]
+    plan: RecordingPlan
 
 
 class Recordings(Protocol):
@@ -260,8 +266,8 @@ class Recordings(Protocol):
     async def any_account(self, name: str) -> Recording | None:
         """The recording of that public name, for a URL whose signature has been checked."""
 
-    async def by_raw(self, raw: str) -> Recording | None:
-        """The recording that a raw file belongs to."""
+    async def of_raw(self, raw: str) -> list[Recording]:
+        """The recordings that a raw file is needed for, or was: of two calls, where its leg moved."""
 
     async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
         """Take an expected recording, if no other worker holds it (conditional update)."""

@@ -40,10 +40,10 @@ class Step(NamedTuple):
 
 
 class Removal(msgspec.Struct, frozen=True):
-    """A recording that is no more; its file and its raw audio (a base name) are to be removed."""
+    """A recording that is no more; its file and its raw audio (base names) are to be removed."""
 
     name: str
-    raw: str
+    raws: tuple[str, ...]
 
 
 class Retention(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from trunkline.calls.record import CallRecord
@@ -45,20 +47,7 @@ class Counted(NamedTuple):
     @classmethod
     def of(cls, record: CallRecord) -> Counted:
         """Of a finished call."""
-        return cls(
-            record.account_id,
-            record.started_at,
-            record.class_,
-            record.direction,
-            record.status_detail,
-            record.caller.username,
-            record.callee.username,
-            record.did_number,
-            record.trunk,
-            record.billing_seconds,
-            record.ringing_seconds,
-            record.duration_seconds,
-        )
+        return cls._make(_counted(record))
 
     def seen(self) -> Iterator[tuple[str, str, bool]]:
         """(dimension, key, outgoing) of each that it is a call of."""
@@ -90,6 +79,9 @@ class Counted(NamedTuple):
             self.duration_seconds,
             talked,
         )
+
+
+_counted = attrgetter(*(re.sub("^(caller|callee)_", r"\1.", name) for name in Counted._fields))
 
 
 def summed_up(calls: Iterable[Counted]) -> dict[Bucket, list[int]]:

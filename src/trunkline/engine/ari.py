@@ -29,6 +29,7 @@ APP = "trunkline"
 WANTED = (
     "RESTResponse",  # the filter holds back answers too
     "ChannelStateChange",
+    "Dial",
     "ChannelHangupRequest",
     "ChannelDestroyed",
     "ChannelHold",

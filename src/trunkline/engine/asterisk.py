@@ -1,4 +1,7 @@
-"""The engine port on Asterisk: commands and device states by ARI, trunks by a file and a reload."""
+"""The engine port on Asterisk: commands and device states by ARI, trunks by a file and a reload.
+
+What ARI refuses for calls that the dialplan owns goes by AMI.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 import structlog
 
 from trunkline.engine import trunks as trunk_file
+from trunkline.engine.ami import Ami, AmiRefused
 from trunkline.engine.ari import Ari, AriError, segment
 from trunkline.engine.configuration import TRUNKS_FILE, write_private
 from trunkline.engine.control import Control
@@ -28,6 +32,7 @@ from trunkline.engine.port import (
     Originate,
     OriginateFailed,
     Rang,
+    TransferFailed,
     Trunk,
 )
 from trunkline.engine.run_directory import run_directory_of
@@ -40,6 +45,16 @@ _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 ``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take; the rest is for load."""
 _RELOADED = ("res_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_outbound_registration")
 
+_SIGNS = (
+    "rxcount", "rxoctetcount", "rtt", "maxrtt", "minrtt", "normdevrtt", "stdevrtt",
+    "rxjitter", "remote_normdevjitter", "remote_stdevjitter", "remote_maxjitter", "txploss",
+    "remote_normdevrxploss", "remote_stdevrxploss", "remote_maxrxploss",
+)  # fmt: skip
+"""Of ``rtp_statistics``, what only the far end moves: ``rxcount`` with each packet (also where Asterisk
+passes it on unread), and the rest with each report block that it sends (ast_rtcp_interpret() in
+res_rtp_asterisk.c). What begins with ``tx`` or ``local_`` moves with what Asterisk sends, but for ``txploss``.
+A report without a block leaves no trace; phones send those to whom they hear nothing from."""
+
 
 class Asterisk:
     """A running Asterisk, as the verbs see it."""
@@ -51,6 +66,7 @@ class Asterisk:
         password: str,
         on_signal: OnSignal,
         *,
+        ami: Ami,
         trunk_qualify_seconds: int = 15,
         caches: Sequence[str] = (),
     ) -> None:
@@ -59,6 +75,7 @@ class Asterisk:
         self._caches = caches
         self._on_signal = on_signal
         self._ari = Ari(port, password, self._event)
+        self._ami = ami
         self._control = Control(run_directory_of(home))
         self._trunks = TrunkWatch(self._control, on_signal)
         self._qualify_seconds = trunk_qualify_seconds
@@ -82,9 +99,10 @@ class Asterisk:
         if not self.up:
             raise EngineUnavailable("the phone engine does not answer yet")
 
-    def move(self, port: int) -> None:
-        """From the next connection on, reach ARI at this port."""
+    def move(self, port: int, ami_port: int) -> None:
+        """From the next connection on, reach ARI and AMI at these ports."""
         self._ari.move(port)
+        self._ami.move(ami_port)
 
     async def refuse_new_calls(self, refuse: bool) -> None:
         """Have the dialplan turn new calls away, or take them again; live ones go on."""
@@ -148,6 +166,31 @@ class Asterisk:
         """End a leg; one that is gone already is no error."""
         with contextlib.suppress(AriError):
             await self._ari.request("DELETE", f"channels/{segment(leg_id)}?reason=normal")
+
+    async def transfer(self, leg_id: str, context: str, extension: str) -> None:
+        """Blind transfer: the other leg's channel goes on in the dialplan, with BLINDTRANSFER set."""
+        where = {"Channel": leg_id, "Context": context, "Exten": extension}
+        try:
+            await self._ami.act("BlindTransfer", where)
+        except AmiRefused as error:
+            raise TransferFailed(str(error)) from error
+
+    async def heard_of(self, leg_id: str) -> tuple[float, ...] | None:
+        """RTP by its counts; RTCP by what its report blocks say (see ``_SIGNS``)."""
+        try:
+            told = await self._ari.request("GET", f"channels/{segment(leg_id)}/rtp_statistics")
+        except AriError:
+            return None
+        return tuple(told.get(name, 0) for name in _SIGNS)
+
+    async def on_hold(self, leg_id: str) -> bool:
+        """What the far end's last SDP said: sendonly, inactive, or an address of zeros."""
+        path = f"channels/{segment(leg_id)}/variable?variable=CHANNEL(rtp,hold)"
+        try:
+            told = await self._ari.request("GET", path)
+        except AriError:
+            return False
+        return bool(told["value"] == "1")
 
     async def channels(self) -> list[Channel]:
         """The legs that live now."""
@@ -220,6 +263,10 @@ class Asterisk:
             self._in_sip(event["channel"])
             if event["channel"]["state"] == "Ringing":
                 self._on_signal(Rang(event["channel"]["id"], _at(event)))
+        elif kind == "Dial":
+            # A 183 changes no channel's state: only this event tells of it.
+            if event.get("dialstatus") == "PROGRESS":
+                self._on_signal(Rang(event["peer"]["id"], _at(event)))
         elif kind in ("ChannelHangupRequest", "ChannelDestroyed"):
             self._in_sip(event["channel"])
             if code := event.get("tech_cause"):

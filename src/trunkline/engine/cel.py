@@ -27,6 +27,10 @@ log = structlog.get_logger()
 
 _LOOKS_EVERY = 0.02
 """Seconds."""
+GATHER = 0.003
+"""Seconds between the first row that is new and the reading: what belongs together comes together."""
+_AGAIN = 0.5
+"""Seconds to wait where the file cannot be opened or read: too many are open, the disk has a fault."""
 _CHUNK = 256 * 1024
 _ROTATE_AT = 64 * 1024 * 1024
 _BEGINNING = re.compile(rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","')
@@ -66,15 +70,29 @@ class LogFollower:
         return taken
 
     async def follow(self) -> AsyncIterator[Taken | None]:
-        """Everything new, for ever; None each time that all has been read (then it waits)."""
+        """Everything new, for ever; None each time that all has been read (then it waits).
+
+        A file that cannot be read now is tried again and again.
+        """
         with contextlib.ExitStack() as held:
             changed = self._watched(held)
             while True:
-                while taken := self.read():
-                    yield taken
-                self._rotate()
-                yield None
-                await changed()
+                try:
+                    taken = self._next()
+                except OSError as error:
+                    log.warning("log.not_read", error=str(error), again_in=_AGAIN)
+                    await asyncio.sleep(_AGAIN)
+                    continue
+                yield taken
+                if taken is None:
+                    await changed()
+                    await asyncio.sleep(GATHER)
+
+    def _next(self) -> Taken | None:
+        taken = self.read()
+        if taken is None:
+            self._rotate()
+        return taken
 
     def _watched(self, held: contextlib.ExitStack) -> Callable[[], Awaitable[object]]:
         """What to await for the next change: inotify, or a pause where the machine has none left."""

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.engine import realtime
+from trunkline.engine import contacts, realtime
 from trunkline.engine.realtime import PostgresqlViews, RealtimeError
 
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
+
+_DIALLABLE = "^[][ .()-]*[+]?[][0-9*# .()-]*$"
+"""What a phone may dial (POSIX): digits, ``*``, ``#``, ``+`` before them, and marks that are dropped."""
 
 TRUNKS_FILE = "pjsip_trunks.conf"
 _POSTGRESQLS_OWN = {"res_pgsql.conf", realtime.SERVICE_FILE}
@@ -41,7 +44,8 @@ class CaptureAddress(msgspec.Struct, frozen=True):
 class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """What one engine's configuration is made of. Paths are absolute, ``home`` is the engine's own.
 
-    ``database`` is where it reads devices and routes: a SQLite file, or views in PostgreSQL.
+    ``database`` is where it reads devices and routes: a SQLite file, or views in PostgreSQL. Without an
+    ``ami_port`` there is no AMI.
     """
 
     home: Path
@@ -63,6 +67,8 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     max_call_seconds: int = 14_400
     more_modules: tuple[str, ...] = ()
     capture: CaptureAddress | None = None
+    ami_port: int = 0
+    ami_password: str = ""
 
     def __repr__(self) -> str:
         return f"EngineConfiguration(home={str(self.home)!r}, sip={self.sip!r})"
@@ -76,6 +82,11 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     def spool(self) -> Path:
         """Where raw recordings are written (``live/``) and laid when final (``done/``)."""
         return self.home / "spool"
+
+    @property
+    def prompts(self) -> Path:
+        """Where what announcements say stands: beside the engine's own, since people made it."""
+        return self.home.parent / "prompts"
 
 
 def event_log(home: Path) -> Path:
@@ -103,6 +114,7 @@ def write(
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, "")
+    contacts.refuse_steered(config.home / "lib" / "astdb.sqlite3")
     return _digest(files)
 
 
@@ -171,12 +183,17 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "HOME": str(config.home),
         "RUN": str(config.run),
         "SPOOL": str(config.spool),
+        "PROMPTS": str(config.prompts),
+        "DIALLABLE": _DIALLABLE,
         "MODULES": str(config.modules),
         "SHARE": str(config.share),
         **_realtime(config),
         "SYSTEM": config.system,
         "ARI_PORT": str(config.ari_port),
         "ARI_PASSWORD": config.ari_password,
+        "AMI": "yes" if config.ami_port else "no",
+        "AMI_PORT": str(config.ami_port),
+        "AMI_PASSWORD": config.ami_password,
         "REALM": config.realm,
         "RTP_FIRST": str(config.rtp[0]),
         "RTP_LAST": str(config.rtp[1]),

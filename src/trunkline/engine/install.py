@@ -21,7 +21,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from trunkline.engine import packages
-from trunkline.engine.packages import EngineInstallError, Progress
+from trunkline.engine.packages import OLDEST, EngineInstallError, Progress
 
 __all__ = [
     "EngineInstallError",
@@ -33,9 +33,6 @@ __all__ = [
     "remove",
     "status",
 ]
-
-OLDEST = (22, 9)
-"""The first release whose ``res_cdrel_custom`` writes DSV, which the call log is read from."""
 
 NEEDED = (
     "app_mixmonitor.so",
@@ -96,7 +93,7 @@ def _given(root: Path, more: Sequence[str]) -> Installed:
     found = _unpacked(root, "given") or _plain(root / "sbin" / "asterisk", root, "given")
     if found is None or not _has(found, more):
         raise EngineInstallError(
-            f"engine_prefix: {root} has no Asterisk {OLDEST[0]}.{OLDEST[1]} or later with"
+            f"engine_prefix: {root} has no Asterisk {OLDEST} or later with"
             f" {', '.join((*NEEDED, *more))}: correct it, or leave it empty to have one fetched"
         )
     return found
@@ -157,7 +154,7 @@ def _usable(
     version = _version(command)
     modules = _first(*base.glob("lib/*-linux-gnu/asterisk/modules"), base / "lib/asterisk/modules", base / "lib64/asterisk/modules")  # fmt: skip
     share = _first(base / "share/asterisk", base / "var/lib/asterisk", Path("/var/lib/asterisk"))
-    if version is None or _number(version) < OLDEST or modules is None or share is None:
+    if version is None or _number(version) < _number(OLDEST) or modules is None or share is None:
         return None
     made = Installed(version, command, modules, share, origin, root)
     return made if _has(made, NEEDED) else None
@@ -284,7 +281,7 @@ def _proven(root: Path, name: Path) -> Installed:
     found = _unpacked(root, "private")
     if found is None:
         raise EngineInstallError(
-            f"what was fetched as {name.name} is no Asterisk {OLDEST[0]}.{OLDEST[1]} or later that"
+            f"what was fetched as {name.name} is no Asterisk {OLDEST} or later that"
             " runs here with all that is needed: set engine_suite, or install Asterisk yourself"
         )
     return found

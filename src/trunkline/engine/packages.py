@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -22,6 +23,10 @@ import msgspec
 Progress = Callable[[str, float | None], None]
 """Told what goes on, and how far it is: 0 to 1, or None when that is not known."""
 
+OLDEST = "22.10.1"
+"""The first release to run: twenty security advisories are mended in it, and its ``res_cdrel_custom``
+writes the DSV that the call log is read from."""
+
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
@@ -29,6 +34,9 @@ KEYRINGS = (
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 ROOM = 400 * 1024 * 1024
 """Bytes that must be free: lists, packages and the unpacked engine together."""
+
+LOCK_SECONDS = 300.0
+"""So long apt is waited for that works in our directory still: one whose install was killed ends soon."""
 
 NOT_NEEDED = """
     adduser base-passwd debconf login.defs passwd readline-common tzdata asterisk-config-custom
@@ -93,13 +101,13 @@ def architecture() -> str:
         if shutil.which(tool) is None:
             raise EngineInstallError(
                 f"{tool} is not here, and without it Asterisk cannot be fetched: install Asterisk"
-                " 22.9 or later yourself, or set engine_prefix to where it is"
+                f" {OLDEST} or later yourself, or set engine_prefix to where it is"
             )
     name = _output("dpkg", "--print-architecture").strip()
     if name not in TRIPLETS:
         raise EngineInstallError(
             f"Asterisk can be fetched for amd64 and arm64, and this machine is {name or 'unknown'}:"
-            " install Asterisk 22.9 or later yourself, or set engine_prefix to where it is"
+            f" install Asterisk {OLDEST} or later yourself, or set engine_prefix to where it is"
         )
     return name
 
@@ -246,12 +254,33 @@ def _check(file: Path, digest: str) -> None:
         raise EngineInstallError(f"{file.name} is damaged and was removed: try again")
 
 
+class _Locked(Exception):
+    """Another apt works in the directory; the text is what ours said."""
+
+
 class _Stale(Exception):
     """The index is past its Valid-Until; the text says since when."""
 
 
 def _apt(here: Path, *words: str, progress: Progress, what: str, dated: bool = True) -> None:
-    """Run apt-get to its end; raises EngineInstallError or _Stale for what it says."""
+    """Run apt-get to its end; raises EngineInstallError or _Stale for what it says.
+
+    apt itself waits for dpkg's lock alone (DPkg::Lock::Timeout), and dpkg is not run here.
+    """
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return _run_apt(here, *words, progress=progress, what=what, dated=dated)
+        except _Locked as locked:
+            if time.monotonic() > until:
+                raise EngineInstallError(
+                    f"another apt has worked in {here} for {LOCK_SECONDS:.0f} s ({locked}): end it"
+                ) from locked
+            progress("waiting for another install", None)
+            time.sleep(0.2)
+
+
+def _run_apt(here: Path, *words: str, progress: Progress, what: str, dated: bool) -> None:
     read, write = os.pipe()
     command = ["apt-get", f"-c={here}/apt.conf", f"-oAPT::Status-Fd={write}", "-q"]
     command += [f"-oAcquire::Check-Valid-Until={str(dated).lower()}", *words]
@@ -291,6 +320,9 @@ _CAUSES = (
 
 
 def _error(said: str, what: str) -> Exception:
+    locked = re.search(r"^.*Could not get lock.*$", said, re.M)
+    if locked:
+        return _Locked(_short(locked[0]))
     stale = re.search(r"is expired \((invalid since [^)]*)\)", said)
     if stale:
         return _Stale(stale[1])

@@ -18,6 +18,10 @@ class OriginateFailed(Exception):
     """The engine could not send the call to the device (it has no contact)."""
 
 
+class TransferFailed(Exception):
+    """The engine could not transfer the leg: it is gone, or joined with nobody."""
+
+
 class Originate(msgspec.Struct, frozen=True):
     """A call to place: ring ``endpoint``; when it answers, run the dialplan at ``extension``.
 
@@ -149,6 +153,21 @@ class Engine(Protocol):
 
     async def hang_up(self, leg_id: str) -> None:
         """End a leg; one that is gone already is no error."""
+
+    async def transfer(self, leg_id: str, context: str, extension: str) -> None:
+        """Have a leg leave, and lead the one that it is joined with to the dialplan there.
+
+        Raises TransferFailed or EngineUnavailable.
+        """
+
+    async def heard_of(self, leg_id: str) -> tuple[float, ...] | None:
+        """What changes with each RTP packet and RTCP report that the leg's far end sends.
+
+        None where that is not known, or the leg is gone. Raises EngineUnavailable.
+        """
+
+    async def on_hold(self, leg_id: str) -> bool:
+        """Does the leg's far end hold the call now? Raises EngineUnavailable."""
 
     async def channels(self) -> list[Channel]:
         """The legs that live now; raises EngineUnavailable."""

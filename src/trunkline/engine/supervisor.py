@@ -198,12 +198,22 @@ class Supervisor:
         process.write(self._pid_file, process.Process(0, 0, process.boot_id()))
         lock, _ = process.open_lock(self._lock_file)
         try:
-            self._child = self._popen(lock)
+            child = self._popen(lock)
         finally:
             os.close(lock)
-        pidfd = os.pidfd_open(self._child.pid)
-        found = process.identify(self._child.pid)
-        self._watch(found or process.Process(self._child.pid, 0, ""), pidfd)
+        try:
+            self._take_in(child)
+        except OSError:
+            # An engine that nobody watches would stand in the way of the next one.
+            child.kill()
+            child.wait()
+            self._let_go()
+            raise
+
+    def _take_in(self, child: subprocess.Popen[bytes]) -> None:
+        pidfd = os.pidfd_open(child.pid)
+        self._child, self._pidfd = child, pidfd
+        self._watch(process.identify(child.pid) or process.Process(child.pid, 0, ""), pidfd)
 
     def _popen(self, lock: int) -> subprocess.Popen[bytes]:
         with self._console().open("ab") as console:
@@ -259,8 +269,9 @@ class Supervisor:
 
     async def _beat(self) -> None:
         while True:
-            if self._pidfd is not None:
-                self._alive_file.touch()
+            with contextlib.suppress(OSError):  # a later one will do
+                if self._pidfd is not None:
+                    self._alive_file.touch()
             await asyncio.sleep(_BEAT)
 
     async def _answers(self) -> bool:

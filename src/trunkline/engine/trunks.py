@@ -32,7 +32,7 @@ aors = {name},{probe}
 identify_by = ip
 accountcode = {account}
 disallow = all
-allow = ulaw,alaw,g722
+allow = ulaw,alaw
 direct_media = no
 rtp_symmetric = yes
 force_rport = yes
@@ -40,6 +40,7 @@ from_domain = {host}
 trust_id_outbound = yes
 send_pai = yes
 send_connected_line = no
+send_diversion = no
 allow_transfer = no
 allow_subscribe = no
 {outbound_auth}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -23,6 +24,10 @@ WHOLE_SECONDS = 30.0
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
 
 
@@ -66,14 +71,19 @@ class EventHttp(HttpToolsProtocol):
     """Bytes since the parser last came to an end of something."""
     _late: asyncio.TimerHandle | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, descriptors: int = sys.maxsize, **kwargs: Any) -> None:
+        """A connection whose descriptor is not below ``descriptors`` is turned away."""
         super().__init__(*args, **kwargs)
+        self._descriptors = descriptors
         self.logger = _OfClients(self.logger)  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The client has some seconds for its first request."""
         super().connection_made(transport)
         self._expect()
+        if transport.get_extra_info("socket").fileno() >= self._descriptors:
+            transport.write(_FULL)
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Read it; refuse a head that does not end."""

@@ -6,7 +6,7 @@ LAME runs outside Python's lock: encoding in a thread leaves the event loop alon
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,7 +26,9 @@ FRAME_BYTES = 4
 """One sample of both channels: 16 bits little-endian of the caller, then of the callee."""
 
 _SILENCE = bytes(RATE * FRAME_BYTES)
-_PIECE = 64 * 1024 * FRAME_BYTES
+PIECE_FRAMES = 64 * 1024
+"""So many frames are best encoded at once: eight seconds."""
+
 # lameenc leaves LAME at joint stereo unless it is asked for more than 128 kbit/s. LAME then takes
 # the most that the sample rate has (BIT_RATE) and keeps the two channels apart.
 _ASKED_KBIT = 160
@@ -49,16 +51,16 @@ class Encoded(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def encode(raw: Path, out: Path, stopped: Callable[[], bool] = lambda: False) -> Encoded:
-    """Make ``out``, an MP3 on the disk, from ``raw``; memory stays flat. Blocks: call it in a thread.
+def encode(raw: Iterable[bytes], out: Path, stopped: Callable[[], bool] = lambda: False) -> Encoded:
+    """Make ``out``, an MP3 on the disk, from pieces of raw audio. Blocks: call it in a thread.
 
-    A last sample that was cut off is dropped. A call in which nobody sent audio is a second of
+    A sample that was cut off at the end of a piece is dropped. A call in which nobody sent audio is a second of
     silence: its record names a recording, and that one plays. Raises EncodingFailed, OSError, or
     EncodingStopped soon after ``stopped()`` is true; ``out`` is then gone.
     """
     try:
-        with raw.open("rb") as source, out.open("wb") as target:
-            frames = _pour(source, target, stopped)
+        with out.open("wb") as target:
+            frames = _pour(raw, target, stopped)
             target.flush()
             os.fsync(target.fileno())
             return Encoded(bytes=target.tell(), seconds=frames / RATE)
@@ -67,9 +69,9 @@ def encode(raw: Path, out: Path, stopped: Callable[[], bool] = lambda: False) ->
         raise
 
 
-def _pour(source: BinaryIO, target: BinaryIO, stopped: Callable[[], bool]) -> int:
+def _pour(raw: Iterable[bytes], target: BinaryIO, stopped: Callable[[], bool]) -> int:
     encoder, frames = _encoder(), 0
-    while piece := _whole_frames(source.read(_PIECE)):
+    for piece in filter(None, map(_whole_frames, raw)):
         if stopped():
             raise EncodingStopped
         target.write(_lame(encoder.encode, piece))

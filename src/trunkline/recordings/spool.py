@@ -35,9 +35,13 @@ class Spool:
         """Where the raw audio of that name waits."""
         return self.done / f"{name}{ENDING}"
 
+    def writes(self, name: str) -> bool:
+        """Is the audio still being written?"""
+        return (self.live / f"{name}{ENDING}").exists()
+
     def holds(self, name: str) -> bool:
         """Is the audio still being written, or waiting?"""
-        return (self.live / f"{name}{ENDING}").exists() or self.raw(name).exists()
+        return self.writes(name) or self.raw(name).exists()
 
     def came(self, name: str) -> int | None:
         """When the audio came to ``done/``, in unix microseconds; None when it is gone."""

@@ -11,7 +11,7 @@ SCOPES: dict[str, str] = {
     "webhooks:read": "See webhook endpoints and their deliveries.",
     "webhooks:write": "Add, change, test, replay and delete webhook endpoints.",
     "calls:read": "See live calls and the history.",
-    "calls:write": "Change a call's note and tags.",
+    "calls:write": "Transfer a live call, and change a call's note and tags.",
     "recordings:read": "Get the signed URL of a call's recording.",
     "keys:read": "See the account's keys: what they may do, never the keys themselves.",
 }

@@ -183,7 +183,8 @@ class DeleteExpired:
     async def _remove(self, removal: Removal, spool: Spool) -> bool:
         try:
             await self._store.delete(removal.name)
-            await asyncio.to_thread(spool.forget, removal.raw)
+            for raw in removal.raws:
+                await asyncio.to_thread(spool.forget, raw)
         except Exception as error:  # what the store refuses is tried again the next time
             log.warning("recording_not_removed", name=removal.name, error=repr(error))
             return False

@@ -7,6 +7,8 @@ import re
 import zoneinfo
 from collections.abc import Sequence
 
+from trunkline.calls.dialling import compact
+
 
 class DirectoryRefused(Exception):
     """A change of the directory that cannot be made; the message says why and what would do."""
@@ -120,8 +122,8 @@ def prefixes(parts: Sequence[str], option: str) -> str:
 
 
 def did(text: str) -> str:
-    """An inbound number; spaces, dots, dashes and brackets are taken out."""
-    bare = re.sub(r"[ ().-]", "", text)
+    """An inbound number, in any spelling in which it could be dialled."""
+    bare = compact(text)
     _refuse_unless(
         _DID.fullmatch(bare), f"{text!r} is not a number: take 3 to 15 digits, with + or without"
     )

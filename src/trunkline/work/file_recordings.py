@@ -1,9 +1,10 @@
 """File recordings: turn what the engine has recorded into MP3s in the store, each exactly once.
 
-The raw audio is the work item, and it goes last: claim the row, encode aside, put into the store,
-say done (the row and its event in one transaction), tell the bus, and only then unlink the raw.
-Killed at any of these steps, the next run finds the raw and either does it again or, where the row
-says done, unlinks it. What is kept in memory only says when to look again.
+A recording is made once all of its raw files are final. The raw audio is the work item, and it goes
+last: claim the row, encode aside, put into the store, say done (the row and its event in one
+transaction), tell the bus, and only then unlink what no other recording needs. Killed at any of these
+steps, the next run finds the raw audio and either does it again or, where the rows say done, unlinks
+it. What is kept in memory only says when to look again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
@@ -20,9 +22,11 @@ from asyncinotify import Inotify, Mask
 from trunkline.bus.port import Bus
 from trunkline.calls.announce_recording import recording_failed, recording_ready
 from trunkline.calls.record import StoredEvent
+from trunkline.calls.recording_plan import RecordingPlan, WholeFile, raw_name
 from trunkline.calls.state import FailureReason
 from trunkline.calls.times import SECOND
 from trunkline.db.port import Recording, Recordings
+from trunkline.recordings.compose import pieces
 from trunkline.recordings.encode import (
     FRAME_BYTES,
     RATE,
@@ -90,13 +94,16 @@ class FileRecordings:
         self._first_pause = first_pause
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._busy: set[str] = set()
-        self._rowless: set[str] = set()
+        self._making: set[str] = set()
+        self._waiting: set[str] = set()
+        self._gone: defaultdict[str, list[str]] = defaultdict(list)
         self._ended: dict[str, None] = {}
         self._errors: dict[str, int] = {}
+        self._refused: dict[str, int] = {}
 
     async def run(self) -> None:
         """File what is there and what comes, until cancelled."""
-        await asyncio.to_thread(self._spool.clear_encoding)
+        await asyncio.to_thread(self._clear_encoding)
         stop_listening = self._bus.listen(self._heard)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -106,6 +113,12 @@ class FileRecordings:
                     tasks.create_task(self._work())
         finally:
             stop_listening()
+
+    def _clear_encoding(self) -> None:
+        try:
+            self._spool.clear_encoding()
+        except OSError as error:  # they only take room
+            log.warning("recordings_not_cleared", error=repr(error))
 
     # ---- What to look at: a file that came, a call that ended, or all there is ----
 
@@ -118,11 +131,17 @@ class FileRecordings:
                     if event.name is None or event.name.suffix != ENDING:
                         continue
                     if event.watch is closing:
-                        self._spool.hand_over(event.name.stem)  # and hear of it in done/
+                        self._hand_over(event.name.stem)  # and hear of it in done/
                     else:
                         self._offer([event.name.stem])
         except OSError as error:  # no watches left on this machine: the sweep finds it all
             log.warning("recordings_not_watched", error=str(error), sweep_every=self._sweep_every)
+
+    def _hand_over(self, raw: str) -> None:
+        try:
+            self._spool.hand_over(raw)
+        except OSError as error:  # the sweep does it
+            log.warning("recording_not_handed_over", raw=raw, error=repr(error))
 
     async def _sweep(self) -> None:
         while True:
@@ -141,14 +160,20 @@ class FileRecordings:
     def _heard(self, events: Sequence[StoredEvent]) -> None:
         """A recording's row comes to be with its call's record, just before CALL_ENDED is told."""
         for event in events:
-            if event.name != "CALL_ENDED":
-                continue
-            raw = event.subject.replace(".", "-")  # as the dialplan names it (STRREPLACE)
+            if event.name == "CHANNEL_DESTROY" and event.call_id is not None:
+                self._gone[event.call_id].append(raw_name(event.subject))
+            elif event.name == "CALL_ENDED":
+                self._call_ended(event.subject)
+        for kept in (self._ended, self._gone):
+            while len(kept) > ENDED_KEPT:
+                del kept[next(iter(kept))]
+
+    def _call_ended(self, call_id: str) -> None:
+        """Each file is its leg's; that of the first leg has the call's name."""
+        for raw in dict.fromkeys([raw_name(call_id), *self._gone.pop(call_id, ())]):
             self._ended[raw] = None
-            if raw in self._rowless:
+            if raw in self._waiting:
                 self._offer([raw])
-        while len(self._ended) > ENDED_KEPT:
-            del self._ended[next(iter(self._ended))]
 
     def _offer(self, raws: Iterable[str]) -> None:
         for raw in raws:
@@ -180,31 +205,69 @@ class FileRecordings:
         self._offer([raw])
 
     async def _look_at(self, raw: str) -> None:
-        self._rowless.discard(raw)
-        recording = await self._recordings.by_raw(raw)
-        if recording is None:
-            self._wait_for_row(raw)
-        elif recording.state == "done":
-            self._spool.drop(raw)
-        elif recording.state == "failed":
-            self._spool.put_away(raw, self._spool.failed)
-        elif (size := self._spool.size(raw)) is not None:
-            await self._claim_and_make(recording, size)
+        self._waiting.discard(raw)
+        for recording in await self._recordings.of_raw(raw):
+            if recording.state == "pending" and self._can_be_made(recording):
+                await self._make_once(recording)
+        await self._let_go([raw])
 
-    def _wait_for_row(self, raw: str) -> None:
-        """Its call goes on, or has been lost: then what was said is kept, and silence is not."""
-        came = self._spool.came(raw)
+    def _can_be_made(self, recording: Recording) -> bool:
+        """Is all of its audio final, and some there? Whoever closes the last file looks again."""
+        files = recording.plan.files
+        return not any(map(self._spool.writes, files)) and self._size(files) is not None
+
+    async def _make_once(self, recording: Recording) -> None:
+        """Two of its files may be looked at side by side."""
+        if recording.name in self._making:
+            return
+        self._making.add(recording.name)
+        try:
+            await self._claim_and_make(recording, self._size(recording.plan.files) or 0)
+        finally:
+            self._making.discard(recording.name)
+
+    def _size(self, files: Iterable[str]) -> int | None:
+        """Bytes of raw audio that wait; None where there is no file of it."""
+        sizes = [size for raw in files if (size := self._spool.size(raw)) is not None]
+        return sum(sizes) if sizes else None
+
+    async def _let_go(self, raws: Iterable[str]) -> None:
+        """Put an end to the raw audio that no recording is to be made of any more."""
+        for raw in raws:
+            if self._spool.size(raw) is None:
+                continue
+            recordings = await self._recordings.of_raw(raw)
+            states = {recording.state for recording in recordings}
+            spent = any(raw in recording.plan.spent for recording in recordings)
+            if "pending" in states:
+                continue  # it waits for other files, for another worker, or for its next try
+            if not spent:
+                self._wait_for_row(raw, known=bool(recordings))
+            elif "failed" in states and not self._silent(raw):
+                self._spool.put_away(raw, self._spool.failed)
+            else:
+                self._spool.drop(raw)
+
+    def _wait_for_row(self, raw: str, known: bool) -> None:
+        """Its call goes on, or has been lost: then what was said is kept, and silence is not.
+
+        ``known``: another call's recording was made of it, too.
+        """
+        came, silent = self._spool.came(raw), self._silent(raw)
         if came is None:
             return
-        age, silent = self._clock() - came, (self._spool.size(raw) or 0) < FRAME_BYTES
+        age = self._clock() - came
         unanswered = silent and raw in self._ended  # over, and its record names no recording
         if not unanswered and age < (SILENT_AFTER if silent else UNCLAIMED_AFTER):
-            self._rowless.add(raw)
-        elif silent:
+            self._waiting.add(raw)
+        elif silent or known:
             self._spool.drop(raw)
         else:
             self._spool.put_away(raw, self._spool.unclaimed)
             log.warning("audio_without_call", raw=raw, moved_to=str(self._spool.unclaimed))
+
+    def _silent(self, raw: str) -> bool:
+        return (self._spool.size(raw) or 0) < FRAME_BYTES
 
     async def _claim_and_make(self, recording: Recording, size: int) -> None:
         claimed = await self._claim(recording.name, size)
@@ -215,6 +278,7 @@ class FileRecordings:
         except Exception as error:
             await self._recordings.released(claimed.name, self._worker, repr(error))
             raise
+        await self._let_go(claimed.plan.files)
 
     async def _claim(self, name: str, size: int) -> Recording | None:
         now = self._clock()
@@ -222,18 +286,33 @@ class FileRecordings:
         return await self._recordings.claim(name, self._worker, now, until)
 
     async def _make(self, recording: Recording) -> None:
-        mp3 = self._spool.encoding / f"{recording.raw}.{secrets.token_hex(8)}.mp3"
+        if silent := self._silence_in(recording.plan):
+            log.warning("recording_has_gaps", call_id=recording.call_id, seconds=silent)
+        mp3 = self._spool.encoding / f"{recording.id}.{secrets.token_hex(8)}.mp3"
         try:
-            made = await _encode(self._spool.raw(recording.raw), mp3)
+            made = await _encode(recording.plan, self._spool.raw, mp3)
             await self._store.put(recording.name, mp3)
         except EncodingFailed as error:
-            if self._errors.get(recording.raw, 0) + 1 < TRIES:
+            self._refused[recording.name] = tries = self._refused.get(recording.name, 0) + 1
+            if tries < TRIES:
                 raise
             await self._fail(recording, "ENCODING_FAILED", f"encoding failed: {error}")
         else:
             await self._done(recording, made)
+            self._refused.pop(recording.name, None)
         finally:
             mp3.unlink(missing_ok=True)
+
+    def _silence_in(self, plan: RecordingPlan) -> float:
+        """Seconds for which no file has a voice that is planned: its recorder's file was lost."""
+        if isinstance(plan, WholeFile):
+            return 0
+        lost = (
+            part.length
+            for part in plan.parts
+            if not any(self._spool.size(source.raw) for source in part.sources)
+        )
+        return sum(lost) / SECOND
 
     async def _done(self, recording: Recording, made: Encoded) -> None:
         at = self._clock()
@@ -255,17 +334,18 @@ class FileRecordings:
         )
         if event is not None:  # else the claim was lost, and its new holder ends the matter
             self._bus.publish([event])
-            self._spool.drop(recording.raw)
             log.info("recording_ready", call_id=recording.call_id, seconds=made.seconds)
-        elif await self._recordings.by_raw(recording.raw) is None:  # it was deleted meanwhile
+        elif await self._recordings.any_account(recording.name) is None:  # it was deleted meanwhile
             await self._store.delete(recording.name)
-            self._spool.drop(recording.raw)
+            for raw in recording.plan.spent:
+                if not await self._recordings.of_raw(raw):
+                    self._spool.drop(raw)
 
     # ---- What never becomes a recording ----
 
     async def _give_up_missing(self) -> None:
         for recording in await self._recordings.expected(self._clock() - MISSING_AFTER, 1000):
-            if self._spool.holds(recording.raw):
+            if any(map(self._spool.holds, recording.plan.files)):
                 continue
             if (claimed := await self._claim(recording.name, 0)) is not None:
                 await self._fail(claimed, "AUDIO_MISSING", "no audio file")
@@ -286,11 +366,8 @@ class FileRecordings:
         if event is None:
             return
         self._bus.publish([event])
+        self._refused.pop(recording.name, None)
         log.warning("recording_failed", call_id=recording.call_id, reason=reason, detail=detail)
-        if (self._spool.size(recording.raw) or 0) < FRAME_BYTES:
-            self._spool.drop(recording.raw)
-        else:
-            self._spool.put_away(recording.raw, self._spool.failed)
 
 
 def salvage(spool: Path) -> list[str]:
@@ -301,10 +378,12 @@ def salvage(spool: Path) -> list[str]:
     return Spool(spool).salvage()
 
 
-async def _encode(raw: Path, mp3: Path) -> Encoded:
+async def _encode(plan: RecordingPlan, file: Callable[[str], Path], mp3: Path) -> Encoded:
     """Encode in a thread that ends soon when this is cancelled."""
     stopped = threading.Event()
     try:
-        return await asyncio.to_thread(encode, raw, mp3, stopped.is_set)
+        return await asyncio.to_thread(
+            lambda: encode(pieces(plan, file), mp3, stopped.is_set),
+        )
     finally:
         stopped.set()

@@ -31,12 +31,14 @@ from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
 from trunkline.calls.log import LogPosition
 from trunkline.calls.record import StoredEvent
+from trunkline.calls.recorded import recording_plan
 from trunkline.db.port import Batch, Database, DatabaseUnavailable
 from trunkline.engine.port import Signal
+from trunkline.work.bridges import Bridges
 from trunkline.work.insisting import insisting
 from trunkline.work.message_ids import MessageIds
 from trunkline.work.signals import Signals
-from trunkline.work.step import Step, Transfer
+from trunkline.work.step import Meeting, Step
 
 log = structlog.get_logger()
 
@@ -46,6 +48,8 @@ LOG_NAME = "cel"
 """What an engine's log is called in a database that no other engine writes to."""
 _SIGNAL_LATE = 3
 """Milliseconds."""
+_GATHER = 0.003
+"""Seconds for which a signal waits for its like, so that they are one commit."""
 
 
 def shared_log_name(system: str) -> str:
@@ -89,6 +93,8 @@ class CallLog:
         self._lock = asyncio.Lock()
         self._calls: dict[str, Call] = {}
         self._call_of: dict[str, str] = {}
+        """Of each leg of a live call, and of each call that has become part of one."""
+        self._bridges = Bridges()
         self._signals = Signals()
         self._heard = asyncio.Event()
         self.newest_row = 0
@@ -109,6 +115,9 @@ class CallLog:
             call = refold(list(stored.facts))
             if call is not None and not call.over:
                 self._remember(call)
+                for leg in call.legs.values():
+                    if leg.bridge is not None:
+                        self._bridges.entered(call.id, leg.bridge)
         log.info("calls.loaded", open=len(self._calls))
 
     async def record(self, facts: Iterable[AnyFact], position: LogPosition | None = None) -> None:
@@ -149,6 +158,7 @@ class CallLog:
         """Fold what has been heard of known legs, for ever."""
         while True:
             await self._heard.wait()
+            await asyncio.sleep(_GATHER)
             self._heard.clear()
             async for attempt in insisting():
                 with attempt:
@@ -224,17 +234,17 @@ class CallLog:
             return row.exten in ("", "s")
         return leg.direction == "outbound" and leg.ringing_at is None
 
-    async def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact | Transfer]:
+    async def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact | Meeting]:
         named = [cel.names(row) for row in rows]
         owners = await _each(self._db.directory.endpoint_owner, {each.endpoint for each in named})
         users = await _each(self._user, {each.user_id for each in named})
-        facts: list[AnyFact | Transfer] = []
+        facts: list[AnyFact | Meeting] = []
         for row in rows:
-            if (other := cel.transferred_leg(row)) is not None:
-                facts.append(Transfer(row.unique_id, other, row.time))
             fact = cel.read(row, owners.get, users.get)
             if fact is not None:
                 facts.append(fact)
+            if (other := cel.met_leg(row)) is not None:
+                facts.append(Meeting(row.unique_id, other, row.time))
         return facts
 
     async def _user(self, user_id: str) -> Party | None:
@@ -247,7 +257,7 @@ class CallLog:
         )
 
     async def _record(
-        self, facts: Iterable[AnyFact | Transfer], position: LogPosition | None
+        self, facts: Iterable[AnyFact | Meeting], position: LogPosition | None
     ) -> None:
         step = self._step()
         for fact in facts:
@@ -255,7 +265,7 @@ class CallLog:
         await self._commit(step, position)
 
     def _step(self) -> Step:
-        return Step(self._calls, self._call_of, self._signals, self._db.calls)
+        return Step(self._calls, self._call_of, self._signals, self._db.calls, self._bridges)
 
     async def _commit(self, step: Step, position: LogPosition | None) -> None:
         batch = self._batch(step, position)
@@ -284,33 +294,36 @@ class CallLog:
                 for call, heard in step.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
+            plans={call.id: recording_plan(call) for call in ended if call.recording},
             opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
-            closed=[call.id for call in ended] + list(step.merged),
+            closed=[call.id for call in ended],
             position=(self._log_name, position) if position else None,
         )
 
     def _apply(self, step: Step) -> None:
-        for call in step.changed.values():
-            if call.over:
-                self._forget(call)
-            else:
-                self._remember(call)
-        for call_id in step.merged:
-            self._calls.pop(call_id, None)
+        for over in (call for call in step.changed.values() if call.over):
+            self._forget(over)
+        for live in (call for call in step.changed.values() if not call.over):
+            self._remember(live)
         for leg_id, used in step.used_early.items():
             self._signals.used(leg_id, used)
 
     def _remember(self, call: Call) -> None:
         self._calls[call.id] = call
-        for leg_id in call.legs:
-            self._call_of[leg_id] = call.id
+        for id_ in (*call.legs, *call.absorbed):
+            self._call_of[id_] = call.id
         self.on_change(call)
 
     def _forget(self, call: Call) -> None:
+        """It is over; legs that another call has taken in are that one's."""
         self._calls.pop(call.id, None)
-        for leg_id in call.legs:
-            self._call_of.pop(leg_id, None)
-            self._signals.forget(leg_id)
+        self._bridges.forget(call.id)
+        for id_ in (*call.legs, *call.absorbed):
+            if self._call_of.get(id_) == call.id:
+                del self._call_of[id_]
+        if call.merged_into is None:
+            for leg_id in call.legs:
+                self._signals.forget(leg_id)
         self.on_change(call)
 
 

@@ -17,8 +17,10 @@ from trunkline.db.directory import (
     DeviceEntry,
     Directory,
     Entry,
+    ExtensionEntry,
     KeyEntry,
     NumberEntry,
+    Switched,
     TrunkEntry,
     UserEntry,
 )
@@ -26,6 +28,7 @@ from trunkline.work import directory_rules as rules
 from trunkline.work.directory_rules import DirectoryRefused
 
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
+AnySwitched = TypeVar("AnySwitched", bound=Switched)
 
 WORDS: dict[type[Entry], str] = {
     AccountEntry: "account",
@@ -34,6 +37,7 @@ WORDS: dict[type[Entry], str] = {
     DeviceEntry: "device",
     TrunkEntry: "trunk",
     NumberEntry: "number",
+    ExtensionEntry: "extension",
     KeyEntry: "key",
 }
 
@@ -125,29 +129,40 @@ def create_user(
         directory.called(UserEntry, username, account.account_id),
         f"a user called {username!r} in account {account.name!r}",
     )
-    return directory.add(
+    name, caller_id = rules.display_name(name), rules.caller_id(caller_id)
+    id_ = new_id()
+    directory.add_destination(id_, account.account_id, "user", username)
+    entry = directory.add(
         UserEntry,
-        new_id(),
+        id_,
         account_id=account.account_id,
         username=username,
-        name=rules.display_name(name),
-        extension=extension,
-        route_key=_extension_key(directory, account, extension),
-        caller_id=rules.caller_id(caller_id),
+        name=name,
+        caller_id=caller_id,
     )
-
-
-def _extension_key(
-    directory: Directory, account: AccountEntry, extension: str | None
-) -> str | None:
     if extension is None:
-        return None
-    key = f"{account.account_id}:{rules.extension(extension)}"
-    _refuse_taken(
-        directory.with_value(UserEntry, "route_key", key),
-        f"a user with extension {extension} in account {account.name!r}",
+        return entry
+    create_extension(directory, account, extension, id_)
+    return find(directory, UserEntry, id_)
+
+
+def create_extension(
+    directory: Directory, account: AccountEntry, number: str, destination_id: str
+) -> ExtensionEntry:
+    """Add an internal number that leads to a destination; raises DirectoryRefused."""
+    key = f"{account.account_id}:{rules.extension(number)}"
+    for taken in directory.with_value(ExtensionEntry, "route_key", key):
+        raise DirectoryRefused(
+            f"extension {number} of account {account.name!r} leads to {taken.to}: take another one"
+        )
+    return directory.add(
+        ExtensionEntry,
+        new_id(),
+        account_id=account.account_id,
+        number=number,
+        destination_id=destination_id,
+        route_key=key,
     )
-    return key
 
 
 def create_device(
@@ -247,9 +262,9 @@ def accounts_at_the_same_address(directory: Directory, trunk: TrunkEntry) -> lis
 
 
 def create_number(
-    directory: Directory, account: AccountEntry, did: str, user: UserEntry
+    directory: Directory, account: AccountEntry, did: str, destination_id: str
 ) -> NumberEntry:
-    """Add an inbound number that leads to a user; raises DirectoryRefused."""
+    """Add an inbound number that leads to a destination; raises DirectoryRefused."""
     did = rules.did(did)
     key = f"{account.account_id}:{did.removeprefix('+')}"
     _refuse_taken(
@@ -260,13 +275,15 @@ def create_number(
         NumberEntry,
         new_id(),
         account_id=account.account_id,
-        user_id=user.user_id,
+        destination_id=destination_id,
         did=did,
         route_key=key,
     )
 
 
-def switch(directory: Directory, kind: type[AnyEntry], entry: AnyEntry, enabled: bool) -> AnyEntry:
+def switch(
+    directory: Directory, kind: type[AnySwitched], entry: AnySwitched, enabled: bool
+) -> AnySwitched:
     """Enable or disable an entry; gives it as it is now."""
     id_ = entry_id(kind, entry)
     directory.switch(kind, id_, enabled)
@@ -286,8 +303,10 @@ def delete(directory: Directory, kind: type[AnyEntry], entry: AnyEntry) -> None:
             f"run trunkline account disable {entry.name!r} instead"
         )
     if isinstance(entry, UserEntry):
-        _refuse_numbers_of(directory, entry)
-    directory.delete(kind, entry_id(kind, entry))
+        refuse_used(directory, entry.user_id, f"user {entry.username!r}")
+        directory.delete_destination(entry.user_id)
+    else:
+        directory.delete(kind, entry_id(kind, entry))
 
 
 def entry_id(kind: type[Entry], entry: Entry) -> str:
@@ -295,13 +314,14 @@ def entry_id(kind: type[Entry], entry: Entry) -> str:
     return str(getattr(entry, f"{WORDS[kind]}_id"))
 
 
-def _refuse_numbers_of(directory: Directory, user: UserEntry) -> None:
-    numbers = directory.with_value(NumberEntry, "user_id", user.user_id)
-    if numbers:
-        dids = ", ".join(number.did for number in numbers)
+def refuse_used(
+    directory: Directory, destination_id: str, what: str, own: str = "extension"
+) -> None:
+    """Raises DirectoryRefused where something leads to it but what is its own."""
+    used = [each for each in directory.leading_to(destination_id) if not each.startswith(own)]
+    if used:
         raise DirectoryRefused(
-            f"calls to {dids} lead to user {user.username!r}: "
-            "run trunkline number delete for each of them first"
+            f"calls go to {what} from {', '.join(used)}: delete these, or lead them elsewhere, first"
         )
 
 

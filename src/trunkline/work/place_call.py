@@ -63,7 +63,6 @@ class Rules(msgspec.Struct, frozen=True):
     """The settings that placing calls goes by. ``password_failures`` as limits spells rates."""
 
     device_ring_seconds: int
-    ring_seconds: int
     password_failures: str
 
 
@@ -97,7 +96,7 @@ class PlaceCall:
         number = _number(wanted.number)
         device = await self._device(app, wanted)
         inside = await self._inside(app, number)
-        if inside is None and not dialling.may_dial(device, number):
+        if inside is None and not dialling.may_dial(device.rights, number):
             raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {number}")
         if self.draining or not self._engine.up:
             raise Refused("ENGINE_UNAVAILABLE", "no calls can be placed just now", _RETRY)
@@ -253,12 +252,10 @@ class PlaceCall:
 
     async def _place(self, call: GoodCall) -> CallPlaced:
         await self._check_online(call.device.sip_user)
-        way = _way(call)
-        await self._request(call, way)
+        _check_way(call)
+        await self._request(call)
         try:
-            rules = self._rules
-            originate = call.originate(way, rules.device_ring_seconds, rules.ring_seconds)
-            await self._engine.originate(originate)
+            await self._engine.originate(call.originate(self._rules.device_ring_seconds))
         except (OriginateFailed, EngineUnavailable) as error:
             await self._storing.is_done(self._withdraw(call, type(error).__name__), _PATIENCE)
             if isinstance(error, OriginateFailed):
@@ -267,13 +264,13 @@ class PlaceCall:
         log.info("call.placed", call_id=call.id, device=call.device.sip_user, number=call.number)
         return _ok(call.id)
 
-    async def _request(self, call: GoodCall, way: dialling.Way) -> None:
+    async def _request(self, call: GoodCall) -> None:
         """Have it stored; raises DatabaseUnavailable.
 
         A database that is lost amid its commit says only later, maybe much later, whether the request
         is there. Nobody waits for that: it is refused now, and withdrawn then.
         """
-        storing = asyncio.ensure_future(self._calls.record([call.requested(way, self._clock())]))
+        storing = asyncio.ensure_future(self._calls.record([call.requested(self._clock())]))
         if await self._storing.is_done(storing, _PATIENCE):
             return
         self._storing.keep(self._withdraw_if(storing, call))
@@ -308,13 +305,12 @@ def _number(text: str) -> str:
         raise Refused("NUMBER_INVALID", str(error)) from error
 
 
-def _way(call: GoodCall) -> dialling.Way:
-    if call.inside is not None:
-        return dialling.inside(call.inside.sip_users)
-    try:
-        return dialling.outside(call.number, call.device.trunk_endpoint)
-    except dialling.NotAllowed as error:
-        raise Refused("DESTINATION_NOT_ALLOWED", str(error)) from error
+def _check_way(call: GoodCall) -> None:
+    if call.inside is None and call.device.rights.route(call.number) is None:
+        raise Refused(
+            "DESTINATION_NOT_ALLOWED",
+            "the account has no trunk that could take a call to this outside number",
+        )
 
 
 def _ok(call_id: str) -> CallPlaced:

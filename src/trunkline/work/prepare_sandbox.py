@@ -74,7 +74,7 @@ def _fill(directory: Directory, account: AccountEntry, realm: str) -> Sandbox:
         sip_user = f"sandbox-{username}"
         _, phones[sip_user] = manage.create_device(directory, account, user, sip_user, realm=realm)
         users.append(user)
-    manage.create_number(directory, account, DID, users[0])
+    manage.create_number(directory, account, DID, users[0].user_id)
     return Sandbox(
         account_id=account.account_id, app_id=app.app_id, app_secret=secret, phones=phones
     )

@@ -113,7 +113,7 @@ class SipDialogs:
                 self._join(leg.id)
             self._legs[leg.id].call = traced
             self._legs[leg.id].over = leg.ended_at is not None or call.over
-        if call.over:
+        if call.over and call.merged_into is None:
             self._over.append((now, list(call.legs)))
 
     def take(self, captured: CapturedSip) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from trunkline.calls import facts as f
-from trunkline.calls.call import Call
+from trunkline.calls.call import Call, Leg
+from trunkline.calls.conferences import came, is_in_room, went
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.fold import Heard, fold
+from trunkline.calls.merging import merge
+from trunkline.work.bridges import Bridges
 from trunkline.work.signals import Early, Signals
 
 
-class Transfer(NamedTuple):
-    """The log's word that an attended transfer joined two calls: a leg of each."""
+class Meeting(NamedTuple):
+    """The log's word that legs of two calls were brought together (a transfer, a pick-up)."""
 
     leg_id: str
     other_leg_id: str
@@ -39,24 +42,25 @@ class Step:
         call_of: Mapping[str, str],
         signals: Signals,
         journal: Journal,
+        bridges: Bridges,
     ) -> None:
+        """``call_of`` leads from legs, and from calls that are part of another one, to live calls."""
         self._calls = calls
-        self._known_legs = call_of
-        self._new_legs: dict[str, str] = {}
+        self._call_of = call_of
+        self._led_over: dict[str, str] = {}
         self._signals = signals
         self._journal = journal
+        self._bridges = bridges
         self.changed: dict[str, Call] = {}
         self.opened: list[Call] = []
-        self.merged: dict[str, str] = {}
-        """The call that is no more -> the one that it became part of."""
         self.kept: list[AnyFact] = []
         self.heard: list[tuple[Call, Heard]] = []
         self.used_early: dict[str, Sequence[Early]] = {}
 
-    async def take(self, fact: AnyFact | Transfer) -> None:
+    async def take(self, fact: AnyFact | Meeting) -> None:
         """Fold one fact; one that changes nothing is not kept."""
-        if isinstance(fact, Transfer):
-            return await self._merge(fact)
+        if isinstance(fact, Meeting):
+            return await self._meet(fact)
         if isinstance(fact, f.LegAnswered):
             await self.take_early(fact.leg_id)
         fact = self._placed(fact)
@@ -67,7 +71,15 @@ class Step:
         after, heard = fold(before, fact)
         if after is not None and after is not before:
             await self._keep(fact, before, after, heard)
+            if isinstance(fact, f.LegJoined):
+                await self._meet_in_bridge(after.id, fact)
+            elif isinstance(fact, f.LegLeft) and is_in_room(after):
+                await self._take_all(went(self._in_room(fact.bridge_id, fact.leg_id), fact.at))
         return None
+
+    async def _take_all(self, facts: Iterable[AnyFact]) -> None:
+        for fact in facts:
+            await self.take(fact)
 
     async def take_early(self, leg_id: str) -> None:
         """Fold what was heard of a leg before the log got so far."""
@@ -88,17 +100,16 @@ class Step:
         self.kept.append(fact)
         self.heard += [(after, each) for each in heard]
         if isinstance(fact, f.LegStarted):
-            self._new_legs[fact.leg_id] = after.id
+            self._led_over[fact.leg_id] = after.id
             await self.take_early(fact.leg_id)
 
     def _now(self, call_id: str) -> Call | None:
-        """The call as it is in this batch; None for one that has become part of another."""
-        if call_id in self.merged:
-            return None
+        """The call as it is in this batch."""
         return self.changed.get(call_id) or self._calls.get(call_id)
 
-    def _call_id(self, leg_id: str) -> str | None:
-        return self._new_legs.get(leg_id) or self._known_legs.get(leg_id)
+    def _call_id(self, id_: str) -> str | None:
+        """The call that a leg is of, or that another one is part of."""
+        return self._led_over.get(id_) or self._call_of.get(id_)
 
     def _placed(self, fact: AnyFact) -> AnyFact:
         """The fact under its call: legs stay with the call that they began in."""
@@ -107,25 +118,47 @@ class Step:
             return fact
         if isinstance(fact, f.LegHungUp) and fact.sip_code is None:
             fact = f.replace(fact, sip_code=self._signals.code(leg_id))
-        call_id = self._call_id(leg_id) or self.merged.get(fact.call_id)
+        call_id = self._call_id(leg_id) or self._call_id(fact.call_id)
         return fact if call_id in (None, fact.call_id) else _in_call(fact, call_id)
 
-    async def _merge(self, transfer: Transfer) -> None:
-        """An attended transfer: the younger of the two calls becomes part of the older."""
-        ids = (self._call_id(transfer.leg_id), self._call_id(transfer.other_leg_id))
-        calls = {call.id: call for each in ids if each and (call := self._now(each))}
-        if len(calls) != 2 or any(call.over for call in calls.values()):
+    async def _meet_in_bridge(self, call_id: str, fact: f.LegJoined) -> None:
+        """Where legs of other calls are in this bridge, the calls become one, but for a room's."""
+        self._bridges.entered(call_id, fact.bridge_id)
+        mine = self._now(call_id)
+        if mine is not None and is_in_room(mine):
+            others = self._in_room(fact.bridge_id, fact.leg_id)
+            return await self._take_all(came(mine, mine.legs[fact.leg_id], others, fact.at))
+        for other_id in self._bridges.calls_in(fact.bridge_id):
+            other, call = self._now(other_id), self._now(self._call_id(fact.leg_id) or call_id)
+            if call and other and other.in_bridge(fact.bridge_id):
+                await self._merge(call, other, fact.at)
+        return None
+
+    def _in_room(self, bridge: str, but: str) -> Iterator[tuple[Call, Leg]]:
+        """Who else is in the room with this bridge."""
+        for call in filter(None, map(self._now, self._bridges.calls_in(bridge))):
+            yield from ((call, leg) for leg in call.in_bridge(bridge) if leg.id != but)
+
+    async def _meet(self, meeting: Meeting) -> None:
+        ids = (self._call_id(meeting.leg_id), self._call_id(meeting.other_leg_id))
+        one, other = (self._now(each) if each else None for each in ids)
+        if one and other:
+            await self._merge(one, other, meeting.at)
+
+    async def _merge(self, one: Call, other: Call, at: int) -> None:
+        """Two calls become one; of each an announced end comes."""
+        decided = merge(one, other)
+        if decided is None:
             return
-        older, younger = sorted(calls.values(), key=lambda call: call.started_at)
-        here = [fact for fact in self.kept if fact.call_id == younger.id]
-        facts = (*await self._journal.facts(younger.id), *here)
-        merged = f.CallMerged(
-            call_id=older.id, at=transfer.at, other_call_id=younger.id, facts=facts
-        )
-        await self.take(merged)
-        self.changed.pop(younger.id, None)
-        self.merged[younger.id] = older.id
-        self._new_legs.update(dict.fromkeys(younger.legs, older.id))
+        goes_on, absorbed = decided.goes_on.id, decided.absorbed.id
+        here = [fact for fact in self.kept if fact.call_id == absorbed]
+        facts = (*await self._journal.facts(absorbed), *here)
+        await self.take(f.CallAbsorbed(call_id=absorbed, at=at, into_call_id=goes_on))
+        for id_ in (*decided.absorbed.legs, *decided.absorbed.absorbed, absorbed):
+            self._led_over[id_] = goes_on
+        await self.take(f.CallMerged(call_id=goes_on, at=at, other_call_id=absorbed, facts=facts))
+        for bridge in {leg.bridge for leg in decided.absorbed.legs.values() if leg.bridge}:
+            self._bridges.entered(goes_on, bridge)
 
 
 def _in_call(fact: AnyFact, call_id: str) -> AnyFact:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Literal
 
 import msgspec
 
-from trunkline.calls import dialling
 from trunkline.calls import facts as f
 from trunkline.db.port import App, CallingDevice, Destination
 from trunkline.engine.port import Originate
@@ -42,26 +42,32 @@ class GoodCall(msgspec.Struct, frozen=True):
 
     def callee(self) -> f.Party:
         """Whom the caller wants."""
-        if self.inside is None:
+        if self.inside is None or self.inside.kind != "user":
             return f.Party(number=self.number)
         number = self.inside.sip_users[0] if self.inside.sip_users else self.number
         return f.Party(
             number=number,
             username=self.inside.username,
             name=self.inside.display_name,
-            user_id=self.inside.user_id,
+            user_id=self.inside.id,
         )
 
     def shown_as(self) -> str:
         """The caller ID that the far end sees."""
         own = self.device.extension or self.device.sip_user
-        return own if self.inside else (self.device.caller_id or own)
+        return own if self.class_ == "one_one" else (self.device.caller_id or own)
 
     def recording(self) -> str:
         """The raw recording's base name; empty where the account does not record."""
         return self.id if self.device.record else ""
 
-    def requested(self, way: dialling.Way, at: int) -> f.CallRequested:
+    @property
+    def class_(self) -> Literal["one_one", "trunking"]:
+        """Does the call stay inside the account?"""
+        inside = self.inside is not None and self.inside.kind != "outside"
+        return "one_one" if inside else "trunking"
+
+    def requested(self, at: int) -> f.CallRequested:
         """The fact that begins the call."""
         device = self.device
         return f.CallRequested(
@@ -77,33 +83,30 @@ class GoodCall(msgspec.Struct, frozen=True):
                 device_id=device.id,
             ),
             callee=self.callee(),
-            class_="one_one" if way.class_ == "one_one" else "trunking",
+            class_=self.class_,
             dialled=self.number,
             shown_as=self.shown_as(),
             recording=self.recording(),
             client_ref=self.wanted.client_ref,
         )
 
-    def originate(self, way: dialling.Way, device_seconds: int, ring_seconds: int) -> Originate:
-        """What the engine is asked: ring the device for so long, and then the far end."""
+    def originate(self, device_seconds: int) -> Originate:
+        """What the engine is asked: ring the device for so long, and then go on as if that had dialled."""
         return Originate(
             call_id=self.id,
             endpoint=self.device.sip_user,
-            context="click",
+            context="from-device",
             extension=self.number,
-            caller_id=f'"{_plain_name(self.callee().name)}" <{self.number}>',
+            caller_id=f'"{_quoted(_printable(self.callee().name))}" <{self.number}>',
             timeout=device_seconds,
-            variables={
-                "__CALL_ID": self.id,
-                "DIAL": way.dial,
-                "REC": self.recording(),
-                "RING": str(ring_seconds),
-                "OUT_CID": self.shown_as(),
-                "OUT_NAME": _plain_name(self.device.display_name) if self.inside else "",
-            },
+            variables={"__CALL_ID": self.id, "CLICK": "1"},
         )
 
 
-def _plain_name(name: str) -> str:
-    """A display name that can stand between quotes in a SIP header."""
-    return "".join(char for char in name if char.isprintable() and char not in '"\\<>')
+def _printable(name: str) -> str:
+    return "".join(filter(str.isprintable, name))
+
+
+def _quoted(name: str) -> str:
+    """With quoted pairs, as Asterisk reads them between the quotes of a caller ID."""
+    return name.replace("\\", "\\\\").replace('"', '\\"')

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from calls.replay import PLACE
 from db.making import KEY, announcement
 from trunkline.api.application import build_api
 from trunkline.api.deps import ApiDeps
@@ -30,10 +31,16 @@ from trunkline.webhooks.post import HttpPost
 from trunkline.work import manage_directory as manage
 from trunkline.work import manage_keys
 from trunkline.work.api_keys import SCOPES
+from trunkline.work.follow_log import CallLog
 from trunkline.work.manage_webhooks import ManageWebhooks
+from trunkline.work.message_ids import MessageIds
+from trunkline.work.transfer_call import TransferCall
 from trunkline.work.try_webhook import TryWebhook
 
 from ..conftest import NOW, World, client_of
+
+NO_ENGINE: Any = None
+"""No call lives in these tests, so it is never asked."""
 
 
 @cache
@@ -55,6 +62,8 @@ class Office:
         shutil.copy(_migrated(), path)
         self.db = open_database(path, KEY)
         self.account = self.change(lambda d: manage.create_account(d, "acme"))
+        clock = lambda: self.now  # noqa: E731
+        self.calls = CallLog(self.db, self.bus, PLACE, clock, MessageIds(clock))
         self.post = HttpPost(Addresses(["127.0.0.0/8"]), lambda: time.time_ns() // 1000, timeout=2)
         self.refreshed = asyncio.Event()
 
@@ -88,6 +97,7 @@ class Office:
                 self.db, self.post.check, b"w" * 32, lambda: self.now, self.refresh
             ),
             try_webhook=TryWebhook(self.db, self.post, lambda: time.time_ns() // 1000),
+            transfer_call=TransferCall(self.db, NO_ENGINE, self.calls),
         )
 
     async def refresh(self) -> None:

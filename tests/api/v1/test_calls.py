@@ -60,6 +60,7 @@ async def test_a_call_in_the_list(office: Office, client: httpx.AsyncClient) -> 
         "client_ref": "order 7",
         "trunk": "t1",
         "engine_died": False,
+        "merged_into": None,
         "note": "",
         "tags": [],
         "update": 1,

@@ -18,6 +18,7 @@ from .conftest import Office
 BODIES: dict[str, Any] = {
     "/v1/webhooks": {"url": "http://127.0.0.1:9/ours"},
     "/v1/webhooks/{webhook_id}/replay": {"from": 1, "to": 2},
+    "/v1/calls/{call_id}/transfer": {"to": "0281234567"},
 }
 
 

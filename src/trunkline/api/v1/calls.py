@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from trunkline.api.v1.call_query import CallsWanted, filter_of
-from trunkline.api.v1.call_shown import FIELDS, ShownCall, shown
+from trunkline.api.v1.call_shown import KEYS, ShownCall, shown
 from trunkline.api.v1.export_formats import Format, FormatUnavailable, format_called
 from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import MOST, Asked, Cursor, Limit, Reply, Route, Shown
@@ -28,7 +28,7 @@ class CallsQuery(CallsWanted, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             description="Only these keys of each call.",
-            extra_json_schema={"items": {"type": "string", "enum": list(FIELDS)}},
+            extra_json_schema={"items": {"type": "string", "enum": list(KEYS)}},
         ),
     ] = ()
     updated_after: (
@@ -76,7 +76,7 @@ async def list_calls(asked: Asked[CallsQuery, None]) -> Reply:
     With `updated_after` they come in the order of their last change (their end, their recording, a
     note, a tag), each once: keep `next_updated_after` and send it the next time, and none is missed."""
     query, wanted = asked.parameters, filter_of(asked.parameters)
-    if unknown := [name for name in query.fields if name not in FIELDS]:
+    if unknown := [name for name in query.fields if name not in KEYS]:
         fault = Fault(f"There is no key {unknown[0]!r}.", parameter="fields")
         raise problem("parameters_invalid", "Cannot be taken: fields.", errors=[fault])
     if query.updated_after is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, field
 
@@ -21,6 +21,7 @@ from trunkline.api.v1.routing import (
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.webhook import Attempt, Delivery, DeliveryKind, DeliveryState, message_id
+from trunkline.calls.words import DeliveryStatus
 from trunkline.db.port import Database
 from trunkline.db.webhook_port import Wanted
 from trunkline.work.manage_webhooks import Span
@@ -34,7 +35,7 @@ class DeliveriesQuery(Parameters, frozen=True, kw_only=True):
     """Which deliveries."""
 
     webhook_id: _WebhookId
-    state: Literal["pending", "delivered", "failed"] | None = None
+    state: DeliveryStatus | None = None
     call_id: (
         Annotated[str, Meta(description="Only events of this call.", max_length=255)] | None
     ) = None

@@ -4,29 +4,54 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from trunkline.api.v1.call_shown import shown, trunk_id
-from trunkline.calls.times import maybe, rfc3339
+from trunkline.api.v1.call_fields import FIELDS, CallField, CallParty
+from trunkline.api.v1.call_shown import shown
+from trunkline.calls.facts import Party
 from trunkline.db.history_port import CallRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-COLUMNS = (
-    "call_id", "started_at", "answered_at", "ended_at", "class", "direction", "status_detail",
-    "hangup_cause", "caller_number", "caller_username", "caller_name", "callee_number",
-    "callee_username", "callee_name", "did_number", "duration_seconds", "billing_seconds",
-    "ringing_seconds", "recording", "client_ref", "trunk", "engine_died", "note", "tags", "update",
-    "hold",
-)  # fmt: skip
-"""Of CSV and Parquet."""
-_TIMES = ("started_at", "answered_at", "ended_at")
-_WHOLE = ("duration_seconds", "billing_seconds", "ringing_seconds", "update")
+
+class _Cell(NamedTuple):
+    """A column: what it has of a call for Parquet, and as a text or a whole number for CSV."""
+
+    name: str
+    kind: Any
+    typed: Callable[[CallRow], Any]
+    flat: Callable[[CallRow], Any]
+
+
+def _cells() -> Iterator[_Cell]:
+    for field in FIELDS:
+        if field.plain is Party:
+            for part in CallParty.__struct_fields__:
+                read = attrgetter(f"{field.name}.{part}")
+                yield _Cell(f"{field.name}_{part}", str, read, read)
+        else:
+            yield _of_field(field)
+
+
+def _of_field(field: CallField) -> _Cell:
+    name, show, read = field.name, field.show, attrgetter(field.name)
+
+    def shown(call: CallRow) -> Any:
+        return show(read(call))
+
+    if name.endswith("_at"):
+        return _Cell(field.key, datetime, lambda call: _stamp(read(call)), shown)
+    if field.plain is bool:
+        return _Cell(field.key, bool, read, lambda call: "true" if read(call) else "false")
+    if name == "tags":
+        return _Cell(field.key, list, shown, lambda call: ",".join(read(call)))
+    return _Cell(field.key, int if field.plain is int else str, shown, shown)
 
 
 class FormatUnavailable(Exception):
@@ -113,7 +138,7 @@ class Parquet:
             ) from None
         self._arrow = pyarrow
         self._sink = io.BytesIO()
-        self._schema = pyarrow.schema([(name, self._type(name)) for name in COLUMNS])
+        self._schema = pyarrow.schema([(cell.name, self._type(cell.kind)) for cell in _CELLS])
         self._writer = pyarrow.parquet.ParquetWriter(_Endless(self._sink), self._schema)
         self._waiting: list[tuple[Any, ...]] = []
 
@@ -135,15 +160,15 @@ class Parquet:
         self._writer.close()
         return self._taken()
 
-    def _type(self, name: str) -> Any:
+    def _type(self, kind: Any) -> Any:
         arrow = self._arrow
-        if name in _TIMES:
-            return arrow.timestamp("us", tz="UTC")
-        if name in _WHOLE:
-            return arrow.int64()
-        if name in ("engine_died", "hold"):
-            return arrow.bool_()
-        return arrow.list_(arrow.string()) if name == "tags" else arrow.string()
+        return {
+            datetime: arrow.timestamp("us", tz="UTC"),
+            int: arrow.int64(),
+            bool: arrow.bool_(),
+            list: arrow.list_(arrow.string()),
+            str: arrow.string(),
+        }[kind]
 
     def _write(self) -> None:
         columns = zip(*self._waiting, strict=True)
@@ -212,48 +237,19 @@ def _cell(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _flat(call: CallRow) -> tuple[Any, ...]:
+def _flat(call: CallRow) -> list[Any]:
     """The columns as texts and whole numbers."""
-    made = list(_typed(call))
-    made[1:4] = rfc3339(call.started_at), maybe(call.answered_at), rfc3339(call.ended_at)
-    made[COLUMNS.index("engine_died")] = "true" if call.engine_died else "false"
-    made[COLUMNS.index("hold")] = "true" if call.hold else "false"
-    made[COLUMNS.index("tags")] = ",".join(call.tags)
-    return tuple(made)
+    return [cell.flat(call) for cell in _CELLS]
 
 
 def _typed(call: CallRow) -> tuple[Any, ...]:
-    """The columns, in order."""
-    caller, callee = call.caller, call.callee
-    return (
-        call.call_id,
-        _stamp(call.started_at),
-        None if call.answered_at is None else _stamp(call.answered_at),
-        _stamp(call.ended_at),
-        call.class_,
-        call.direction,
-        call.status_detail,
-        call.hangup_cause,
-        caller.number,
-        caller.username,
-        caller.name,
-        callee.number,
-        callee.username,
-        callee.name,
-        call.did_number,
-        call.duration_seconds,
-        call.billing_seconds,
-        call.ringing_seconds,
-        call.recording or None,
-        call.client_ref,
-        trunk_id(call.trunk),
-        call.engine_died,
-        call.note,
-        list(call.tags),
-        call.update,
-        call.hold,
-    )
+    return tuple(cell.typed(call) for cell in _CELLS)
 
 
-def _stamp(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
+def _stamp(at: int | None) -> datetime | None:
+    return None if at is None else _EPOCH + timedelta(microseconds=at)
+
+
+_CELLS = tuple(_cells())
+COLUMNS = tuple(cell.name for cell in _CELLS)
+"""Of CSV and Parquet."""

@@ -8,19 +8,19 @@ import msgspec
 from msgspec import Meta
 
 from trunkline.api.links import Links
-from trunkline.api.v1.call_shown import CallParty, ShownCall, party, values
+from trunkline.api.v1.call_fields import FIELDS, party, unknown, values
+from trunkline.api.v1.call_shown import ShownCall
 from trunkline.api.v1.deliveries import ShownDelivery, delivery_values
 from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import Asked, Body, Parameters, Reply, Route, Shown, Time
 from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.envelope import EventEnvelope, envelope
-from trunkline.calls.facts import Class, Direction
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StatusDetail
 from trunkline.calls.sip import SipMessage, ids_of_messages
-from trunkline.calls.state import CallStatus, LegState, call_state, call_status
+from trunkline.calls.state import CallStatus, LegState, StepState, call_state, call_status
 from trunkline.calls.times import rfc3339
+from trunkline.calls.words import RecordingStatus
 from trunkline.db.history_port import (
     MOST_TAGS,
     CallRow,
@@ -78,7 +78,7 @@ class ShownRecording(Shown, frozen=True, kw_only=True):
     """A recording. `url` plays without a key, until it expires."""
 
     name: str
-    status: Literal["pending", "ready", "failed"]
+    status: RecordingStatus
     bytes: int | None
     seconds: float | None
     url: str | None
@@ -106,33 +106,13 @@ class ShownSipMessage(Shown, frozen=True, kw_only=True):
     ]
 
 
-class ShownOneCall(Shown, frozen=True, kw_only=True):
-    """A call in full. Of a live call, what is not known yet is null."""
-
-    call_id: str
+class _Around(Shown, frozen=True, kw_only=True):
     live: bool
     status: Annotated[CallStatus, Meta(description="How far it is; `ended` for a finished call.")]
-    class_: Class | None = msgspec.field(name="class")
-    direction: Direction | None
-    status_detail: StatusDetail | None
-    hangup_cause: str | None
-    caller: CallParty | None
-    callee: CallParty | None
-    did_number: str | None
-    started_at: Time
-    answered_at: Time | None
-    ended_at: Time | None
-    duration_seconds: int | None
-    billing_seconds: int | None
-    ringing_seconds: int | None
-    recording: str | None
-    client_ref: str | None
-    trunk: str | None
-    engine_died: bool
-    note: str
-    tags: list[str]
-    update: Annotated[int | None, Meta(description="The number of its last change.")]
-    hold: Annotated[bool, Meta(description="On legal hold: it is not deleted, whatever its age.")]
+    path: Annotated[
+        list[StepState] | None,
+        Meta(description="The way that it took; null once the journal is kept no more."),
+    ]
     legs: Annotated[
         list[LegState] | None,
         Meta(description="null once the journal is kept no more (`journal_days`)."),
@@ -158,6 +138,26 @@ class ShownOneCall(Shown, frozen=True, kw_only=True):
     ]
 
 
+_ALWAYS = ("call_id", "started_at")
+
+ShownOneCall: Any = msgspec.defstruct(
+    "ShownOneCall",
+    [
+        (
+            one.name,
+            one.hint if one.missing is not None or one.name in _ALWAYS else one.hint | None,
+            msgspec.field(name=one.key),
+        )
+        for one in FIELDS
+    ],
+    bases=(_Around,),
+    module=__name__,
+    namespace={"__doc__": "A call in full. Of a live call, what is not known yet is null."},
+    frozen=True,
+    kw_only=True,
+)
+
+
 async def read_call(asked: Asked[OneCall, None]) -> Reply:
     """A call in full: its record or, while it lives, what is so now; its legs, its SIP messages and,
     as far as the key's scopes go, its events, what webhooks were sent of it, and a link to its recording."""
@@ -168,7 +168,7 @@ async def read_call(asked: Asked[OneCall, None]) -> Reply:
     if whole.row is None and (call is None or call.withdrawn):
         raise problem("not_found", "There is no such call.")
     known = _finished(whole.row) if whole.row else _live(call)
-    legs = call_state(call).legs if call else None
+    state = call_state(call) if call else None
     traced = await asked.behind.deps.db.sip_messages.of_call(
         asked.account_id,
         ids_of_messages(asked.parameters.call_id, whole.facts),
@@ -177,7 +177,9 @@ async def read_call(asked: Asked[OneCall, None]) -> Reply:
     return Reply(
         {
             **known,
-            "legs": legs,
+            "merged_into": call.merged_into if call else None,
+            "path": state.path if state else None,
+            "legs": state.legs if state else None,
             **_around(asked, whole),
             "sip_messages": [sip_values(message) for message in traced.messages],
             "more_sip_messages": traced.more,
@@ -210,31 +212,19 @@ def _live(call: Call | None) -> dict[str, Any]:
     if call is None:
         raise problem("not_found", "There is no such call.")
     state = call_state(call)
-    return {
+    return unknown() | {
         "call_id": call.id,
         "live": True,
         "status": call_status(call),
         "class": state.class_,
         "direction": state.direction,
-        "status_detail": None,
-        "hangup_cause": None,
         "caller": party(call.caller) if call.caller else None,
         "callee": party(outcome.callee(call)) if state.callee else None,
         "did_number": call.did_number,
         "started_at": state.started_at,
         "answered_at": state.answered_at,
-        "ended_at": None,
-        "duration_seconds": None,
-        "billing_seconds": None,
-        "ringing_seconds": None,
         "recording": state.recording,
         "client_ref": call.client_ref,
-        "trunk": None,
-        "engine_died": False,
-        "note": "",
-        "tags": [],
-        "update": None,
-        "hold": False,
     }
 
 
@@ -257,12 +247,12 @@ def _around(asked: Asked[OneCall, None], whole: WholeCall) -> dict[str, Any]:
 
 
 def _recording(asked: Asked[OneCall, None], file: RecordingFile) -> ShownRecording:
-    deps, ready = asked.behind.deps, file.state == "done"
+    deps, ready = asked.behind.deps, file.state == "ready"
     expires = asked.now // 1_000_000 + deps.recording_url_seconds
     path = Links(deps.url_key).path(file.name, expires)
     return ShownRecording(
         name=file.name,
-        status={"expected": "pending", "done": "ready", "failed": "failed"}[file.state],  # type: ignore[arg-type]
+        status=file.state,
         bytes=file.bytes if ready else None,
         seconds=file.seconds if ready else None,
         url=f"{asked.base_url}{path}" if ready else None,

@@ -74,6 +74,30 @@ PROBLEMS: dict[str, ProblemKind] = {
         "The call is not over yet.",
         "Notes, tags and holds are for finished calls: wait for its end.",
     ),
+    "call_over": ProblemKind(
+        409,
+        "The call is over.",
+        "Live calls alone can be controlled; see `GET /v1/calls/{call_id}`.",
+    ),
+    "not_transferable": ProblemKind(
+        409,
+        "The call cannot be transferred so.",
+        "A phone of the account has to talk with somebody in it. `detail` says what is wrong, and which "
+        "`leg` may be named.",
+    ),
+    "number_invalid": ProblemKind(
+        400,
+        "The number cannot be dialled.",
+        "Send 2 to 20 digits, which may begin with +, or an extension.",
+    ),
+    "destination_not_allowed": ProblemKind(
+        403,
+        "The account may not call this number.",
+        "See `--allow` and `--deny` of `trunkline account create`, and whether there is a trunk.",
+    ),
+    "engine_unavailable": ProblemKind(
+        503, "The phone system cannot do this now.", "Try again a little later.", 5
+    ),
     "format_unavailable": ProblemKind(
         400,
         "This server cannot make that format.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -20,6 +20,7 @@ from trunkline.api.v1.routing import (
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.webhook import Webhook
+from trunkline.calls.words import WebhookStatus
 
 _Url = Annotated[
     str,
@@ -77,7 +78,7 @@ class ShownWebhook(Shown, frozen=True, kw_only=True):
     events: list[str]
     description: str
     state: Annotated[
-        Literal["enabled", "disabled", "suspended"],
+        WebhookStatus,
         Meta(
             description="`suspended`: it did not answer for long. Only an enabled one is sent to."
         ),

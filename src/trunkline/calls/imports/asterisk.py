@@ -16,13 +16,13 @@ from trunkline.calls.imports.leg import Cells, Leg, Side, Unusable, Way
 from trunkline.calls.imports.values import (
     caller_id,
     duration,
-    maybe_moment,
-    moment,
     peer,
+    present,
     shown,
     span,
+    stamp,
     text,
-)  # fmt: skip
+)
 from trunkline.calls.record import StatusDetail
 
 _MIDDLE = ("dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata")
@@ -72,8 +72,9 @@ def _optional(more: Sequence[str]) -> tuple[str, ...]:
 def read(cells: Cells, zone: ZoneInfo) -> Leg:
     """One row, of ``cdr_csv``, ``cdr_custom`` or a table of the same columns; raises Unusable."""
     lasted, billed = duration(cells, "duration"), duration(cells, "billsec") or 0
+    starts = ("start", "calldate")
     started_at, ended_at = span(
-        moment(cells, zone, "start", "calldate"), maybe_moment(cells, zone, "end"), lasted
+        present(stamp(cells, zone, *starts), *starts), stamp(cells, zone, "end"), lasted
     )
     disposition = text(cells, "disposition").upper()
     outcome = _outcome(cells, disposition)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from trunkline.calls.imports.causes import cause_name, unanswered
 from trunkline.calls.imports.leg import Cells, Leg, Side, Way
-from trunkline.calls.imports.values import duration, maybe_moment, moment, span, text
+from trunkline.calls.imports.values import duration, present, span, stamp, text
 from trunkline.calls.record import StatusDetail
 
 _WAYS: dict[str, Way] = {"inbound": "inbound", "outbound": "outbound", "local": "internal"}
@@ -23,9 +23,10 @@ _STATUS: dict[str, StatusDetail] = {
 
 def read(cells: Cells, zone: ZoneInfo) -> Leg:
     """One row of the table, of its export or of its API; raises Unusable."""
+    starts = ("start_epoch", "start_stamp")
     started_at, ended_at = span(
-        moment(cells, zone, "start_epoch", "start_stamp"),
-        maybe_moment(cells, zone, "end_epoch", "end_stamp"),
+        present(stamp(cells, zone, *starts), *starts),
+        stamp(cells, zone, "end_epoch", "end_stamp"),
         duration(cells, "duration"),
     )
     billed = min(duration(cells, "billsec") or 0, ended_at - started_at)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from trunkline.calls.imports.causes import cause_name, unanswered
 from trunkline.calls.imports.leg import Cells, Leg, Side, Unusable, Way
-from trunkline.calls.imports.values import duration, moment, sip_user, text
+from trunkline.calls.imports.values import duration, present, sip_user, stamp, text
 from trunkline.calls.record import StatusDetail
 from trunkline.calls.times import GREGORIAN, SECOND
 
@@ -55,11 +55,13 @@ def _with_variables(cells: Cells) -> Cells:
 
 
 def _start(cells: Cells, zone: ZoneInfo, lasted: int) -> int:
-    at = moment(cells, zone, "unix_timestamp", "timestamp", "iso_8601_combined", "rfc_1036")
+    names = ("unix_timestamp", "timestamp", "iso_8601_combined", "rfc_1036")
+    moments = present(stamp(cells, zone, *names), *names).moments
     began = _interaction_start(cells)
     if began is None:
-        return at
-    return at - lasted if abs(at - lasted - began) < abs(at - began) else at
+        return moments[0]
+    either = (at for each in moments for at in (each, each - lasted))
+    return min(either, key=lambda at: abs(at - began))
 
 
 def _interaction_start(cells: Cells) -> int | None:

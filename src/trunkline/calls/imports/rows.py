@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
+from trunkline.calls.imports import backslashes
 from trunkline.calls.imports.leg import Cells, Skipped
 
 _DELIMITERS = ",;\t|"
 _LONGEST_LINE = 1 << 20
 _PIECE = 1 << 18
+_SAMPLE = 1 << 21
 _LONGEST_OBJECT = 1 << 20
 _ENVELOPE = re.compile(r'"(?:data|items)"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,\[\]]*")
@@ -64,8 +66,14 @@ def _decoded(file: BinaryIO, encoding: str) -> Iterator[str]:
 def csv_rows(text: Iterable[str]) -> Iterator[Row]:
     """Every row that is not empty, as a list of cells."""
     text = iter(text)
-    first = next(text, "")
-    reader = csv.reader(chain([first], text), delimiter=_delimiter(first))
+    sample = list(_beginning(text))
+    delimiter = _delimiter(sample[0] if sample else "")
+    whole = chain(sample, text)
+    way = backslashes.quoting(sample, delimiter)
+    if way is None:
+        reader = csv.reader(whole, delimiter=delimiter)
+    else:
+        reader = backslashes.reader(whole, delimiter, way)
     while True:
         try:
             cells = next(reader)
@@ -76,6 +84,16 @@ def csv_rows(text: Iterable[str]) -> Iterator[Row]:
             continue
         if any(cells):
             yield Row(reader.line_num, cells)
+
+
+def _beginning(text: Iterator[str]) -> Iterator[str]:
+    """Its lines, until there are enough to tell how cells are quoted."""
+    left = _SAMPLE
+    for line in text:
+        yield line
+        left -= len(line)
+        if left < 0:
+            return
 
 
 def _delimiter(line: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from trunkline.calls.imports import asterisk, rows
+from trunkline.calls.imports import asterisk, freepbx, rows
 from trunkline.calls.imports.formats import FORMATS, missing, recognised
 from trunkline.calls.imports.leg import Cells, Leg, Skipped, Unusable
 from trunkline.calls.imports.rows import Row
 
 _BEGINNING = 4096
+
+Columns = Callable[[Sequence[str]], tuple[str, ...] | None]
+_WITHOUT_A_HEAD: Mapping[str, Columns] = {"asterisk": asterisk.columns, "freepbx": freepbx.columns}
+"""Formats whose files may begin with a call: the names of its columns, if it is one."""
 
 
 class NotRecognised(Exception):
@@ -92,7 +96,7 @@ class Source:
             yield Row(row.line, cells)
 
     def _table(self, table: Iterator[Row], form: str | None) -> Iterator[Row]:
-        """Rows by the names of the first one, or by Asterisk's where the first one is a call already."""
+        """Rows by the names of the first one, or by their places where the first one is a call already."""
         first = next(table, None)
         if first is None:
             return
@@ -100,10 +104,10 @@ class Source:
             raise NotRecognised(f"line {first.line} cannot be read: {first.cells.detail}")
         assert isinstance(first.cells, Sequence)
         head = tuple(map(rows.column, first.cells))
-        by_place = asterisk.columns(first.cells) if form in (None, "asterisk") else None
-        if by_place is not None:
-            yield from (_by_place(row) for row in chain([first], table))
-            return
+        for name, columns in _WITHOUT_A_HEAD.items():
+            if form in (None, name) and columns(first.cells) is not None:
+                yield from (_by_place(row, columns) for row in chain([first], table))
+                return
         names = [self._renamed.get(name, name) for name in head]
         for row in table:
             if isinstance(row.cells, Skipped):
@@ -114,15 +118,13 @@ class Source:
                 yield Row(row.line, rows.named(names, cells))
 
 
-def _by_place(row: Row) -> Row:
+def _by_place(row: Row, columns: Columns) -> Row:
     if isinstance(row.cells, Skipped):
         return row
     cells = list(row.cells)
-    names = asterisk.columns(cells)
+    names = columns(cells)
     if names is None:
-        return Row(
-            row.line, Skipped("columns_differ", f"{len(cells)} columns are no row of Asterisk's")
-        )
+        return Row(row.line, Skipped("columns_differ", f"{len(cells)} columns are no row of it"))
     return Row(row.line, dict(zip(names, cells, strict=True)))
 
 

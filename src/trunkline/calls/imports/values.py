@@ -6,13 +6,14 @@ Nothing here raises anything but Unusable, whatever it is given.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.imports.leg import Cells, Unusable
-from trunkline.calls.times import GREGORIAN, SECOND
+from trunkline.calls.times import GREGORIAN, SECOND, left_out, readings
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")
 _EMPTY = frozenset({"", "\\N", "NULL", "null", "None", "undefined"})
@@ -61,15 +62,22 @@ def shown(name: str, value: str) -> str:
 
 
 def moment(cells: Cells, zone: ZoneInfo, *names: str) -> int:
-    """The time in the first of these columns that has one; raises Unusable."""
-    found = maybe_moment(cells, zone, *names)
-    if found is None:
-        raise Unusable("time_missing", " or ".join(names))
-    return found
+    """Unix microseconds of the time in the first of these columns that has one; raises Unusable."""
+    return present(stamp(cells, zone, *names), *names).moments[0]
 
 
-def maybe_moment(cells: Cells, zone: ZoneInfo, *names: str) -> int | None:
-    """The same; None where all are empty. Unix microseconds."""
+class Stamp(NamedTuple):
+    """A time in a row: every moment that it may mean, in order. ``left_out``: no clock ever showed it."""
+
+    moments: tuple[int, ...]
+    left_out: bool = False
+
+
+def stamp(cells: Cells, zone: ZoneInfo, *names: str) -> Stamp | None:
+    """The time in the first of these columns that has one, as it may be read; raises Unusable.
+
+    None where all are empty.
+    """
     for name in names:
         value = text(cells, name)
         if value and not value.startswith("0000-00-00") and value not in ("0", "0.0"):
@@ -77,13 +85,21 @@ def maybe_moment(cells: Cells, zone: ZoneInfo, *names: str) -> int | None:
     return None
 
 
-def _read_time(name: str, value: str, zone: ZoneInfo) -> int:
-    at = _from_digits(value) if _NUMBER.fullmatch(value) else _from_words(value, zone)
-    if at is None:
+def present(found: Stamp | None, *names: str) -> Stamp:
+    """The time that was read from these columns; raises Unusable where there was none."""
+    if found is None:
+        raise Unusable("time_missing", " or ".join(names))
+    return found
+
+
+def _read_time(name: str, value: str, zone: ZoneInfo) -> Stamp:
+    number = _NUMBER.fullmatch(value)
+    found = Stamp((_from_digits(value),)) if number else _from_words(value, zone)
+    if found is None:
         raise Unusable("time_unreadable", shown(name, value))
-    if not _EARLIEST <= at < _LATEST:
+    if not all(_EARLIEST <= at < _LATEST for at in found.moments):
         raise Unusable("time_out_of_range", shown(name, value))
-    return at
+    return found
 
 
 def _from_digits(value: str) -> int:
@@ -98,7 +114,7 @@ def _from_digits(value: str) -> int:
     return seconds * SECOND + int((fraction + "000000")[:6])
 
 
-def _from_words(value: str, zone: ZoneInfo) -> int | None:
+def _from_words(value: str, zone: ZoneInfo) -> Stamp | None:
     try:
         read = datetime.fromisoformat(value)
     except ValueError:
@@ -108,11 +124,10 @@ def _from_words(value: str, zone: ZoneInfo) -> int | None:
             return None
     try:
         if read.tzinfo is None:
-            read = read.replace(tzinfo=zone)
-        since = read - _EPOCH
+            return Stamp(readings(read, zone), left_out(read, zone))
+        return Stamp(((read - _EPOCH) // timedelta(microseconds=1),))
     except (ValueError, OverflowError):
         return None
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def duration(cells: Cells, *names: str) -> int | None:
@@ -142,12 +157,24 @@ def plausible(lasted: int, detail: str) -> int:
     return lasted
 
 
-def span(started_at: int, ended_at: int | None, lasted: int | None) -> tuple[int, int]:
-    """(start, end) from what of the two is known; an end before the start is unusable."""
-    if ended_at is None:
-        return started_at, started_at + (lasted or 0)
-    plausible(ended_at - started_at, "the end is before the start, or over a month after it")
-    return started_at, ended_at
+def span(start: Stamp, end: Stamp | None, lasted: int | None) -> tuple[int, int]:
+    """(start, end) of a call from what of it is known; raises Unusable where that cannot be.
+
+    Where a clock that was set back lets a time be read in two ways, how long the call lasted tells
+    which is meant, and else the first that is plausible. A time that the clock left out tells less
+    than how long it lasted.
+    """
+    if end is None or (lasted is not None and (start.left_out or end.left_out)):
+        return start.moments[0], start.moments[0] + (lasted or 0)
+    pairs = list(product(start.moments, end.moments))
+    possible = [pair for pair in pairs if 0 <= pair[1] - pair[0] <= _LONGEST]
+    if not possible:
+        raise Unusable(
+            "duration_implausible", "the end is before the start, or over a month after it"
+        )
+    if lasted is None:
+        return possible[0]
+    return min(possible, key=lambda pair: abs(pair[1] - pair[0] - lasted))
 
 
 def caller_id(clid: str) -> tuple[str, str]:

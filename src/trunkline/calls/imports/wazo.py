@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.imports.leg import Cells, Leg, Side, Unusable, Way
-from trunkline.calls.imports.values import duration, maybe_moment, moment, span, text
+from trunkline.calls.imports.values import Stamp, duration, present, span, stamp, text
 from trunkline.calls.record import StatusDetail
 
 _WAYS: dict[str, Way] = {"internal": "internal", "inbound": "inbound", "outbound": "outbound"}
@@ -14,9 +14,11 @@ _WAYS: dict[str, Way] = {"internal": "internal", "inbound": "inbound", "outbound
 def read(cells: Cells, zone: ZoneInfo) -> Leg:
     """One call; raises Unusable."""
     started_at, ended_at = span(
-        moment(cells, zone, "start"), maybe_moment(cells, zone, "end"), duration(cells, "duration")
+        present(stamp(cells, zone, "start"), "start"),
+        stamp(cells, zone, "end"),
+        duration(cells, "duration"),
     )
-    answered_at = maybe_moment(cells, zone, "answer")
+    answered_at = _answered_at(stamp(cells, zone, "answer"), started_at, ended_at)
     talked = 0 if answered_at is None else max(0, ended_at - max(answered_at, started_at))
     way = _WAYS.get(text(cells, "call_direction").lower())
     own = text(cells, "id")
@@ -33,6 +35,13 @@ def read(cells: Cells, zone: ZoneInfo) -> Leg:
         did=text(cells, "requested_extension") if way == "inbound" else "",
         recorded=bool(cells.get("recordings")),
     )
+
+
+def _answered_at(answer: Stamp | None, started_at: int, ended_at: int) -> int | None:
+    """Amid the call, where that can be."""
+    if answer is None:
+        return None
+    return next((at for at in answer.moments if started_at <= at <= ended_at), answer.moments[0])
 
 
 def _outcome(cells: Cells, answered: bool) -> StatusDetail:

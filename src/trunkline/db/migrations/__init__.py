@@ -79,6 +79,7 @@ def migrate(path: Path, to: str = "head") -> None:
     from trunkline.db.sqlite.connect import core_engine
 
     engine = core_engine(path)
+    _without_foreign_keys(engine)
     try:
         with engine.begin() as connection:
             apply(connection, to)
@@ -86,6 +87,18 @@ def migrate(path: Path, to: str = "head") -> None:
         raise sqlite3.DatabaseError(error.orig) from error
     finally:
         engine.dispose()
+
+
+def _without_foreign_keys(engine: sa.Engine) -> None:
+    """SQLite changes a table's constraints by making it anew, and nothing may go with the old one.
+
+    This cannot be switched within a transaction: https://www.sqlite.org/lang_altertable.html, 7.
+    """
+    import sqlalchemy as sa
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute("PRAGMA foreign_keys = OFF")
 
 
 def apply(connection: sa.Connection, to: str = "head") -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from trunkline.calls.facts import AnyFact, decode, encode
 from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.db.numbering import without_number
 from trunkline.db.port import Batch, LogPosition, OpenCall, Page
 from trunkline.db.postgres.connect import Connection
-from trunkline.db.postgres.events import lock_accounts, store_in_order
+from trunkline.db.postgres.events import CHANNEL, Newest, events_columns, numbered_in_order
 from trunkline.db.postgres.history import read_page, write_calls
 from trunkline.db.postgres.partitions import Partitions
 from trunkline.db.postgres.queries import named
@@ -74,48 +75,52 @@ async def write_batches(
     The accounts are locked first, in the order of their ids: what two processes write of one
     account goes one after the other, and no two wait for each other.
     """
-    newest = await lock_accounts(
+    finished = _finished(batches)
+    told = [each for batch in batches for each in batch.announcements]
+    bodies = [without_number(each) for each in told]
+    rows = await named("batches").write(
         connection,
-        {
-            each.account_id
-            for batch in batches
-            for part in (batch.announcements, batch.finished)
-            for each in part
-        },
+        account_ids=list({each.account_id for part in (told, finished) for each in part}),
+        **_facts(batches),
+        **_live(batches),
+        **_positions(batches),
+        **events_columns(told, bodies),
+        channel=CHANNEL,
     )
-    await _write_facts(connection, [fact for batch in batches for fact in batch.facts])
-    await _write_live(connection, batches)
-    await write_calls(connection, _finished(batches), newest, time.time_ns() // 1000)
-    await _write_positions(connection, batches)
-    return await store_in_order(connection, [batch.announcements for batch in batches], newest)
+    newest = {id_: Newest(*numbers) for id_, *numbers, _ in rows}
+    plans = {call_id: plan for batch in batches for call_id, plan in batch.plans.items()}
+    await write_calls(connection, finished, newest, time.time_ns() // 1000, plans)
+    return numbered_in_order([batch.announcements for batch in batches], bodies, newest)
 
 
-async def _write_facts(connection: Connection, facts: Sequence[AnyFact]) -> None:
-    if facts:
-        await named("calls").add_facts(
-            connection,
-            call_ids=[fact.call_id for fact in facts],
-            ats=[fact.at for fact in facts],
-            kinds=[fact.__struct_config__.tag for fact in facts],
-            facts=[encode(fact) for fact in facts],
-        )
+def _facts(batches: Iterable[Batch]) -> dict[str, Any]:
+    facts = [fact for batch in batches for fact in batch.facts]
+    return {
+        "fact_call_ids": [fact.call_id for fact in facts],
+        "fact_ats": [fact.at for fact in facts],
+        "fact_kinds": [fact.__struct_config__.tag for fact in facts],
+        "facts": [encode(fact) for fact in facts],
+    }
 
 
-async def _write_live(connection: Connection, batches: Iterable[Batch]) -> None:
+def _live(batches: Iterable[Batch]) -> dict[str, Any]:
     """What the batches, one after the other, leave open and closed."""
     opened: dict[str, tuple[str, str, int]] = {}
     closed: dict[str, None] = {}
     for batch in batches:
         for call in batch.opened:
             opened.setdefault(call[0], call)
+            closed.pop(call[0], None)
         for call_id in batch.closed:
             opened.pop(call_id, None)
             closed[call_id] = None
-    if closed:
-        await named("calls").close_calls(connection, call_ids=list(closed))
-    if opened:
-        ids, accounts, ats = zip(*opened.values(), strict=True)
-        await named("calls").open_calls_now(connection, call_ids=ids, account_ids=accounts, ats=ats)
+    ids, accounts, ats = zip(*opened.values(), strict=True) if opened else ((), (), ())
+    return {
+        "opened_ids": ids,
+        "opened_accounts": accounts,
+        "opened_ats": ats,
+        "closed_ids": list(closed),
+    }
 
 
 def _finished(batches: Iterable[Batch]) -> list[CallRecord]:
@@ -127,18 +132,16 @@ def _finished(batches: Iterable[Batch]) -> list[CallRecord]:
     return list(records.values())
 
 
-async def _write_positions(connection: Connection, batches: Iterable[Batch]) -> None:
-    reached: dict[str, Any] = {}
+def _positions(batches: Iterable[Batch]) -> dict[str, Any]:
+    reached: dict[str, LogPosition] = {}
     for batch in batches:
         if batch.position is not None:
             reached[batch.position[0]] = batch.position[1]
-    if reached:
-        await named("calls").set_positions(
-            connection,
-            logs=list(reached),
-            file_ids=[position.file_id for position in reached.values()],
-            offsets=[position.offset for position in reached.values()],
-        )
+    return {
+        "logs": list(reached),
+        "file_ids": [position.file_id for position in reached.values()],
+        "offsets": [position.offset for position in reached.values()],
+    }
 
 
 def prepare(partitions: Partitions) -> Prepare:

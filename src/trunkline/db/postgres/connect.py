@@ -44,14 +44,6 @@ _DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') IN ('off', 'local')"""
 
 
-class PooledConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """A connection whose state nobody changes: giving it back needs no round trip."""
-
-    def get_reset_query(self) -> str:
-        """Nothing to reset."""
-        return ""
-
-
 def options() -> Mapping[str, Any]:
     """What every connection of a running server is opened with.
 

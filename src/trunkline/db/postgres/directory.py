@@ -35,14 +35,14 @@ class PostgresDirectory:
         return None if row is None else calling_device(row)
 
     async def extension(self, account_id: str, extension: str) -> Destination | None:
-        """The enabled user behind an extension."""
+        """What is behind an extension, unless that is disabled."""
         route = f"{account_id}:{extension}"
-        return destination(await self._reader.one(self._sql.user_by_extension, route_key=route))
+        return destination(await self._reader.one(self._sql.by_extension, route_key=route))
 
     async def did(self, account_id: str, did: str) -> Destination | None:
-        """The user behind an inbound number, with a leading ``+`` or without."""
+        """What is behind an inbound number, with a leading ``+`` or without."""
         route = f"{account_id}:{did.removeprefix('+')}"
-        return destination(await self._reader.one(self._sql.user_by_did, route_key=route))
+        return destination(await self._reader.one(self._sql.by_did, route_key=route))
 
     async def user_owner(self, user_id: str) -> Destination | None:
         """The user, by id, also when disabled."""

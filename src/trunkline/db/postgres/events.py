@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from trunkline.calls.record import Announcement, StoredEvent
-from trunkline.db.numbering import numbered
+from trunkline.db.numbering import with_number, without_number
 from trunkline.db.port import Batch
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.queries import named
@@ -47,42 +47,58 @@ async def store_events(
     What an account that is no more would have been told is left out.
     """
     newest = await lock_accounts(connection, {each.account_id for each in announcements})
-    return (await store_in_order(connection, [announcements], newest))[0]
-
-
-async def store_in_order(
-    connection: Connection, groups: Sequence[Sequence[Announcement]], newest: Mapping[str, Newest]
-) -> list[list[StoredEvent]]:
-    """The same for accounts that are locked; the only way an event is made.
-
-    The number is taken in the same transaction, so a number is never skipped and never given twice.
-    """
-    last_seq = {account_id: numbers.event for account_id, numbers in newest.items()}
-    reached = dict(last_seq)
-    stored = [_number(group, reached) for group in groups]
-    events = [event for group in stored for event in group]
+    bodies = [without_number(each) for each in announcements]
+    (events,) = numbered_in_order([announcements], bodies, newest)
     if events:
-        await _store(connection, events, last_seq, reached)
-    return stored
-
-
-def _number(group: Sequence[Announcement], reached: dict[str, int]) -> list[StoredEvent]:
-    events = []
-    for announcement in group:
-        if announcement.account_id in reached:
-            seq = reached[announcement.account_id] = reached[announcement.account_id] + 1
-            events.append(numbered(announcement, seq))
+        await _store(connection, events, {id_: each.event for id_, each in newest.items()})
     return events
 
 
+def numbered_in_order(
+    groups: Sequence[Sequence[Announcement]],
+    bodies: Sequence[bytes],
+    newest: Mapping[str, Newest],
+) -> list[list[StoredEvent]]:
+    """The groups' events, whose accounts were locked; ``bodies`` are those of all groups in a row.
+
+    The number is taken in the same transaction, so a number is never skipped and never given twice.
+    """
+    reached = {account_id: numbers.event for account_id, numbers in newest.items()}
+    body = iter(bodies)
+    return [_numbered(zip(group, body, strict=False), reached) for group in groups]
+
+
+def _numbered(
+    group: Iterable[tuple[Announcement, bytes]], reached: dict[str, int]
+) -> list[StoredEvent]:
+    events = []
+    for announcement, body in group:
+        if announcement.account_id in reached:
+            seq = reached[announcement.account_id] = reached[announcement.account_id] + 1
+            events.append(with_number(announcement, body, seq))
+    return events
+
+
+def events_columns(
+    announcements: Sequence[Announcement], bodies: Sequence[bytes]
+) -> dict[str, Sequence[Any]]:
+    """What ``batches.sql: write`` numbers and stores."""
+    return {
+        "accounts_told": [each.account_id for each in announcements],
+        "categories": [each.category for each in announcements],
+        "names": [each.name for each in announcements],
+        "subjects": [storable(each.subject) for each in announcements],
+        "call_ids": [storable(each.call_id) for each in announcements],
+        "ats": [each.at for each in announcements],
+        "bodies": bodies,
+    }
+
+
 async def _store(
-    connection: Connection,
-    events: Sequence[StoredEvent],
-    before: Mapping[str, int],
-    reached: Mapping[str, int],
+    connection: Connection, events: Sequence[StoredEvent], before: Mapping[str, int]
 ) -> None:
     sql = named("events")
-    changed = [account for account in before if reached[account] > before[account]]
+    reached = {event.account_id: event.seq for event in events}
     await sql.add_events(
         connection,
         account_ids=[event.account_id for event in events],
@@ -96,9 +112,9 @@ async def _store(
     )
     await sql.tell(
         connection,
-        account_ids=changed,
-        last_seqs=[reached[account] for account in changed],
-        told=[f"{account}:{before[account] + 1}:{reached[account]}" for account in changed],
+        account_ids=list(reached),
+        last_seqs=list(reached.values()),
+        told=[f"{account}:{before[account] + 1}:{last}" for account, last in reached.items()],
         channel=CHANNEL,
     )
 

@@ -9,11 +9,13 @@ what it sees is one state of the database, so the total is exact whatever is wri
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from trunkline.calls.record import CallRecord
-from trunkline.db.history_rows import call_columns, call_terms, history_row
-from trunkline.db.numbering import raw_name
+from trunkline.calls.record import CallRecord, history_row
+from trunkline.calls.recording_plan import RecordingPlan
+from trunkline.db.call_columns import columns_of
+from trunkline.db.history_rows import call_terms
 from trunkline.db.port import Page
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.events import Newest
@@ -21,14 +23,20 @@ from trunkline.db.postgres.marking import Findable, make_findable, next_number
 from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.statistics import count_calls
 from trunkline.db.postgres.text import storable
+from trunkline.db.recording_rows import recording_columns
 from trunkline.db.spans import cover
 
 
 async def write_calls(
-    connection: Connection, records: Sequence[CallRecord], newest: Mapping[str, Newest], now: int
+    connection: Connection,
+    records: Sequence[CallRecord],
+    newest: Mapping[str, Newest],
+    now: int,
+    plans: Mapping[str, RecordingPlan] = MappingProxyType({}),
 ) -> set[str]:
     """Write finished calls, count them, and expect their recordings; gives the ids that were new.
 
+    ``plans`` say what recordings are made of, as in ``Batch``.
     ``newest`` are their locked accounts; of one that is no more, calls are written, but not found.
     No id may be twice among them. One that is in the history already stays as it is, and nothing of
     it is counted or expected. The only function that writes ``calls``: its counts are kept by the
@@ -39,7 +47,8 @@ async def write_calls(
     if new:
         reached = {account_id: numbers.update for account_id, numbers in newest.items()}
         seqs = [next_number(reached, record.account_id) for record in new]
-        await _add(connection, new, seqs, now)
+        rows = [_columns(record, plans.get(record.call_id)) for record in new]
+        await _add(connection, rows, seqs, now)
         await make_findable(
             connection,
             [
@@ -71,15 +80,14 @@ async def _take_ids(connection: Connection, records: Sequence[CallRecord]) -> se
 
 
 async def _add(
-    connection: Connection, records: Sequence[CallRecord], seqs: Sequence[int], now: int
+    connection: Connection, rows: Sequence[dict[str, Any]], seqs: Sequence[int], now: int
 ) -> None:
-    rows = [_columns(record) for record in records]
     columns = {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
     await named("history").add_calls(connection, all_update_seq=seqs, updated_at=now, **columns)
 
 
-def _columns(record: CallRecord) -> dict[str, Any]:
-    columns = {**call_columns(record), "raw": raw_name(record.recording)}
+def _columns(record: CallRecord, plan: RecordingPlan | None) -> dict[str, Any]:
+    columns = {**columns_of(record), **recording_columns(record, plan)}
     return {
         name: storable(value) if isinstance(value, str) else value
         for name, value in columns.items()

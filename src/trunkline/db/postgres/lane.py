@@ -52,6 +52,8 @@ class Lane:
 
         Raises what it raised, or DatabaseUnavailable; then nothing is written.
         """
+        with contextlib.suppress(Again):  # stamina takes as long as a statement does
+            return await self._once(work)
         async for attempt in stamina.retry_context(
             on=Again, attempts=20, timeout=5.0, wait_initial=0.01, wait_max=0.5, wait_jitter=0.05
         ):

@@ -10,6 +10,8 @@ from typing import Any
 import aiosql
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 
+from trunkline.db.sql_text import filled
+
 
 class _Adapter(AsyncPGAdapter):
     """asyncpg's own coroutines, with nothing round them; a statement that changes gives how many rows."""
@@ -51,4 +53,4 @@ class _Adapter(AsyncPGAdapter):
 def named(subject: str) -> Any:
     """The statements of ``sql/<subject>.sql``, each ``await``ed with (connection, **parameters)."""
     text = resources.files(__package__).joinpath("sql", f"{subject}.sql").read_text()
-    return aiosql.from_str(text, _Adapter)  # type: ignore[arg-type]
+    return aiosql.from_str(filled(text), _Adapter)  # type: ignore[arg-type]

@@ -11,8 +11,9 @@ import asyncpg
 import stamina
 
 from trunkline.db.port import DatabaseUnavailable
-from trunkline.db.postgres.connect import CONNECT_SECONDS, Connection, PooledConnection, options
-from trunkline.db.postgres.errors import FAILURES, Again, said, unavailable
+from trunkline.db.postgres.connect import Connection
+from trunkline.db.postgres.errors import Again, unavailable
+from trunkline.db.postgres.shared import Shared
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -29,10 +30,7 @@ class Reader:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
-        self._closed = False
+        self._shared = Shared(url, MOST_CONNECTIONS)
 
     async def one(self, query: Callable[..., Awaitable[T]], **parameters: Any) -> T | None:
         """The query's row or value, or None."""
@@ -67,42 +65,20 @@ class Reader:
         return await self.run(read)
 
     async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        pool = self._pool or await self._opened()
+        seat = await self._shared.take()
         try:
-            connection = await pool.acquire(timeout=CONNECT_SECONDS)
-        except FAILURES as error:
-            raise DatabaseUnavailable(said(error)) from error
-        try:
+            connection = await seat.opened()
             with unavailable():
                 return await work(connection)
-        except asyncio.CancelledError:
-            connection.terminate()  # asking a server that hangs to cancel would hang, too
+        except (DatabaseUnavailable, asyncio.CancelledError):
+            seat.close()  # nobody can say what a server that hangs does with the statement
             raise
         finally:
-            await pool.release(connection)
-
-    async def _opened(self) -> asyncpg.Pool:
-        async with self._opening:
-            if self._closed:
-                raise DatabaseUnavailable("the database is closed")
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._url,
-                    min_size=0,
-                    max_size=MOST_CONNECTIONS,
-                    max_inactive_connection_lifetime=300,
-                    max_queries=1 << 62,
-                    connection_class=PooledConnection,
-                    **options(),
-                )
-            return self._pool
+            self._shared.give_back(seat)
 
     async def close(self) -> None:
         """Close them all; nobody may be reading."""
-        self._closed = True
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+        self._shared.close()
 
 
 class SoonReader(Reader):

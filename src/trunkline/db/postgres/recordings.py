@@ -13,10 +13,11 @@ from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.reader import Reader, Row
 from trunkline.db.postgres.text import storable
 from trunkline.db.postgres.writer import Writer
+from trunkline.db.recording_rows import recording
 
 
 def _recording(row: Row | None) -> Recording | None:
-    return None if row is None else Recording(*row)
+    return None if row is None else recording(row)
 
 
 class PostgresRecordings:
@@ -37,9 +38,9 @@ class PostgresRecordings:
         """The recording of that public name, for a URL whose signature has been checked."""
         return _recording(await self._reader.one(self._sql.any_account, name=name))
 
-    async def by_raw(self, raw: str) -> Recording | None:
-        """The recording that a raw file belongs to."""
-        return _recording(await self._reader.one(self._sql.by_raw, raw=raw))
+    async def of_raw(self, raw: str) -> list[Recording]:
+        """The recordings that a raw file is needed for, or was: of two calls, where its leg moved."""
+        return [recording(row) for row in await self._reader.all(self._sql.of_raw, raw=raw)]
 
     async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
         """Take an expected recording, if no other worker holds it; each claim is an attempt."""
@@ -82,11 +83,11 @@ class PostgresRecordings:
 
     async def _ended(self, connection: Connection, name: str, now: int) -> None:
         """A call whose recording failed names none; who follows its changes hears of either end."""
-        recording = Recording(*await self._sql.any_account(connection, name=name))
-        await lock_accounts(connection, {recording.account_id})
-        if recording.state == "failed":
+        ended = recording(await self._sql.any_account(connection, name=name))
+        await lock_accounts(connection, {ended.account_id})
+        if ended.state == "failed":
             await self._sql.unnamed(connection, name=name)
-        row = await row_of(connection, recording.call_id)
+        row = await row_of(connection, ended.call_id)
         if row is not None:
             await touched(connection, row, now)
 
@@ -101,7 +102,7 @@ class PostgresRecordings:
     async def expected(self, before: int, limit: int) -> list[Recording]:
         """Recordings not yet made whose call ended before ``before``, oldest first."""
         rows = await self._reader.all(self._sql.expected, before=before, limit=limit)
-        return [Recording(*row) for row in rows]
+        return [recording(row) for row in rows]
 
     async def waiting(self) -> int:
         """How many recordings are not yet made."""

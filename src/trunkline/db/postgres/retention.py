@@ -96,7 +96,7 @@ class PostgresRetention:
     async def removals(self, now: int, after: str, limit: int) -> list[Removal]:
         """Files that may be removed at ``now``, in the order of their names."""
         rows = await self._reader.all(self._sql.removals, now=now, after=after, step=limit)
-        return [Removal(*row) for row in rows]
+        return [Removal(name, tuple(raws.split())) for name, raws in rows]
 
     async def removed(self, names: Sequence[str]) -> None:
         """The files of these are gone."""

@@ -10,7 +10,12 @@ from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable
 from trunkline.db.postgres.connect import CONNECT_SECONDS
 from trunkline.db.postgres.schema import shown
 
-VIEWS = ("ps_endpoints", "ps_auths", "ps_aors", "tl_devices", "tl_extensions", "tl_dids")
+VIEWS = (
+    *("ps_endpoints", "ps_auths", "ps_aors"),
+    *("tl_callers", "tl_rights", "tl_dialled", "tl_inbound", "tl_steps"),
+    # the dialplan of the version before
+    *("tl_devices", "tl_extensions", "tl_dids"),
+)
 
 _LOGIN = "{verb} ROLE {role} LOGIN PASSWORD {secret}"
 # A look-up that hangs would hang a thread of Asterisk's.

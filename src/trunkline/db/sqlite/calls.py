@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
 
 from trunkline.calls.facts import AnyFact, decode, encode
 from trunkline.calls.record import CallRecord, StoredEvent
-from trunkline.db.numbering import raw_name
+from trunkline.calls.recording_plan import RecordingPlan
 from trunkline.db.port import Batch, LogPosition, OpenCall, Page
+from trunkline.db.recording_rows import recording_columns
 from trunkline.db.sqlite.events import store_events
 from trunkline.db.sqlite.history import History, write_calls
 from trunkline.db.sqlite.queries import named
@@ -81,7 +81,7 @@ def _commit(connection: sqlite3.Connection, batch: Batch, now: int) -> list[Stor
         sql.open_call(connection, call_id=call_id, account_id=account_id, at=at)
     for call_id in batch.closed:
         sql.close_call(connection, call_id=call_id)
-    _finish(connection, batch.finished, now)
+    _finish(connection, batch, now)
     if batch.position is not None:
         log, reached = batch.position
         sql.set_position(connection, log=log, file_id=reached.file_id, offset=reached.offset)
@@ -93,17 +93,25 @@ def _journal_row(fact: AnyFact) -> dict[str, Any]:
     return {"call_id": fact.call_id, "at": fact.at, "kind": kind, "fact": encode(fact)}
 
 
-def _finish(connection: sqlite3.Connection, records: Sequence[CallRecord], now: int) -> None:
-    if not records:
+def _finish(connection: sqlite3.Connection, batch: Batch, now: int) -> None:
+    if not batch.finished:
         return
-    new = write_calls(connection, records, now)
-    for record in records:
+    new = write_calls(connection, batch.finished, now)
+    for record in batch.finished:
         if record.call_id in new and record.recording:
-            named("recordings").expect(
-                connection,
-                name=record.recording,
-                account_id=record.account_id,
-                call_id=record.call_id,
-                raw=raw_name(record.recording),
-                at=record.ended_at,
-            )
+            _expect(connection, record, batch.plans.get(record.call_id))
+
+
+def _expect(connection: sqlite3.Connection, record: CallRecord, plan: RecordingPlan | None) -> None:
+    sql, columns = named("recordings"), recording_columns(record, plan)
+    id_ = columns["recording_id"]
+    sql.expect(
+        connection,
+        id=id_,
+        name=record.recording,
+        account_id=record.account_id,
+        call_id=record.call_id,
+        at=record.ended_at,
+        plan=columns["plan"],
+    )
+    sql.needs(connection, [{"raw": raw, "recording_id": id_} for raw in columns["files"].split()])

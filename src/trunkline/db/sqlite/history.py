@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.calls.record import CallRecord
+from trunkline.calls.record import CallRecord, history_row
+from trunkline.db.call_columns import columns_of
 from trunkline.db.history_port import CallKey
-from trunkline.db.history_rows import call_columns, call_terms, history_row
+from trunkline.db.history_rows import call_terms
 from trunkline.db.port import Page
 from trunkline.db.spans import DAY, HOUR, MINUTE, WIDTHS, Span, cover
 from trunkline.db.sqlite.marking import Change, Findable, make_findable, next_updates
@@ -71,7 +72,7 @@ def _add(
     named("history").add_calls(
         connection,
         [
-            {**call_columns(record), "updated_at": now, "update_seq": change.seq}
+            {**columns_of(record), "updated_at": now, "update_seq": change.seq}
             for record, change in zip(records, changes, strict=True)
         ],
     )

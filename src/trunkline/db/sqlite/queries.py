@@ -8,9 +8,11 @@ from typing import Any
 
 import aiosql
 
+from trunkline.db.sql_text import filled
+
 
 @cache
 def named(subject: str) -> Any:
     """The statements of ``sql/<subject>.sql``, each a function of (connection, **parameters)."""
     text = resources.files(__package__).joinpath("sql", f"{subject}.sql").read_text()
-    return aiosql.from_str(text, "sqlite3")
+    return aiosql.from_str(filled(text), "sqlite3")

@@ -7,6 +7,7 @@ from typing import Any
 
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.db.port import Recording
+from trunkline.db.recording_rows import recording
 from trunkline.db.sqlite.events import store_events
 from trunkline.db.sqlite.marking import row_of, touched
 from trunkline.db.sqlite.queries import named
@@ -15,13 +16,13 @@ from trunkline.db.sqlite.writer import Writer
 
 
 def _recording(row: Row | None) -> Recording | None:
-    return None if row is None else Recording(*row)
+    return None if row is None else recording(row)
 
 
 def _touch(connection: sqlite3.Connection, name: str, now: int) -> None:
     """Whoever follows the changes of calls hears what became of the recording."""
-    recording = _recording(named("recordings").any_account(connection, name=name))
-    row = row_of(connection, recording.call_id) if recording else None
+    ended = _recording(named("recordings").any_account(connection, name=name))
+    row = row_of(connection, ended.call_id) if ended else None
     if row is not None:
         touched(connection, row, now)
 
@@ -42,9 +43,9 @@ class SqliteRecordings:
         """The recording of that public name, for a URL whose signature has been checked."""
         return _recording(self._reader.one(self._sql.any_account, name=name))
 
-    async def by_raw(self, raw: str) -> Recording | None:
-        """The recording that a raw file belongs to."""
-        return _recording(self._reader.one(self._sql.by_raw, raw=raw))
+    async def of_raw(self, raw: str) -> list[Recording]:
+        """The recordings that a raw file is needed for, or was: of two calls, where its leg moved."""
+        return [recording(row) for row in self._reader.all(self._sql.of_raw, raw=raw)]
 
     async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
         """Take an expected recording, if no other worker holds it; each claim is an attempt."""
@@ -98,7 +99,7 @@ class SqliteRecordings:
     async def expected(self, before: int, limit: int) -> list[Recording]:
         """Recordings not yet made whose call ended before ``before``, oldest first."""
         rows = self._reader.all(self._sql.expected, before=before, limit=limit)
-        return [Recording(*row) for row in rows]
+        return [recording(row) for row in rows]
 
     async def waiting(self) -> int:
         """How many recordings are not yet made."""

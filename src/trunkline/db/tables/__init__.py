@@ -9,6 +9,16 @@ the event log must never stop at one row. ``calls`` is written by one function o
 from __future__ import annotations
 
 from trunkline.db.tables.columns import metadata
+from trunkline.db.tables.destinations import (
+    announcements,
+    destinations,
+    extensions,
+    hangups,
+    outbound_routes,
+    outside_numbers,
+    prompts,
+    ways,
+)
 from trunkline.db.tables.directory import (
     accounts,
     api_keys,
@@ -45,6 +55,7 @@ from trunkline.db.tables.log import (
     live_calls,
     log_positions,
     meta,
+    recording_files,
     recording_removals,
     recordings,
 )
@@ -53,6 +64,7 @@ from trunkline.db.tables.sip import sip_messages
 __all__ = [
     "STAT_SUMS",
     "accounts",
+    "announcements",
     "api_keys",
     "apps",
     "call_counts_day",
@@ -64,15 +76,22 @@ __all__ = [
     "call_terms",
     "call_updates",
     "calls",
+    "destinations",
     "device_states",
     "devices",
     "events",
+    "extensions",
+    "hangups",
     "journal",
     "live_calls",
     "log_positions",
     "meta",
     "metadata",
     "numbers",
+    "outbound_routes",
+    "outside_numbers",
+    "prompts",
+    "recording_files",
     "recording_removals",
     "recordings",
     "requests",
@@ -81,6 +100,7 @@ __all__ = [
     "trunk_states",
     "trunks",
     "users",
+    "ways",
     "webhook_attempts",
     "webhook_deliveries",
     "webhooks",

@@ -31,6 +31,18 @@ def belongs_to(table: str) -> Column[str]:
     )
 
 
+def destination_id_() -> Column[str]:
+    """The id of one kind of destination: it goes with its row in ``destinations``."""
+    return Column(
+        "id", Text, sa.ForeignKey("destinations.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+def leads_to(name: str, table: str) -> Column[str]:
+    """What is used here, so that it cannot be deleted."""
+    return Column(name, Text, sa.ForeignKey(f"{table}.id"), nullable=False)
+
+
 def text(name: str, default: str = "") -> Column[str]:
     """A text that is never null."""
     return Column(name, Text, nullable=False, server_default=default)

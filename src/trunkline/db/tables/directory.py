@@ -5,7 +5,16 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Text
 
-from trunkline.db.tables.columns import belongs_to, flag, id_, metadata, text, time
+from trunkline.db.tables.columns import (
+    belongs_to,
+    destination_id_,
+    flag,
+    id_,
+    leads_to,
+    metadata,
+    text,
+    time,
+)
 
 # ---- The directory: who may call ----------------------------------------------------------------
 
@@ -54,17 +63,14 @@ apps = sa.Table(
 users = sa.Table(
     "users",
     metadata,
-    id_(),
+    destination_id_(),
     belongs_to("accounts"),
     Column("username", Text, nullable=False),
     text("name"),
-    Column("extension", Text),
-    Column("route_key", Text, unique=True),  # account_id:extension
     Column("caller_id", Text),
     flag("enabled", True),
     time("created_at"),
     sa.UniqueConstraint("account_id", "username"),
-    sa.UniqueConstraint("account_id", "extension"),
 )
 
 devices = sa.Table(
@@ -107,13 +113,13 @@ numbers = sa.Table(
     metadata,
     id_(),
     belongs_to("accounts"),
-    belongs_to("users"),
+    leads_to("destination_id", "destinations"),
     Column("did", Text, nullable=False),  # as the operator wrote it
     Column("route_key", Text, nullable=False, unique=True),  # account_id:digits
     flag("enabled", True),
     time("created_at"),
     sa.Index(None, "account_id"),
-    sa.Index(None, "user_id"),
+    sa.Index(None, "destination_id"),
 )
 
 device_states = sa.Table(

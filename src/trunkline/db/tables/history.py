@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Column, Integer, Text
 
+from trunkline.db.call_columns import COLUMNS, Kind
+from trunkline.db.call_columns import Column as OfRecord
 from trunkline.db.tables.columns import flag, metadata, text, time
+
+_TYPES: dict[Kind, type[sa.types.TypeEngine[Any]]] = {
+    "text": Text,
+    "number": Integer,
+    "time": BigInteger,
+}
+_KEY = ("account_id", "started_at", "id")
+
+
+def _of_record(column: OfRecord) -> sa.Column[Any]:
+    if column.kind == "flag":
+        return flag(column.name, False)
+    return Column(
+        column.name,
+        _TYPES[column.kind],
+        primary_key=column.name in _KEY,
+        nullable=column.nullable,
+        server_default="" if column.defaults else None,
+    )
+
 
 calls = sa.Table(
     "calls",
     metadata,
-    Column("account_id", Text, primary_key=True),
-    Column("started_at", BigInteger, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("answered_at", BigInteger),
-    time("ended_at"),
-    Column("duration_seconds", Integer, nullable=False),
-    Column("billing_seconds", Integer, nullable=False),
-    Column("ringing_seconds", Integer, nullable=False),
-    Column("class", Text, nullable=False),
-    Column("direction", Text, nullable=False),
-    Column("status_detail", Text, nullable=False),
-    Column("hangup_cause", Text, nullable=False),
-    *(
-        column
-        for side in ("caller", "callee")
-        for column in (
-            Column(f"{side}_number", Text, nullable=False),
-            Column(f"{side}_username", Text),
-            text(f"{side}_name"),
-            Column(f"{side}_user_id", Text),
-            Column(f"{side}_device_id", Text),
-        )
-    ),
-    Column("did_number", Text),
-    text("recording"),
-    Column("client_ref", Text),
-    Column("app_id", Text),
-    Column("trunk", Text),
-    flag("engine_died", False),
+    *map(_of_record, COLUMNS),
     time("updated_at"),
     text("note"),
     text("tags"),  # comma-separated

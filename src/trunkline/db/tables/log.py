@@ -50,10 +50,11 @@ events = sa.Table(
 recordings = sa.Table(
     "recordings",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    text("kind", "call"),
+    Column("name", Text, nullable=False, unique=True),
     Column("account_id", Text, nullable=False),
     Column("call_id", Text, nullable=False),
-    Column("raw", Text, nullable=False, unique=True),
     Column("state", Text, nullable=False),
     Column("worker", Text),
     Column("claimed_until", BigInteger),
@@ -62,15 +63,31 @@ recordings = sa.Table(
     Column("bytes", BigInteger, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
     time("created_at"),  # the end of its call
-    sa.CheckConstraint("state IN ('expected', 'done', 'failed')", name="state"),
+    text("plan"),  # calls/recording_plan.py, as JSON; none: the raw file of that id, as it is
+    sa.CheckConstraint("kind IN ('call', 'voicemail', 'conference')", name="kind"),
+    sa.CheckConstraint("state IN ('pending', 'ready', 'failed')", name="state"),
     sa.Index(
-        "ix_recordings_expected",
+        "ix_recordings_pending",
         "created_at",
         # Naming another dialect's would import it whenever a command starts.
-        sqlite_where=sa.text("state = 'expected'"),
+        sqlite_where=sa.text("state = 'pending'"),
     ),
     sa.Index(None, "call_id"),
     sa.Index(None, "account_id", "created_at", "name"),
+)
+
+# The raw files that recordings are made of: a leg that went on in another call is in two of them.
+recording_files = sa.Table(
+    "recording_files",
+    metadata,
+    Column("raw", Text, primary_key=True),
+    Column(
+        "recording_id",
+        Text,
+        sa.ForeignKey("recordings.id", ondelete="CASCADE"),
+        primary_key=True,
+        index=True,
+    ),
 )
 
 # Recordings that are no more, whose files are to be removed: the row goes when they are gone.
@@ -80,7 +97,7 @@ recording_removals = sa.Table(
     Column("name", Text, primary_key=True),
     Column("account_id", Text, nullable=False),
     Column("call_id", Text, nullable=False),
-    Column("raw", Text, nullable=False),
+    Column("raws", Text, nullable=False),  # separated by spaces
     time("not_before"),  # until then a worker may be making it
 )
 

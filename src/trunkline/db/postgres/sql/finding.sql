@@ -139,11 +139,7 @@ ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET :skip;
 
 -- name: rows_after(account_id, at, id, last_at, last_id, most, class_, direction, statuses, shortest, longest, billed_from, billed_to, recorded, held)
 -- Calls from the one that follows (at, id) to (last_at, last_id), newest first, of those that are wanted.
-SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
-    did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
+SELECT {row}
 FROM calls
 WHERE account_id = :account_id AND started_at >= :last_at AND started_at <= :at
     AND (started_at, id) < (:at, :id) AND (started_at, id) >= (:last_at, :last_id)
@@ -159,12 +155,7 @@ ORDER BY started_at DESC, id DESC LIMIT :most;
 
 -- name: rows_of(account_id, starts, ids, low, high, class_, direction, statuses, shortest, longest, billed_from, billed_to, recorded, held)
 -- The calls with these keys, in any order, of those that are wanted.
-SELECT c.id, c.account_id, caller_number, caller_username, caller_name, caller_user_id,
-    caller_device_id, callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-    class, direction, did_number, status_detail, c.started_at, answered_at, ended_at,
-    duration_seconds, billing_seconds, ringing_seconds, hangup_cause, recording, client_ref, app_id,
-    trunk, engine_died, note, tags, update_seq,
-    EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = c.id)
+SELECT {row of c}
 FROM unnest(:starts::bigint[], :ids::text[]) AS k (started_at, id)
 JOIN calls c ON c.account_id = :account_id AND c.started_at = k.started_at AND c.id = k.id
 WHERE c.started_at >= :low AND c.started_at < :high
@@ -179,32 +170,19 @@ WHERE c.started_at >= :low AND c.started_at < :high
 
 -- name: row_of(call_id)^
 -- A finished call.
-SELECT c.id, c.account_id, caller_number, caller_username, caller_name, caller_user_id,
-    caller_device_id, callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-    class, direction, did_number, status_detail, c.started_at, answered_at, ended_at,
-    duration_seconds, billing_seconds, ringing_seconds, hangup_cause, recording, client_ref, app_id,
-    trunk, engine_died, note, tags, update_seq,
-    EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = c.id)
+SELECT {row of c}
 FROM call_ids i
 JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
 WHERE i.id = :call_id;
 
 -- name: rows_at(account_id, at, most)
 -- At most so many calls that started then.
-SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
-    did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
+SELECT {row}
 FROM calls WHERE account_id = :account_id AND started_at = :at LIMIT :most;
 
 -- name: not_indexed(account_id, at, id, most)
 -- The calls that follow in the order of their keys.
-SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
-    did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
+SELECT {row}
 FROM calls WHERE (account_id, started_at, id) > (:account_id, :at, :id)
 ORDER BY account_id, started_at, id LIMIT :most;
 

@@ -9,26 +9,12 @@ ON CONFLICT DO NOTHING RETURNING id;
 -- Which of these calls are there.
 SELECT id FROM call_ids WHERE id = ANY(:ids::text[]);
 
--- name: add_calls(all_account_id, all_started_at, all_id, all_answered_at, all_ended_at, all_duration_seconds, all_billing_seconds, all_ringing_seconds, all_class_, all_direction, all_status_detail, all_hangup_cause, all_caller_number, all_caller_username, all_caller_name, all_caller_user_id, all_caller_device_id, all_callee_number, all_callee_username, all_callee_name, all_callee_user_id, all_callee_device_id, all_did_number, all_recording, all_client_ref, all_app_id, all_trunk, all_engine_died, all_raw, all_update_seq, updated_at)!
+-- name: add_calls({all_names}, all_recording_id, all_plan, all_files, all_update_seq, updated_at)!
 -- Write finished calls whose ids are taken, count them, and expect their recordings.
 WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(
-        :all_account_id::text[], :all_started_at::bigint[], :all_id::text[],
-        :all_answered_at::bigint[], :all_ended_at::bigint[], :all_duration_seconds::integer[],
-        :all_billing_seconds::integer[], :all_ringing_seconds::integer[], :all_class_::text[],
-        :all_direction::text[], :all_status_detail::text[], :all_hangup_cause::text[],
-        :all_caller_number::text[], :all_caller_username::text[], :all_caller_name::text[],
-        :all_caller_user_id::text[], :all_caller_device_id::text[],
-        :all_callee_number::text[], :all_callee_username::text[], :all_callee_name::text[],
-        :all_callee_user_id::text[], :all_callee_device_id::text[],
-        :all_did_number::text[], :all_recording::text[], :all_client_ref::text[],
-        :all_app_id::text[], :all_trunk::text[], :all_engine_died::boolean[], :all_raw::text[],
+    SELECT * FROM unnest({all_values}, :all_recording_id::text[], :all_plan::text[], :all_files::text[],
         :all_update_seq::bigint[])
-    AS g (account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
-          ringing_seconds, class, direction, status_detail, hangup_cause,
-          caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-          callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-          did_number, recording, client_ref, app_id, trunk, engine_died, raw, update_seq)
+    AS g ({columns}, recording_id, plan, files, update_seq)
 ), minutes AS (
     INSERT INTO call_counts_minute (account_id, bucket, n)
     SELECT account_id, started_at / 60000000 - (started_at % 60000000 < 0)::integer, count(*)
@@ -45,23 +31,18 @@ WITH given AS MATERIALIZED (
     FROM given GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (account_id, bucket) DO UPDATE SET n = call_counts_day.n + excluded.n
 ), expected AS (
-    INSERT INTO recordings (name, account_id, call_id, raw, state, created_at)
-    SELECT recording, account_id, id, raw, 'expected', ended_at FROM given WHERE recording <> ''
+    INSERT INTO recordings (id, name, account_id, call_id, state, created_at, plan)
+    SELECT recording_id, recording, account_id, id, 'pending', ended_at, plan
+    FROM given WHERE recording <> ''
+    ON CONFLICT DO NOTHING
+), needed AS (
+    INSERT INTO recording_files (raw, recording_id)
+    SELECT raw, recording_id
+    FROM given, unnest(string_to_array(files, ' ')) AS f (raw) WHERE recording <> ''
     ON CONFLICT DO NOTHING
 )
-INSERT INTO calls (
-    account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, class, direction, status_detail, hangup_cause,
-    caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-    did_number, recording, client_ref, app_id, trunk, engine_died, updated_at, update_seq)
-SELECT
-    account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, class, direction, status_detail, hangup_cause,
-    caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-    did_number, recording, client_ref, app_id, trunk, engine_died, :updated_at::bigint, update_seq
-FROM given;
+INSERT INTO calls ({columns}, updated_at, update_seq)
+SELECT {columns}, :updated_at::bigint, update_seq FROM given;
 
 -- name: page(account_id, levels, lows, highs, low, high, skip, limit)
 -- The number of calls in a window, and so many of them, newest first, from the one after ``skip`` on.
@@ -127,9 +108,7 @@ SELECT (SELECT coalesce(sum(n), 0)::bigint FROM step), r.*
 FROM (SELECT 1) one LEFT JOIN LATERAL (
     SELECT c.*
     FROM in_minute m, LATERAL (
-        SELECT caller_number, caller_username, callee_number, callee_username, class, did_number,
-               direction, status_detail, duration_seconds, started_at, billing_seconds, recording,
-               client_ref, id
+        SELECT {history}
         FROM calls
         WHERE account_id = :account_id AND started_at >= :low AND started_at < :high
           AND started_at < m.high

@@ -1,43 +1,44 @@
 -- name: by_name(name, account_id)^
 -- The account's recording of that name.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
+     WHERE i.id = recordings.call_id), kind, plan
 FROM recordings WHERE name = :name AND account_id = :account_id;
 
 -- name: any_account(name)^
 -- The recording of that name, whoever's it is.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
+     WHERE i.id = recordings.call_id), kind, plan
 FROM recordings WHERE name = :name;
 
--- name: by_raw(raw)^
--- The recording that a raw file belongs to.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+-- name: of_raw(raw)
+-- The recordings that a raw file is needed for, or was.
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
-FROM recordings WHERE raw = :raw;
+     WHERE i.id = recordings.call_id), kind, plan
+FROM recordings WHERE id IN (SELECT recording_id FROM recording_files WHERE raw = :raw)
+ORDER BY created_at, name;
 
 -- name: claim(worker, until, name, now)!
 -- Take an expected recording that no other worker holds now.
 UPDATE recordings SET worker = :worker, claimed_until = :until, attempts = attempts + 1
-WHERE name = :name AND state = 'expected'
+WHERE name = :name AND state = 'pending'
   AND (worker IS NULL OR worker = :worker OR claimed_until <= :now);
 
 -- name: done(bytes, seconds, name, worker)!
 -- The claimed recording is made.
-UPDATE recordings SET state = 'done', bytes = :bytes, seconds = :seconds, reason = '',
+UPDATE recordings SET state = 'ready', bytes = :bytes, seconds = :seconds, reason = '',
     worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: failed(reason, name, worker)!
 -- The claimed recording cannot be made, ever.
 UPDATE recordings SET state = 'failed', reason = :reason, worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: unnamed(name)!
 -- The call has no recording after all: its record names none. The counts are not touched by it.
@@ -48,17 +49,17 @@ WHERE r.name = :name
 -- name: released(reason, name, worker)!
 -- The claimed recording is to be tried again.
 UPDATE recordings SET reason = :reason, worker = NULL, claimed_until = NULL
-WHERE name = :name AND state = 'expected' AND worker = :worker;
+WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: expected(before, limit)
 -- Recordings not yet made whose call ended before a time, oldest first.
-SELECT name, account_id, call_id, raw, state, attempts, bytes, seconds, created_at,
+SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
     (SELECT c.client_ref FROM call_ids i
      JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id)
-FROM recordings WHERE state = 'expected' AND created_at < :before
+     WHERE i.id = recordings.call_id), kind, plan
+FROM recordings WHERE state = 'pending' AND created_at < :before
 ORDER BY created_at, name LIMIT :limit;
 
 -- name: waiting()$
 -- How many recordings are not yet made.
-SELECT count(*) FROM recordings WHERE state = 'expected';
+SELECT count(*) FROM recordings WHERE state = 'pending';

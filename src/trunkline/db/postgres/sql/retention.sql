@@ -21,11 +21,7 @@ SELECT call_id FROM call_holds WHERE call_id = ANY(:call_ids::text[]);
 
 -- name: old_calls(account_id, before, low, at, id, step)
 -- The calls from before a time that follow (at, id), oldest first, and whether each is on hold.
-SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
-    did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
+SELECT {row}
 FROM calls
 WHERE account_id = :account_id AND started_at < :before AND started_at >= :low AND started_at >= :at
     AND (started_at, id) > (:at, :id)
@@ -57,8 +53,11 @@ WITH given AS MATERIALIZED (
     DELETE FROM call_updates
     WHERE account_number = :account_number AND seq = ANY(:seqs::bigint[])
 ), removed AS (
-    INSERT INTO recording_removals (name, account_id, call_id, raw, not_before)
-    SELECT r.name, r.account_id, r.call_id, r.raw, coalesce(r.claimed_until, 0)
+    INSERT INTO recording_removals (name, account_id, call_id, raws, not_before)
+    SELECT r.name, r.account_id, r.call_id, coalesce((
+        SELECT string_agg(f.raw, ' ' ORDER BY f.raw) FROM recording_files f WHERE f.recording_id = r.id AND NOT EXISTS (
+            SELECT 1 FROM recording_files o JOIN recordings e ON e.id = o.recording_id
+            WHERE o.raw = f.raw AND e.id <> r.id AND e.state = 'pending')), ''), coalesce(r.claimed_until, 0)
     FROM given g JOIN recordings r ON r.call_id = g.id ON CONFLICT DO NOTHING
 ), recorded AS (
     DELETE FROM recordings r USING given g WHERE r.call_id = g.id
@@ -112,10 +111,13 @@ WHERE account_id = :account_id AND created_at < :before
     AND NOT EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = r.call_id);
 
 -- name: remove_recordings(names)!
--- Recordings are to be removed.
-INSERT INTO recording_removals (name, account_id, call_id, raw, not_before)
-SELECT name, account_id, call_id, raw, coalesce(claimed_until, 0)
-FROM recordings WHERE name = ANY(:names::text[]) ON CONFLICT DO NOTHING;
+-- Recordings are to be removed, with the raw files that no other one is still to be made of.
+INSERT INTO recording_removals (name, account_id, call_id, raws, not_before)
+SELECT name, account_id, call_id, coalesce((
+    SELECT string_agg(f.raw, ' ' ORDER BY f.raw) FROM recording_files f WHERE f.recording_id = r.id AND NOT EXISTS (
+        SELECT 1 FROM recording_files o JOIN recordings e ON e.id = o.recording_id
+        WHERE o.raw = f.raw AND e.id <> r.id AND e.state = 'pending')), ''), coalesce(claimed_until, 0)
+FROM recordings r WHERE name = ANY(:names::text[]) ON CONFLICT DO NOTHING;
 
 -- name: drop_recordings(names)!
 -- Their rows go.
@@ -123,7 +125,7 @@ DELETE FROM recordings WHERE name = ANY(:names::text[]);
 
 -- name: removals(now, after, step)
 -- What may be removed now.
-SELECT name, raw FROM recording_removals
+SELECT name, raws FROM recording_removals
 WHERE not_before <= :now AND name > :after ORDER BY name LIMIT :step;
 
 -- name: removed(names)!

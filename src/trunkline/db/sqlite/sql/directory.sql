@@ -7,42 +7,45 @@ JOIN accounts a ON a.id = p.account_id
 WHERE p.id = :app_id AND p.enabled AND a.enabled;
 
 -- name: device(sip_user, account_id)^
--- The account's enabled device of an enabled user, with all that a call of its own needs.
-SELECT d.id, d.account_id, d.sip_user, d.realm, d.ha1, d.user_id, u.username, u.name, u.extension,
-       coalesce(u.caller_id, a.caller_id), a.dial_allow, a.dial_deny, a.record,
-       (SELECT 'trunk-' || t.id FROM trunks t
-        WHERE t.account_id = d.account_id AND t.enabled AND (t.sandbox OR NOT a.sandbox)
-        ORDER BY t.priority, t.created_at, t.id LIMIT 1)
+-- The account's enabled device of an enabled user, with all that a call of its own needs: its rights are
+-- those that the dialplan reads.
+SELECT d.id, d.account_id, d.sip_user, d.realm, d.ha1, d.user_id, u.username, u.name,
+       (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
+        ORDER BY e.created_at, e.id LIMIT 1),
+       nullif(c.caller_id, ''), c.allow_regex, c.deny_regex, c.routes, c.record
 FROM devices d
 JOIN users u ON u.id = d.user_id
-JOIN accounts a ON a.id = d.account_id
-WHERE d.sip_user = :sip_user AND d.account_id = :account_id
-  AND d.enabled AND u.enabled AND a.enabled;
+JOIN tl_callers c ON c.id = d.sip_user
+WHERE d.sip_user = :sip_user AND d.account_id = :account_id;
 
--- name: user_by_extension(route_key)^
--- The enabled user behind account:extension, and the devices that ring for them.
-SELECT u.id, u.username, u.name, u.extension,
+-- name: by_extension(route_key)^
+-- What is behind account:extension, as the dialplan finds it, and the devices that ring for a user.
+SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''), e.number,
        (SELECT group_concat(r.sip_user, '&') FROM
            (SELECT d.sip_user FROM devices d WHERE d.user_id = u.id AND d.enabled
             ORDER BY d.created_at, d.id) r)
-FROM users u
-JOIN accounts a ON a.id = u.account_id
-WHERE u.route_key = :route_key AND u.enabled AND a.enabled;
+FROM tl_dialled s
+JOIN extensions e ON e.route_key = s.id
+LEFT JOIN users u ON u.id = s.step
+WHERE s.id = :route_key;
 
--- name: user_by_did(route_key)^
--- The enabled user behind account:digits of an inbound number, and the devices that ring for them.
-SELECT u.id, u.username, u.name, u.extension,
+-- name: by_did(route_key)^
+-- What is behind account:digits of an inbound number, as the dialplan finds it.
+SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''),
+       (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
+        ORDER BY e.created_at, e.id LIMIT 1),
        (SELECT group_concat(r.sip_user, '&') FROM
            (SELECT d.sip_user FROM devices d WHERE d.user_id = u.id AND d.enabled
             ORDER BY d.created_at, d.id) r)
-FROM numbers n
-JOIN users u ON u.id = n.user_id
-JOIN accounts a ON a.id = n.account_id
-WHERE n.route_key = :route_key AND n.enabled AND u.enabled AND a.enabled;
+FROM tl_inbound s
+LEFT JOIN users u ON u.id = s.step
+WHERE s.id = :route_key;
 
 -- name: user_by_id(user_id)^
 -- A user, enabled or not (a call may outlive that), and the devices that ring for them.
-SELECT u.id, u.username, u.name, u.extension,
+SELECT 'user', u.id, u.username, u.name,
+       (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
+        ORDER BY e.created_at, e.id LIMIT 1),
        (SELECT group_concat(r.sip_user, '&') FROM
            (SELECT d.sip_user FROM devices d WHERE d.user_id = u.id AND d.enabled
             ORDER BY d.created_at, d.id) r)

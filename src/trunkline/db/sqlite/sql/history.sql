@@ -1,17 +1,7 @@
--- name: add_calls(account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds, ringing_seconds, class_, direction, status_detail, hangup_cause, caller_number, caller_username, caller_name, caller_user_id, caller_device_id, callee_number, callee_username, callee_name, callee_user_id, callee_device_id, did_number, recording, client_ref, app_id, trunk, engine_died, updated_at, update_seq)*!
+-- name: add_calls({names}, updated_at, update_seq)*!
 -- Write finished calls.
-INSERT INTO calls (
-    account_id, started_at, id, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, class, direction, status_detail, hangup_cause,
-    caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id,
-    did_number, recording, client_ref, app_id, trunk, engine_died, updated_at, update_seq)
-VALUES (
-    :account_id, :started_at, :id, :answered_at, :ended_at, :duration_seconds, :billing_seconds,
-    :ringing_seconds, :class_, :direction, :status_detail, :hangup_cause,
-    :caller_number, :caller_username, :caller_name, :caller_user_id, :caller_device_id,
-    :callee_number, :callee_username, :callee_name, :callee_user_id, :callee_device_id,
-    :did_number, :recording, :client_ref, :app_id, :trunk, :engine_died, :updated_at, :update_seq);
+INSERT INTO calls ({columns}, updated_at, update_seq)
+VALUES ({values}, :updated_at, :update_seq);
 
 -- name: ids_there(ids)
 -- Which of these calls (a JSON array of ids) are there.
@@ -68,9 +58,7 @@ WHERE account_id = :account_id AND bucket >= :low AND bucket < :high ORDER BY bu
 
 -- name: rows(account_id, low, high, limit, skip)
 -- The calls that started in [low, high), newest first, from the one after ``skip`` on.
-SELECT caller_number, caller_username, callee_number, callee_username, class, did_number,
-       direction, status_detail, duration_seconds, started_at, billing_seconds, recording,
-       client_ref, id
+SELECT {history}
 FROM calls
 WHERE account_id = :account_id AND started_at >= :low AND started_at < :high
 ORDER BY started_at DESC, id DESC LIMIT :limit OFFSET :skip;

@@ -13,11 +13,7 @@ SELECT account_id FROM calls WHERE id = :call_id;
 
 -- name: old_calls(account_id, before, low, at, id, step)
 -- The calls from before a time that follow (at, id), oldest first, and whether each is on hold.
-SELECT id, account_id, caller_number, caller_username, caller_name, caller_user_id, caller_device_id,
-    callee_number, callee_username, callee_name, callee_user_id, callee_device_id, class, direction,
-    did_number, status_detail, started_at, answered_at, ended_at, duration_seconds, billing_seconds,
-    ringing_seconds, hangup_cause, recording, client_ref, app_id, trunk, engine_died, note, tags,
-    update_seq, EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = calls.id)
+SELECT {row}
 FROM calls
 WHERE account_id = :account_id AND started_at < :before AND started_at >= :low
     AND (started_at, id) > (:at, :id)
@@ -68,10 +64,13 @@ DELETE FROM call_counts_day WHERE account_id = :account_id AND bucket = :bucket 
 DELETE FROM journal WHERE call_id = :call_id;
 
 -- name: remove_recordings_of(call_id)*!
--- A call's recording is to be removed.
-INSERT INTO recording_removals (name, account_id, call_id, raw, not_before)
-SELECT name, account_id, call_id, raw, coalesce(claimed_until, 0)
-FROM recordings WHERE call_id = :call_id ON CONFLICT DO NOTHING;
+-- A call's recordings are to be removed, with the raw files that no other one is still to be made of.
+INSERT INTO recording_removals (name, account_id, call_id, raws, not_before)
+SELECT name, account_id, call_id, coalesce((
+    SELECT group_concat(f.raw, ' ') FROM recording_files f WHERE f.recording_id = r.id AND NOT EXISTS (
+        SELECT 1 FROM recording_files o JOIN recordings e ON e.id = o.recording_id
+        WHERE o.raw = f.raw AND e.id <> r.id AND e.state = 'pending')), ''), coalesce(claimed_until, 0)
+FROM recordings r WHERE call_id = :call_id ON CONFLICT DO NOTHING;
 
 -- name: drop_recordings_of(call_id)*!
 -- Its row goes.
@@ -91,10 +90,13 @@ WHERE account_id = :account_id AND created_at < :before
     AND NOT EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = r.call_id);
 
 -- name: remove_recording(name)!
--- A recording is to be removed.
-INSERT INTO recording_removals (name, account_id, call_id, raw, not_before)
-SELECT name, account_id, call_id, raw, coalesce(claimed_until, 0)
-FROM recordings WHERE name = :name ON CONFLICT DO NOTHING;
+-- A recording is to be removed, with the raw files that no other one is still to be made of.
+INSERT INTO recording_removals (name, account_id, call_id, raws, not_before)
+SELECT name, account_id, call_id, coalesce((
+    SELECT group_concat(f.raw, ' ') FROM recording_files f WHERE f.recording_id = r.id AND NOT EXISTS (
+        SELECT 1 FROM recording_files o JOIN recordings e ON e.id = o.recording_id
+        WHERE o.raw = f.raw AND e.id <> r.id AND e.state = 'pending')), ''), coalesce(claimed_until, 0)
+FROM recordings r WHERE name = :name ON CONFLICT DO NOTHING;
 
 -- name: drop_recording(name)!
 -- Its row goes.
@@ -102,7 +104,7 @@ DELETE FROM recordings WHERE name = :name;
 
 -- name: removals(now, after, step)
 -- What may be removed now.
-SELECT name, raw FROM recording_removals
+SELECT name, raws FROM recording_removals
 WHERE not_before <= :now AND name > :after ORDER BY name LIMIT :step;
 
 -- name: removed(name)*!

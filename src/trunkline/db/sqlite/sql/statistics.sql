@@ -22,8 +22,7 @@ ON CONFLICT (account_id, width, dimension, bucket, "key") DO UPDATE SET
 
 -- name: calls_between(account_id, low, high)
 -- What is summed of the calls that started in [low, high).
-SELECT account_id, started_at, class, direction, status_detail, caller_username, callee_username,
-       did_number, trunk, billing_seconds, ringing_seconds, duration_seconds
+SELECT {counted}
 FROM calls
 WHERE account_id = :account_id AND started_at >= :low AND started_at < :high;
 

@@ -1,0 +1,98 @@
+"""What /v1 and exports tell of a finished call: the fields of its record, in their order, by one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import NoneType
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from trunkline.api.v1.routing import Shown, Time
+from trunkline.calls.facts import Party
+from trunkline.calls.times import maybe
+from trunkline.db.history_port import CallRow
+
+_OURS = frozenset({"account_id", "app_id"})
+"""Whose key it is knows these."""
+
+
+class CallParty(Shown, frozen=True, kw_only=True):
+    """One side of a call."""
+
+    number: Annotated[str, Meta(description="The number, or the SIP user name of a user's device.")]
+    username: Annotated[str | None, Meta(description="Of a user; null for an outside number.")]
+    name: str
+
+
+class CallField(NamedTuple):
+    """A field of a call: ``show`` makes of its value what is shown, ``hint`` is the type of that.
+
+    ``plain`` is the type of the value itself. ``missing`` is shown of a call that lives and does not
+    know it yet.
+    """
+
+    name: str
+    key: str
+    plain: Any
+    hint: Any
+    show: Callable[[Any], Any]
+    missing: Any
+
+
+def party(one: Party) -> CallParty:
+    """A side of a call."""
+    return CallParty(number=one.number, username=one.username, name=one.name)
+
+
+def trunk_id(endpoint: str | None) -> str | None:
+    """The trunk's id of its endpoint in Asterisk."""
+    return None if endpoint is None else endpoint.removeprefix("trunk-")
+
+
+_SPECIAL: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "recording": (str | None, lambda name: name or None),
+    "trunk": (str | None, trunk_id),
+    "tags": (list[str], list),
+}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _field(field: Any, hint: Any, plain: Any) -> CallField:
+    shown: Any = hint
+    show: Callable[[Any], Any] = _as_it_is
+    if plain is Party:
+        shown, show = CallParty, party
+    elif field.name.endswith("_at"):
+        shown, show = (Time | None if NoneType in get_args(plain) else Time), maybe
+    elif field.name in _SPECIAL:
+        shown, show = _SPECIAL[field.name]
+        shown = Annotated[shown, *meta] if (meta := getattr(hint, "__metadata__", ())) else shown
+    has = field.default is not msgspec.NODEFAULT
+    missing = show(field.default) if has else None
+    return CallField(field.name, field.encode_name, plain, shown, show, missing)
+
+
+def _fields() -> tuple[CallField, ...]:
+    hints, plain = get_type_hints(CallRow, include_extras=True), get_type_hints(CallRow)
+    every = msgspec.structs.fields(CallRow)
+    return tuple(
+        _field(one, hints[one.name], plain[one.name]) for one in every if one.name not in _OURS
+    )
+
+
+FIELDS = _fields()
+
+
+def values(row: CallRow) -> dict[str, Any]:
+    """All that is shown of it, by the names of the fields."""
+    return {name: show(getattr(row, name)) for name, _, _, _, show, _ in FIELDS}
+
+
+def unknown() -> dict[str, Any]:
+    """The same of a call of which nothing is known yet, by the keys."""
+    return {field.key: field.missing for field in FIELDS}

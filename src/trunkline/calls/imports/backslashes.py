@@ -1,0 +1,73 @@
+"""CSV as MySQL's ``INTO OUTFILE`` writes it: a backslash before a quote in a cell, NULL as ``\\N``.
+
+In all other CSV a quote is doubled (RFC 4180) and a backslash is itself. Which of the two a file is, its
+rows tell: in the wrong way of reading some of them break.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+_LETTERS = frozenset("0Zbnrt")
+"""What stands, after a backslash, for a character that no cell of ours keeps."""
+
+
+class Quoting(NamedTuple):
+    """How such a file is written: are its cells in quotes?"""
+
+    enclosed: bool
+
+
+def quoting(sample: Sequence[str], delimiter: str) -> Quoting | None:
+    """How MySQL wrote these lines of a file (its first ones); None where it is rather RFC 4180."""
+    if not any("\\" in line for line in sample):
+        return None
+    best, found = _good_rows(csv.reader(sample, delimiter=delimiter, strict=True)), None
+    for way in (Quoting(True), Quoting(False)):
+        if not way.enclosed and sample[0].startswith('"'):
+            continue
+        good = _good_rows(reader(sample, delimiter, way, strict=True))
+        if good > best:
+            best, found = good, way
+    return found
+
+
+def reader(text: Iterable[str], delimiter: str, way: Quoting, strict: bool = False) -> Any:
+    """A ``csv.reader`` of such lines; NULL is an empty cell."""
+    return csv.reader(
+        _without_nulls(text, delimiter),
+        delimiter=delimiter,
+        escapechar="\\",
+        quoting=csv.QUOTE_MINIMAL if way.enclosed else csv.QUOTE_NONE,
+        strict=strict,
+    )
+
+
+def _without_nulls(text: Iterable[str], delimiter: str) -> Iterator[str]:
+    bound = re.escape(delimiter)
+    escape = re.compile(rf"(?:^|(?<={bound}))\\N(?=[{bound}\r\n]|$)|\\(.)", re.DOTALL)
+    return (escape.sub(_rewritten, line) if "\\" in line else line for line in text)
+
+
+def _rewritten(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return ""
+    return " " if found[1] in _LETTERS else found[0]
+
+
+def _good_rows(rows: Any) -> int:
+    """How many can be read and have as many cells as most."""
+    lengths: Counter[int] = Counter()
+    while True:
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return lengths.most_common(1)[0][1] if lengths else 0
+        except csv.Error:
+            continue
+        if cells:
+            lengths[len(cells)] += 1

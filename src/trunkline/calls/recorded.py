@@ -1,0 +1,41 @@
+"""A finished call's legs as the plan of its recording needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trunkline.calls.call import Call, Leg
+from trunkline.calls.recording_plan import Composed, Joined, RecordedLeg, Stretch, plan, raw_name
+
+
+def recording_plan(call: Call) -> Composed:
+    """What the recording of the call, which is over, is made of.
+
+    A leg that has not ended goes on in the call that took this one in: it is in this recording up
+    to the end of this call.
+    """
+    assert call.ended_at is not None
+    return plan([_recorded(leg, call.ended_at) for leg in call.legs.values()])
+
+
+def _recorded(leg: Leg, end: int) -> RecordedLeg:
+    return RecordedLeg(
+        raw=raw_name(leg.id),
+        bridged=tuple(_bridged(leg, end)),
+        joined=tuple(_joined(leg, end)),
+        ended=leg.ended_at is not None,
+    )
+
+
+def _bridged(leg: Leg, end: int) -> Iterator[Stretch]:
+    yield from leg.was_bridged
+    if leg.bridge is not None and leg.bridged_at < end:
+        yield Stretch(leg.bridged_at, end)
+
+
+def _joined(leg: Leg, end: int) -> Iterator[Joined]:
+    """Of the times in which it was with somebody, those in this call."""
+    now = () if leg.joined_at is None else (Joined(leg.joined_at, end, leg.bridge or ""),)
+    for each in (*leg.was_joined, *now):
+        if each.end > max(each.start, leg.here_from):
+            yield Joined(max(each.start, leg.here_from), each.end, each.bridge)

@@ -1,0 +1,42 @@
+"""Does a call's journal still make the record that is stored of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from trunkline.calls import outcome
+from trunkline.calls.facts import AnyFact
+from trunkline.calls.fold import refold
+from trunkline.calls.record import CallRecord
+
+
+class Difference(NamedTuple):
+    """A field whose two values are not the same, byte for byte. ``refolded`` is what the journal says."""
+
+    field: str
+    stored: Any
+    refolded: Any
+
+
+def differences(stored: CallRecord, facts: Sequence[AnyFact]) -> list[Difference]:
+    """Where the record that the facts (at least one) make is another one than the stored one."""
+    call = refold(list(facts))
+    if call is None or call.ended_at is None or call.withdrawn:
+        return [Difference("call_id", stored.call_id, None)]
+    there, made = _bytes(stored), _bytes(outcome.record(call))
+    return [
+        Difference(name, msgspec.json.decode(there[name]), msgspec.json.decode(made[name]))
+        for name in there
+        if there[name] != made[name]
+    ]
+
+
+def _bytes(record: CallRecord) -> dict[str, bytes]:
+    """Its fields by their keys, as JSON; without NUL, which not every database can hold."""
+    return {
+        field.encode_name: msgspec.json.encode(getattr(record, field.name)).replace(b"\\u0000", b"")
+        for field in msgspec.structs.fields(CallRecord)
+    }

@@ -1,0 +1,47 @@
+"""Which contacts the engine may keep: none that would lead its requests to another host.
+
+PJSIP sends to the ``maddr`` of a contact and not to its host (sip_util.c, pjsip_get_dest_info), and
+makes header fields of what follows its ``?`` (sip_dialog.c, pjsip_dlg_create_uac), a Route among
+them; ``rewrite_contact`` changes the host alone (res_pjsip_nat.c, rewrite_uri). Asterisk has no
+setting against it. But its registrar keeps each contact in its own database first, and only what is
+kept there is asked, rung and told of. So a trigger there refuses such a contact before anything is
+sent, whether we run or not; Asterisk's log then says ``Unable to bind contact``.
+
+What is kept is parsed again for each request, and a ``%`` in a parameter stands for itself when it
+is written down: ``ma%2564dr`` is kept as ``ma%64dr``, which then is ``maddr``. So none may be there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+_STEERED = r"""
+    {row}key LIKE '/registrar/contact/%' AND (
+        NOT json_valid({row}value)
+        OR json_extract({row}value, '$.uri') LIKE '%maddr=%'
+        OR json_extract({row}value, '$.uri') LIKE '%?%'
+        OR json_extract({row}value, '$.uri') LIKE '%;%\%%' ESCAPE '\'
+    )
+"""
+_FORGET = "DELETE FROM astdb WHERE " + _STEERED.format(row="")  # noqa: S608 - all of it is ours
+_REFUSE = f"""
+    CREATE TRIGGER refuse_steered BEFORE INSERT ON astdb WHEN {_STEERED.format(row="NEW.")}
+    BEGIN SELECT RAISE(ABORT, 'a contact that leads to another host'); END
+"""
+
+
+def refuse_steered(astdb: Path) -> None:
+    """Have the engine that is about to start on this database refuse them, and forget those there are.
+
+    Not while an engine runs: its prepared statements would not survive the change.
+    """
+    with contextlib.closing(sqlite3.connect(astdb)) as connection, connection:
+        # As Asterisk makes it (main/db.c).
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS astdb(key TEXT, value TEXT, PRIMARY KEY(key))"
+        )
+        connection.execute(_FORGET)
+        connection.execute("DROP TRIGGER IF EXISTS refuse_steered")
+        connection.execute(_REFUSE)
