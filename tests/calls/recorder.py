@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from calls import moved_scenes
 from calls.replay import SCENARIOS, Recorded
 from trunkline.calls import facts as f
 from trunkline.calls.log import endpoint_of
@@ -29,6 +30,7 @@ from trunkline.engine.configuration import event_log
 from trunkline.engine.credentials import credentials
 from whole import server as server_module
 from whole.conftest import SHORT
+from whole.firm import Firm
 from whole.phone import Phone
 from whole.ports import Ports
 from whole.server import Server
@@ -72,6 +74,7 @@ class Recorder:
             await self.tenant.number(f"{DID}{number[-1]}0", name)
         await self.tenant.user("offline", "--extension", "208")
         self.far = await self.stage.far_phone("84909111222", self.carrier.address)
+        self.firm = await Firm.open(self.stage)
 
     async def person(self, name: str, number: str, *contacts: str) -> Device:
         device = await self.tenant.user(name, "--extension", number)
@@ -150,6 +153,14 @@ class Recorder:
         await self.hang_up_all()
         await boss.close()
 
+    async def moved(self, scene: Scene) -> None:
+        """One of the scenes that scripted parties play."""
+        self.firm.begin()
+        try:
+            await scene()
+        finally:
+            await self.firm.end()
+
     async def hang_up_all(self) -> None:
         """The far end of what was transferred leaves."""
         invite = (await self.carrier.invited("84901230200")).number
@@ -179,7 +190,7 @@ class Recorder:
         await asyncio.sleep(1)
 
     def scenes(self) -> dict[str, Scene]:
-        out = "84905550"
+        out, moved = "84905550", moved_scenes.scenes(self.firm)
         return {
             "click answered": lambda: self.click("84901010903"),
             "click busy": lambda: self.click("84901010486"),
@@ -220,6 +231,7 @@ class Recorder:
             "held by the callee": self.picked_up_late,
             "blind transfer": lambda: self.transfer(False),
             "attended transfer": lambda: self.transfer(True),
+            **{name: lambda each=each: self.moved(each) for name, each in moved.items()},
             "engine dies in talk": lambda: self.engine_dies("201", "CALL_ESTABLISHED"),
             "engine dies ringing": lambda: self.engine_dies("204", "CALL_RINGING"),
         }

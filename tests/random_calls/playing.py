@@ -17,6 +17,8 @@ from .truth import End, TrueCall
 
 HEARD = 0.3
 """Seconds of a tone after which somebody counts as heard."""
+ONE_CLICK = 3.5
+"""Seconds in which the same click counts as one, and a bit."""
 TONES = (1400, 1650, 1900, 2150, 2400, 2650, 2900)
 BUSY, NEVER = (486, 603), Taking(after=None)
 
@@ -32,6 +34,7 @@ class Desk:
     devices: list[Device]
     extensions: list[str]
     did: str
+    clicked_at: float = 0
 
     def name(self, party: Party) -> str:
         return self.devices[self.people.index(party)].username
@@ -117,6 +120,8 @@ class Play:
         self._expect(first, plan.device)
         self._expect(callee, plan.answer, number="" if inside else number)
         device = desk.devices[desk.people.index(first)]
+        await asyncio.sleep(desk.clicked_at + ONE_CLICK - time.monotonic() if inside else 0)
+        desk.clicked_at = time.monotonic()
         truth.dialled_at = time.time()
         try:
             answer = await desk.tenant.api.click_to_call(number, device.sip_user, device.password)
@@ -128,7 +133,7 @@ class Play:
             self.truths.remove(truth)
             raise RefusedClick(answer.text)
         truth.clicked = answer.json()["call_id"]
-        leg = await _come(first, "") if plan.device.code in (0, 200) else await first.rung()
+        leg = await first.rung()
         if plan.device.code != 200:
             await leg.over(30)
             truth.status = "UNSUCCESS"
@@ -143,7 +148,7 @@ class Play:
         if plan.forward:
             return await self._forwarded(truth, caller, called)
         if plan.patience:
-            await _come(called, number)
+            await called.rung(number)
             await asyncio.sleep(plan.patience)
             await caller.call.hang_up()
             await caller.call.over()
@@ -153,7 +158,7 @@ class Play:
             await caller.call.over(30)
             truth.status = "BUSY" if plan.answer.code in BUSY else "UNSUCCESS"
             return None
-        return await self._joined(truth, caller, await _come(called, number), truth.callee)
+        return await self._joined(truth, caller, await called.rung(number), truth.callee)
 
     async def _forwarded(self, truth: TrueCall, caller: End, called: Party) -> list[End] | None:
         """The called phone answers 302; who it leads to takes the call."""
@@ -163,13 +168,14 @@ class Play:
         called.taking = Taking(code=302, to=f"sip:{to}@{called.server}")
         if outside:
             desk.carrier.takings[to] = Taking(tone=next(self._tones))
-        new = await _come(desk.carrier if outside else third, to if outside else "")
+        new = await (desk.carrier if outside else third).rung(to if outside else "")
         truth.callee = to if outside else desk.name(third)
         return await self._joined(truth, caller, new, truth.callee)
 
     async def _joined(self, truth: TrueCall, caller: End, new: Call, name: str) -> list[End] | None:
         await together(caller.call.up(30), new.up(30))
         other = End(new, name, new.party is not self.desk.carrier, 1)
+        truth.calls += [caller.call, new]
         truth.joined(max(caller.call.up_at, new.up_at), (0, caller.call.tone), (1, other.call.tone))
         await self._hear(caller, other)
         return [caller, other]
@@ -205,10 +211,11 @@ class Play:
                 await other.call.over(30)
                 truth.parted(who.call.left_at)
                 return ends, truth
-            new = await _come(called, number if called is self.desk.carrier else "")
+            new = await called.rung(number if called is self.desk.carrier else "")
             await new.up()
             truth.parted(who.call.left_at)
             end = End(new, name, called is not self.desk.carrier, who.channel)
+            truth.calls.append(new)
             truth.joined(new.up_at, (end.channel, new.tone))
             await self._hear(end, other)
         finally:
@@ -228,9 +235,10 @@ class Play:
             await asking.over(30)
             second.status = "BUSY" if step.answer.code in BUSY else "UNSUCCESS"
             return await self._back(ends, who, other, truth)
-        new = await _come(called, number if called is desk.carrier else "")
+        new = await called.rung(number if called is desk.carrier else "")
         await together(asking.up(), new.up())
         target = End(new, name, called is not desk.carrier, 1)
+        second.calls += [asking, new]
         second.joined(max(asking.up_at, new.up_at), (0, asking.tone), (1, new.tone))
         await self._hear(End(asking, who.name, True, 0), target)
         await asyncio.sleep(step.seconds)
@@ -265,6 +273,7 @@ class Play:
         absorbed.into = main
         comes.channel = channel
         main.spoke[channel].append(comes.call.tone)
+        main.calls.append(comes.call)
         if main is newer:
             target.channel = 1
         await self._hear(other, target)
@@ -314,19 +323,14 @@ class Play:
             party.takings[number] = taking
         else:
             party.taking = taking
+            for before in party.calls:  # what is waited for from now on is its next call
+                before.given = True
 
     async def _hear(self, one: End, other: End) -> None:
         await together(
             one.call.voice.hears(other.call.tone, HEARD),
             other.call.voice.hears(one.call.tone, HEARD),
         )
-
-
-async def _come(party: Party, number: str) -> Call:
-    """The next call that comes in and is still there: those that were refused before are not."""
-    while (call := await party.rung(number)).over_at:
-        pass
-    return call
 
 
 async def _settled(moving: asyncio.Task[list[int]], call: Call) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Literal
 
+from whole.firm import TONES
 from whole.listener import RawWebSocket
 from whole.party import Party
 from whole.ports import loopback
@@ -58,29 +59,39 @@ class Run:
         """An account with that many desks of three people, and a carrier."""
         stage, self.tenant = self.stage, await self.stage.tenant()
         address, port = loopback(), stage.ports.one()
-        self.carrier = await stage.far_party("carrier", address, port, tone=1000)
-        await self.tenant.trunk(f"{address}:{port}", "--match", address)
-        self.desks = await together(*(self._desk(number) for number in range(at_once)))
-        made = await self.server.cli(
-            *("key", "create", "look", "--account", self.tenant.name, "--scopes", SCOPES)
+        people = {
+            f"{name}{desk}": ("--extension", f"{desk + 1}0{one}")
+            for desk in range(at_once)
+            for one, name in enumerate(("ann", "ben", "cas"), 1)
+        }
+        devices = await self.tenant.people(**people)
+        whose, dids = ("--account", self.tenant.name), [f"028730{n:05d}" for n in range(at_once)]
+        made, *_ = await self.server.commands(
+            ("key", "create", "look", *whose, "--scopes", SCOPES),
+            ("trunk", "create", "line", *whose, "--host", f"{address}:{port}", "--match", address),
+            *(
+                ("number", "create", *whose, did, "--to", f"user:ann{desk}")
+                for desk, did in enumerate(dids)
+            ),
         )
         self._key = {"Authorization": f"Bearer {made['key']}"}
+        self.carrier = await stage.far_party("carrier", address, port, tone=1000)
+        parties = await together(
+            *(stage.party(one, tone=TONES[at % 3]) for at, one in enumerate(devices))
+        )
+        self.desks = [
+            Desk(
+                stage,
+                self.tenant,
+                self.carrier,
+                parties[3 * desk : 3 * desk + 3],
+                devices[3 * desk : 3 * desk + 3],
+                [f"{desk + 1}0{one}" for one in (1, 2, 3)],
+                did,
+            )
+            for desk, did in enumerate(dids)
+        ]
         self.since = datetime.now(UTC)
-
-    async def _desk(self, number: int) -> Desk:
-        names = [f"{name}{number}" for name in ("ann", "ben", "cas")]
-        extensions = [f"{number + 1}0{one}" for one in (1, 2, 3)]
-        devices = [
-            await self.tenant.user(name, "--extension", extension)
-            for name, extension in zip(names, extensions, strict=True)
-        ]
-        people = [
-            await self.stage.party(device, tone=tone)
-            for device, tone in zip(devices, (440, 620, 830), strict=True)
-        ]
-        did = f"028730{number:05d}"
-        await self.tenant.number(did, names[0])
-        return Desk(self.stage, self.tenant, self.carrier, people, devices, extensions, did)
 
     @property
     def parties(self) -> list[Party]:
@@ -160,7 +171,7 @@ class Run:
             self.server.kill9_engine()
             for task, play in [*self._plays.items()]:
                 for truth in play.truths:
-                    truth.disturbed = True
+                    truth.cut_off(time.monotonic())
                 task.cancel()
             await asyncio.gather(*(party.forget() for party in self.parties))
             await asyncio.sleep(1)

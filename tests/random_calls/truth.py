@@ -31,6 +31,8 @@ class TrueCall:
     talks: list[list[float]] = field(default_factory=list)
     """[from, to] of each time in which two people were joined."""
     spoke: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
+    calls: list[Call] = field(default_factory=list)
+    """Every end of it that was answered."""
     into: TrueCall | None = None
     disturbed: bool = False
     """Something was killed while it was under way."""
@@ -50,6 +52,11 @@ class TrueCall:
         """How long people talked."""
         return sum(end - begin for begin, end in self.talks)
 
+    @property
+    def late(self) -> float:
+        """By how many seconds this machine was late in saying what was to be said."""
+        return max((call.voice.late for call in self.calls), default=0)
+
     def joined(self, at: float, *spoke: tuple[int, int]) -> None:
         """Two are joined from then on; ``spoke`` is (channel, tone) of each."""
         self.answered = True
@@ -57,6 +64,12 @@ class TrueCall:
         self.talks.append([at, at])
         for channel, tone in spoke:
             self.spoke[channel].append(tone)
+
+    def cut_off(self, at: float) -> None:
+        """Something was killed: who talks is parted, unless that was over before."""
+        self.disturbed = True
+        if self.talks and self.talks[-1][0] == self.talks[-1][1]:
+            self.parted(at)
 
     def parted(self, at: float) -> None:
         """The two are joined no more."""

@@ -23,6 +23,8 @@ FORBIDDEN = "0909"
 """Nobody of the firm may dial what begins so."""
 OUT, INTERNAL, INBOUND = ("trunking", "from_ab"), ("one_one", "from_ab"), ("trunking", "to_ab")
 SCOPES = "calls:read,events:read,recordings:read"
+TONES = 440, 620, 830
+"""Of alice, bob and carol; the carrier's is 1400, where a test does not set another."""
 SOON = 10
 """Seconds in which a call that is over for everybody is told to have ended."""
 
@@ -40,15 +42,32 @@ class Firm:
         """Make it all. ``options`` are those of the account."""
         more = options if recorded else (*options, "--no-record")
         firm = cls(stage, await stage.tenant("--deny", FORBIDDEN, *more))
-        await firm._carrier()
-        firm.alice, firm.bob, firm.carol = await together(
-            firm._person("alice", "101", 440),
-            firm._person("bob", "102", 620, "--caller-id", "02873010002"),
-            firm._person("carol", "103", 830),
+        tenant, address, port = firm.tenant, loopback(), stage.ports.one()
+        devices = await tenant.people(
+            alice=("--extension", "101"),
+            bob=("--extension", "102", "--caller-id", BOBS_DID),
+            carol=("--extension", "103"),
         )
-        await together(firm.tenant.number(DID, "alice"), firm.tenant.number(BOBS_DID, "bob"))
-        made = await stage.server.cli(
-            *("key", "create", "crm", "--account", firm.tenant.name, "--scopes", SCOPES)
+        firm.devices = {device.username: device for device in devices}
+        whose = ("--account", tenant.name)
+        *_, made = await stage.server.commands(
+            (
+                "trunk",
+                "create",
+                "carrier",
+                *whose,
+                "--host",
+                f"{address}:{port}",
+                "--match",
+                address,
+            ),
+            ("number", "create", *whose, DID, "--to", "user:alice"),
+            ("number", "create", *whose, BOBS_DID, "--to", "user:bob"),
+            ("key", "create", "crm", *whose, "--scopes", SCOPES),
+        )
+        firm.carrier = await stage.far_party("carrier", address, port, tone=1400)
+        firm.alice, firm.bob, firm.carol = await together(
+            *(stage.party(one, tone=tone) for one, tone in zip(devices, TONES, strict=True))
         )
         firm._headers = {"Authorization": f"Bearer {made['key']}"}
         firm.listener = await stage.listen(RawWebSocket, firm.tenant)
@@ -60,16 +79,6 @@ class Firm:
     carrier: Party
     listener: RawWebSocket
     _headers: dict[str, str]
-
-    async def _carrier(self) -> None:
-        address, port = loopback(), self.stage.ports.one()
-        self.carrier = await self.stage.far_party("carrier", address, port, tone=1400)
-        await self.tenant.trunk(f"{address}:{port}", "--match", address)
-
-    async def _person(self, name: str, extension: str, tone: int, *options: str) -> Party:
-        device = await self.tenant.user(name, "--extension", extension, *options)
-        self.devices[name] = device
-        return await self.stage.party(device, tone=tone)
 
     @property
     def parties(self) -> tuple[Party, ...]:

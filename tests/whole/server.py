@@ -92,6 +92,10 @@ class Server:
             raise CommandFailed(arguments, status, err)
         return json.loads(out)
 
+    async def commands(self, *commands: tuple[str, ...]) -> list[Any]:
+        """Run several, one after the other; what each of them printed."""
+        return [await self.cli(*words) for words in commands]
+
     @property
     def engine_pid(self) -> int | None:
         """The running Asterisk's; None when there is none."""

@@ -55,6 +55,22 @@ class Tenant:
         )
         return Device(made["sipUser"], made["sipPassword"], username)
 
+    async def people(self, **people: tuple[str, ...]) -> list[Device]:
+        """Several users at once, each with one device: name and options of each."""
+        commands: list[tuple[str, ...]] = []
+        for name, options in people.items():
+            sip_user = f"{name}-{secrets.token_hex(4)}"
+            whose = ("--account", self.name)
+            commands += [
+                ("user", "create", *whose, name, *options),
+                ("device", "create", *whose, "--user", name, "--sip-user", sip_user),
+            ]
+        made = (await self.server.commands(*commands))[1::2]
+        return [
+            Device(one["sipUser"], one["sipPassword"], name)
+            for one, name in zip(made, people, strict=True)
+        ]
+
     async def trunk(self, host: str, *options: str, name: str = "carrier") -> Any:
         """A trunk to HOST:PORT."""
         return await self.server.cli(
@@ -91,8 +107,9 @@ class Stage:
     async def tenant(self, *options: str) -> Tenant:
         """A new account."""
         name = f"acme-{secrets.token_hex(4)}"
-        account = await self.server.cli("account", "create", name, *options)
-        app = await self.server.cli("app", "create", "--account", name)
+        account, app = await self.server.commands(
+            ("account", "create", name, *options), ("app", "create", "--account", name)
+        )
         api = Api(self.server.url, account["accountId"], app["appId"], app["appSecret"])
         self._ends.push_async_callback(api.http.aclose)
         return Tenant(self.server, name, api)

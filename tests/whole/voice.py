@@ -39,7 +39,8 @@ class Voice(asyncio.DatagramProtocol):
         self.speaking, self.muted = True, False
         self.came: list[tuple[float, bytes]] = []
         """Each packet of sound: when it came, and what was in it."""
-        self.sent = 0
+        self.sent, self.late = 0, 0.0
+        """Packets so far, and by how many seconds the latest of them was late."""
         self._to: tuple[str, int] | None = None
         self._talking: asyncio.Task[None] | None = None
 
@@ -67,6 +68,7 @@ class Voice(asyncio.DatagramProtocol):
     async def _talk(self) -> None:
         source, begin = secrets.randbits(32), time.monotonic()
         for count in range(1 << 30):
+            self.late = max(self.late, time.monotonic() - begin - count * STEP)
             if self.speaking and self._to:
                 head = struct.pack(
                     "!BBHII", 0x80, PCMU, count & 0xFFFF, count * SIZE & 0xFFFFFFFF, source
