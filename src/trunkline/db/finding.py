@@ -19,27 +19,28 @@ MOST_AT_ONCE = 200
 
 def call_row(row: Sequence[Any]) -> CallRow:
     """The call of the columns that stand for ``{row}`` in SQL."""
-    *_, note, tags, update, hold = row
     fields: dict[str, Any] = dict(zip(_FIELDS, _plain(row), strict=True))
     for name, at in _FLAGS:
         fields[name] = bool(row[at])
     for name, part in _PARTIES:
         fields[name] = Party(*row[part])
-    tagged = tuple(filter(None, tags.split(",")))
-    return CallRow(**fields, note=note, tags=tagged, update=update, hold=bool(hold))
+    fields["tags"] = tuple(filter(None, row[_TAGS].split(","))) if row[_TAGS] else ()
+    return CallRow(**fields)
 
 
+_TAGS, _HOLD = len(NAMES) + 1, len(NAMES) + 3
 _PARTIES = [
     (name, slice(at, at + len(PARTY)))
     for name in ("caller", "callee")
     for at in [NAMES.index(f"{name}_{PARTY[0]}")]
 ]
 _FLAGS = [(column.field, at) for at, column in enumerate(COLUMNS) if column.kind == "flag"]
+_FLAGS.append(("hold", _HOLD))
 _PLAIN = {
     column.field: at
     for at, column in enumerate(COLUMNS)
     if column.kind != "flag" and column.field not in ("caller", "callee")
-}
+} | {"note": len(NAMES), "update": len(NAMES) + 2}
 _FIELDS, _plain = tuple(_PLAIN), itemgetter(*_PLAIN.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from types import NoneType
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
@@ -88,9 +89,17 @@ def _fields() -> tuple[CallField, ...]:
 FIELDS = _fields()
 
 
+_AS_THEY_ARE = tuple(field.name for field in FIELDS if field.show is _as_it_is)
+_as_they_are = attrgetter(*_AS_THEY_ARE)
+_CHANGED = [(field.name, field.show) for field in FIELDS if field.show is not _as_it_is]
+
+
 def values(row: CallRow) -> dict[str, Any]:
     """All that is shown of it, by the names of the fields."""
-    return {name: show(getattr(row, name)) for name, _, _, _, show, _ in FIELDS}
+    found = dict(zip(_AS_THEY_ARE, _as_they_are(row), strict=True))
+    for name, show in _CHANGED:
+        found[name] = show(getattr(row, name))
+    return found
 
 
 def unknown() -> dict[str, Any]:
