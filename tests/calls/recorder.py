@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from calls import moved_scenes
-from calls.replay import SCENARIOS, Recorded
+from calls.replay import SCENARIOS, Recorded, RecordedUser
 from trunkline.calls import facts as f
 from trunkline.calls.log import endpoint_of
 from trunkline.db.secrets import open_key
@@ -289,7 +289,13 @@ class Recorder:
         await database.close()
         recorded = Recorded(
             owners={k: v for k, v in owners.items() if v},
-            users={k: v for k, v in users.items() if v},
+            users={
+                key: RecordedUser(
+                    one.id, one.username, one.display_name, one.extension, one.sip_users
+                )
+                for key, one in users.items()
+                if one
+            },
             facts=own,
         )
         text = msgspec.json.format(msgspec.json.encode(recorded), indent=2)

@@ -17,7 +17,7 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, refold
 from trunkline.calls.log import Row
-from trunkline.db.port import Destination, EndpointOwner
+from trunkline.db.port import EndpointOwner
 from trunkline.engine.cel import LogFollower
 from trunkline.engine.port import AnsweredInSip, Held, Rang
 from trunkline.work.bridges import Bridges
@@ -29,11 +29,21 @@ PLACE = Place("trunkline", "tl00000000")
 AnySignal = Rang | Held | AnsweredInSip
 
 
+class RecordedUser(msgspec.Struct, frozen=True):
+    """A user as the directory had them."""
+
+    user_id: str
+    username: str
+    display_name: str
+    extension: str | None
+    sip_users: tuple[str, ...]
+
+
 class Recorded(msgspec.Struct, frozen=True):
     """Beside the log: the directory as it was, and the facts that no row states."""
 
     owners: dict[str, EndpointOwner]
-    users: dict[str, Destination]
+    users: dict[str, RecordedUser]
     facts: list[f.CallRequested | f.EngineDied]
 
 

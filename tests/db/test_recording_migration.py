@@ -13,6 +13,7 @@ from trunkline.db.port import Batch
 __all__ = ["place"]
 
 STATES = ("expected", "done", "failed")
+SINCE = {"expected": "pending", "done": "ready", "failed": "failed"}
 SEEN = "SELECT name, call_id, raw, state, bytes, created_at FROM recordings ORDER BY name"
 
 
@@ -43,7 +44,7 @@ async def test_recordings_of_before_are_made_of_the_one_file_that_they_had(old: 
         assert (found.id, found.name, found.state) == (
             f"r{number}",
             f"call_recording_r{number}.mp3",
-            state,
+            SINCE[state],
         )
         assert (found.kind, found.plan) == ("call", WholeFile(f"r{number}"))
     (removal,) = await database.retention.removals(1, "", 9)
@@ -67,8 +68,8 @@ async def test_one_made_of_many_files_is_looked_for_under_its_id_on_the_way_down
     upgrade(old)
     plan = Composed(length=1, parts=(), files=("x1", "x2"), spent=("x1",))
     database = opened(old)
-    call = record("x1", A, recording="call_recording_x1.mp3", plan=plan)
-    await database.calls.commit(Batch(finished=[call]))
+    call = record("x1", A, recording="call_recording_x1.mp3")
+    await database.calls.commit(Batch(finished=[call], plans={call.call_id: plan}))
     found = [await database.recordings.of_raw(raw) for raw in plan.files]
     await database.close()
     migrate(old, "0010")

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 
 from at_once import at_once
-from calls.replay import PLACE, Scenario
+from calls.replay import PLACE, RecordedUser, Scenario
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.log import LogPosition, Row
 from trunkline.calls.record import StoredEvent
-from trunkline.db.port import DatabaseUnavailable, Destination, EndpointOwner
+from trunkline.db.port import DatabaseUnavailable, EndpointOwner
 from trunkline.db.sqlite import open_database
 from trunkline.engine.port import AnsweredInSip
 from trunkline.work.follow_log import LOG_NAME, CallLog
@@ -57,7 +57,7 @@ class Directory:
     async def endpoint_owner(self, endpoint: str) -> EndpointOwner | None:
         return self._recorded.owners.get(endpoint)
 
-    async def user_owner(self, user_id: str) -> Destination | None:
+    async def user_owner(self, user_id: str) -> RecordedUser | None:
         return self._recorded.users.get(user_id)
 
 

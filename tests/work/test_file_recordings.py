@@ -271,7 +271,7 @@ async def test_it_is_made_once_the_last_of_its_files_is_closed(filing: Filing) -
         live.replace(filing.spool / "done" / "c.raw")
         await until(lambda: filing.bus.published and not filing.left(), "the recording")
 
-    assert before == ("expected", ["done/a.raw", "done/b.raw", "live/c.raw"])
+    assert before == ("pending", ["done/a.raw", "done/b.raw", "live/c.raw"])
     assert filing.rows.events() == [("RECORDING_READY", "id-call")]
 
 
@@ -284,7 +284,7 @@ async def test_a_leg_that_went_on_in_another_call_is_in_the_recordings_of_both(
         filing.record(name, voice(440, 2))
 
     async with filing.running(filing.another(sweep_every=3600)):
-        await filing.until_state("one", "done")
+        await filing.until_state("one", "ready")
         await until(
             lambda: filing.left() == ["done/a.raw", "done/c.raw"], "the end of what is spent"
         )
@@ -292,7 +292,7 @@ async def test_a_leg_that_went_on_in_another_call_is_in_the_recordings_of_both(
         filing.bus.publish([destroyed("a", "x"), destroyed("c", "x"), ended("x")])
         await until(lambda: not filing.left(), "the end of all")
 
-    assert filing.row("other").state == "done"
+    assert filing.row("other").state == "ready"
     assert filing.rows.events() == [("RECORDING_READY", "id-one"), ("RECORDING_READY", "id-other")]
 
 
@@ -304,14 +304,14 @@ async def test_what_two_recordings_need_waits_for_both(filing: Filing) -> None:
         filing.record(raw_file, voice(440, 2))
 
     async with filing.running():
-        await filing.until_state("one", "done")
+        await filing.until_state("one", "ready")
         await asyncio.sleep(0.2)
         before = filing.left()
         filing.now = NOW + HOUR
         await until(lambda: not filing.left(), "the end of all")
 
     assert before == ["done/a.raw", "done/b.raw", "done/c.raw"]
-    assert filing.row("other").state == "done"
+    assert filing.row("other").state == "ready"
 
 
 async def test_empty_files_of_all_legs_of_an_unanswered_call_go(filing: Filing) -> None:
