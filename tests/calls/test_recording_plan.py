@@ -232,7 +232,7 @@ def test_recorded_calls_are_recorded_as_long_as_they_bill(name: str) -> None:
 def refolded(name: str) -> list[Call]:
     scene, ledger = scenario(name), Ledger()
     ledger.take(*scene.requests)
-    ledger.take(*map(scene.fact, scene.rows))
+    ledger.take(*scene.facts(scene.rows))
     ledger.take(*scene.deaths)
     return [call for call in ledger.calls.values() if call.over and not call.withdrawn]
 

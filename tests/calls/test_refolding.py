@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from trunkline.calls import outcome
-from trunkline.calls.facts import CallEnded
 from trunkline.calls.record import CallRecord
 from trunkline.calls.refolding import Difference, differences
 
@@ -28,7 +27,7 @@ def test_the_journal_makes_the_record_again(name: str) -> None:
 
 def test_a_journal_that_does_not_come_to_an_end_makes_none() -> None:
     ledger = folded(scenario(names()[0]))
-    (call,) = ledger.calls.values()
-    facts = [fact for fact in ledger.journal[call.id] if not isinstance(fact, CallEnded)][:3]
+    call = next(iter(ledger.calls.values()))
+    facts = ledger.journal[call.id][:3]
 
     assert differences(outcome.record(call), facts) == [Difference("call_id", call.id, None)]

@@ -294,7 +294,11 @@ class CallLog:
                 for call, heard in step.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
-            plans={call.id: recording_plan(call) for call in ended if call.recording},
+            plans={
+                call.id: recording_plan(call)
+                for call in ended
+                if outcome.recording_name(call) and not call.withdrawn
+            },
             opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
             closed=[call.id for call in ended],
             position=(self._log_name, position) if position else None,
