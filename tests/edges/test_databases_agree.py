@@ -220,7 +220,6 @@ async def test_the_same_sums_are_kept(pair):
         assert (await database.statistics.summed(account_id, "user", [T0, T0 + 40 * DAY], 5)).series
         with pytest.raises(TooManyPoints):
             await database.statistics.summed(account_id, "user", [T0, T0 + 40 * DAY], 4)
-    assert await pair.ask("statistics", "forget", T0 + 20 * DAY) > 0
     await pair.ask("statistics", "summed", "none", [T0 + n * DAY for n in range(40)], 10_000)
 
 

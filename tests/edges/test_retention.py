@@ -238,10 +238,10 @@ async def test_raw_audio_that_another_recording_is_still_to_be_made_of_stays(
 ):
     plans = {"c0": made_of("x", "y"), "c1": made_of("y", "z")}
     calls = [
-        record(id_, account_id, AT + n * DAY, recording=f"call_recording_{id_}.mp3", plan=plan)
-        for n, (id_, plan) in enumerate(plans.items())
+        record(id_, account_id, AT + n * DAY, recording=f"call_recording_{id_}.mp3")
+        for n, id_ in enumerate(plans)
     ]
-    await database.calls.commit(Batch(finished=calls))
+    await database.calls.commit(Batch(finished=calls, plans=plans))
     await delete(database, account_id, kind, AT + MINUTE)
     assert [each.raws for each in await database.retention.removals(AT, "", 9)] == [("x",)]
     assert [each.call_id for each in await read(database.recordings.of_raw("y"))] == ["c1"]
