@@ -177,10 +177,13 @@ async def test_a_request_that_was_never_sent_is_withdrawn_at_the_next_start(livi
     assert not lives.begin().live
 
 
-async def test_a_part_that_gives_no_fact_moves_the_position(living: Living) -> None:
+async def test_parts_that_give_no_fact_are_not_committed_one_by_one(living: Living) -> None:
     lives = await living("internal_nobody")
-    await lives.log.take(_empty(lives, 7))
-    assert lives.position == 7
+    for end in range(1, 101):
+        await lives.log.take(_empty(lives, end))
+    before = lives.position
+    await lives.log.take(_empty(lives, 101))
+    assert (before, lives.position) == (0, 101)
 
 
 def _empty(lives: Lives, end: int) -> Any:

@@ -48,6 +48,8 @@ LOG_NAME = "cel"
 """What an engine's log is called in a database that no other engine writes to."""
 _SIGNAL_LATE = 3
 """Milliseconds."""
+_UNSAVED_PARTS = 100
+"""Parts of the log without a fact whose position is not stored by itself."""
 _GATHER = 0.003
 """Seconds for which a signal waits for its like, so that they are one commit."""
 
@@ -97,6 +99,7 @@ class CallLog:
         self._bridges = Bridges()
         self._signals = Signals()
         self._heard = asyncio.Event()
+        self._unsaved_parts = 0
         self.newest_row = 0
         self.refused_at = 0
         """When the database last refused to store something, if it has stored nothing since."""
@@ -270,11 +273,19 @@ class CallLog:
     async def _commit(self, step: Step, position: LogPosition | None) -> None:
         batch = self._batch(step, position)
         events: list[StoredEvent] = []
-        if batch.facts or batch.position:
+        if self._is_worth_a_commit(batch):
             events = await self._stored(batch)
         self._apply(step)
         if events:
             self._bus.publish(events)
+
+    def _is_worth_a_commit(self, batch: Batch) -> bool:
+        """Rows that state nothing are read again after a kill, and state nothing again."""
+        if not batch.facts and batch.position is not None:
+            self._unsaved_parts += 1
+            return self._unsaved_parts > _UNSAVED_PARTS
+        self._unsaved_parts = 0
+        return bool(batch.facts)
 
     async def _stored(self, batch: Batch) -> list[StoredEvent]:
         try:
