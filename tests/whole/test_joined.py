@@ -101,6 +101,8 @@ async def test_a_transfer_while_the_target_still_rings(firm: Firm) -> None:
 async def test_whoever_is_left_can_be_transferred_again(firm: Firm) -> None:
     """alice joins the customer with bob, bob joins her with carol: one call goes through it all."""
     older = await called_by_a_customer(firm)
+    await older.other.voice.hears(440)
+    await asyncio.sleep(0.6)
     await older.hers.hold()
     newer = await calls_bob(firm)
     await older.hers.transfer(newer.hers)
