@@ -41,7 +41,7 @@ async def test_early_media_is_ringing(firm: Firm) -> None:
     assert int(told.leg_to(DIALLED)["ringing_seconds"]) >= 2
     shown = told.shown[told.one["call_id"]]
     assert shown["ringing_seconds"] >= 2
-    leg = next(leg for leg in shown["legs"] if leg["leg_id"] == rang[0])
+    leg = next(leg for leg in shown["legs"] if leg["id"] == rang[0])
     assert leg["ringing_at"] is not None
 
 
