@@ -85,6 +85,7 @@ def test_what_is_restored_is_what_there_was(office: Office, to: Path, tmp_path: 
     got = files(tmp_path / "new")
     assert got.keys() == {
         "trunkline.db", "secret.key", "trunkline.toml", "engine/spool/done/waiting.raw",
+        "prompts/hello.sln16",
         *(f"recordings/call_recording_{n}.mp3" for n in range(3)),
     }  # fmt: skip
     for name in got.keys() - {"trunkline.db"}:

@@ -175,7 +175,7 @@ simple = st.one_of(
     ]
 )
 few = st.builds(f.CallEnded, **base) | st.builds(f.EngineDied, **base)
-few |= st.builds(f.CallAbsorbed, **base, into_call_id=text)
+few |= st.builds(f.CallAbsorbed, **base, into_call_id=st.just("other"))
 few |= st.builds(f.RequestWithdrawn, **base, reason=text)
 plain = (
     started | requested | routed | hung_up | simple | stepped | st.builds(f.LegJoined, **bridged)

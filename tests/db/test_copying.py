@@ -287,7 +287,7 @@ async def test_a_server_that_runs_already_notes_its_changes(there):
             assert noted == {
                 "accounts": 2, "call_counts_day": 1, "call_counts_hour": 1, "call_counts_minute": 1,
                 "call_updates": 1, "calls": 1, "events": 3, "journal": 2, "live_calls": 2,
-                "log_positions": 1, "recordings": 1,
+                "log_positions": 1, "recording_files": 1, "recordings": 1,
             }  # fmt: skip
             newest = snapshot.newest
         reading.trim(newest)

@@ -14,7 +14,7 @@ from .firm import DID, Firm
 from .party import Call, Party
 from .stage import together
 from .tones import Sound
-from .waiting import until
+from .waiting import NeverHappened, until
 
 ALICE, BOB, CAROL, CUSTOMER = 440, 620, 830, 1400
 NEAR = 0.4
@@ -79,7 +79,10 @@ async def recorded(firm: Firm, call_id: str) -> Sound:
 
     sound = await firm.sound(await until(record, f"the record of {call_id}"))
     spool = firm.stage.server.data / "engine" / "spool"
-    await until(lambda: not raw_files(spool), "an empty spool")
+    try:
+        await until(lambda: not raw_files(spool), "an empty spool")
+    except NeverHappened as error:
+        raise AssertionError(f"left in the spool: {raw_files(spool)}") from error
     return sound
 
 

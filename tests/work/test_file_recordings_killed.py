@@ -90,9 +90,9 @@ class SqliteCalls:
             ringing_seconds=0,
             hangup_cause="NORMAL_CLEARING",
             recording=f"call_recording_{name}.mp3",
-            plan=planned(name),
         )
-        await self._db.calls.commit(Batch(finished=[record]))
+        plans = {record.call_id: planned(name)}
+        await self._db.calls.commit(Batch(finished=[record], plans=plans))
 
     def events(self) -> list[tuple[str, str]]:
         stored = at_once(self._db.events.after(self._account_id, 0, 1000))

@@ -86,7 +86,7 @@ async def test_an_extension_needs_no_right_to_dial_out(scene: Scene) -> None:
     ("to", "code"),
     [
         ("", "NUMBER_INVALID"),
-        ("1", "NUMBER_INVALID"),
+        ("1" * 33, "NUMBER_INVALID"),
         ("101,1", "NUMBER_INVALID"),
         ("101\r\nAction: Command", "NUMBER_INVALID"),
         ("101@from-trunk", "NUMBER_INVALID"),
@@ -117,7 +117,7 @@ async def test_what_is_unknown_foreign_or_over(scene: Scene) -> None:
         other = manage.create_account(directory, "others")
     assert await scene.refused(call_id="no-such-call") == ("NOT_FOUND", False)
     assert await scene.refused(account_id=other.account_id) == ("NOT_FOUND", False)
-    end = f.CallEnded(call_id=CALL, at=scene.desk.now + 9 * SECOND)
+    end = f.EngineDied(call_id=CALL, at=scene.desk.now + 9 * SECOND)
     await scene.desk.calls.record([end])
     assert await scene.refused() == ("CALL_OVER", False)
     assert await scene.refused(account_id=other.account_id) == ("NOT_FOUND", False)

@@ -102,13 +102,14 @@ def callee(call: Call) -> Party:
 
 
 def hangup_cause(call: Call) -> str:
-    """The cause that ended the call: the far leg's if nobody answered, else the first leg's."""
+    """The cause that ended the call: if nobody answered, that of the far leg that was over last, else the caller's."""
     if call.engine_died:
         return "NORMAL_TEMPORARY_FAILURE"
     if any(leg.fell_silent_at is not None for leg in call.legs.values()):
         return causes.MEDIA_TIMEOUT
     legs = call.dialled_legs if call.first_answer is None else []
-    leg = next((leg for leg in reversed(legs) if leg.hung_up_at is not None), call.caller_leg)
+    over = [leg for leg in legs if leg.hung_up_at is not None]
+    leg = max(over, key=lambda leg: leg.hung_up_at or 0) if over else call.caller_leg
     if leg is None or (call.merged_into is not None and leg.hung_up_at is None):
         return "NORMAL_CLEARING" if call.merged_into else "NORMAL_UNSPECIFIED"
     return leg_cause(leg)
