@@ -104,7 +104,8 @@ def test_what_others_keep_is_named_and_the_key_is_warned_of(office: Office, to: 
 def test_without_recordings(office: Office, to: Path, tmp_path: Path) -> None:
     restored(made(office, to, "--without-recordings"), tmp_path / "new")
 
-    assert files(tmp_path / "new").keys() == {"trunkline.db", "secret.key", "trunkline.toml"}
+    kept = {"trunkline.db", "secret.key", "trunkline.toml", "prompts/hello.sln16"}
+    assert files(tmp_path / "new").keys() == kept
 
 
 def test_without_the_key_it_comes_from_elsewhere(office: Office, to: Path, tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ class Served:
             trigger_event=trigger,
             manage_webhooks=ManageWebhooks(db, post.check, b"s" * 32, now),
             try_webhook=TryWebhook(db, post, now),
+            transfer_call=nothing,
             sync_token="internal-token",
             url_key=b"k" * 32,
             answers_key=b"a" * 32,

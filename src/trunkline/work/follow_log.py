@@ -46,8 +46,8 @@ T = TypeVar("T")
 
 LOG_NAME = "cel"
 """What an engine's log is called in a database that no other engine writes to."""
-_SIGNAL_LATE = 3
-"""Milliseconds."""
+_RINGING_LATE, _CODE_LATE = 3, 15
+"""Milliseconds for which a signal is waited for that the log was faster than."""
 _UNSAVED_PARTS = 100
 """Parts of the log without a fact whose position is not stored by itself."""
 _GATHER = 0.003
@@ -216,9 +216,15 @@ class CallLog:
         await self._commit(step, None)
 
     async def _let_signals_catch_up(self, rows: list[cel.Row]) -> None:
-        """The log can be faster than a signal, too: give an expected one a few milliseconds."""
-        for _ in range(_SIGNAL_LATE):
-            if not any(map(self._expects_signal, rows)):
+        """The log can be faster than a signal, too: give an expected one a few milliseconds.
+
+        The code of a refusal always comes; a ringing that is expected may never have been.
+        """
+        for waited in range(_CODE_LATE):
+            late = (
+                rows if waited < _RINGING_LATE else [row for row in rows if row.event == "HANGUP"]
+            )
+            if not any(map(self._expects_signal, late)):
                 return
             await asyncio.sleep(0.001)
 
