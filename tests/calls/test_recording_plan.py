@@ -103,8 +103,11 @@ def test_a_leg_that_goes_on_elsewhere_is_not_spent() -> None:
     assert (made.files, made.spent) == (("a", "b"), ("a",))
 
 
-def test_a_leg_that_only_rang_has_no_file() -> None:
-    assert plan([leg("a", (1, 5)), leg("b", (1, 5)), leg("c")]).files == ("a", "b")
+def test_the_file_of_a_leg_that_was_in_no_bridge_goes_with_the_others() -> None:
+    """Whoever took its place in a transfer has had its recorder."""
+    made = plan([leg("a", (1, 5)), leg("b", (1, 5)), leg("c")])
+    assert made.files == made.spent == ("a", "b", "c")
+    assert {source.raw for part in made.parts for source in part.sources} == {"a", "b"}
 
 
 def test_a_file_is_named_after_its_leg_by_letters_that_mean_nothing() -> None:

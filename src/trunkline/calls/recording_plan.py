@@ -71,8 +71,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 class Composed(msgspec.Struct, frozen=True, tag="composed"):
     """``length`` microseconds, mixed of ``parts``.
 
-    ``files`` are those that may have any sound of the call's legs, and ``spent`` those of them that
-    no other recording will need.
+    ``files`` are those that any of the call's legs may have, and ``spent`` those of them that no other
+    recording will need.
     """
 
     length: int
@@ -119,8 +119,9 @@ def plan(legs: Sequence[RecordedLeg]) -> Composed:
     return Composed(
         length=at,
         parts=_run_together(parts),
-        files=tuple(leg.raw for leg in legs if leg.bridged),
-        spent=tuple(leg.raw for leg in legs if leg.bridged and leg.ended),
+        # Also of legs that were in no bridge: whoever took one over before it was has its recorder.
+        files=tuple(leg.raw for leg in legs),
+        spent=tuple(leg.raw for leg in legs if leg.ended),
     )
 
 
