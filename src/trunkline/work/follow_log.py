@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 LOG_NAME = "cel"
 """What an engine's log is called in a database that no other engine writes to."""
-_RINGING_LATE, _CODE_LATE = 3, 15
+_RINGING_LATE, _CODE_LATE = 3, 50
 """Milliseconds for which a signal is waited for that the log was faster than."""
 _UNSAVED_PARTS = 100
 """Parts of the log without a fact whose position is not stored by itself."""
