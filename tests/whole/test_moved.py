@@ -218,7 +218,7 @@ async def test_two_phones_that_forward_to_each_other(firm: Firm) -> None:
     assert caller.code >= 400
     told = await firm.told()
     assert told.says[0].status in ("BUSY", "UNSUCCESS")
-    assert len(told.legs()) < 12
+    assert len(told.legs()) <= 26  # 25 steps, and the caller
 
 
 async def test_a_carriers_302_is_not_followed(firm: Firm) -> None:
