@@ -181,6 +181,15 @@ class Scene:
         assert placed.status_code == 200, placed.text
         return str(placed.json()["call_id"])
 
+    async def talks(self, call_id: str) -> None:
+        """The call's two ends have been joined."""
+
+        async def joined() -> bool:
+            call = await self.v1(self.second, "GET", f"/v1/calls/{call_id}")
+            return call["status"] in ("talking", "ended")
+
+        await until(joined, f"talk in {call_id}", 20)
+
     async def over(self, call_id: str) -> int:
         """The number of the call's last event."""
 
@@ -273,6 +282,7 @@ async def test_every_reader_at_every_process_has_each_event_once(
     await together(*(reader.move(scene.second.url) for reader in moved))
     newest = (await scene.v1(scene.second, "GET", f"/v1/events?after={2**53 - 1}"))["newest"]
     await together(*(reader.reached(newest) for reader in moved))  # a replay would be broken off
+    await scene.talks(call_id)  # until then the dialplan has yet to ask the database
     await asyncio.to_thread(own_cluster.restart)
     ended = await scene.over(call_id)
     assert await scene.call(scene.second, "order-7") == call_id
