@@ -233,3 +233,26 @@ def test_a_leg_ends_under_the_call_that_it_is_part_of(switch: Switch, batches: l
                 body = msgspec.json.decode(msgspec.json.encode(said.body))
                 assert body["Into-Call-ID"] == switch.merged[call.id]
                 assert all(ends[leg] != call.id for leg in body["Leg-Call-IDs"])
+
+
+def test_calls_of_two_accounts_stay_two():
+    ledger = Ledger()
+    for number, account in enumerate(("one", "two")):
+        leg_id, at = f"leg{number}", (number + 1) * SECOND
+        ledger.take(
+            f.LegStarted(
+                call_id=leg_id,
+                at=at,
+                leg_id=leg_id,
+                account_id=account,
+                direction="inbound",
+                endpoint="device",
+                endpoint_kind="device",
+                party=Party("device", username="u"),
+                caller_number="1",
+                dialled="2",
+            ),
+            f.LegJoined(call_id=leg_id, at=at + SECOND // 2, leg_id=leg_id, bridge_id="b"),
+        )
+    assert [call.merged_into for call in ledger.calls.values()] == [None, None]
+    assert "CALL_MERGED" not in [heard.name for _, heard in ledger.heard]

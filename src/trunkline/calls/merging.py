@@ -19,8 +19,12 @@ class Merge(NamedTuple):
 
 
 def merge(one: Call, other: Call) -> Merge | None:
-    """Which goes on; None where both are one call, or one of them is over."""
-    if one.id == other.id or one.over or other.over:
+    """Which goes on; None where both are one call, one of them is over, or they are two accounts'.
+
+    What one account's call takes in is told to it and stands in its records, so another's calls never
+    come into it, whatever Asterisk has joined.
+    """
+    if one.id == other.id or one.over or other.over or one.account_id != other.account_id:
         return None
     first, second = sorted((one, other), key=_rank)
     return Merge(first, second)
