@@ -148,10 +148,10 @@ class Play:
         if plan.forward:
             return await self._forwarded(truth, caller, called)
         if plan.patience:
-            await called.rung(number)
+            ringing = await called.rung(number)
             await asyncio.sleep(plan.patience)
             await caller.call.hang_up()
-            await caller.call.over()
+            await together(caller.call.over(), ringing.over())
             truth.status = "UNSUCCESS" if truth.kind == INBOUND else "CANCELLED"
             return None
         if plan.answer.code != 200:
@@ -176,6 +176,7 @@ class Play:
         await together(caller.call.up(30), new.up(30))
         other = End(new, name, new.party is not self.desk.carrier, 1)
         truth.calls += [caller.call, new]
+        truth.reached_outside |= not other.device
         truth.joined(max(caller.call.up_at, new.up_at), (0, caller.call.tone), (1, other.call.tone))
         await self._hear(caller, other)
         return [caller, other]
@@ -216,6 +217,7 @@ class Play:
             truth.parted(who.call.left_at)
             end = End(new, name, called is not self.desk.carrier, who.channel)
             truth.calls.append(new)
+            truth.reached_outside |= not end.device
             truth.joined(new.up_at, (end.channel, new.tone))
             await self._hear(end, other)
         finally:

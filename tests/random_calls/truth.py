@@ -33,6 +33,8 @@ class TrueCall:
     spoke: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
     calls: list[Call] = field(default_factory=list)
     """Every end of it that was answered."""
+    reached_outside: bool = False
+    """A forward or a transfer led it to an outside party."""
     into: TrueCall | None = None
     disturbed: bool = False
     """Something was killed while it was under way."""
@@ -45,7 +47,7 @@ class TrueCall:
 
     @property
     def outside(self) -> bool:
-        return self.kind[0] == "trunking"
+        return self.kind[0] == "trunking" or self.reached_outside
 
     @property
     def seconds(self) -> float:
