@@ -14,7 +14,7 @@ import pytest
 from cluster import Cluster
 from trunkline import database_parts
 from trunkline.database_parts import as_main
-from trunkline.db.port import DatabaseUnavailable
+from trunkline.db.port import Batch, DatabaseUnavailable
 from trunkline.db.postgres import open_database
 from trunkline.db.postgres.alone import NODE, DatabaseTaken, OneAtATime, Sole
 from trunkline.db.secrets import Key
@@ -98,6 +98,21 @@ async def test_a_node_has_one_server(postgres_url: str, monkeypatch: pytest.Monk
     async with as_main(settings, "tl1"):
         pass
     await elsewhere.close()
+
+
+async def test_a_node_is_away_while_it_has_no_server(
+    postgres_url: str, processes: list[Any]
+) -> None:
+    calls = processes[0].calls
+    for node_id in ("tl1", "tl2"):
+        opened = [(node_id, "a" * 32, 1)]
+        await calls.commit(Batch(opened=opened, node_id=node_id))
+    async with as_main(Settings(database=postgres_url), "tl1"):
+        assert await calls.nodes_away("tl2") == []
+        assert await calls.nodes_away("tl1") == ["tl2"]
+    async with asyncio.timeout(10):  # PostgreSQL clears a closed connection away in a moment
+        while await calls.nodes_away("tl2") != ["tl1"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_sqlite_file_has_no_such_lock(tmp_path: Path) -> None:
