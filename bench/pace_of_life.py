@@ -148,7 +148,7 @@ class _Counted:
 
 async def _taken_in(office: Office, calls: int, rate: int | None) -> Done:
     db, bus, ids = _Counted(office.db), LocalBus(), MessageIds(_clock)
-    log = CallLog(db, bus, Place(REALM, "bench"), _clock, ids, secrets.token_hex(4))  # type: ignore[arg-type]
+    log = CallLog(db, bus, Place(REALM, secrets.token_hex(4)), _clock, ids)  # type: ignore[arg-type]
     late: list[float] = []
     ended = asyncio.Event()
     left = calls

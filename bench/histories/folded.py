@@ -49,7 +49,7 @@ async def folded_calls(kept: Kept, db: Database) -> list[Batch]:
     """Some calls of all companies, each with all that is written of it in one batch."""
     caught: Any = _Database(db)
     made = Calls(kept.accounts, 0, 0, 0)
-    log = CallLog(caught, LocalBus(), Place(REALM, "bench"), _clock, MessageIds(_clock), "bench")
+    log = CallLog(caught, LocalBus(), Place(REALM, "bench"), _clock, MessageIds(_clock))
     with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as folder:
         for n in range(_CALLS):
             file = Path(folder) / f"{n}.csv"

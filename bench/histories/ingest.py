@@ -89,7 +89,7 @@ async def _take_in(
 ) -> tuple[float, int]:
     """(seconds, commits of calls) until every delivery is stored."""
     bus, ids = LocalBus(), MessageIds(_clock)
-    calls = CallLog(db, bus, Place(REALM, "bench"), _clock, ids, log_name="bench")
+    calls = CallLog(db, bus, Place(REALM, "bench"), _clock, ids)
     examine = ExamineEvents(db, _clock, lambda *_: None, most_pending=1 << 60)
     await examine.refresh()
     bus.listen(examine.heard)

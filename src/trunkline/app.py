@@ -16,7 +16,6 @@ import structlog
 from trunkline import server_file, web_parts
 from trunkline.api.deps import ApiDeps
 from trunkline.calls.announce import Place
-from trunkline.calls.log import LogPosition
 from trunkline.database_parts import DatabaseParts
 from trunkline.db.port import DatabaseUnavailable
 from trunkline.db.secrets import Key
@@ -42,9 +41,10 @@ from trunkline.retention_parts import delete_expired
 from trunkline.settings import Settings
 from trunkline.sip_trace_parts import SipTrace
 from trunkline.webhook_parts import Webhooks
+from trunkline.work.close_left_calls import CloseLeftCalls
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.follow_endpoints import Change, FollowEndpoints
-from trunkline.work.follow_log import LOG_NAME, CallLog, shared_log_name
+from trunkline.work.follow_log import CallLog
 from trunkline.work.message_ids import MessageIds
 from trunkline.work.place_call import PlaceCall, Rules
 from trunkline.work.read_vitals import ReadVitals
@@ -91,11 +91,9 @@ class System:
             caches=parts.caches,
         )
         place = Place(settings.sip_realm, self._credentials.system)
-        self._log_name = LOG_NAME
-        if parts.is_shared:
-            self._log_name = shared_log_name(self._credentials.system)
-        self.calls = CallLog(
-            self.db, self.bus, place, now, self.message_ids, log_name=self._log_name
+        self.calls = CallLog(self.db, self.bus, place, now, self.message_ids)
+        self._close_left_calls = CloseLeftCalls(
+            self.db.calls, self.calls, self._credentials.system, time.monotonic
         )
         self._log: LogFollower | None = None
         self._outdated = False
@@ -154,9 +152,10 @@ class System:
         self.sip_trace.open()
         async with asyncio.TaskGroup() as tasks:
             bus = await self._bus_running(tasks)
+            await self.db.calls.inherit(self._credentials.system)
             await self.calls.load()
             log_file = configuration.event_log(self.home)
-            self._log = LogFollower(log_file, await self._position())
+            self._log = LogFollower(log_file, await self.calls.position())
             watch = WatchMedia(
                 self.engine, self.calls, self._settings.media_timeout_seconds, now, time.monotonic
             )
@@ -198,11 +197,6 @@ class System:
         running = tasks.create_task(self._parts.run_bus())
         await self._parts.bus_ready.wait()
         return [running]
-
-    async def _position(self) -> LogPosition | None:
-        """How far the engine's log is taken in; a copied database knows it by SQLite's name."""
-        calls = self.db.calls
-        return await calls.position(self._log_name) or await calls.position(LOG_NAME)
 
     async def drain(self, patience: Callable[[], bool]) -> None:
         """Take no new calls; give the live ones their time, or until ``patience`` ends."""
@@ -353,6 +347,7 @@ class System:
         """Close calls that are open here and gone in the engine: rows of its log were lost."""
         while True:
             await asyncio.sleep(_RECONCILE_EVERY)
+            await self._close_left_calls()
             with contextlib.suppress(EngineUnavailable):
                 if self._outdated:
                     await self._restart_if_changed()

@@ -96,8 +96,9 @@ def open_beside(settings: Settings, key: Key) -> DatabaseParts:
 
 
 @contextlib.asynccontextmanager
-async def as_main(settings: Settings) -> AsyncIterator[None]:
-    """Be the one main server of the database; when another one becomes it, what is inside ends.
+async def as_main(settings: Settings, node_id: str) -> AsyncIterator[None]:
+    """Be the one main server of the database, and the one server of the node; when another one
+    becomes either, what is inside ends.
 
     Raises DatabaseTaken, now or then, and DatabaseUnavailable now. A SQLite file needs none of it:
     the lock of its data directory is enough.
@@ -107,7 +108,7 @@ async def as_main(settings: Settings) -> AsyncIterator[None]:
         return
     from trunkline.db.postgres.alone import DatabaseTaken, Sole
 
-    sole = Sole(settings.place)
+    sole = Sole(settings.place, node_id)
     async for attempt in _waiting().__aiter__():
         with attempt:
             await sole.take(PREDECESSOR)

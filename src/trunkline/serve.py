@@ -12,6 +12,7 @@ from trunkline import open_files
 from trunkline.app import System
 from trunkline.database_parts import as_main, open_parts
 from trunkline.db.secrets import open_key
+from trunkline.engine.credentials import credentials
 from trunkline.engine.install import Installed, find, install
 from trunkline.engine_parts import more_modules
 from trunkline.listening import data_lock, listen
@@ -51,7 +52,8 @@ async def serve(settings: Settings, progress: Progress, on_ready: Callable[[str]
         installed = await asyncio.to_thread(engine_for, settings, progress)
         stop = Stop()
         key = open_key(settings.directory / "secret.key")
-        async with as_main(settings):
+        node_id = credentials(settings.directory / "engine").system
+        async with as_main(settings, node_id):
             parts = await asyncio.to_thread(open_parts, settings, key)
             system = System(settings, installed, key, parts)
             await _Server(settings, installed, http, stop, on_ready, system).live()

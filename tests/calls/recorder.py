@@ -254,7 +254,7 @@ class Recorder:
         before = self.log.stat().st_size
         await asyncio.sleep(0.5)
         database = open_database(self.server.data / "trunkline.db", self.key)
-        live = await database.calls.open_calls()
+        live = await database.calls.open_calls(credentials(self.server.data / "engine").system)
         await database.close()
         return not live and before == self.log.stat().st_size
 

@@ -66,7 +66,11 @@ class Life:
         """A call from its first fact to its record."""
         id_, at = f"c{n}", AT + n % 5000 * HOUR
         await database.calls.commit(
-            Batch(facts=[started(id_, self._account_id, at)], opened=[(id_, self._account_id, at)])
+            Batch(
+                facts=[started(id_, self._account_id, at)],
+                opened=[(id_, self._account_id, at)],
+                node_id="node",
+            )
         )
         finished = record(
             id_, self._account_id, at,
@@ -79,7 +83,8 @@ class Life:
                 finished=[finished],
                 closed=[id_],
                 announcements=[announcement(self._account_id, n, at, call_id=id_)] * 3,
-                position=("log", LogPosition(1, n)),
+                node_id="node",
+                position=LogPosition(1, n),
             )
         )
 

@@ -14,9 +14,9 @@ import pytest
 from cluster import Cluster
 from trunkline import database_parts
 from trunkline.database_parts import as_main
-from trunkline.db.port import DatabaseUnavailable
+from trunkline.db.port import Batch, DatabaseUnavailable
 from trunkline.db.postgres import open_database
-from trunkline.db.postgres.alone import DatabaseTaken, Sole
+from trunkline.db.postgres.alone import NODE, DatabaseTaken, OneAtATime, Sole
 from trunkline.db.secrets import Key
 from trunkline.settings import Settings
 
@@ -76,30 +76,61 @@ async def test_a_lost_connection_lets_go_and_is_made_anew(
 async def test_there_is_one_main_server(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_parts, "PREDECESSOR", 0.1)
     settings = Settings(database=postgres_url)
-    async with as_main(settings):
+    async with as_main(settings, "tl1"):
         with pytest.raises(DatabaseTaken, match=r"a main server at 127\.0\.0\.1"):
-            async with as_main(settings):
+            async with as_main(settings, "tl1"):
                 pass
-    async with as_main(settings):
+    async with as_main(settings, "tl1"):
         pass
+
+
+async def test_a_node_has_one_server(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_parts, "PREDECESSOR", 1.0)
+    settings, elsewhere = Settings(database=postgres_url), OneAtATime(postgres_url)
+    async with elsewhere.alone(f"{NODE}tl1"):
+        with pytest.raises(
+            DatabaseTaken, match=r"a server at 127\.0\.0\.1 has this data directory's node"
+        ):
+            async with as_main(settings, "tl1"):
+                pass
+        async with as_main(settings, "tl2"):
+            pass
+    async with as_main(settings, "tl1"):
+        pass
+    await elsewhere.close()
+
+
+async def test_a_node_is_away_while_it_has_no_server(
+    postgres_url: str, processes: list[Any]
+) -> None:
+    calls = processes[0].calls
+    for node_id in ("tl1", "tl2"):
+        opened = [(node_id, "a" * 32, 1)]
+        await calls.commit(Batch(opened=opened, node_id=node_id))
+    async with as_main(Settings(database=postgres_url), "tl1"):
+        assert await calls.nodes_away("tl2") == []
+        assert await calls.nodes_away("tl1") == ["tl2"]
+    async with asyncio.timeout(10):  # PostgreSQL clears a closed connection away in a moment
+        while await calls.nodes_away("tl2") != ["tl1"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def test_a_sqlite_file_has_no_such_lock(tmp_path: Path) -> None:
     settings = Settings(data=str(tmp_path))
-    async with as_main(settings), as_main(settings):
+    async with as_main(settings, "tl1"), as_main(settings, "tl1"):
         pass
 
 
 async def test_the_main_server_stays_it_over_a_restart_of_postgresql(own_cluster: Cluster) -> None:
     settings = Settings(database=own_cluster.url(own_cluster.create()))
     held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
-    async with as_main(settings):
+    async with as_main(settings, "tl1"):
         await asyncio.to_thread(own_cluster.restart)
         async with asyncio.timeout(30):
             while await asyncio.to_thread(_value, settings.database, held) == 0:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         with pytest.raises(DatabaseTaken):
-            await Sole(settings.database).take(0.1)
+            await Sole(settings.database, "tl2").take(0.1)
 
 
 def _value(url: str, query: str) -> Any:
@@ -114,13 +145,13 @@ async def test_who_loses_the_database_to_another_main_server_ends(
     began = asyncio.Event()
 
     async def serve() -> None:
-        async with as_main(Settings(database=postgres_url)):
+        async with as_main(Settings(database=postgres_url), "tl1"):
             began.set()
             await asyncio.Event().wait()
 
     serving = asyncio.create_task(serve())
     await began.wait()
-    other, mains = Sole(postgres_url), "application_name LIKE 'trunkline main%'"
+    other, mains = Sole(postgres_url, "tl2"), "application_name LIKE 'trunkline main%'"
     name = postgres_url.rpartition("/")[2]
     cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
     taken = False

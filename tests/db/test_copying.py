@@ -64,9 +64,9 @@ async def test_both_databases_answer_alike_and_the_new_one_goes_on(there, empty_
         lambda db: db.calls.page(there.account_id, day, day + 9 * DAY, 5, 1),
         lambda db: db.events.after(there.account_id, 0, 500),
         lambda db: db.events.bounds(there.account_id),
-        lambda db: db.calls.open_calls(),
+        lambda db: db.calls.open_calls("node"),
         lambda db: db.calls.facts("c7"),
-        lambda db: db.calls.position("log"),
+        lambda db: db.calls.position("node"),
         lambda db: db.webhooks.listed(there.account_id, (0, ""), 10),
         lambda db: db.recordings.waiting(),
         lambda db: db.statistics.summed(

@@ -24,7 +24,8 @@ async def main(place: Place, account_id: str) -> None:
                     facts=[started(f"c{n}", account_id)],
                     finished=[record(f"c{n}", account_id, recording=f"call_recording_c{n}.mp3")],
                     announcements=[announcement(account_id, n)],
-                    position=(f"log{n % 8}", LogPosition(1, n)),
+                    node_id=f"node{n % 8}",
+                    position=LogPosition(1, n),
                 )
             )
             os.write(1, b"%d\n" % n)

@@ -29,6 +29,7 @@ from trunkline.db.port import (
     TokenOwner,
     UnderWay,
 )
+from trunkline.db.postgres.database import PostgresDatabase
 from trunkline.db.statistics_port import DAY
 from trunkline.work import manage_directory as manage
 from trunkline.work import manage_keys
@@ -207,7 +208,8 @@ async def test_a_batch_is_written_whole(database, account_id):
             facts=facts,
             announcements=[announcement(account_id, 1), announcement(account_id, 2)],
             finished=[finished],
-            position=("cel", LogPosition(7, 100)),
+            node_id="n",
+            position=LogPosition(7, 100),
         )
     )
     assert [event.seq for event in events] == [1, 2]
@@ -218,7 +220,7 @@ async def test_a_batch_is_written_whole(database, account_id):
     }
     assert (await database.events.after(account_id, 0, 10)) == events
     assert (await database.calls.facts("c1")) == facts
-    assert (await database.calls.position("cel")) == LogPosition(7, 100)
+    assert (await database.calls.position("n")) == LogPosition(7, 100)
     page = await database.calls.page(account_id, AT, AT + 1, 20, 1)
     assert (page.total, list(page.rows)) == (1, [shown(finished)])
     kept = await database.recordings.by_name(account_id, "call_recording_c1.mp3")
@@ -238,7 +240,8 @@ async def test_a_batch_that_cannot_be_written_leaves_nothing(database, account_i
         opened=[("c1", account_id, AT)],
         finished=[record("c1", account_id)],
         announcements=[announcement(account_id), msgspec.structs.replace(broken, subject=None)],
-        position=("cel", LogPosition(7, 100)),
+        node_id="n",
+        position=LogPosition(7, 100),
     )
     results = await asyncio.gather(
         database.calls.commit(Batch(facts=[started("c0", account_id)])),
@@ -249,8 +252,8 @@ async def test_a_batch_that_cannot_be_written_leaves_nothing(database, account_i
     assert isinstance(results[1], Exception)
     assert results[0] == results[2] == []
     assert (await database.calls.facts("c1")) == []
-    assert (await database.calls.open_calls()) == []
-    assert (await database.calls.position("cel")) is None
+    assert (await database.calls.open_calls("n")) == []
+    assert (await database.calls.position("n")) is None
     assert (await database.events.bounds(account_id)) == (1, 0)
     assert (await database.calls.page(account_id, 0, AT * 2, 20, 1)).total == 0
     assert len(await database.calls.facts("c0")) == len(await database.calls.facts("c2")) == 1
@@ -283,13 +286,89 @@ async def test_open_calls_come_back_with_their_facts(database, account_id):
         Batch(
             opened=[("b", account_id, AT), ("a", account_id, AT + 1), ("gone", account_id, AT)],
             facts=[requested("a", account_id), requested("b", account_id)],
+            node_id="n",
         )
     )
     await database.calls.commit(Batch(facts=[started("a", account_id)], closed=["gone"]))
-    assert (await database.calls.open_calls()) == [
+    assert (await database.calls.open_calls("n")) == [
         OpenCall("b", account_id, (requested("b", account_id),)),
         OpenCall("a", account_id, (requested("a", account_id), started("a", account_id))),
     ]
+
+
+async def test_each_node_has_its_live_calls_and_its_position(database, account_id):
+    for n, node_id in enumerate(("one", "two")):
+        await database.calls.commit(
+            Batch(
+                opened=[(f"{node_id}-{m}", account_id, AT + m) for m in (1, 2)],
+                facts=[started(f"{node_id}-1", account_id)],
+                node_id=node_id,
+                position=LogPosition(7, n),
+            )
+        )
+    await database.calls.commit(Batch(closed=["one-1"], node_id="one"))
+    assert await _open(database, "one") == ["one-2"]
+    assert await _open(database, "two") == ["two-1", "two-2"]
+    assert await _open(database, "three") == []
+    assert await database.calls.position("one") == LogPosition(7, 0)
+    assert await database.calls.position("two") == LogPosition(7, 1)
+    assert await database.calls.position("three") is None
+
+
+async def test_live_calls_of_several_nodes_are_written_at_once(database, account_id):
+    await asyncio.gather(
+        *(
+            database.calls.commit(
+                Batch(opened=[(f"c{n}", account_id, AT + n)], node_id=f"n{n % 3}")
+            )
+            for n in range(30)
+        )
+    )
+    for node in range(3):
+        assert await _open(database, f"n{node}") == [f"c{n}" for n in range(node, 30, 3)]
+
+
+async def test_what_is_no_nodes_is_inherited_once(database, account_id):
+    await database.calls.commit(Batch(opened=[("c1", account_id, AT)], position=LogPosition(7, 1)))
+    await database.calls.inherit("one")
+    assert await _open(database, "one") == ["c1"]
+    assert await database.calls.position("one") == LogPosition(7, 1)
+    assert await database.calls.position("") is None
+    await database.calls.inherit("one")
+    assert await _open(database, "one") == ["c1"]
+    assert await database.calls.position("one") == LogPosition(7, 1)
+
+
+async def test_a_position_of_ones_own_is_not_given_up_for_an_inherited_one(database):
+    for node_id in ("one", ""):
+        await database.calls.commit(Batch(node_id=node_id, position=LogPosition(7, len(node_id))))
+    await database.calls.inherit("one")
+    assert await database.calls.position("one") == LogPosition(7, 3)
+    assert await database.calls.position("") is None
+
+
+async def test_what_another_node_has_left_is_inherited_with_a_file_alone(database, account_id):
+    await database.calls.commit(
+        Batch(opened=[("c1", account_id, AT)], node_id="one", position=LogPosition(7, 1))
+    )
+    await database.calls.inherit("two")
+    may_be_shared = isinstance(database, PostgresDatabase)
+    assert await _open(database, "one") == (["c1"] if may_be_shared else [])
+    assert await _open(database, "two") == ([] if may_be_shared else ["c1"])
+    assert await database.calls.position("two") is None
+
+
+async def test_nodes_without_a_server_are_those_with_live_calls(database, account_id):
+    for node_id in ("", "me", "one", "two"):
+        opened = [(f"{node_id}-{n}", account_id, AT) for n in (1, 2)]
+        await database.calls.commit(Batch(opened=opened, node_id=node_id))
+    assert sorted(await database.calls.nodes_away("me")) == ["one", "two"]
+    await database.calls.commit(Batch(closed=["two-1", "two-2"], node_id="two"))
+    assert await database.calls.nodes_away("me") == ["one"]
+
+
+async def _open(database, node_id):
+    return [call.call_id for call in await database.calls.open_calls(node_id)]
 
 
 async def test_a_call_is_known_once_the_engine_spoke_of_it(database, account_id):

@@ -20,7 +20,7 @@ from trunkline.calls.record import StoredEvent
 from trunkline.db.port import DatabaseUnavailable, EndpointOwner
 from trunkline.db.sqlite import open_database
 from trunkline.engine.port import AnsweredInSip
-from trunkline.work.follow_log import LOG_NAME, CallLog
+from trunkline.work.follow_log import CallLog
 from trunkline.work.message_ids import MessageIds
 
 
@@ -110,7 +110,7 @@ class Lives:
     @property
     def position(self) -> int:
         """How many rows the database has taken in."""
-        reached = at_once(self.database.calls.position(LOG_NAME))
+        reached = at_once(self.log.position())
         return reached.offset if reached else 0
 
     def hear(self, signals: Sequence[Any] | None = None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from calls.replay import PLACE
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.announce import Place
@@ -33,7 +34,11 @@ async def test_a_sample_is_stored_and_told_and_no_more(tmp_path: Path) -> None:
     assert [event.seq for event in told] == list(range(1, 16))
     assert b'"Test":true' in again.body
     page = await db.calls.page(account, 0, 2 * AT, 10, 1)
-    assert (page.total, (await db.calls.open_calls()), (await db.recordings.waiting())) == (
+    assert (
+        page.total,
+        (await db.calls.open_calls(PLACE.media_server)),
+        (await db.recordings.waiting()),
+    ) == (
         0,
         [],
         0,

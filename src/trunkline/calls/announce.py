@@ -41,7 +41,7 @@ WEBHOOK_EVENTS = ("WEBHOOK_SUSPENDED", "WEBHOOK_DISABLED")
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where calls happen: the SIP realm and the switch's name."""
+    """Where calls happen: the SIP realm and the switch's name, which is its node's id."""
 
     realm: str
     media_server: str

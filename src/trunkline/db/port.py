@@ -130,8 +130,10 @@ class Batch(msgspec.Struct, kw_only=True):
     """(call_id, account_id, at) of calls that are live from now on."""
     closed: list[str] = []
     """call_ids that are live no more (finished, withdrawn or merged)."""
-    position: tuple[str, LogPosition] | None = None
-    """(the log's name, how far it is taken in by this batch)."""
+    node_id: str = ""
+    """The node whose engine has the calls that are opened, and whose log ``position`` is of."""
+    position: LogPosition | None = None
+    """How far that log is taken in by this batch."""
 
 
 class OpenCall(msgspec.Struct, frozen=True):
@@ -186,14 +188,24 @@ class Calls(Protocol):
         A finished call whose id is already in the history is left as it is (a replayed log).
         """
 
-    async def open_calls(self) -> list[OpenCall]:
-        """The calls that are live according to the database, each with all its facts in order."""
+    async def open_calls(self, node_id: str) -> list[OpenCall]:
+        """The live calls of a node, oldest first, each with all its facts in order."""
+
+    async def inherit(self, node_id: str) -> None:
+        """Make this node's what can be no other's: live calls and a log position without a node.
+
+        A SQLite file is one server's, so there it is all: what another node has left came with a
+        backup, or is of a data directory whose engine's files were made anew.
+        """
+
+    async def nodes_away(self, node_id: str) -> list[str]:
+        """The other nodes that have live calls and no server now."""
 
     async def facts(self, call_id: str) -> list[AnyFact]:
         """The journal of one call, in order."""
 
-    async def position(self, log: str) -> LogPosition | None:
-        """How far the log has been taken in."""
+    async def position(self, node_id: str) -> LogPosition | None:
+        """How far the node's log has been taken in."""
 
     async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
         """Page ``page`` (from 1) of the calls that started in [start, end)."""

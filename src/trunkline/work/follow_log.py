@@ -44,23 +44,12 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-LOG_NAME = "cel"
-"""What an engine's log is called in a database that no other engine writes to."""
 _RINGING_LATE, _CODE_LATE = 3, 50
 """Milliseconds for which a signal is waited for that the log was faster than."""
 _UNSAVED_PARTS = 100
 """Parts of the log without a fact whose position is not stored by itself."""
 _GATHER = 0.003
 """Seconds for which a signal waits for its like, so that they are one commit."""
-
-
-def shared_log_name(system: str) -> str:
-    """What this engine's log is called in a database that several engines share.
-
-    Where there is no position under this name, the one under ``LOG_NAME`` holds: it came along when
-    the database was copied from SQLite, and names its file, so that another engine's is none of ours.
-    """
-    return f"{LOG_NAME}:{system}"
 
 
 class LogPart(Protocol):
@@ -75,7 +64,11 @@ class LogPart(Protocol):
 
 
 class CallLog:
-    """All live calls, and the only way to change one."""
+    """All live calls of a node, and the only way to change one.
+
+    Calls of another node are in none of its structures, so none of them is closed with this node's
+    engine, or becomes part of a call here.
+    """
 
     def __init__(
         self,
@@ -84,9 +77,8 @@ class CallLog:
         place: announce.Place,
         clock: Callable[[], int],
         message_ids: MessageIds,
-        log_name: str = LOG_NAME,
     ) -> None:
-        self._log_name = log_name
+        self._node_id = place.media_server
         self._db = db
         self._bus = bus
         self._place = place
@@ -114,14 +106,21 @@ class CallLog:
 
     async def load(self) -> None:
         """Fold the open calls again from their journals, as they were when the process ended."""
-        for stored in await self._db.calls.open_calls():
-            call = refold(list(stored.facts))
-            if call is not None and not call.over:
-                self._remember(call)
-                for leg in call.legs.values():
-                    if leg.bridge is not None:
-                        self._bridges.entered(call.id, leg.bridge)
+        for call in await self._open_calls(self._node_id):
+            self._remember(call)
+            for leg in call.legs.values():
+                if leg.bridge is not None:
+                    self._bridges.entered(call.id, leg.bridge)
         log.info("calls.loaded", open=len(self._calls))
+
+    async def position(self) -> LogPosition | None:
+        """How far the engine's log has been taken in."""
+        return await self._db.calls.position(self._node_id)
+
+    async def _open_calls(self, node_id: str) -> list[Call]:
+        stored = await self._db.calls.open_calls(node_id)
+        calls = [refold(list(each.facts)) for each in stored]
+        return [call for call in calls if call is not None and not call.over]
 
     async def record(self, facts: Iterable[AnyFact], position: LogPosition | None = None) -> None:
         """Fold the facts and commit; raises DatabaseUnavailable, and then nothing has changed."""
@@ -169,7 +168,7 @@ class CallLog:
                         await self._record_early()
 
     async def engine_died(self, at: int) -> None:
-        """Close every open call: its channels are gone. ``at`` is the last sign of life."""
+        """Close every open call of this node: its channels are gone. ``at`` is the last sign of life."""
         dead = [f.EngineDied(call_id=call_id, at=at) for call_id in list(self._calls)]
         if dead:
             log.warning("calls.closed_with_engine", count=len(dead))
@@ -193,6 +192,13 @@ class CallLog:
         if gone:
             log.warning("calls.lost", call_ids=[fact.call_id for fact in gone])
             await self.insist(gone)
+
+    async def close_calls_of(self, node_id: str) -> None:
+        """Close what another node has left: no log will ever tell how it went on."""
+        left = await self._open_calls(node_id)
+        for call in left:
+            self._remember(call)
+        await self.lost([call.id for call in left])
 
     async def settle(self, living: Callable[[str], bool]) -> None:
         """After a restart: withdraw requests that never reached the engine."""
@@ -318,7 +324,8 @@ class CallLog:
             },
             opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
             closed=[call.id for call in ended],
-            position=(self._log_name, position) if position else None,
+            node_id=self._node_id,
+            position=position,
         )
 
     def _apply(self, step: Step) -> None:

@@ -24,6 +24,8 @@ _TRY = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 _LET_GO = "SELECT pg_advisory_unlock(hashtextextended($1, 0))"
 _CHECK_EVERY = 15.0
 _MAIN = "trunkline main"
+NODE = "trunkline node "
+"""With a node's id after it: the lock of whoever follows that node's log."""
 # The lock of a bigint is known by its two halves (PostgreSQL's documentation, pg_locks).
 _HOLDER = """SELECT a.application_name, coalesce(host(a.client_addr), 'this machine')
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -33,7 +35,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 
 
 class DatabaseTaken(Exception):
-    """Another main server has the database; the message says where it is."""
+    """Another main server has the database, or this node; the message says where it is."""
 
 
 class OneAtATime:
@@ -85,10 +87,13 @@ class OneAtATime:
 
 
 class Sole:
-    """Being the one main server of a database, which has the engine, the webhooks and all upkeep."""
+    """Being the one main server of a database, which has the webhooks and all upkeep, and the one
+    server of a node, which has its engine.
+    """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, node_id: str) -> None:
         self._url = url
+        self._node = NODE + node_id
         self._mark = f"{_MAIN} {secrets.token_hex(8)}"
         self._connection: Connection | None = None
 
@@ -123,21 +128,42 @@ class Sole:
             self._connection.terminate()
 
     async def _take(self) -> None:
+        """Both locks, or none."""
         self.close()
-        connection = self._connection = await connect(self._url)
+        self._connection = await connect(self._url)
+        try:
+            await self._lock_both(self._connection)
+        except BaseException:
+            self.close()
+            raise
+
+    async def _lock_both(self, connection: Connection) -> None:
         with unavailable():
             await connection.execute(f"SET application_name = '{self._mark}'")
-            if await connection.fetchval(_TRY, _MAIN):
+        await self._lock(
+            connection,
+            _MAIN,
+            "a main server at {} has this database: one runs the engine, "
+            "any number of trunkline api may run beside it",
+        )
+        await self._lock(
+            connection,
+            self._node,
+            "a server at {} has this data directory's node: of two copies of a directory, "
+            "one needs a new engine/ari.json",
+        )
+
+    async def _lock(self, connection: Connection, name: str, taken: str) -> None:
+        """For as long as the connection lives; ``taken`` has a place for where its holder is."""
+        with unavailable():
+            if await connection.fetchval(_TRY, name):
                 return
-            holder = await connection.fetchrow(_HOLDER, _MAIN)
+            holder = await connection.fetchrow(_HOLDER, name)
         if (
             holder is None or holder[0] == self._mark
         ):  # our own lost connection, not yet cleared away
-            raise DatabaseUnavailable("the main server's lock is not free yet")
-        raise DatabaseTaken(
-            f"a main server at {holder[1]} has this database: one runs the engine, "
-            "any number of trunkline api may run beside it"
-        )
+            raise DatabaseUnavailable("the server's lock is not free yet")
+        raise DatabaseTaken(taken.format(holder[1]))
 
     async def _until_lost(self) -> None:
         connection = self._connection

@@ -60,7 +60,7 @@ class PostgresArchive:
 
     def live(self, account_id: str | None = None) -> list[Call]:
         """The live calls of an account, or of all, oldest first."""
-        rows = self._all(named("calls").open_calls)
+        rows = self._all(self._sql.live)
         calls = (
             refold([decode(fact) for *_, fact in group if fact])
             for (_, owner), group in groupby(rows, key=lambda row: (row[0], row[1]))

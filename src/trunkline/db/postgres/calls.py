@@ -11,13 +11,14 @@ from trunkline.calls.facts import AnyFact, decode, encode
 from trunkline.calls.record import CallRecord, StoredEvent
 from trunkline.db.numbering import without_number
 from trunkline.db.port import Batch, LogPosition, OpenCall, Page
+from trunkline.db.postgres.alone import NODE
 from trunkline.db.postgres.connect import Connection
 from trunkline.db.postgres.events import CHANNEL, Newest, events_columns, numbered_in_order
 from trunkline.db.postgres.history import read_page, write_calls
 from trunkline.db.postgres.partitions import Partitions
 from trunkline.db.postgres.queries import named
 from trunkline.db.postgres.reader import Reader
-from trunkline.db.postgres.writer import BatchWriter, Prepare, WriteAll
+from trunkline.db.postgres.writer import BatchWriter, Prepare, WriteAll, Writer
 
 _FARTHEST = 1 << 62
 
@@ -25,8 +26,9 @@ _FARTHEST = 1 << 62
 class PostgresCalls:
     """Journal, live calls and history (see ``db.port.Calls``)."""
 
-    def __init__(self, reader: Reader, batches: BatchWriter) -> None:
+    def __init__(self, reader: Reader, writer: Writer, batches: BatchWriter) -> None:
         self._reader = reader
+        self._writer = writer
         self._batches = batches
         self._sql = named("calls")
 
@@ -37,22 +39,31 @@ class PostgresCalls:
         """
         return await self._batches.commit(batch)
 
-    async def open_calls(self) -> list[OpenCall]:
-        """The calls that are live, oldest first, each with all its facts in order."""
-        rows = await self._reader.all(self._sql.open_calls)
+    async def open_calls(self, node_id: str) -> list[OpenCall]:
+        """The live calls of a node, oldest first, each with all its facts in order."""
+        rows = await self._reader.all(self._sql.open_calls, node_id=node_id)
         return [
             OpenCall(call_id, account_id, tuple(decode(fact) for *_, fact in group if fact))
             for (call_id, account_id), group in groupby(rows, key=lambda row: (row[0], row[1]))
         ]
+
+    async def inherit(self, node_id: str) -> None:
+        """Make live calls and a log position without a node this one's."""
+        await self._writer.run(lambda connection: self._sql.inherit(connection, node_id=node_id))
+
+    async def nodes_away(self, node_id: str) -> list[str]:
+        """The other nodes that have live calls and no server now: no session has their lock."""
+        rows = await self._reader.all(self._sql.nodes_away, node_id=node_id, lock=NODE)
+        return [away for (away,) in rows]
 
     async def facts(self, call_id: str) -> list[AnyFact]:
         """The journal of one call, in order."""
         rows = await self._reader.all(self._sql.facts, call_id=call_id)
         return [decode(fact) for (fact,) in rows]
 
-    async def position(self, log: str) -> LogPosition | None:
-        """How far the log has been taken in."""
-        row = await self._reader.one(self._sql.position, log=log)
+    async def position(self, node_id: str) -> LogPosition | None:
+        """How far the node's log has been taken in."""
+        row = await self._reader.one(self._sql.position, node_id=node_id)
         return None if row is None else LogPosition(*row)
 
     async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
@@ -105,20 +116,21 @@ def _facts(batches: Iterable[Batch]) -> dict[str, Any]:
 
 def _live(batches: Iterable[Batch]) -> dict[str, Any]:
     """What the batches, one after the other, leave open and closed."""
-    opened: dict[str, tuple[str, str, int]] = {}
+    opened: dict[str, tuple[str, str, int, str]] = {}
     closed: dict[str, None] = {}
     for batch in batches:
         for call in batch.opened:
-            opened.setdefault(call[0], call)
+            opened.setdefault(call[0], (*call, batch.node_id))
             closed.pop(call[0], None)
         for call_id in batch.closed:
             opened.pop(call_id, None)
             closed[call_id] = None
-    ids, accounts, ats = zip(*opened.values(), strict=True) if opened else ((), (), ())
+    ids, accounts, ats, nodes = zip(*opened.values(), strict=True) if opened else ((),) * 4
     return {
         "opened_ids": ids,
         "opened_accounts": accounts,
         "opened_ats": ats,
+        "opened_nodes": nodes,
         "closed_ids": list(closed),
     }
 
@@ -136,9 +148,9 @@ def _positions(batches: Iterable[Batch]) -> dict[str, Any]:
     reached: dict[str, LogPosition] = {}
     for batch in batches:
         if batch.position is not None:
-            reached[batch.position[0]] = batch.position[1]
+            reached[batch.node_id] = batch.position
     return {
-        "logs": list(reached),
+        "nodes": list(reached),
         "file_ids": [position.file_id for position in reached.values()],
         "offsets": [position.offset for position in reached.values()],
     }

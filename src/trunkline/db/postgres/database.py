@@ -34,7 +34,7 @@ class PostgresDatabase:
         self._partitions = Partitions(self._writer)
         self._batches = BatchWriter(url, prepare(self._partitions), writing(self._partitions))
         self.directory = PostgresDirectory(soon, key)
-        self.calls = PostgresCalls(self._reader, self._batches)
+        self.calls = PostgresCalls(self._reader, self._writer, self._batches)
         self.history = PostgresHistory(self._reader, self._writer)
         self.events = PostgresEvents(self._reader, self._writer, self._batches)
         self._one_at_a_time = OneAtATime(url)

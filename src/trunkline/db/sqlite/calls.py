@@ -41,21 +41,29 @@ class SqliteCalls:
         now = time.time_ns() // 1000
         return await self._writer.run(lambda connection: _commit(connection, batch, now))
 
-    async def open_calls(self) -> list[OpenCall]:
-        """The calls that are live, oldest first, each with all its facts in order."""
-        rows = self._reader.all(self._sql.open_calls)
+    async def open_calls(self, node_id: str) -> list[OpenCall]:
+        """The live calls of a node, oldest first, each with all its facts in order."""
+        rows = self._reader.all(self._sql.open_calls, node_id=node_id)
         return [
             OpenCall(call_id, account_id, tuple(decode(fact) for *_, fact in group if fact))
             for (call_id, account_id), group in groupby(rows, key=lambda row: (row[0], row[1]))
         ]
 
+    async def inherit(self, node_id: str) -> None:
+        """Make all live calls this node's, and a log position without a node."""
+        await self._writer.run(lambda connection: _inherit(connection, node_id))
+
+    async def nodes_away(self, node_id: str) -> list[str]:
+        """The other nodes that have live calls: a file is one server's, so none of them has one."""
+        return [away for (away,) in self._reader.all(self._sql.nodes_away, node_id=node_id)]
+
     async def facts(self, call_id: str) -> list[AnyFact]:
         """The journal of one call, in order."""
         return [decode(fact) for (fact,) in self._reader.all(self._sql.facts, call_id=call_id)]
 
-    async def position(self, log: str) -> LogPosition | None:
-        """How far the log has been taken in."""
-        row = self._reader.one(self._sql.position, log=log)
+    async def position(self, node_id: str) -> LogPosition | None:
+        """How far the node's log has been taken in."""
+        row = self._reader.one(self._sql.position, node_id=node_id)
         return None if row is None else LogPosition(*row)
 
     async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
@@ -78,14 +86,23 @@ def _commit(connection: sqlite3.Connection, batch: Batch, now: int) -> list[Stor
     sql = named("calls")
     sql.add_facts(connection, [_journal_row(fact) for fact in batch.facts])
     for call_id, account_id, at in batch.opened:
-        sql.open_call(connection, call_id=call_id, account_id=account_id, at=at)
+        sql.open_call(
+            connection, call_id=call_id, account_id=account_id, at=at, node_id=batch.node_id
+        )
     for call_id in batch.closed:
         sql.close_call(connection, call_id=call_id)
     _finish(connection, batch, now)
     if batch.position is not None:
-        log, reached = batch.position
-        sql.set_position(connection, log=log, file_id=reached.file_id, offset=reached.offset)
+        file_id, offset = batch.position.file_id, batch.position.offset
+        sql.set_position(connection, node_id=batch.node_id, file_id=file_id, offset=offset)
     return store_events(connection, batch.announcements)
+
+
+def _inherit(connection: sqlite3.Connection, node_id: str) -> None:
+    sql = named("calls")
+    sql.inherit_calls(connection, node_id=node_id)
+    sql.inherit_position(connection, node_id=node_id)
+    sql.forget_positions(connection, node_id=node_id)
 
 
 def _journal_row(fact: AnyFact) -> dict[str, Any]:

@@ -30,6 +30,7 @@ live_calls = sa.Table(
     Column("call_id", Text, primary_key=True),
     Column("account_id", Text, nullable=False),
     time("opened_at"),
+    text("node_id"),  # whose engine has it; none: the next to start
 )
 
 events = sa.Table(
@@ -104,7 +105,7 @@ recording_removals = sa.Table(
 log_positions = sa.Table(
     "log_positions",
     metadata,
-    Column("log", Text, primary_key=True),
+    Column("node_id", Text, primary_key=True),
     Column("file_id", BigInteger, nullable=False),
     Column("offset", BigInteger, nullable=False),
 )

@@ -2,6 +2,13 @@
 -- Every account: id, name, time zone, and the newest number of its event log.
 SELECT id, name, timezone, last_seq FROM accounts ORDER BY name COLLATE "C";
 
+-- name: live()
+-- Every live call, of whichever node, with its facts, in order.
+SELECT l.call_id, l.account_id, j.fact
+FROM live_calls l
+LEFT JOIN journal j ON j.call_id = l.call_id
+ORDER BY l.opened_at, l.call_id, j.id;
+
 -- name: finished(call_id)^
 -- The whole record of a finished call.
 SELECT c.* FROM call_ids i

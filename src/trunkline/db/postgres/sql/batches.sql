@@ -1,4 +1,4 @@
--- name: write(account_ids, fact_call_ids, fact_ats, fact_kinds, facts, opened_ids, opened_accounts, opened_ats, closed_ids, logs, file_ids, offsets, accounts_told, categories, names, subjects, call_ids, ats, bodies, channel)
+-- name: write(account_ids, fact_call_ids, fact_ats, fact_kinds, facts, opened_ids, opened_accounts, opened_ats, opened_nodes, closed_ids, nodes, file_ids, offsets, accounts_told, categories, names, subjects, call_ids, ats, bodies, channel)
 -- All but the records of batches, in one round trip: lock the accounts in the order of their ids; append facts, in
 -- order; note which calls are live, and how far logs are taken in; number the events, in order, store them
 -- (``bodies`` lack their number and the bracket after it), and tell whoever listens once they are committed.
@@ -13,21 +13,21 @@ WITH locked AS MATERIALIZED (
         WITH ORDINALITY AS f (call_id, at, kind, fact, n)
     ORDER BY f.n
 ), opened AS (
-    INSERT INTO live_calls (call_id, account_id, opened_at)
-    SELECT o.call_id, o.account_id, o.at
-    FROM unnest(:opened_ids::text[], :opened_accounts::text[], :opened_ats::bigint[])
-        AS o (call_id, account_id, at)
+    INSERT INTO live_calls (call_id, account_id, opened_at, node_id)
+    SELECT o.call_id, o.account_id, o.at, o.node_id
+    FROM unnest(:opened_ids::text[], :opened_accounts::text[], :opened_ats::bigint[], :opened_nodes::text[])
+        AS o (call_id, account_id, at, node_id)
     ORDER BY o.call_id
     ON CONFLICT DO NOTHING
 ), closed AS (
     DELETE FROM live_calls WHERE call_id = ANY(:closed_ids::text[])
 ), reached AS (
-    INSERT INTO log_positions (log, file_id, "offset")
-    SELECT p.log, p.file_id, p.reached
-    FROM unnest(:logs::text[], :file_ids::bigint[], :offsets::bigint[])
-        AS p (log, file_id, reached)
-    ORDER BY p.log
-    ON CONFLICT (log) DO UPDATE SET file_id = excluded.file_id, "offset" = excluded."offset"
+    INSERT INTO log_positions (node_id, file_id, "offset")
+    SELECT p.node_id, p.file_id, p.reached
+    FROM unnest(:nodes::text[], :file_ids::bigint[], :offsets::bigint[])
+        AS p (node_id, file_id, reached)
+    ORDER BY p.node_id
+    ON CONFLICT (node_id) DO UPDATE SET file_id = excluded.file_id, "offset" = excluded."offset"
 ), numbered AS MATERIALIZED (
     SELECT l.id AS account_id,
            l.last_seq + row_number() OVER (PARTITION BY l.id ORDER BY e.n) AS seq,

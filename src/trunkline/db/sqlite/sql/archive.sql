@@ -6,6 +6,13 @@ SELECT id, name, timezone, last_seq FROM accounts ORDER BY name;
 -- The schema's revision.
 SELECT version_num FROM alembic_version;
 
+-- name: live()
+-- Every live call, of whichever node, with its facts, in order.
+SELECT l.call_id, l.account_id, j.fact
+FROM live_calls l
+LEFT JOIN journal j ON j.call_id = l.call_id
+ORDER BY l.opened_at, l.call_id, j.id;
+
 -- name: finished(call_id)^
 -- The whole record of a finished call.
 SELECT * FROM calls WHERE id = :call_id;

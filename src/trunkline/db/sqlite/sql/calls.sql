@@ -2,20 +2,21 @@
 -- Append facts to the journal, in order.
 INSERT INTO journal (call_id, at, kind, fact) VALUES (:call_id, :at, :kind, :fact);
 
--- name: open_call(call_id, account_id, at)!
--- Note that a call is live.
-INSERT INTO live_calls (call_id, account_id, opened_at) VALUES (:call_id, :account_id, :at)
+-- name: open_call(call_id, account_id, at, node_id)!
+-- Note that a call is live, and which node's engine has it.
+INSERT INTO live_calls (call_id, account_id, opened_at, node_id) VALUES (:call_id, :account_id, :at, :node_id)
 ON CONFLICT DO NOTHING;
 
 -- name: close_call(call_id)!
 -- Note that a call is live no more.
 DELETE FROM live_calls WHERE call_id = :call_id;
 
--- name: open_calls()
--- Every live call with its facts, in order.
+-- name: open_calls(node_id)
+-- Every live call of a node with its facts, in order.
 SELECT l.call_id, l.account_id, j.fact
 FROM live_calls l
 LEFT JOIN journal j ON j.call_id = l.call_id
+WHERE l.node_id = :node_id
 ORDER BY l.opened_at, l.call_id, j.id;
 
 -- name: facts(call_id)
@@ -28,11 +29,27 @@ SELECT EXISTS (SELECT 1 FROM calls WHERE id = :call_id)
     OR EXISTS (SELECT 1 FROM journal WHERE call_id = :call_id
                AND kind NOT IN ('CallRequested', 'RequestWithdrawn'));
 
--- name: position(log)^
--- How far a log has been taken in.
-SELECT file_id, "offset" FROM log_positions WHERE log = :log;
+-- name: inherit_calls(node_id)!
+-- Make every live call this node's.
+UPDATE live_calls SET node_id = :node_id WHERE node_id <> :node_id;
 
--- name: set_position(log, file_id, offset)!
--- Note how far a log has been taken in.
-INSERT INTO log_positions (log, file_id, "offset") VALUES (:log, :file_id, :offset)
-ON CONFLICT (log) DO UPDATE SET file_id = excluded.file_id, "offset" = excluded."offset";
+-- name: inherit_position(node_id)!
+-- Make a log position without a node this one's, unless it has one.
+UPDATE OR IGNORE log_positions SET node_id = :node_id WHERE node_id = '';
+
+-- name: forget_positions(node_id)!
+-- Forget how far other logs have been taken in.
+DELETE FROM log_positions WHERE node_id <> :node_id;
+
+-- name: nodes_away(node_id)
+-- The other nodes that have live calls.
+SELECT DISTINCT node_id FROM live_calls WHERE node_id NOT IN ('', :node_id);
+
+-- name: position(node_id)^
+-- How far a node's log has been taken in.
+SELECT file_id, "offset" FROM log_positions WHERE node_id = :node_id;
+
+-- name: set_position(node_id, file_id, offset)!
+-- Note how far a node's log has been taken in.
+INSERT INTO log_positions (node_id, file_id, "offset") VALUES (:node_id, :file_id, :offset)
+ON CONFLICT (node_id) DO UPDATE SET file_id = excluded.file_id, "offset" = excluded."offset";
