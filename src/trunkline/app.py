@@ -316,11 +316,15 @@ class System:
             now,
             self.message_ids,
             open_now=self._open_now,
+            live_now=self._live_now,
         ).run()
 
     def _open_now(self) -> frozenset[Path] | None:
         pid = self.supervisor.pid
         return None if pid is None else process.open_files(pid)
+
+    def _live_now(self) -> frozenset[str] | None:
+        return self.calls.live_raws() if self.calls.caught_up.is_set() else None
 
     def _on_signal(self, signal: Signal) -> None:
         if isinstance(signal, EndpointChanged | TrunkChanged):

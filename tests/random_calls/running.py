@@ -206,7 +206,8 @@ class Run:
         with suppress(NeverHappened):
             await until(lambda: _all_recorded(records, listener), "recordings", SETTLED)
         with suppress(NeverHappened):
-            await until(lambda: not self._spool(records), "an empty spool", SETTLED)
+            patience = 4 * SETTLED if self.kill else SETTLED  # what a killed run knew is found out
+            await until(lambda: not self._spool(records), "an empty spool", patience)
         events = list(listener.events.all)
         calls = dict.fromkeys(e.call_id for e in events if e.name.startswith("CHANNEL_"))
         calls |= dict.fromkeys(wanted)
@@ -224,7 +225,9 @@ class Run:
         """Raw audio of these calls that still waits."""
         names = {record["call_id"].replace(".", "-") for record in records}
         files = (self.server.data / "engine" / "spool").rglob("*.raw")
-        return [file.name for file in files if file.stem in names]
+        return [
+            f"{file.name} ({file.stat().st_size} bytes)" for file in files if file.stem in names
+        ]
 
     async def _get(self, path: str, **query: str) -> Any:
         while True:

@@ -48,6 +48,7 @@ class Filing:
         self.bus = FakeBus()
         self.store = DiskStore(folder / "recordings")
         self.now = NOW
+        self.live: set[str] | None = None
         self.message_ids = MessageIds(lambda: NOW - 1)
         self.verb = self.another()
 
@@ -60,6 +61,7 @@ class Filing:
             lambda: self.now,
             self.message_ids,
             worker,
+            live_now=lambda: self.live,
             sweep_every=sweep_every,
             first_pause=0.01,
         )
@@ -499,6 +501,28 @@ async def test_audio_without_a_call_is_put_away_and_silence_is_not(filing: Filin
         await until(lambda: filing.left() == ["unclaimed/said.raw"], "the tidying")
 
     assert before == ["done/said.raw", "done/silent.raw"]
+
+
+async def test_silence_of_a_call_whose_end_an_earlier_run_heard_goes_soon(filing: Filing) -> None:
+    """A leg that nobody answered, and that is over, though this run has not heard it end."""
+    for name in ("over", "live", "unknown"):
+        filing.record(name, b"")
+    filing.now, filing.live = time.time_ns() // 1000, None
+
+    async with filing.running():
+        await asyncio.sleep(0.2)
+        filing.live = {"live", "unknown"}
+        await asyncio.sleep(0.2)
+        fresh = filing.left()
+        filing.now += 31 * 1_000_000
+        filing.live = None
+        await asyncio.sleep(0.2)
+        unknown = filing.left()
+        filing.live = {"live", "unknown"}
+        await until(lambda: "done/over.raw" not in filing.left(), "the end of what is over")
+
+    assert fresh == unknown == ["done/live.raw", "done/over.raw", "done/unknown.raw"]
+    assert filing.left() == ["done/live.raw", "done/unknown.raw"]
 
 
 async def test_it_ends_at_once_when_cancelled_though_the_call_was_long(filing: Filing) -> None:

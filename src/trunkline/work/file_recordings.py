@@ -47,7 +47,9 @@ MISSING_AFTER = 600 * SECOND
 UNCLAIMED_AFTER = 2 * 86_400 * SECOND
 """Audio that has no row is put away after this: longer than the longest call may last."""
 SILENT_AFTER = 3600 * SECOND
-"""An empty file that has no row goes after this, if the end of its call was not heard."""
+"""An empty file that has no row goes after this, if it is not known whether its call is over."""
+SILENT_ALONE_AFTER = 30 * SECOND
+"""An empty file of no live call goes after this: by then the log has told of its leg, if ever."""
 ENDED_KEPT = 4096
 """Of so many calls it is remembered that they are over, for files that are closed after that."""
 TRIES = 5
@@ -64,6 +66,7 @@ class FileRecordings:
     claimed is taken up at once, and another name for each spool. One run at a time per spool.
     ``open_now`` gives the files that the engine holds open, or None when that is not known: what
     stands in ``live/`` and is not open is final. Closing one is told by inotify, too, at once.
+    ``live_now`` gives the raw names of the legs of all live calls, or None when those are not known.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class FileRecordings:
         worker: str = "spool",
         *,
         open_now: Callable[[], Container[Path] | None] = lambda: None,
+        live_now: Callable[[], Container[str] | None] = lambda: None,
         at_once: int = 2,
         sweep_every: float = 30.0,
         first_pause: float = 2.0,
@@ -89,6 +93,7 @@ class FileRecordings:
         self._message_ids = message_ids
         self._worker = worker
         self._open_now = open_now
+        self._live_now = live_now
         self._at_once = at_once
         self._sweep_every = sweep_every
         self._first_pause = first_pause
@@ -257,7 +262,7 @@ class FileRecordings:
         if came is None:
             return
         age = self._clock() - came
-        unanswered = silent and raw in self._ended  # over, and its record names no recording
+        unanswered = silent and self._is_over(raw, age)  # and its record names no recording
         if not unanswered and age < (SILENT_AFTER if silent else UNCLAIMED_AFTER):
             self._waiting.add(raw)
         elif silent or known:
@@ -265,6 +270,13 @@ class FileRecordings:
         else:
             self._spool.put_away(raw, self._spool.unclaimed)
             log.warning("audio_without_call", raw=raw, moved_to=str(self._spool.unclaimed))
+
+    def _is_over(self, raw: str, age: int) -> bool:
+        """Is the leg's call over, as far as is known? A run that was killed has heard of some ends."""
+        if raw in self._ended:
+            return True
+        live = self._live_now() if age >= SILENT_ALONE_AFTER else None
+        return live is not None and raw not in live
 
     def _silent(self, raw: str) -> bool:
         return (self._spool.size(raw) or 0) < FRAME_BYTES

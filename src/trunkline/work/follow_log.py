@@ -32,6 +32,7 @@ from trunkline.calls.fold import refold
 from trunkline.calls.log import LogPosition
 from trunkline.calls.record import StoredEvent
 from trunkline.calls.recorded import recording_plan
+from trunkline.calls.recording_plan import raw_name
 from trunkline.db.port import Batch, Database, DatabaseUnavailable
 from trunkline.engine.port import Signal
 from trunkline.work.bridges import Bridges
@@ -103,6 +104,10 @@ class CallLog:
     def live(self) -> Mapping[str, Call]:
         """The calls that are not over, by id."""
         return self._calls
+
+    def live_raws(self) -> frozenset[str]:
+        """What the recordings of their legs are called."""
+        return frozenset(map(raw_name, self._call_of))
 
     async def load(self) -> None:
         """Fold the open calls again from their journals, as they were when the process ended."""
