@@ -168,3 +168,42 @@ def test_commits_are_on_the_disk(tmp_path):
     assert settings == ["wal", 2, 1]
     assert (tmp_path / "new.db").stat().st_mode & 0o077 == 0
     connection.close()
+
+
+async def test_an_early_commit_can_be_read_before_it_is_on_the_disk(tmp_path, monkeypatch):
+    path = tmp_path / "trunkline.db"
+    account_id = office(path)[0].account_id
+    database = open_database(path, KEY)
+    go_on = threading.Event()
+    monkeypatch.setattr(writer.os, "fdatasync", lambda _: go_on.wait(30))
+    settled = await database.calls.commit_early(Batch(facts=[started("c1", account_id)]))
+    assert len(await database.calls.facts("c1")) == 1
+    assert not settled.done()
+    go_on.set()
+    await settled
+    await database.close()
+
+
+async def test_early_commits_that_share_one_with_others_are_on_the_disk_with_them(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "trunkline.db"
+    account_id = office(path)[0].account_id
+    database = open_database(path, KEY)
+    statements: list[str] = []
+    synced: list[int] = []
+    monkeypatch.setattr(writer.os, "fdatasync", synced.append)
+    await database._writer.run(lambda connection: connection.set_trace_callback(statements.append))
+    early, _ = await asyncio.gather(
+        database.calls.commit_early(Batch(facts=[started("c1", account_id)])),
+        database.calls.commit(Batch(facts=[started("c2", account_id)])),
+    )
+    await early
+    assert (synced, [line for line in statements if line.startswith("PRAGMA")]) == ([], [])
+    await (await database.calls.commit_early(Batch(facts=[started("c3", account_id)])))
+    assert [line for line in statements if line.startswith("PRAGMA")] == [
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA synchronous = FULL",
+    ]
+    assert len(synced) == 1
+    await database.close()

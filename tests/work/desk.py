@@ -59,6 +59,9 @@ class FakeEngine:
         self.asked.append(call)
         self.living.append(call.call_id)
 
+    async def hang_up(self, leg_id: str) -> None:
+        self.living.remove(leg_id)
+
     async def channels(self) -> list[Channel]:
         return [Channel(each, False) for each in self.living]
 

@@ -166,7 +166,7 @@ async def test_a_database_that_cannot_be_written_rings_nothing(desk, monkeypatch
     async def failing(*arguments: Any) -> None:
         raise DatabaseUnavailable("disk full")
 
-    monkeypatch.setattr(desk.database.calls, "commit", failing)
+    monkeypatch.setattr(desk.database.calls, "commit_early", failing)
     assert await desk.refusal() == "ENGINE_UNAVAILABLE"
     assert (desk.engine.asked, desk.calls.live) == ([], {})
 
@@ -177,7 +177,7 @@ async def test_a_database_that_does_not_say_whether_it_is_stored_rings_nothing(
     key: str | None, stored: bool, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when PostgreSQL is killed amid COMMIT: the request is refused soon, and gone in the end."""
-    real, back = desk.database.calls.commit, asyncio.Event()
+    real, back = desk.database.calls.commit_early, asyncio.Event()
 
     async def unclear(batch: Any) -> Any:
         await back.wait()
@@ -186,7 +186,7 @@ async def test_a_database_that_does_not_say_whether_it_is_stored_rings_nothing(
         return await real(batch)
 
     monkeypatch.setattr(place_call, "_PATIENCE", 0.01)
-    monkeypatch.setattr(desk.database.calls, "commit", unclear)
+    monkeypatch.setattr(desk.database.calls, "commit_early", unclear)
     assert await desk.refusal(idempotency_key=key) == "ENGINE_UNAVAILABLE"
     monkeypatch.undo()
     back.set()
@@ -198,7 +198,7 @@ async def test_a_database_that_does_not_say_whether_it_is_stored_rings_nothing(
 
 
 async def test_a_request_that_cannot_be_withdrawn_is_withdrawn_later(desk, monkeypatch) -> None:
-    real, failures = desk.database.calls.commit, iter([False, True, True, False])
+    real, failures = desk.database.calls.commit, iter([True, True, False])
 
     async def failing(batch: Any) -> Any:
         if next(failures):

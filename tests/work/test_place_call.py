@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import structlog
 
 from calls.replay import PLACE
 from trunkline.db.directory import TrunkEntry
+from trunkline.db.sqlite import writer
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.work import manage_directory as manage
 from trunkline.work.place_call import CallWanted
@@ -207,3 +210,27 @@ async def test_no_password_is_said_anywhere(desk: Desk) -> None:
     assert [one for one in said if PASSWORD in one or desk.app.secret in one] == []
     with desk.path.open("rb") as file:
         assert PASSWORD.encode() not in file.read()
+
+
+async def test_the_phone_is_reached_while_the_disk_is_waited_for_and_no_yes_comes_before(
+    desk, monkeypatch
+):
+    go_on = threading.Event()
+    monkeypatch.setattr(writer.os, "fdatasync", lambda _: go_on.wait(30))
+    click = asyncio.create_task(desk.click())
+    await desk.engine.reached.wait()
+    await asyncio.sleep(0.05)
+    assert (click.done(), len(desk.engine.living)) == (False, 1)
+    go_on.set()
+    assert (await click).status == 200
+
+
+async def test_a_disk_that_fails_is_no_yes_and_the_phone_rings_no_more(desk, monkeypatch):
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(writer.os, "fdatasync", fail)
+        assert (await desk.refusal(), desk.engine.living) == ("ENGINE_UNAVAILABLE", [])
+        assert len(desk.engine.asked) == 1
+    assert (await desk.click()).status == 200

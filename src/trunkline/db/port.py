@@ -7,7 +7,7 @@ Times are unix microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -186,6 +186,13 @@ class Calls(Protocol):
         """Write the batch in one transaction; gives the events with their numbers, in order.
 
         A finished call whose id is already in the history is left as it is (a replayed log).
+        """
+
+    async def commit_early(self, batch: Batch) -> Awaitable[None]:
+        """Write a batch that announces nothing, so far that a kill of this process loses none of it.
+
+        What it gives is done once a power cut of this machine loses none either; it raises
+        DatabaseUnavailable where that will never be.
         """
 
     async def open_calls(self, node_id: str) -> list[OpenCall]:

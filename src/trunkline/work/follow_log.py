@@ -132,6 +132,19 @@ class CallLog:
         async with self._lock:
             await self._record(facts, position)
 
+    async def ask(self, requested: f.CallRequested) -> Awaitable[None]:
+        """Begin a call; raises DatabaseUnavailable, and then nothing has changed.
+
+        No kill of this process loses it any more. What this gives is done once no power cut does
+        either; it raises DatabaseUnavailable where that will never be.
+        """
+        async with self._lock:
+            step = self._step()
+            await step.take(requested)
+            settled = await self._stored(self._db.calls.commit_early(self._batch(step, None)))
+            self._apply(step)
+            return settled
+
     async def follow(self, parts: AsyncIterator[LogPart | None]) -> None:
         """Take in the engine's log for ever; waits out a database that cannot be written."""
         async for part in parts:
@@ -291,7 +304,7 @@ class CallLog:
         batch = self._batch(step, position)
         events: list[StoredEvent] = []
         if self._is_worth_a_commit(batch):
-            events = await self._stored(batch)
+            events = await self._stored(self._db.calls.commit(batch))
         self._apply(step)
         if events:
             self._bus.publish(events)
@@ -304,14 +317,14 @@ class CallLog:
         self._unsaved_parts = 0
         return bool(batch.facts)
 
-    async def _stored(self, batch: Batch) -> list[StoredEvent]:
+    async def _stored(self, committing: Awaitable[T]) -> T:
         try:
-            events = await self._db.calls.commit(batch)
+            stored = await committing
         except DatabaseUnavailable:
             self.refused_at = self._clock()
             raise
         self.refused_at = 0
-        return events
+        return stored
 
     def _batch(self, step: Step, position: LogPosition | None) -> Batch:
         ended = [call for call in step.changed.values() if call.over]

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 
 class InBackground:
     """What is under way; whatever it raises once nobody waits is dropped."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Future[None]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def keep(self, work: Awaitable[None]) -> asyncio.Future[None]:
+    def keep(self, work: Awaitable[Any]) -> asyncio.Future[Any]:
         """Have it done, however long that takes."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
-    async def is_done(self, work: Awaitable[None], within: float) -> bool:
+    async def is_done(self, work: Awaitable[Any], within: float) -> bool:
         """Is it done within so many seconds? Else it goes on. Raises what it raises in that time."""
         task = self.keep(work)
         done, _ = await asyncio.wait({task}, timeout=within)
@@ -30,7 +31,7 @@ class InBackground:
             task.result()
         return bool(done)
 
-    def _ended(self, task: asyncio.Future[None]) -> None:
+    def _ended(self, task: asyncio.Future[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()

@@ -2,7 +2,9 @@
 
 The call is written as *requested*, under an id that we choose, before the engine hears of it: so a
 kill at any line leaves either a call that the log tells of, or a request that is withdrawn at the
-next start; and the same ``Idempotency-Key`` finds out which.
+next start; and the same ``Idempotency-Key`` finds out which. Written is not yet on the disk: that is waited for
+while the phone is being reached, and before anybody is told that it was. A power cut in between ends the
+engine, too, and with it the call that nobody was promised.
 """
 
 from __future__ import annotations
@@ -253,7 +255,7 @@ class PlaceCall:
     async def _place(self, call: GoodCall) -> CallPlaced:
         await self._check_online(call.device.sip_user)
         _check_way(call)
-        await self._request(call)
+        on_disk = await self._request(call)
         try:
             await self._engine.originate(call.originate(self._rules.device_ring_seconds))
         except (OriginateFailed, EngineUnavailable) as error:
@@ -261,22 +263,36 @@ class PlaceCall:
             if isinstance(error, OriginateFailed):
                 raise _offline() from error
             raise _engine_down() from error
+        await self._promise(call, on_disk)
         log.info("call.placed", call_id=call.id, device=call.device.sip_user, number=call.number)
         return _ok(call.id)
 
-    async def _request(self, call: GoodCall) -> None:
-        """Have it stored; raises DatabaseUnavailable.
+    async def _request(self, call: GoodCall) -> Awaitable[None]:
+        """Have it stored; gives what is done once it is on the disk, raises DatabaseUnavailable.
 
         A database that is lost amid its commit says only later, maybe much later, whether the request
         is there. Nobody waits for that: it is refused now, and withdrawn then.
         """
-        storing = asyncio.ensure_future(self._calls.record([call.requested(self._clock())]))
+        storing = asyncio.ensure_future(self._calls.ask(call.requested(self._clock())))
         if await self._storing.is_done(storing, _PATIENCE):
-            return
+            return storing.result()
         self._storing.keep(self._withdraw_if(storing, call))
         raise DatabaseUnavailable("the database has not said whether the call is stored")
 
-    async def _withdraw_if(self, storing: Awaitable[None], call: GoodCall) -> None:
+    async def _promise(self, call: GoodCall, on_disk: Awaitable[None]) -> None:
+        """Before a yes is said; raises DatabaseUnavailable, and then the phone rings no more."""
+        if not await self._is_kept(on_disk):
+            with contextlib.suppress(EngineUnavailable):
+                await self._engine.hang_up(call.id)
+            raise DatabaseUnavailable("the disk has not said that the call is stored")
+
+    async def _is_kept(self, on_disk: Awaitable[None]) -> bool:
+        try:
+            return await self._storing.is_done(on_disk, _PATIENCE)
+        except DatabaseUnavailable:
+            return False
+
+    async def _withdraw_if(self, storing: Awaitable[object], call: GoodCall) -> None:
         with contextlib.suppress(DatabaseUnavailable):
             await storing
             await self._withdraw(call, "DatabaseUnavailable")

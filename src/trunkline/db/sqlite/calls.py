@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
@@ -40,6 +41,14 @@ class SqliteCalls:
         """
         now = time.time_ns() // 1000
         return await self._writer.run(lambda connection: _commit(connection, batch, now))
+
+    async def commit_early(self, batch: Batch) -> Awaitable[None]:
+        """``commit`` for a batch that announces nothing (see ``db.port.Calls``)."""
+        now = time.time_ns() // 1000
+        _, settled = await self._writer.run_early(
+            lambda connection: _commit(connection, batch, now)
+        )
+        return settled
 
     async def open_calls(self, node_id: str) -> list[OpenCall]:
         """The live calls of a node, oldest first, each with all its facts in order."""
