@@ -12,7 +12,7 @@ from typing import Protocol
 
 from trunkline.db.port import DatabaseUnavailable
 
-GONE_SECONDS = 300.0
+GONE_SECONDS = 60.0
 """For so long a node must have been seen without a server."""
 
 
