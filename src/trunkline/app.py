@@ -155,6 +155,8 @@ class System:
         async with asyncio.TaskGroup() as tasks:
             bus = await self._bus_running(tasks)
             await self.calls.load()
+            known = await self.db.events.device_states()
+            self.engine.expect(name for name, online in known.items() if online)
             log_file = configuration.event_log(self.home)
             self._log = LogFollower(log_file, await self._position())
             watch = WatchMedia(
