@@ -1,7 +1,6 @@
 """What devices that are not registered cost the engine: its start, its memory and its CPU.
 
-PJSIP reads every AOR and every endpoint as it loads (pjsip_options.c, sip_options_synchronize_task;
-pjsip_configuration.c, load_all_endpoints), whether there is a contact or not.
+The engine finds who has registered (``trunkline.engine.registered``), and looks up everybody else.
 """
 
 from __future__ import annotations
@@ -17,16 +16,20 @@ from trunkline.db.secrets import open_key
 from trunkline.work import manage_directory as manage
 
 from .figures import Figure
-from .stage import on_stage
+from .stage import Bench, on_stage
 
 CALLS = 5_000
 """Devices."""
-_ROUNDS = 3
+_ROUNDS = 5
 
 
 async def measure(calls: int = CALLS) -> list[Figure]:
-    """Start the same server with one device and with many."""
-    few, many = await _started(1), await _started(calls)
+    """Start the same server with one device and with many, in turns."""
+    async with on_stage() as few, on_stage() as many:
+        for bench, devices in ((few, 1), (many, calls)):
+            await asyncio.to_thread(_fill, bench.server.data, devices)
+            await bench.server.stop()
+        rounds = [(await _started(few), await _started(many)) for _ in range(_ROUNDS)]
     return [
         Figure(
             name=f"unregistered_{what}",
@@ -38,26 +41,23 @@ async def measure(calls: int = CALLS) -> list[Figure]:
             note=f"1 device, and {calls} devices, none of them registered",
         )
         for (what, unit), before, after in zip(
-            (("start", "s"), ("memory", "MB"), ("engine_cpu", "s")), few, many, strict=True
+            (("start", "s"), ("memory", "MB"), ("engine_cpu", "s")),
+            *(map(statistics.median, zip(*one, strict=True)) for one in zip(*rounds, strict=True)),
+            strict=True,
         )
     ]
 
 
-async def _started(devices: int) -> tuple[float, ...]:
+async def _started(bench: Bench) -> tuple[float, ...]:
     """Seconds from a start of the server until calls can be made, then the engine's resident
     megabytes and the seconds of CPU that it has had."""
-    async with on_stage() as bench:
-        await asyncio.to_thread(_fill, bench.server.data, devices)
-        rounds = []
-        for _ in range(_ROUNDS):
-            assert bench.server.program
-            await bench.server.stop()
-            began = time.monotonic()
-            await bench.server.start()
-            seconds = time.monotonic() - began
-            await asyncio.sleep(3)
-            rounds.append((seconds, *_had(bench.server.engine_pid)))
-    return tuple(map(statistics.median, zip(*rounds, strict=True)))
+    began = time.monotonic()
+    await bench.server.start()
+    seconds = time.monotonic() - began
+    await asyncio.sleep(3)
+    had = _had(bench.server.engine_pid)
+    await bench.server.stop()
+    return seconds, *had
 
 
 def _had(pid: int | None) -> tuple[float, float]:

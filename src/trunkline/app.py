@@ -154,6 +154,8 @@ class System:
             bus = await self._bus_running(tasks)
             await self.db.calls.inherit(self._credentials.system)
             await self.calls.load()
+            known = await self.db.events.device_states()
+            self.engine.expect(name for name, online in known.items() if online)
             log_file = configuration.event_log(self.home)
             self._log = LogFollower(log_file, await self.calls.position())
             watch = WatchMedia(

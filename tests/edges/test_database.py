@@ -444,9 +444,9 @@ async def test_a_device_state_is_told_once(database, change, account_id):
     assert event is not None
     assert event.seq == 1
     assert await database.events.device_state(device.device_id, True, tell) is None
-    assert dict(await database.events.device_states()) == {device.device_id: True}
+    assert dict(await database.events.device_states()) == {device.sip_user: True}
     assert await database.events.device_state(device.device_id, False, tell) is not None
-    assert dict(await database.events.device_states()) == {device.device_id: False}
+    assert dict(await database.events.device_states()) == {device.sip_user: False}
     assert await database.events.device_state("0" * 32, True, tell) is None
     change(lambda d: manage.delete(d, manage.DeviceEntry, device))
     assert dict(await database.events.device_states()) == {}

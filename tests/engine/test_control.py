@@ -102,3 +102,12 @@ async def test_a_connection_too_many_is_tried_again(tmp_path: Path) -> None:
 async def test_no_engine_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable):
         await Control(tmp_path).contacts("an-0123")
+
+
+@pytest.mark.parametrize(
+    ("said", "missed"), [("Value: yes\n", True), ("Database entry not found.\n", False)]
+)
+async def test_whether_phones_were_missed(said: str, missed: bool, tmp_path: Path) -> None:
+    async with engine(tmp_path, said) as asked:
+        assert await Control(tmp_path).missed_some() is missed
+    assert asked == [b"cli quit after database get registered missed\0"]

@@ -244,7 +244,7 @@ class Events(Protocol):
         """Store the device's new state with its event; None (and no event) if it was so already."""
 
     async def device_states(self) -> Mapping[str, bool]:
-        """device id -> online, as last stored."""
+        """SIP user of a device -> online, as last stored."""
 
     async def trunk_state(
         self, trunk_id: str, up: bool, announcement: Announcement

@@ -43,6 +43,8 @@ log = structlog.get_logger()
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds between two looks at a phone whose first OPTIONS is under way. Asterisk itself ends that:
 ``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take; the rest is for load."""
+_MISSED_EVERY = 5.0
+"""Seconds between two looks for phones whose first registering the engine missed."""
 _RELOADED = ("res_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_outbound_registration")
 
 _SIGNS = (
@@ -81,6 +83,7 @@ class Asterisk:
         self._qualify_seconds = trunk_qualify_seconds
         self._endpoints: dict[str, bool] = {}
         self._known = False
+        self._met: asyncio.Queue[str] = asyncio.Queue()
         self._sync_lock = asyncio.Lock()
 
     @property
@@ -93,6 +96,8 @@ class Asterisk:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ari.run(self._connected, self._cut_off))
             tasks.create_task(self._trunks.run())
+            tasks.create_task(self._find_missed())
+            tasks.create_task(self._qualify_met())
 
     async def answers(self) -> None:
         """Returns when the engine is up; raises EngineUnavailable when it is not."""
@@ -108,6 +113,10 @@ class Asterisk:
         """Have the dialplan turn new calls away, or take them again; live ones go on."""
         value = "1" if refuse else "0"
         await self._ari.request("POST", f"asterisk/variable?variable=DRAINING&value={value}")
+
+    def expect(self, endpoints: Iterable[str]) -> None:
+        """Tell of these too at the first connection, though the engine may not have met them."""
+        self._endpoints |= dict.fromkeys(endpoints, False)
 
     def online(self, endpoint: str) -> bool | None:
         """Is it registered and answering OPTIONS, by the events so far?"""
@@ -206,13 +215,34 @@ class Asterisk:
         """Write the trunks and reload what reads them, if they changed; forget lost devices."""
         async with self._sync_lock:
             if self.write_trunks(trunks) and self._ari.connected:
-                for module in _RELOADED:
-                    await self._ari.request("PUT", f"asterisk/modules/{module}.so")
+                await self._reload(*_RELOADED)
             if self._ari.connected:
                 await self._forget_objects()
                 await self._forget_all_but(is_device)
                 # What was being read when the directory changed may have come after the first time.
                 await self._forget_objects()
+
+    async def _reload(self, *modules: str) -> None:
+        async with self._control.everyone_listed():
+            for module in modules:
+                await self._ari.request("PUT", f"asterisk/modules/{module}.so")
+
+    async def _find_missed(self) -> None:
+        """More phones at once than the engine's searches are meant for: it knows them after a reload."""
+        while True:
+            await asyncio.sleep(_MISSED_EVERY)
+            with contextlib.suppress(EngineUnavailable, AriError):
+                if self._ari.connected and await self._control.missed_some():
+                    async with self._sync_lock:
+                        await self._reload("res_pjsip")
+
+    async def _qualify_met(self) -> None:
+        """A phone that the engine has just met is sent its first OPTIONS now, not within a second."""
+        while True:
+            endpoint = await self._met.get()
+            if not self._endpoints.get(endpoint):
+                with contextlib.suppress(EngineUnavailable):
+                    await self._control.qualify(endpoint)
 
     def write_trunks(self, trunks: Iterable[Trunk]) -> bool:
         """Write the trunks' file, and watch these trunks; True if that changed it."""
@@ -228,6 +258,7 @@ class Asterisk:
 
     async def _connected(self) -> None:
         await self._forget_objects()  # a change while we were cut off did not reach it
+        await self._control.list_new_alone()
         await self.refuse_new_calls(False)
         found = await self._ari.request(
             "GET", "endpoints"
@@ -257,8 +288,10 @@ class Asterisk:
             self._endpoints[endpoint["resource"]] = online
             self._on_signal(EndpointChanged(endpoint["resource"], online, _at(event)))
         elif kind == "ContactStatusChange":
-            contact = event["contact_info"]
-            self._trunks.contact_changed(event["endpoint"]["resource"], contact, _at(event))
+            endpoint, contact = event["endpoint"]["resource"], event["contact_info"]
+            self._trunks.contact_changed(endpoint, contact, _at(event))
+            if contact["contact_status"] == "NonQualified" and not self._trunks.watches(endpoint):
+                self._met.put_nowait(endpoint)
         elif kind == "ChannelStateChange":
             self._in_sip(event["channel"])
             if event["channel"]["state"] == "Ringing":

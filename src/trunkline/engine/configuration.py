@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.engine import contacts, realtime
+from trunkline.engine import contacts, realtime, registered
 from trunkline.engine.realtime import PostgresqlViews, RealtimeError
 
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
@@ -114,7 +114,9 @@ def write(
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, "")
-    contacts.refuse_steered(config.home / "lib" / "astdb.sqlite3")
+    astdb = config.home / "lib" / "astdb.sqlite3"
+    contacts.refuse_steered(astdb)
+    registered.list_registered(astdb)
     return _digest(files)
 
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import stamina
 
+from trunkline.engine import registered
 from trunkline.engine.port import EngineUnavailable
 from trunkline.engine.run_directory import SOCKET
 
@@ -57,6 +60,35 @@ class Control:
         Raises EngineUnavailable.
         """
         await self._ask(f"sorcery memory cache expire {cache}")
+
+    async def qualify(self, endpoint: str) -> None:
+        """Have OPTIONS sent to its contacts now. Raises EngineUnavailable."""
+        await self._ask(f"pjsip qualify {endpoint}")
+
+    @asynccontextmanager
+    async def everyone_listed(self) -> AsyncIterator[None]:
+        """Within, a reload finds everybody who has a contact (``registered.py``).
+
+        Raises EngineUnavailable.
+        """
+        await self._ask(registered.LIST_ALL)
+        yield
+        await self._ask(registered.RELOADED)
+
+    async def list_new_alone(self) -> None:
+        """Have searches find those who have just registered, and nobody else of all who have.
+
+        Raises EngineUnavailable.
+        """
+        await self._ask(registered.LIST_NEW)
+
+    async def missed_some(self) -> bool:
+        """May the engine have missed phones that registered, since a reload with everyone listed?
+
+        Raises EngineUnavailable.
+        """
+        said = await self._ask(f"database get {registered.FAMILY} {registered.MISSED}")
+        return said.startswith("Value:")
 
     async def _ask(self, command: str) -> str:
         try:

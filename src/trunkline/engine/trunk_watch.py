@@ -42,6 +42,10 @@ class TrunkWatch:
                 del known[gone]
         self._wake.set()
 
+    def watches(self, endpoint: str) -> bool:
+        """Is it one of these trunks?"""
+        return endpoint in self._registers
+
     def contact_changed(self, endpoint: str, contact: Mapping[str, Any], at: int) -> None:
         """Take in a ContactStatusChange's ``contact_info``, whatever contact it is of."""
         answers = _ANSWERS.get(contact.get("contact_status", ""))

@@ -172,7 +172,7 @@ class PostgresEvents:
         return await self._writer.run(change)
 
     async def device_states(self) -> Mapping[str, bool]:
-        """device id -> online, as last stored."""
+        """SIP user of a device -> online, as last stored."""
         return dict(await self._reader.all(self._sql.device_states))
 
     async def trunk_state(

@@ -94,7 +94,7 @@ class SqliteEvents:
         return await self._writer.run(change)
 
     async def device_states(self) -> Mapping[str, bool]:
-        """device id -> online, as last stored."""
+        """SIP user of a device -> online, as last stored."""
         return {id_: bool(online) for id_, online in self._reader.all(self._sql.device_states)}
 
     async def trunk_state(

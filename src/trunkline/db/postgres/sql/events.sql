@@ -49,7 +49,7 @@ WHERE device_states.online <> excluded.online;
 
 -- name: device_states()
 -- Every device whose state was ever heard of.
-SELECT device_id, online FROM device_states;
+SELECT d.sip_user, s.online FROM device_states s JOIN devices d ON d.id = s.device_id;
 
 -- name: set_trunk_state(up, at, trunk_id)!
 -- Store a trunk's state where it is a change; a first state always is.
