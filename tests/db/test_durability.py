@@ -207,3 +207,14 @@ async def test_early_commits_that_share_one_with_others_are_on_the_disk_with_the
     ]
     assert len(synced) == 1
     await database.close()
+
+
+async def test_a_database_behind_a_link_can_be_written_early(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    account_id = office(elsewhere / "trunkline.db")[0].account_id
+    (tmp_path / "trunkline.db").symlink_to(elsewhere / "trunkline.db")
+    database = open_database(tmp_path / "trunkline.db", KEY)
+    await (await database.calls.commit_early(Batch(facts=[started("c1", account_id)])))
+    assert len(await database.calls.facts("c1")) == 1
+    await database.close()

@@ -114,6 +114,7 @@ class Calling:
         media_port: int = 0,
     ) -> None:
         folder.mkdir(parents=True)
+        self.calls = calls
         file = str(tones.write_ulaw(folder / "tone.ulaw", tone, 10)) if tone else ""
         (folder / "scenario.xml").write_text(scenarios.calling(hold, file, user, password))
         self._counts = folder / "counts.csv"

@@ -34,7 +34,7 @@ from trunkline.calls.record import StoredEvent
 from trunkline.calls.recorded import recording_plan
 from trunkline.calls.recording_plan import raw_name
 from trunkline.db.port import Batch, Database, DatabaseUnavailable
-from trunkline.engine.port import Signal
+from trunkline.engine.port import AnsweredInSip, Signal
 from trunkline.work.bridges import Bridges
 from trunkline.work.insisting import insisting
 from trunkline.work.message_ids import MessageIds
@@ -45,8 +45,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_RINGING_LATE, _CODE_LATE = 3, 50
-"""Milliseconds for which a signal is waited for that the log was faster than."""
+_RINGING_LATE, _CODE_LATE, _CODE_LOST = 3, 500, 50
+"""Milliseconds for which a signal is waited for that the log was faster than; the last is for the code of
+a refusal when the code before it never came."""
 _UNSAVED_PARTS = 100
 """Parts of the log without a fact whose position is not stored by itself."""
 _GATHER = 0.003
@@ -92,6 +93,7 @@ class CallLog:
         self._bridges = Bridges()
         self._signals = Signals()
         self._heard = asyncio.Event()
+        self._code_late = _CODE_LATE
         self._unsaved_parts = 0
         self.newest_row = 0
         self.refused_at = 0
@@ -172,6 +174,8 @@ class CallLog:
         It is kept until the log tells of its leg: a signal can be faster than the log.
         """
         self._signals.hear(signal, self.caught_up.is_set())
+        if isinstance(signal, AnsweredInSip):
+            self._code_late = _CODE_LATE
         self._heard.set()
 
     async def follow_signals(self) -> None:
@@ -242,15 +246,16 @@ class CallLog:
     async def _let_signals_catch_up(self, rows: list[cel.Row]) -> None:
         """The log can be faster than a signal, too: give an expected one a few milliseconds.
 
-        The code of a refusal always comes; a ringing that is expected may never have been.
+        The code of a refusal always comes while signals do; a ringing that is expected may never have been.
         """
-        for waited in range(_CODE_LATE):
+        for waited in range(self._code_late):
             late = (
                 rows if waited < _RINGING_LATE else [row for row in rows if row.event == "HANGUP"]
             )
             if not any(map(self._expects_signal, late)):
                 return
             await asyncio.sleep(0.001)
+        self._code_late = _CODE_LOST
 
     def _expects_signal(self, row: cel.Row) -> bool:
         if row.event == "ANSWER":

@@ -106,7 +106,8 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._connection = connect_writer(path)
-        self._wal = path.with_name(f"{path.name}-wal")
+        real = path.resolve()  # SQLite follows links, and has its log beside the file itself
+        self._wal = real.with_name(f"{real.name}-wal")
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="trunkline-writer", daemon=True)
         self._thread.start()
