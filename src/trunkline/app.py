@@ -273,17 +273,23 @@ class System:
         self._outdated = (self.home / "configured").read_text() != wanted
         if not self._outdated:
             return
-        if not await self._is_idle():
-            log.warning("engine.other_settings", mend="it starts anew when no call is live")
-            return
-        await self.supervisor.stop(_ENGINE_GRACE)
-        await self.supervisor.start()
-        self._outdated = False
+        try:
+            if not await self._is_idle():
+                log.warning("engine.other_settings", mend="it starts anew when no call is live")
+                return
+            await self.supervisor.stop(_ENGINE_GRACE)
+            await self.supervisor.start()
+            self._outdated = False
+        finally:
+            self.place_call.draining = self.vitals.draining
 
     async def _is_idle(self) -> bool:
-        """Has it no call? Then it takes none from now on, so that it stays so."""
+        """Has it no call? Then it takes none from now on, a phone's or a click's, so that it stays so."""
         if await self.engine.channels():
             return False
+        self.place_call.draining = True
+        while self.place_call.placing:
+            await asyncio.sleep(0.01)
         await self.engine.refuse_new_calls(True)
         if not await self.engine.channels():
             return True

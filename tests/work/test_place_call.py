@@ -234,3 +234,15 @@ async def test_a_disk_that_fails_is_no_yes_and_the_phone_rings_no_more(desk, mon
         assert (await desk.refusal(), desk.engine.living) == ("ENGINE_UNAVAILABLE", [])
         assert len(desk.engine.asked) == 1
     assert (await desk.click()).status == 200
+
+
+async def test_it_is_known_how_many_calls_are_on_their_way_to_the_engine(desk):
+    """Whoever starts an idle engine anew waits for them, and has no others taken on."""
+    _, task = await desk.under_way(None)
+    assert desk.place.placing == 1
+    desk.place.draining = True
+    assert await desk.refusal("02873010009") == "ENGINE_UNAVAILABLE"
+    assert desk.place.placing == 1
+    desk.engine.gate.set()
+    await task
+    assert desk.place.placing == 0

@@ -92,6 +92,8 @@ class PlaceCall:
         self._clicks: _Clicks | None = None
         self._storing = InBackground()
         self.draining = False
+        self.placing = 0
+        """How many calls are on their way to the engine."""
 
     async def __call__(self, app: App, wanted: CallWanted) -> CallPlaced:
         """Send the call to the device; does not wait for anyone to answer."""
@@ -103,9 +105,13 @@ class PlaceCall:
         if self.draining or not self._engine.up:
             raise Refused("ENGINE_UNAVAILABLE", "no calls can be placed just now", _RETRY)
         call = GoodCall(app, device, number, inside, wanted, self._new_id())
-        if wanted.idempotency_key is None:
-            return await self._once_in_a_moment(call)
-        return await self._once(call, wanted.idempotency_key)
+        self.placing += 1
+        try:
+            if wanted.idempotency_key is None:
+                return await self._once_in_a_moment(call)
+            return await self._once(call, wanted.idempotency_key)
+        finally:
+            self.placing -= 1
 
     async def _device(self, app: App, wanted: CallWanted) -> CallingDevice:
         """The app's device, its password checked; one answer for all that can be wrong."""
