@@ -7,8 +7,8 @@ RUN := .venv/.made-to-run
 DEV := .venv/.made-to-develop
 BIN := .venv/bin
 ARGS ?=
-# The tests mostly wait: two at a time, those on the shared Asterisk one after the other.
-PARALLEL := -n 2 --no-loadscope-reorder
+# The tests mostly wait: three at a time, of which two are whole tests, each of them on an Asterisk of its own.
+PARALLEL := -n 3 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check random-calls bench bench-history

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,10 @@ from cluster import Cluster
 from trunkline.db.postgres.schema import upgrade
 
 WHOLE = "tests/whole"
-_TOGETHER = (WHOLE, "tests/engine")
-"""Folders whose tests share an Asterisk, or Debian's package manager: one worker runs all of them."""
+_TOGETHER = ("tests/engine",)
+"""Folders whose tests share Debian's package manager: one worker runs all of them."""
+_HALVES = 2
+"""Whole tests mostly wait; so many workers run them, each on an Asterisk of its own."""
 
 
 def pytest_configure() -> None:
@@ -28,9 +32,16 @@ def pytest_configure() -> None:
 
 
 def _together(nodeid: str) -> str:
-    """What one of several workers (``-n``) runs: a folder of those, or a file; fixtures are made once."""
+    """What one of several workers (``-n``) runs: fixtures are made once in it."""
     file = nodeid.partition("::")[0]
+    if file.startswith(f"{WHOLE}/"):
+        return f"{WHOLE} {_whole_files().index(Path(file).name) % _HALVES}"
     return next((each for each in _TOGETHER if file.startswith(f"{each}/")), file)
+
+
+@cache
+def _whole_files() -> list[str]:
+    return sorted(file.name for file in Path(__file__).parent.joinpath("whole").glob("test_*.py"))
 
 
 class ByFile(LoadScopeScheduling):
@@ -48,7 +59,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes longest is begun first, where something else runs beside it."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _together(item.nodeid) != WHOLE)
+        items.sort(key=lambda item: not _together(item.nodeid).startswith(WHOLE))
 
 
 @pytest.fixture(scope="session")
