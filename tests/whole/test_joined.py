@@ -7,13 +7,15 @@ other. Who was in them hears each other from then on, without her.
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
 
-from .firm import INTERNAL, Firm, Says, talked
+from .firm import INTERNAL, OUT, Firm, Says, talked
 from .party import Taking
 from .stage import together
 from .stories import (
+    DIALLED,
     PAIRS,
     Kind,
     called_by_a_customer,
@@ -21,6 +23,7 @@ from .stories import (
     clicks,
     hand_over,
     named,
+    talking,
 )
 
 
@@ -96,6 +99,47 @@ async def test_a_transfer_while_the_target_still_rings(firm: Firm) -> None:
     main, other = told.oldest_first
     assert told.merges == {other["call_id"]: main["call_id"]}
     assert other["billing_seconds"] == 0
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "declined"])
+async def test_a_transfer_out_while_the_number_still_rings(answered: bool, firm: Firm) -> None:
+    """alice, who talks with bob, hands him over to a number outside that rings: that call goes on."""
+    firm.carrier.takings[DIALLED] = Taking(after=None, tone=2050)
+    older = await calls_bob(firm)
+    await talking(older.hers, older.other)
+    await older.hers.hold()
+    asking = await firm.alice.dial(DIALLED).alerted()
+    ringing = await firm.carrier.rung(DIALLED)
+    moving = asyncio.create_task(older.hers.transfer(asking))
+    await together(older.hers.over(), asking.over())
+    await (ringing.pick_up() if answered else ringing.refuse(486))
+    if answered:
+        await talking(older.other, ringing)
+        await asyncio.sleep(1)
+        await ringing.hang_up()
+    await older.other.over()
+    await moving
+    told = await firm.told()
+    status = "SUCCESS" if answered else "BUSY"
+    assert told.says == [older.says, Says(OUT, status, "alice", DIALLED)]
+    absorbed, main = told.oldest_first
+    assert told.merges == {absorbed["call_id"]: main["call_id"]}
+    if answered:  # bob has the place of alice, who called
+        await told.recorded(main, ringing.over_at - ringing.up_at, [620], [2050])
+    else:
+        assert (main["billing_seconds"], main["recording"]) == (0, "")
+
+
+@pytest.mark.parametrize("replaces", ["nobodys;to-tag=a;from-tag=b", "nobodys", ";;"])
+async def test_a_refer_that_names_no_dialog_changes_nothing(replaces: str, firm: Firm) -> None:
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    server = firm.stage.server.sip
+    said = await side.hers.refer(f"sip:102@{server}?Replaces={quote(replaces, safe='')}")
+    assert said[-1] in (400, 404)
+    await talking(side.hers, side.other)
+    await side.hers.hang_up()
+    assert (await firm.told()).says == [side.says]
 
 
 async def test_whoever_is_left_can_be_transferred_again(firm: Firm) -> None:
