@@ -22,11 +22,11 @@ def of(call_id: str, leg_id: str, second: float) -> dict[str, Any]:
     return {"call_id": call_id, "leg_id": leg_id, "at": T0 + int(second * SECOND)}
 
 
-def began(call_id: str, leg_id: str, second: float, user: str) -> AnyFact:
+def began(call_id: str, leg_id: str, second: float, user: str, account: str = "acct") -> AnyFact:
     trunk = user == "trunk"
     return f.LegStarted(
         **of(call_id, leg_id, second),
-        account_id="acct",
+        account_id=account,
         direction="inbound" if call_id == leg_id else "outbound",
         endpoint=user,
         endpoint_kind="trunk" if trunk else "device",
@@ -148,3 +148,27 @@ def test_who_hangs_up_has_no_cause_of_a_leg_that_was_dialled() -> None:
         *gone("a", "a", 3, 17, by=True),
     )
     assert outcome.leg_cause(ledger.calls["a"].legs["a"]) == "NORMAL_CLEARING"
+
+
+def test_who_comes_to_another_accounts_talk_is_led_astray() -> None:
+    ledger = Ledger()
+    ledger.take(
+        began("a", "a", 0, "alice"),
+        began("b", "b", 0, "bob", account="another"),
+        joined("a", "a", 1, "bridge"),
+        joined("b", "b", 2, "bridge"),
+    )
+    assert ledger.astray == ["b"]
+    assert [call.merged_into for call in ledger.calls.values()] == [None, None]
+
+
+def test_all_of_a_call_that_is_transferred_to_itself_are_led_astray() -> None:
+    ledger = Ledger()
+    ledger.take(
+        began("a", "a", 0, "alice"),
+        began("a", "bob", 0.2, "bob"),
+        *gone("a", "bob", 3),
+        began("a", "carol", 3.2, "carol"),
+        Meeting("a", "a", T0 + 5 * SECOND),
+    )
+    assert ledger.astray == ["a", "carol"]

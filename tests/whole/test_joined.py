@@ -166,3 +166,29 @@ async def test_whoever_is_left_can_be_transferred_again(firm: Firm) -> None:
     assert told.merges == {other["call_id"]: main["call_id"] for other in others}
     seconds = older.other.over_at - older.other.up_at
     await told.recorded(main, seconds, [1400], [440, 620, 830])
+
+
+async def test_calls_of_two_accounts_never_become_one(firm: Firm) -> None:
+    """Whoever knows a dialog of another account can name it in Replaces, but not talk in it."""
+    other = await Firm.open(firm.stage)
+    other.begin()
+    mine, theirs = await called_by_a_customer(firm), await called_by_a_customer(other, tone=1750)
+    await together(talking(mine.hers, mine.other), talking(theirs.hers, theirs.other))
+    await mine.hers.transfer(theirs.hers)
+    await together(mine.other.over(), theirs.other.over())
+    assert mine.other.voice.seconds_of(1750) < 1
+    assert theirs.other.voice.seconds_of(1400) < 1
+    await together(mine.hers.hang_up(), theirs.hers.hang_up())
+    for told in (await firm.told(), await other.told()):
+        assert told.says == [mine.says]
+        assert told.merges == {}
+
+
+async def test_a_call_that_is_transferred_to_itself_ends(firm: Firm) -> None:
+    """Nobody is left in silence."""
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    await side.hers.transfer(side.hers)
+    await side.other.over()
+    await side.hers.hang_up()
+    assert (await firm.told()).says == [side.says]
