@@ -140,6 +140,16 @@ def test_a_clicks_far_leg_in_whose_place_another_stands_lost_the_race(
     assert outcome.leg_cause(ledger.calls["click"].legs["bob"]) == cause
 
 
+def test_a_leg_that_was_picked_up_after_it_had_been_handed_over_lost_the_race() -> None:
+    """alice's leg, which dialled it, is gone before anybody answers."""
+    ledger = handed_over()
+    ledger.take(
+        *gone("new", "far", 8, 0, taken_over=True),
+        *gone("old", "bob", 9),
+    )
+    assert outcome.leg_cause(ledger.calls["new"].legs["far"]) == "LOSE_RACE"
+
+
 def test_who_hangs_up_has_no_cause_of_a_leg_that_was_dialled() -> None:
     ledger = Ledger()
     ledger.take(

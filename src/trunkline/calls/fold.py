@@ -311,13 +311,12 @@ def _own_code(leg: Leg, fact: f.LegHungUp) -> int | None:
 
 
 def _answered_by_another(call: Call, leg: Leg, fact: f.LegHungUp) -> bool:
-    """Was a leg that rang picked up? Then a channel stands in its place, or its dialler has been answered."""
+    """Was a leg that rang picked up? A channel stands in its place then, or its dialler has been answered."""
     dialler = call.legs.get(leg.dialled_by or "")
     if leg.answered_at is not None or dialler is None:
         return False
-    if dialler.direction != "inbound":
-        return fact.taken_over
-    return dialler.answered_at is not None and dialler.answered_at >= leg.started_at
+    answered = dialler.answered_at is not None and dialler.answered_at >= leg.started_at
+    return fact.taken_over or (dialler.direction == "inbound" and answered)
 
 
 def _leg_ended(call: Call, fact: f.LegEnded) -> Folded:
