@@ -253,6 +253,45 @@ async def test_a_forward_never_goes_past_the_policy(to: str, firm: Firm) -> None
     assert "from-device" not in json.dumps([seen.data for seen in told.events])
 
 
+async def test_a_phone_forwards_what_was_handed_over_while_it_rang(firm: Firm) -> None:
+    """alice hands the customer over to bob before he has answered; then his phone sends her on."""
+    firm.bob.taking = BY_HAND
+    firm.carrier.takings[FORWARDED] = Taking(tone=2650)
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    await side.hers.hold()
+    asking = await firm.alice.dial("102").alerted()
+    ringing = await firm.bob.rung()
+    moving = asyncio.create_task(side.hers.transfer(asking))
+    await side.hers.over()
+    await ringing.refuse(302, f"sip:{FORWARDED}@{firm.stage.server.sip}")
+    new = await firm.carrier.taken(FORWARDED)
+    await talking(side.other, new)
+    await moving
+    assert new.caller_id == BOBS_DID
+    await side.other.hang_up()
+    told = await firm.told()
+    assert told.says == [side.says, Says(INTERNAL, "CANCELLED", "alice", "bob")]
+
+
+async def test_a_forward_that_came_to_nothing_is_forgotten(firm: Firm) -> None:
+    """One of bob's phones forwards, the other one answers and sends alice to carol, who declines."""
+    _forwards(firm, FORWARDED)
+    firm.carol.taking = Taking(code=486)
+    second = await firm.stage.party(await firm.tenant.device("bob"), tone=700)
+    second.taking = Taking(after=1)
+    talk = await firm.alice.dial("102").up()
+    answered = await second.taken()
+    await talking(talk, answered)
+    await answered.transfer("103")
+    await talk.over()
+    told = await firm.told()
+    await second.register(0)
+    await second.close()
+    assert told.says == [Says(INTERNAL, "SUCCESS", "alice", "bob")]
+    assert firm.carrier.calls == []
+
+
 @pytest.mark.parametrize("to", [None, "sip:{server}", "sip:101@{server}"])
 async def test_a_302_that_names_nobody_or_the_caller(to: str | None, firm: Firm) -> None:
     """It is as if the phone could not be reached, and the caller is not sent elsewhere."""
