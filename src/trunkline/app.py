@@ -42,6 +42,7 @@ from trunkline.settings import Settings
 from trunkline.sip_trace_parts import SipTrace
 from trunkline.webhook_parts import Webhooks
 from trunkline.work.close_left_calls import CloseLeftCalls
+from trunkline.work.end_astray import EndAstray
 from trunkline.work.file_recordings import FileRecordings, salvage
 from trunkline.work.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow_log import CallLog
@@ -161,9 +162,12 @@ class System:
             watch = WatchMedia(
                 self.engine, self.calls, self._settings.media_timeout_seconds, now, time.monotonic
             )
+            astray = EndAstray(self.engine)
+            self.calls.on_astray = astray.hear
             running = bus + [
                 tasks.create_task(work)
                 for work in (
+                    astray.run(),
                     self.calls.follow(self._log.follow()),
                     self.engine.run(),
                     self.calls.follow_signals(),

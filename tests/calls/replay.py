@@ -121,6 +121,7 @@ class Ledger:
         self.journal: dict[str, list[AnyFact]] = {}
         self.heard: list[tuple[Call, Heard]] = []
         self.bridges = Bridges()
+        self.astray: list[str] = []
 
     async def facts(self, call_id: str) -> list[AnyFact]:
         """A call's journal."""
@@ -148,6 +149,7 @@ class Ledger:
             self.calls[call.id] = call
             self.call_of |= dict.fromkeys((*call.legs, *call.absorbed), call.id)
         self.heard += step.heard
+        self.astray += step.astray
         for leg_id, used in step.used_early.items():
             self.signals.used(leg_id, used)
 

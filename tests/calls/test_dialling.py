@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.calls.dialling import NumberInvalid, Rights, may_dial, number
+from trunkline.calls.dialling import (
+    DROPPED_BEYOND_ASCII,
+    NumberInvalid,
+    Rights,
+    may_dial,
+    number,
+)
 from trunkline.calls.facts import Party
 from trunkline.calls.terms import NUMBER, of_number, of_text, terms_of
 
@@ -102,3 +108,9 @@ def test_any_text_is_a_number_or_refused(text: str) -> None:
 )
 def test_a_text_that_is_a_number_is_one_word(asked: str, words: int) -> None:
     assert len(of_text(asked)) == words
+
+
+def test_what_the_dialplan_drops_is_dropped_here_too() -> None:
+    assert number("1".join(DROPPED_BEYOND_ASCII[:30])) == "1" * 29
+    assert {"\u2011", "\u00a0", "\u202a", "\uff08"} <= {*DROPPED_BEYOND_ASCII}
+    assert not any(char.isascii() for char in DROPPED_BEYOND_ASCII)

@@ -127,7 +127,7 @@ def test_nothing_that_ami_could_reach_is_a_shell(tmp_path: Path) -> None:
 
 def test_nothing_unauthenticated_has_an_endpoint(tmp_path: Path) -> None:
     made = texts(config(tmp_path))
-    assert "anonymous" not in made["pjsip.conf"]
+    assert "[anonymous]" not in made["pjsip.conf"]
     assert "type = endpoint" not in made["pjsip.conf"]
     assert "res_pjsip_endpoint_identifier_anonymous" not in made["modules.conf"]
 

@@ -65,14 +65,14 @@ class Taking(msgspec.Struct, frozen=True):
     """How a call that comes in is taken.
 
     It is alerted by ``alert`` (180; 183 with SDP and the tone; 0: not at all) and answered with
-    ``code`` after so many seconds; None is by hand. ``to`` is the Contact of a 302; ``tone`` is
+    ``code`` after so many seconds; None is by hand. ``to`` is the Contact of a 302 (None: it has none); ``tone`` is
     what is said, where it is not the party's own.
     """
 
     after: float | None = 0
     code: int = 200
     alert: int = 180
-    to: str = ""
+    to: str | None = ""
     tone: int = 0
 
 
@@ -134,7 +134,7 @@ class Call:
         await self.party._accept(self)
         return self
 
-    async def refuse(self, code: int, to: str = "") -> None:
+    async def refuse(self, code: int, to: str | None = "") -> None:
         """Refuse a call that rings; ``to`` is the Contact of a 302."""
         await self.party._refuse(self, code, to)
 
@@ -171,6 +171,10 @@ class Call:
             target = f"{where}?Replaces={quote(to.replaces, safe='')}"
         else:
             target = f"sip:{to}@{self.party.server}"
+        return await self.refer(target)
+
+    async def refer(self, target: str) -> list[int]:
+        """REFER the far end to a URI, as ``transfer`` does."""
         more = [("Refer-To", f"<{target}>"), ("Referred-By", f"<{self.party.uri}>")]
         answer = await self.party._ask(self, "REFER", more)
         if answer.code >= 300:
@@ -598,11 +602,17 @@ class Party(asyncio.DatagramProtocol):
         return call._sdp(media_of(message.body)[2])
 
     def _answer(
-        self, request: Message, code: int, call: Call | None = None, body: str = "", to: str = ""
+        self,
+        request: Message,
+        code: int,
+        call: Call | None = None,
+        body: str = "",
+        to: str | None = "",
     ) -> bytes:
         field = call.ours if call else ""
         made = response(request, code, REASONS.get(code, "Refused"), field)
-        more = [("Contact", f"<{to or self._contact}>")] if request.method == "INVITE" else []
+        shown = request.method == "INVITE" and to is not None
+        more = [("Contact", f"<{to or self._contact}>")] if shown else []
         data = msgspec.structs.replace(made, fields=(*made.fields, *more), body=body).encoded()
         self._answered[request.branch, request.method] = data
         self._send(data)
@@ -651,7 +661,7 @@ class Party(asyncio.DatagramProtocol):
         call._is_up()
         await self._until_acked(call, call.invite, 200, call._sdp())
 
-    async def _refuse(self, call: Call, code: int, to: str = "") -> None:
+    async def _refuse(self, call: Call, code: int, to: str | None = "") -> None:
         if call.code:
             return
         assert call.invite
@@ -660,7 +670,7 @@ class Party(asyncio.DatagramProtocol):
         await self._until_acked(call, call.invite, code, to=to)
 
     async def _until_acked(
-        self, call: Call, invite: Message, code: int, body: str = "", to: str = ""
+        self, call: Call, invite: Message, code: int, body: str = "", to: str | None = ""
     ) -> None:
         """Send a final response again until its ACK has come (13.3.1.4, 17.2.1)."""
         acked = call._acked[invite.number] = asyncio.Event()

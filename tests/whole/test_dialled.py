@@ -46,6 +46,8 @@ async def house(module_stage: Stage) -> Any:
         ("0901234586&PJSIP%2Fx", "0901234586PJSIPx"),
         ("09%22%2901234586", "0901234586"),
         ("09" * 17, "09" * 17),
+        ("+", "+"),
+        ("%EF%BC%90901234586", "901234586"),  # a wide 0
         ("x", "x"),
         ("alice", "alice"),
     ],
@@ -82,6 +84,10 @@ async def test_what_the_account_may_not_dial_is_refused(house: Any) -> None:
         "0901234586;phone-context=+84",
         "(090)%20123-45.86",
         "%5B090%5D1234586",
+        "090/1234-586",
+        "090%E2%80%911234%C2%A0586",  # U+2011, U+00A0
+        "%E2%80%AA0901234586%E2%80%AC",  # U+202A, U+202C
+        "%EF%BC%88090%EF%BC%891234586",  # wide brackets
     ],
 )
 async def test_parameters_and_marks_are_dropped(dialled: str, house: Any) -> None:
@@ -89,6 +95,12 @@ async def test_parameters_and_marks_are_dropped(dialled: str, house: Any) -> Non
     before = len(carrier.invites)
     assert (await who.invite(dialled)).code == 200
     assert [invite.number for invite in carrier.invites[before:]] == ["0901234586"]
+
+
+async def test_a_number_has_32_digits_and_its_plus(house: Any) -> None:
+    _, _, who = house
+    assert (await who.invite("+" + "9" * 32)).code == 403  # a number, which the policy refuses
+    assert (await who.invite("+" + "9" * 33)).code == 404
 
 
 @pytest.mark.parametrize("dialled", [DID, f"+{DID}", f"{DID};npdi", f"+{DID};cpc=ordinary"])

@@ -7,13 +7,15 @@ other. Who was in them hears each other from then on, without her.
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
 
-from .firm import INTERNAL, Firm, Says, talked
+from .firm import INTERNAL, OUT, Firm, Says, talked
 from .party import Taking
 from .stage import together
 from .stories import (
+    DIALLED,
     PAIRS,
     Kind,
     called_by_a_customer,
@@ -21,6 +23,7 @@ from .stories import (
     clicks,
     hand_over,
     named,
+    talking,
 )
 
 
@@ -98,6 +101,42 @@ async def test_a_transfer_while_the_target_still_rings(firm: Firm) -> None:
     assert other["billing_seconds"] == 0
 
 
+async def test_a_transfer_out_while_the_number_still_rings(firm: Firm) -> None:
+    """alice, who talks with bob, hands him over to a number outside that rings: that call goes on."""
+    firm.carrier.takings[DIALLED] = Taking(after=None, tone=2050)
+    older = await calls_bob(firm)
+    await talking(older.hers, older.other)
+    await older.hers.hold()
+    asking = await firm.alice.dial(DIALLED).alerted()
+    ringing = await firm.carrier.rung(DIALLED)
+    moving = asyncio.create_task(older.hers.transfer(asking))
+    await together(older.hers.over(), asking.over())
+    await ringing.pick_up()
+    await talking(older.other, ringing)
+    await asyncio.sleep(1)
+    await ringing.hang_up()
+    await older.other.over()
+    await moving
+    told = await firm.told()
+    assert told.says == [older.says, Says(OUT, "SUCCESS", "alice", DIALLED)]
+    absorbed, main = told.oldest_first
+    assert told.merges == {absorbed["call_id"]: main["call_id"]}
+    # bob has the place of alice, who called
+    await told.recorded(main, ringing.over_at - ringing.up_at, [620], [2050])
+
+
+@pytest.mark.parametrize("replaces", ["nobodys;to-tag=a;from-tag=b", "nobodys", ";;"])
+async def test_a_refer_that_names_no_dialog_changes_nothing(replaces: str, firm: Firm) -> None:
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    server = firm.stage.server.sip
+    said = await side.hers.refer(f"sip:102@{server}?Replaces={quote(replaces, safe='')}")
+    assert said[-1] in (400, 404)
+    await talking(side.hers, side.other)
+    await side.hers.hang_up()
+    assert (await firm.told()).says == [side.says]
+
+
 async def test_whoever_is_left_can_be_transferred_again(firm: Firm) -> None:
     """alice joins the customer with bob, bob joins her with carol: one call goes through it all."""
     older = await called_by_a_customer(firm)
@@ -122,3 +161,29 @@ async def test_whoever_is_left_can_be_transferred_again(firm: Firm) -> None:
     assert told.merges == {other["call_id"]: main["call_id"] for other in others}
     seconds = older.other.over_at - older.other.up_at
     await told.recorded(main, seconds, [1400], [440, 620, 830])
+
+
+async def test_calls_of_two_accounts_never_become_one(firm: Firm) -> None:
+    """Whoever knows a dialog of another account can name it in Replaces, but not talk in it."""
+    other = await Firm.open(firm.stage)
+    other.begin()
+    mine, theirs = await called_by_a_customer(firm), await called_by_a_customer(other, tone=1750)
+    await together(talking(mine.hers, mine.other), talking(theirs.hers, theirs.other))
+    await mine.hers.transfer(theirs.hers)
+    await together(mine.other.over(), theirs.other.over())
+    assert mine.other.voice.seconds_of(1750) < 1
+    assert theirs.other.voice.seconds_of(1400) < 1
+    await together(mine.hers.hang_up(), theirs.hers.hang_up())
+    for told in (await firm.told(), await other.told()):
+        assert told.says == [mine.says]
+        assert told.merges == {}
+
+
+async def test_a_call_that_is_transferred_to_itself_ends(firm: Firm) -> None:
+    """Nobody is left in silence."""
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    await side.hers.transfer(side.hers)
+    await side.other.over()
+    await side.hers.hang_up()
+    assert (await firm.told()).says == [side.says]

@@ -60,7 +60,7 @@ async def test_early_media_without_an_answer(refused: bool, firm: Firm) -> None:
 # ---- Callers without a number ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("caller", ["", "anonymous"])
+@pytest.mark.parametrize("caller", ["", "anonymous", "Anonymous", "unavailable", "%20"])
 async def test_a_caller_without_a_number(caller: str, firm: Firm) -> None:
     """Events leave the number out, the history says anonymous, the phone shows nothing of ours."""
     call = firm.carrier.dial(DID, caller=caller)
@@ -74,11 +74,21 @@ async def test_a_caller_without_a_number(caller: str, firm: Firm) -> None:
         leg[key] for key in ("caller_id_number", "other_leg_caller_id_number") for leg in legs
         if key in leg and leg.get("from", "").partition("@")[0] not in _devices(firm)
     }  # fmt: skip
-    assert numbers <= {caller} - {""}
+    assert numbers == set()
     assert [leg for leg in legs if "trunk-" in leg["from"]] == []
     assert taken.invite
-    assert taken.caller_id in ("", "anonymous")
+    assert taken.caller_id in (caller or "anonymous")
     assert "trunk-" not in json.dumps([*taken.invite.fields])
+
+
+async def test_a_caller_with_a_name_alone(firm: Firm) -> None:
+    call = firm.carrier.dial(DID, caller="", name="Bo")
+    taken = await firm.alice.taken()
+    await (await call.up()).hang_up()
+    told = await firm.told()
+    assert told.says == [Says(INBOUND, "SUCCESS", "anonymous", "alice", DID)]
+    assert taken.invite
+    assert taken.invite["From"].startswith('"Bo" <sip:anonymous@')
 
 
 def _devices(firm: Firm) -> set[str]:
@@ -107,6 +117,24 @@ async def test_a_ringing_phone_that_was_taken_back_says_why(code: int, firm: Fir
     assert told.leg_to(device.sip_user)["hangup_cause"] != "ORIGINATOR_CANCEL"
     assert told.leg_to(device.sip_user)["hangup_code"] == f"sip:{code}"
     assert told.shown[told.one["call_id"]]["hangup_cause"] == "ORIGINATOR_CANCEL"
+
+
+async def test_who_hangs_up_while_others_ring_has_no_cause_of_theirs(firm: Firm) -> None:
+    """alice has clicked bob, one of whose phones is busy, and does not wait for the other one."""
+    device = await firm.tenant.device("bob")
+    second = await firm.stage.party(device, tone=700)
+    second.taking, firm.bob.taking = Taking(code=486), BY_HAND
+    call_id = await firm.click("102")
+    hers = await firm.alice.taken()
+    await (await second.rung()).over()
+    await asyncio.sleep(0.5)
+    await hers.hang_up()
+    told = await firm.told(call_id)
+    await second.register(0)
+    await second.close()
+    assert told.says == [Says(INTERNAL, "CANCELLED", "alice", "bob")]
+    leg = told.leg_to(firm.devices["alice"].sip_user)
+    assert (leg["hangup_cause"], leg.get("hangup_code")) == ("NORMAL_CLEARING", None)
 
 
 # ---- Nobody there any more ---------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from .stories import (
 )
 
 FORWARDED = "0901234599"
+REDIRECTED = "REDIRECTION_TO_NEW_DESTINATION"
 
 
 # ---- Blind transfer --------------------------------------------------------------------------------
@@ -104,6 +105,16 @@ async def test_a_blind_transfer_to_nobody(firm: Firm) -> None:
     await told.recorded(told.one, side.hers.left_at - side.hers.up_at, [1400], [440])
 
 
+@pytest.mark.parametrize("to", ["bob", "external_replaces", "s"])
+async def test_a_transfer_to_no_number_changes_nothing(to: str, firm: Firm) -> None:
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    assert (await side.hers.transfer(to))[-1] == 404
+    await talking(side.hers, side.other)
+    await side.hers.hang_up()
+    assert (await firm.told()).says == [side.says]
+
+
 async def test_a_carrier_cannot_transfer(firm: Firm) -> None:
     """Who is outside must not make us dial: the call goes on as it was."""
     side = await dials_out(firm)
@@ -152,6 +163,38 @@ async def test_a_ringing_call_is_picked_up(inbound: bool, firm: Firm) -> None:
     await told.recorded(main, seconds, [caller.tone], [830])
 
 
+async def test_a_click_is_picked_up_where_it_rings(firm: Firm) -> None:
+    """alice has clicked bob's extension; carol answers in his place."""
+    firm.bob.taking = BY_HAND
+    call_id = await firm.click("102")
+    hers = await firm.alice.taken()
+    taken = await firm.carol.dial("102", replaces=await firm.bob.rung()).up()
+    await talking(hers, taken)
+    await asyncio.sleep(1)
+    await hers.hang_up()
+    told = await firm.told(call_id, unlisted=1)
+    main = told.which(Says(INTERNAL, "SUCCESS", "alice", "carol"))
+    assert main["call_id"] == call_id
+    assert told.leg_to(firm.devices["bob"].sip_user)["hangup_cause"] == "LOSE_RACE"
+    await told.recorded(main, hers.over_at - taken.up_at, [440], [830])
+
+
+@pytest.mark.parametrize("to", ["102", "0905000001"])
+async def test_who_took_over_a_talk_can_transfer_it(to: str, firm: Firm) -> None:
+    """carol takes alice's place (INVITE with Replaces), and sends the customer on under her own rights."""
+    firm.carrier.takings["0905000001"] = Taking(tone=2650)
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    taken = await firm.carol.dial("101", replaces=side.hers).up()
+    await talking(taken, side.other)
+    assert (await taken.transfer(to))[-1] == 200
+    new = await (firm.bob.taken() if to == "102" else firm.carrier.taken(to))
+    await talking(side.other, new)
+    await side.other.hang_up()
+    told = await firm.told(unlisted=1)
+    assert side.says in told.says
+
+
 # ---- Forwarded by the phone itself -----------------------------------------------------------------
 
 
@@ -185,6 +228,8 @@ async def test_a_phone_forwards(to: str, inbound: bool, firm: Firm) -> None:
         [devices["bob"].sip_user, FORWARDED if outside else devices["carol"].sip_user]
     )
     told.billed(told.one, caller.over_at - max(caller.up_at, new.up_at))
+    forwarding = told.leg_to(devices["bob"].sip_user)
+    assert (forwarding["hangup_cause"], forwarding["hangup_code"]) == (REDIRECTED, "sip:302")
     if outside:
         # It is bob's number that is shown: he is who forwards.
         assert (new.number, new.caller_id) == (FORWARDED, BOBS_DID)
@@ -208,6 +253,69 @@ async def test_a_forward_never_goes_past_the_policy(to: str, firm: Firm) -> None
     assert "from-device" not in json.dumps([seen.data for seen in told.events])
 
 
+async def test_a_phone_forwards_what_was_handed_over_while_it_rang(firm: Firm) -> None:
+    """alice hands the customer over to bob before he has answered; then his phone sends her on."""
+    firm.bob.taking = BY_HAND
+    firm.carrier.takings[FORWARDED] = Taking(tone=2650)
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    await side.hers.hold()
+    asking = await firm.alice.dial("102").alerted()
+    ringing = await firm.bob.rung()
+    moving = asyncio.create_task(side.hers.transfer(asking))
+    await side.hers.over()
+    await ringing.refuse(302, f"sip:{FORWARDED}@{firm.stage.server.sip}")
+    new = await firm.carrier.taken(FORWARDED)
+    await talking(side.other, new)
+    await moving
+    assert new.caller_id == BOBS_DID
+    await side.other.hang_up()
+    told = await firm.told()
+    assert told.says == [side.says, Says(INTERNAL, "CANCELLED", "alice", "bob")]
+
+
+async def test_a_forward_that_came_to_nothing_is_forgotten(firm: Firm) -> None:
+    """One of bob's phones forwards, the other one answers and sends alice to carol, who declines."""
+    _forwards(firm, FORWARDED)
+    firm.carol.taking = Taking(code=486)
+    second = await firm.stage.party(await firm.tenant.device("bob"), tone=700)
+    second.taking = Taking(after=1)
+    talk = await firm.alice.dial("102").up()
+    answered = await second.taken()
+    await talking(talk, answered)
+    await answered.transfer("103")
+    await talk.over()
+    told = await firm.told()
+    await second.register(0)
+    await second.close()
+    assert told.says == [Says(INTERNAL, "SUCCESS", "alice", "bob")]
+    assert firm.carrier.calls == []
+
+
+@pytest.mark.parametrize("to", [None, "sip:{server}", "sip:101@{server}"])
+async def test_a_302_that_names_nobody_or_the_caller(to: str | None, firm: Firm) -> None:
+    """It is as if the phone could not be reached, and the caller is not sent elsewhere."""
+    where = to.format(server=firm.stage.server.sip) if to else None
+    firm.bob.taking = Taking(code=302, to=where, after=0.3)
+    caller = firm.alice.dial("102")
+    await caller.over()
+    assert caller.code == 480
+    told = await firm.told()
+    assert told.says == [Says(INTERNAL, "UNSUCCESS", "alice", "bob")]
+    assert len(told.legs()) == 2
+    forwarding = told.leg_to(firm.devices["bob"].sip_user)
+    assert (forwarding["hangup_cause"], forwarding["hangup_code"]) == (REDIRECTED, "sip:302")
+
+
+async def test_a_forward_to_somebody_who_is_busy(firm: Firm) -> None:
+    _forwards(firm, FORWARDED)
+    firm.carrier.takings[FORWARDED] = Taking(code=486, after=0.3)
+    caller = firm.carrier.dial(BOBS_DID, caller=CUSTOMER)
+    await caller.over()
+    assert caller.code == 486
+    assert (await firm.told()).says == [Says(INBOUND, "BUSY", CUSTOMER, "bob", BOBS_DID)]
+
+
 async def test_two_phones_that_forward_to_each_other(firm: Firm) -> None:
     """A loop ends by itself."""
     server = firm.stage.server.sip
@@ -219,6 +327,19 @@ async def test_two_phones_that_forward_to_each_other(firm: Firm) -> None:
     told = await firm.told()
     assert told.says[0].status in ("BUSY", "UNSUCCESS")
     assert len(told.legs()) <= 26  # 25 steps, and the caller
+
+
+async def test_a_carriers_302_to_a_forwarded_call_is_not_followed(firm: Firm) -> None:
+    _forwards(firm, FORWARDED)
+    elsewhere = f"sip:0905000003@{firm.stage.server.sip}"
+    firm.carrier.takings[FORWARDED] = Taking(code=302, to=elsewhere)
+    caller = firm.alice.dial("102")
+    await caller.over()
+    assert caller.code == 502
+    told = await firm.told()
+    assert told.says == [Says(INTERNAL, "UNSUCCESS", "alice", "bob")]
+    assert told.leg_to(FORWARDED)["hangup_code"] == "sip:302"
+    assert [call.number for call in firm.carrier.calls] == [FORWARDED]
 
 
 async def test_a_carriers_302_is_not_followed(firm: Firm) -> None:

@@ -11,6 +11,7 @@ NORMAL_CLEARING = 16
 USER_BUSY = 17
 NO_ANSWER = 19
 CALL_REJECTED = 21
+REDIRECTION = 23
 ANSWERED_ELSEWHERE = 26
 INTERWORKING = 127
 
@@ -19,6 +20,8 @@ MEDIA_TIMEOUT = "MEDIA_TIMEOUT"
 
 BUSY_CAUSES = frozenset({USER_BUSY, CALL_REJECTED})
 TAKEN_BACK = frozenset({NORMAL_CLEARING, CALL_REJECTED, INTERWORKING})
+NO_TALK = frozenset({1, 3, 17, 18, 19, 20, 21, 22, 23, 26, 28})
+"""Why nobody picked up."""
 BUSY_CODES = frozenset({486, 600, 603})
 
 NAMES: dict[int, str] = {
@@ -72,6 +75,7 @@ NAMES: dict[int, str] = {
 }
 
 _SIP: dict[int, str] = {
+    **dict.fromkeys((300, 301, 302, 305, 380), "REDIRECTION_TO_NEW_DESTINATION"),
     400: "NORMAL_TEMPORARY_FAILURE",
     403: "CALL_REJECTED",
     404: "UNALLOCATED_NUMBER",

@@ -70,11 +70,15 @@ def compact(text: str) -> str:
     text = text.partition(";")[0]
     if text.isascii() and text.isalnum():
         return text
-    return "".join(
-        _WIDE.get(char) or _digit(char)
-        for char in text
-        if char not in _ALSO_DROPPED and unicodedata.category(char) not in _DROPPED
-    )
+    return "".join(_WIDE.get(char) or _digit(char) for char in text if not _dropped(char))
+
+
+def _dropped(char: str) -> bool:
+    return char in _ALSO_DROPPED or unicodedata.category(char) in _DROPPED
+
+
+DROPPED_BEYOND_ASCII = "".join(filter(_dropped, map(chr, range(0x80, 0xFFFF))))
+"""What the dialplan drops of what a phone dials, beside the marks of ASCII (a set of POSIX's)."""
 
 
 def _digit(char: str) -> str:

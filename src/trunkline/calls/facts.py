@@ -165,13 +165,15 @@ class LegFellSilent(LegFact, frozen=True, tag=True):
 class LegHungUp(LegFact, frozen=True, tag=True):
     """The leg was hung up. ``cause`` is a Q.850 number; ``sip_code`` is what the far end answered.
 
-    ``by`` is true when the far end of this leg hung up itself, false when the switch did.
+    ``by`` is true when the far end of this leg hung up itself, false when the switch did; ``taken_over``
+    where another channel stands in its place since.
     """
 
     cause: int
     by: bool = False
     dial_status: str = ""
     sip_code: int | None = None
+    taken_over: bool = False
 
 
 class LegEnded(LegFact, frozen=True, tag=True):

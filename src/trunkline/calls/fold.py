@@ -294,19 +294,29 @@ def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
         cause=fact.cause,
         hung_up_itself=fact.by,
         dial_status=fact.dial_status,
-        lost_race=leg.lost_race or _answered_by_another(call, leg),
-        # Of a leg that the switch took back, Asterisk tells the code that it would have sent.
-        sip_code=fact.sip_code if fact.by or leg.direction == "inbound" else None,
+        lost_race=leg.lost_race or _answered_by_another(call, leg, fact),
+        sip_code=_own_code(leg, fact),
     )
     return Folded(with_leg(call, changed))
 
 
-def _answered_by_another(call: Call, leg: Leg) -> bool:
-    """Has whoever dialled this leg been answered while it rang? A pick-up may leave no other trace."""
+def _own_code(leg: Leg, fact: f.LegHungUp) -> int | None:
+    """The code that says how the leg ended.
+
+    Of one that the switch took back, Asterisk tells what it would have sent, and of one that had dialled, what a
+    leg of that Dial was answered with.
+    """
+    refused = fact.by and leg.answered_at is None
+    return fact.sip_code if refused or leg.direction == "inbound" else None
+
+
+def _answered_by_another(call: Call, leg: Leg, fact: f.LegHungUp) -> bool:
+    """Was a leg that rang picked up? A channel stands in its place then, or its dialler has been answered."""
     dialler = call.legs.get(leg.dialled_by or "")
-    if leg.answered_at is not None or dialler is None or dialler.direction != "inbound":
+    if leg.answered_at is not None or dialler is None:
         return False
-    return dialler.answered_at is not None and dialler.answered_at >= leg.started_at
+    answered = dialler.answered_at is not None and dialler.answered_at >= leg.started_at
+    return fact.taken_over or (dialler.direction == "inbound" and answered)
 
 
 def _leg_ended(call: Call, fact: f.LegEnded) -> Folded:
@@ -333,10 +343,19 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
         absorbed=(*call.absorbed, *other.absorbed, other.id),
     )
     joined: tuple[str, ...] = ()
-    for bridge in dict.fromkeys(leg.bridge for leg in call.legs.values() if leg.bridge):
-        call, more = talk.meet(call, bridge, fact.at)
-        joined += more
+    bridges = dict.fromkeys(leg.bridge for leg in call.legs.values() if leg.bridge)
+    for bridge in sorted(bridges, key=lambda each: _only_taken_in(call, each, fact.at)):
+        if call.first_answer is None and _only_taken_in(call, bridge, fact.at):
+            # They are about to part: who was dialled in this call has yet to answer.
+            call = talk.part(call, bridge, fact.at)
+        else:
+            call, more = talk.meet(call, bridge, fact.at)
+            joined += more
     return _joined(call, joined, fact.at)
+
+
+def _only_taken_in(call: Call, bridge: str, at: int) -> bool:
+    return all(leg.here_from == at for leg in call.in_bridge(bridge))
 
 
 def _taken_in(leg: Leg, at: int) -> Leg:

@@ -21,6 +21,8 @@ from trunkline.calls.facts import AnyFact, Party
 COLUMNS = 12
 _QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
 _EVENT = re.compile(r"[A-Z_]+")
+_NO_NUMBERS = frozenset({"", "anonymous", "private", "restricted", "unavailable", "unknown"})
+"""What stands where a caller's number would (RFC 3323, 4.1; 3GPP TS 29.163)."""
 _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
@@ -120,10 +122,14 @@ def _leg_started(row: Row, whose: Whose, user: User) -> AnyFact:
         endpoint=endpoint,
         endpoint_kind=kind,
         party=_party(endpoint, owner),
-        caller_number=row.number,
+        caller_number="" if kind == "trunk" and inbound and _tells_none(row.number) else row.number,
         caller_name=unquoted(row.name) if kind == "trunk" and inbound else row.name,
         dialled=row.exten if inbound else "",
     )
+
+
+def _tells_none(number: str) -> bool:
+    return number.strip().lower() in _NO_NUMBERS
 
 
 def unquoted(name: str) -> str:
@@ -222,6 +228,8 @@ def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
         cause=cause if isinstance(cause, int) else 0,
         by=extra.get("hangupsource") == row.channel,
         dial_status=str(extra.get("dialstatus", "")),
+        # A channel that was masqueraded has the other one's extension (ast_channel_move in main/channel.c).
+        taken_over=row.exten not in ("", "s"),
     )
 
 

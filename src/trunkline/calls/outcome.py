@@ -86,9 +86,13 @@ def answered_by_system(call: Call) -> bool:
 
 
 def _all_busy(call: Call) -> bool:
-    """Did all who were dialled refuse, or was the call led to a hang-up that says busy?"""
+    """Did all who were dialled refuse, or was the call led to a hang-up that says busy?
+
+    A phone that forwarded has refused nothing: it counts where it has led the call to.
+    """
+    asked = [leg for leg in call.dialled_legs if leg.cause != causes.REDIRECTION]
     if call.dialled_legs:
-        return all(_refused_busy(leg) for leg in call.dialled_legs)
+        return bool(asked) and all(map(_refused_busy, asked))
     caller, last = call.caller_leg, call.path[-1] if call.path else None
     led_to_busy = last is not None and last.kind == "hangup" and not call.refused
     return led_to_busy and caller is not None and caller.cause in causes.BUSY_CAUSES
@@ -102,12 +106,13 @@ def callee(call: Call) -> Party:
 
 
 def hangup_cause(call: Call) -> str:
-    """The cause that ended the call: if nobody answered, that of the far leg that was over last, else the caller's."""
+    """The cause that ended the call: if nothing answered, that of the far leg that was over last, else the caller's."""
     if call.engine_died:
         return "NORMAL_TEMPORARY_FAILURE"
     if any(leg.fell_silent_at is not None for leg in call.legs.values()):
         return causes.MEDIA_TIMEOUT
-    legs = call.dialled_legs if call.first_answer is None else []
+    ended_by_far = call.first_answer is None and not answered_by_system(call)
+    legs = call.dialled_legs if ended_by_far else []
     over = [leg for leg in legs if leg.hung_up_at is not None]
     leg = max(over, key=lambda leg: leg.hung_up_at or 0) if over else call.caller_leg
     if leg is None or (call.merged_into is not None and leg.hung_up_at is None):
@@ -120,8 +125,8 @@ def leg_cause(leg: Leg) -> str:
 
     A leg that the switch took back before anybody picked up has the reason why it did, whatever other
     phones said: Asterisk's cause of it is 26 where another phone was faster and 0 where the ring time
-    ended; any other one is left over from another leg of the same Dial, and the caller gave up. The SIP
-    code of an inbound leg is our own answer: its cause says more.
+    ended; any other one is left over from another leg of the same Dial, and the caller gave up. So is one
+    that no talk ends with, of a leg that was up and hung up by itself. The SIP code of an inbound leg is our own answer: its cause says more.
     """
     if leg.fell_silent_at is not None:
         return causes.MEDIA_TIMEOUT
@@ -129,7 +134,9 @@ def leg_cause(leg: Leg) -> str:
         return _why_taken_back(leg)
     if leg.answered_at is None and leg.direction == "inbound" and leg.hung_up_itself:
         return "ORIGINATOR_CANCEL"
-    if leg.cause == 0:
+    if leg.cause == 0 or (
+        leg.answered_at is not None and leg.hung_up_itself and leg.cause in causes.NO_TALK
+    ):
         return "NORMAL_CLEARING"
     own_words = leg.answered_at is None and leg.direction == "outbound"
     return causes.name(leg.cause, leg.sip_code if own_words else None)

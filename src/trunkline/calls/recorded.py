@@ -15,7 +15,9 @@ def recording_plan(call: Call) -> Composed:
     to the end of this call.
     """
     assert call.ended_at is not None
-    return plan([_recorded(leg, call.ended_at) for leg in call.legs.values()])
+    # Who was dialled sits opposite to whoever took over from the caller before that.
+    legs = sorted(call.legs.values(), key=lambda leg: leg.role == "dialled")
+    return plan([_recorded(leg, call.ended_at) for leg in legs])
 
 
 def _recorded(leg: Leg, end: int) -> RecordedLeg:

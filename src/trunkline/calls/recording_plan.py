@@ -106,7 +106,7 @@ def raw_name(leg_id: str) -> str:
 
 
 def plan(legs: Sequence[RecordedLeg]) -> Composed:
-    """The plan of a call that is over. ``legs`` stand in the order in which they started."""
+    """The plan of a call that is over. Of ``legs`` that meet and have no side yet, the first one sits left."""
     seats: dict[str, Side] = {}
     parts: list[Part] = []
     at = 0

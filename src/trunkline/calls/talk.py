@@ -66,6 +66,13 @@ def leave_alone(call: Call, leg: Leg, at: int) -> Call:
     return _maybe_silent(with_leg(call, _parted(leg, at)), at)
 
 
+def part(call: Call, bridge: str | None, at: int) -> Call:
+    """Those who are in a bridge together talk no more, although they are still there."""
+    for leg in call.in_bridge(bridge):
+        call = with_leg(call, _parted(leg, at))
+    return _maybe_silent(call, at)
+
+
 def _maybe_silent(call: Call, at: int) -> Call:
     """The call, which talks no more where none of its legs is joined."""
     if call.talking_since is None or any(one.joined_at is not None for one in call.legs.values()):
@@ -89,6 +96,7 @@ def _parted(leg: Leg, at: int) -> Leg:
 
 
 def _who_answered(present: list[Leg]) -> str:
-    """Of those who talk now, the first that is not the caller."""
+    """Of those who talk now, the first who was dialled in this call, else the first that is not the caller."""
+    dialled = [leg.id for leg in present if leg.role == "dialled"]
     far = [leg.id for leg in present if leg.role != "caller"]
-    return (far or [present[-1].id])[0]
+    return (dialled or far or [present[-1].id])[0]

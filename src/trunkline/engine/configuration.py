@@ -14,13 +14,15 @@ from pathlib import Path
 
 import msgspec
 
+from trunkline.calls.dialling import DROPPED_BEYOND_ASCII
 from trunkline.engine import contacts, realtime, registered
 from trunkline.engine.realtime import PostgresqlViews, RealtimeError
 
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
 
-_DIALLABLE = "^[][ .()-]*[+]?[][0-9*# .()-]*$"
+_MARKS = "[ ./()" + DROPPED_BEYOND_ASCII
+_DIALLABLE = f"^[]{_MARKS}-]*[+]?[]{_MARKS}-]*[0-9*#][]0-9*#{_MARKS}-]*$"
 """What a phone may dial (POSIX): digits, ``*``, ``#``, ``+`` before them, and marks that are dropped."""
 
 TRUNKS_FILE = "pjsip_trunks.conf"
@@ -145,7 +147,7 @@ def write_private(path: Path, text: str) -> None:
     """Replace a file at once, readable by its owner only: most of them hold a password."""
     aside = path.with_name(path.name + ".new")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     aside.replace(path)
 

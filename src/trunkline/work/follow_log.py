@@ -100,6 +100,8 @@ class CallLog:
         """When the database last refused to store something, if it has stored nothing since."""
         self.on_change: Callable[[Call], None] = lambda _: None
         """Told each call that has changed, once that is committed; it must not raise."""
+        self.on_astray: Callable[[str], None] = lambda _: None
+        """Told each leg that must not go on, once what led it there is committed; it must not raise."""
         self.caught_up = asyncio.Event()
 
     @property
@@ -358,6 +360,8 @@ class CallLog:
             self._remember(live)
         for leg_id, used in step.used_early.items():
             self._signals.used(leg_id, used)
+        for leg_id in step.astray:
+            self.on_astray(leg_id)
 
     def _remember(self, call: Call) -> None:
         self._calls[call.id] = call

@@ -56,6 +56,8 @@ class Step:
         self.kept: list[AnyFact] = []
         self.heard: list[tuple[Call, Heard]] = []
         self.used_early: dict[str, Sequence[Early]] = {}
+        self.astray: list[str] = []
+        """Legs that a transfer has led where they must not be, or to nobody."""
 
     async def take(self, fact: AnyFact | Meeting) -> None:
         """Fold one fact; one that changes nothing is not kept."""
@@ -131,6 +133,8 @@ class Step:
         for other_id in self._bridges.calls_in(fact.bridge_id):
             other, call = self._now(other_id), self._now(self._call_id(fact.leg_id) or call_id)
             if call and other and other.in_bridge(fact.bridge_id):
+                if call.account_id != other.account_id:
+                    self.astray.append(fact.leg_id)
                 await self._merge(call, other, fact.at)
         return None
 
@@ -142,7 +146,9 @@ class Step:
     async def _meet(self, meeting: Meeting) -> None:
         ids = (self._call_id(meeting.leg_id), self._call_id(meeting.other_leg_id))
         one, other = (self._now(each) if each else None for each in ids)
-        if one and other:
+        if one and meeting.leg_id == meeting.other_leg_id:
+            self.astray += [leg.id for leg in one.legs.values() if leg.ended_at is None]
+        elif one and other:
             await self._merge(one, other, meeting.at)
 
     async def _merge(self, one: Call, other: Call, at: int) -> None:
