@@ -171,10 +171,7 @@ class Call:
             target = f"{where}?Replaces={quote(to.replaces, safe='')}"
         else:
             target = f"sip:{to}@{self.party.server}"
-        more = [("Refer-To", f"<{target}>"), ("Referred-By", f"<{self.party.uri}>")]
-        answer = await self.party._ask(self, "REFER", more)
-        if answer.code >= 300:
-            self.referred.append(answer.code)
+        if not await self.refer(target):
             return self.referred
         self.moved_at = time.monotonic()
         done = lambda: self.over_at or (self.referred and self.referred[-1] >= 200)  # noqa: E731
@@ -185,6 +182,14 @@ class Call:
             except NeverHappened:
                 await self.hang_up()
         return self.referred
+
+    async def refer(self, target: str) -> bool:
+        """REFER the far end to a URI; False where that is refused at once."""
+        more = [("Refer-To", f"<{target}>"), ("Referred-By", f"<{self.party.uri}>")]
+        answer = await self.party._ask(self, "REFER", more)
+        if answer.code >= 300:
+            self.referred.append(answer.code)
+        return answer.code < 300
 
     def mute(self) -> None:
         """Go on sending, but silence."""

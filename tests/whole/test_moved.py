@@ -24,6 +24,7 @@ from .stories import (
     send_on,
     talking,
 )
+from .waiting import until
 
 FORWARDED = "0901234599"
 
@@ -102,6 +103,36 @@ async def test_a_blind_transfer_to_nobody(firm: Firm) -> None:
     told = await firm.told()
     assert told.says == [side.says]
     await told.recorded(told.one, side.hers.left_at - side.hers.up_at, [1400], [440])
+
+
+@pytest.mark.parametrize(
+    "to", ["bobby", "external_replaces", "103?Replaces=gone%3Bto-tag%3D1%3Bfrom-tag%3D2"]
+)
+async def test_a_transfer_that_leads_to_no_number(to: str, firm: Firm) -> None:
+    """It is refused, also one to a call that is over by now: they talk on."""
+    side = await called_by_a_customer(firm)
+    await talking(side.hers, side.other)
+    user, _, more = to.partition("?")
+    await side.hers.refer(f"sip:{user}@{firm.alice.server}{more and '?' + more}")
+    await until(lambda: side.hers.referred[-1:] == [404], "a NOTIFY of 404", 5)
+    await talking(side.hers, side.other)
+    await side.hers.hang_up()
+    assert (await firm.told()).says == [side.says]
+
+
+async def test_who_forwarded_before_has_no_part_in_a_transfer(firm: Firm) -> None:
+    """bob's phone forwards to carol, who sends the customer outside: not with bob's caller ID."""
+    _forwards(firm, "103")
+    customer = firm.carrier.dial(BOBS_DID, caller=CUSTOMER)
+    carol = await firm.carol.taken()
+    await talking(await customer.up(), carol)
+    firm.carrier.takings["0905000004"] = Taking(tone=2650)
+    sent = asyncio.create_task(carol.transfer("0905000004"))
+    new = await firm.carrier.taken("0905000004")
+    await sent
+    assert new.caller_id == CUSTOMER
+    await customer.hang_up()
+    assert [one.status for one in (await firm.told()).says] == ["SUCCESS"]
 
 
 async def test_a_carrier_cannot_transfer(firm: Firm) -> None:
@@ -188,6 +219,17 @@ async def test_a_phone_forwards(to: str, inbound: bool, firm: Firm) -> None:
     if outside:
         # It is bob's number that is shown: he is who forwards.
         assert (new.number, new.caller_id) == (FORWARDED, BOBS_DID)
+
+
+async def test_a_phone_forwards_to_32_digits_behind_a_plus(firm: Firm) -> None:
+    """As long as a number may be, whoever dials it: a phone, a click or a forward."""
+    longest = f"+{'2' * 32}"
+    _forwards(firm, longest)
+    for number in ("102", longest):
+        caller = firm.alice.dial(number)
+        assert (await firm.carrier.taken()).number == longest
+        await caller.hang_up()
+    assert len((await firm.told()).says) == 2
 
 
 @pytest.mark.parametrize(
