@@ -250,6 +250,16 @@ async def test_a_forward_never_goes_past_the_policy(to: str, firm: Firm) -> None
     assert "from-device" not in json.dumps([seen.data for seen in told.events])
 
 
+@pytest.mark.parametrize("number", ["102", DIALLED])
+async def test_a_redirect_to_no_number_stays_ours(number: str, firm: Firm) -> None:
+    """The caller is not sent elsewhere by a 302: the phone, or the trunk, cannot be reached."""
+    nowhere = Taking(code=302, to="sip:127.9.9.9")
+    firm.bob.taking = firm.carrier.taking = nowhere
+    caller = await firm.alice.dial(number).over()
+    assert caller.code in (480, 502)
+    assert [one.status for one in (await firm.told()).says] == ["UNSUCCESS"]
+
+
 async def test_two_phones_that_forward_to_each_other(firm: Firm) -> None:
     """A loop ends by itself."""
     server = firm.stage.server.sip
