@@ -164,3 +164,9 @@ def test_an_account_goes_with_all_of_it(run: Run, tmp_path: Path) -> None:
     made(run, "account", "delete", "acme")
     for kind in ("user", "number", "extension", "announcement", "route", "trunk"):
         assert made(run, kind, "list") == []
+
+
+def test_a_text_that_is_not_utf_8_is_refused(run: Run) -> None:
+    said = refusal(run, "announcement", "create", "hello", *ACME, "--text", "a\udcffb")
+    assert said == "error: 'a\\udcffb' is no text in UTF-8\n"
+    assert made(run, "announcement", "list") == []

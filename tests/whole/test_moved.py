@@ -115,6 +115,21 @@ async def test_a_transfer_to_no_number_changes_nothing(to: str, firm: Firm) -> N
     assert (await firm.told()).says == [side.says]
 
 
+async def test_who_forwarded_before_has_no_part_in_a_transfer(firm: Firm) -> None:
+    """bob's phone forwards to carol, who sends the customer outside: not with bob's caller ID."""
+    _forwards(firm, "103")
+    customer = firm.carrier.dial(BOBS_DID, caller=CUSTOMER)
+    carol = await firm.carol.taken()
+    await talking(await customer.up(), carol)
+    firm.carrier.takings["0905000004"] = Taking(tone=2650)
+    sent = asyncio.create_task(carol.transfer("0905000004"))
+    new = await firm.carrier.taken("0905000004")
+    await sent
+    assert new.caller_id == CUSTOMER
+    await customer.hang_up()
+    assert [one.status for one in (await firm.told()).says] == ["SUCCESS"]
+
+
 async def test_a_carrier_cannot_transfer(firm: Firm) -> None:
     """Who is outside must not make us dial: the call goes on as it was."""
     side = await dials_out(firm)
@@ -235,6 +250,17 @@ async def test_a_phone_forwards(to: str, inbound: bool, firm: Firm) -> None:
         assert (new.number, new.caller_id) == (FORWARDED, BOBS_DID)
 
 
+async def test_a_phone_forwards_to_32_digits_behind_a_plus(firm: Firm) -> None:
+    """As long as a number may be, whoever dials it: a phone, a click or a forward."""
+    longest = f"+{'2' * 32}"
+    _forwards(firm, longest)
+    for number in ("102", longest):
+        caller = firm.alice.dial(number)
+        assert (await firm.carrier.taken()).number == longest
+        await caller.hang_up()
+    assert len((await firm.told()).says) == 2
+
+
 @pytest.mark.parametrize(
     "to", [FORBIDDEN + "000001", "0901,9", "sip", "999999999999999999999999999999999"]
 )
@@ -314,6 +340,16 @@ async def test_a_forward_to_somebody_who_is_busy(firm: Firm) -> None:
     await caller.over()
     assert caller.code == 486
     assert (await firm.told()).says == [Says(INBOUND, "BUSY", CUSTOMER, "bob", BOBS_DID)]
+
+
+@pytest.mark.parametrize("number", ["102", DIALLED])
+async def test_a_redirect_to_no_number_stays_ours(number: str, firm: Firm) -> None:
+    """The caller is not sent elsewhere by a 302: the phone, or the trunk, cannot be reached."""
+    nowhere = Taking(code=302, to="sip:127.9.9.9")
+    firm.bob.taking = firm.carrier.taking = nowhere
+    caller = await firm.alice.dial(number).over()
+    assert caller.code in (480, 502)
+    assert [one.status for one in (await firm.told()).says] == ["UNSUCCESS"]
 
 
 async def test_two_phones_that_forward_to_each_other(firm: Firm) -> None:

@@ -116,5 +116,7 @@ async def test_a_call_whose_answer_would_go_elsewhere_is_refused(stage: Stage) -
         return answer.code, elsewhere.heard
 
     steered = [calls(more) for more in STEERS[:3]] + [calls("", "sip:x;lr;maddr={}")]
-    assert await together(*steered) == [(403, [])] * 4
+    far = f";far={'x' * 4200};maddr={{}}"  # longer than a function of the dialplan reads
+    steered += [calls(far), calls("", f"sip:x;lr{far}"), calls("", f"sip:x;lr{far}>, <sip:y;lr")]
+    assert await together(*steered) == [(403, [])] * 7
     assert await calls(";ob", "sip:x;lr") == (480, [])

@@ -61,6 +61,8 @@ def test_what_is_too_high_for_the_rate_is_taken_out(tmp_path: Path) -> None:
         (b"ID3\x03 an mp3", "ffmpeg -i FILE"),
         (b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x07\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\0\0",
          "unknown format: 7"),
+        (b"RIFF\x24\0\0\0WAVEfmt \x80\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\0\0",
+         "is no WAV that can be read"),
     ],
 )  # fmt: skip
 def test_what_is_no_wav_is_refused_with_what_to_do(

@@ -22,6 +22,8 @@ def failures() -> Iterator[None]:
         _fail(_with_advice(error), error)
     except BrokenPipeError:
         raise
+    except UnicodeEncodeError as error:
+        _fail(f"{error.object!a} is no text in UTF-8", error)
     except OSError as error:
         _fail(f"{error.strerror or error}: {error.filename or 'input or output'}", error)
 

@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 
 RATES = {8000: ".sln", 16000: ".sln16"}
 LONGEST_SECONDS, LONGEST_TEXT = 600, 5000
+_FRAMES = 65536
+"""So many are read at once: a number takes more room in Python than in a file."""
 _SPEAKER = "espeak-ng"
 _USE = "take a WAV of PCM, 8 to 32 bit and 8000 to 96000 Hz, such as of: ffmpeg -i FILE -ar 16000 -ac 1 OUT.wav"
 _INSTALL = (
@@ -69,17 +71,27 @@ def _read(file: Path) -> tuple[int, Sequence[float]]:
                 raise PromptRefused(f"{file} has {channels} channels at {rate} Hz: {_USE}")
             if not 0 < count <= LONGEST_SECONDS * rate:
                 raise PromptRefused(f"{file} is not between 0 and {LONGEST_SECONDS} s long")
-            raw = opened.readframes(count)
-    except (wave.Error, EOFError) as error:
+            samples = array("d")
+            while frames := opened.readframes(_FRAMES):
+                samples.extend(_mixed(frames, width, channels))
+    except (
+        wave.Error,
+        EOFError,
+        RuntimeError,
+    ) as error:  # RuntimeError: wave's, for a wrong length
         raise PromptRefused(f"{file} is no WAV that can be read ({error}): {_USE}") from error
     except OSError as error:
         raise PromptRefused(f"cannot read {file}: {error.strerror}") from error
-    values = _values(raw[: len(raw) - len(raw) % (width * channels)], width)
-    if not values:
+    if not samples:
         raise PromptRefused(f"{file} has no sound in it: {_USE}")
+    return rate, samples
+
+
+def _mixed(frames: bytes, width: int, channels: int) -> list[float]:
+    values = _values(frames[: len(frames) - len(frames) % (width * channels)], width)
     full = float(1 << (8 * width - 1)) * channels
     apart = [values[channel::channels] for channel in range(channels)]
-    return rate, [sum(each) / full for each in zip(*apart, strict=True)]
+    return [sum(each) / full for each in zip(*apart, strict=True)]
 
 
 def _values(raw: bytes, width: int) -> Sequence[int]:
@@ -97,7 +109,8 @@ def _values(raw: bytes, width: int) -> Sequence[int]:
 
 def _at_rate(samples: Sequence[float], rate: int, wanted: int) -> array[int]:
     """Each new sample is the mean of the time that it stands for: what is too high for the rate goes."""
-    sums = [0.0, *accumulate(samples)]
+    sums = array("d", [0.0])
+    sums.extend(accumulate(samples))
     step = rate / wanted
     made = array("h")
     for at in range(int(len(samples) / step)):
