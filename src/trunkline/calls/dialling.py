@@ -77,8 +77,9 @@ def _dropped(char: str) -> bool:
     return char in _ALSO_DROPPED or unicodedata.category(char) in _DROPPED
 
 
-DROPPED_BEYOND_ASCII = "".join(filter(_dropped, map(chr, range(0x80, 0xFFFF))))
-"""What the dialplan drops of what a phone dials, beside the marks of ASCII (a set of POSIX's)."""
+def dropped_beyond_ascii() -> str:
+    """What the dialplan drops of what a phone dials, beside the marks of ASCII (a set of POSIX's)."""
+    return "".join(filter(_dropped, map(chr, range(0x80, 0xFFFF))))
 
 
 def _digit(char: str) -> str:

@@ -233,10 +233,15 @@ def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
     )
 
 
-def far_end_refused(row: Row) -> bool:
-    """Does this HANGUP row's cause come from a SIP answer of the far end?"""
+def has_sip_code(row: Row) -> bool:
+    """May this HANGUP row's cause come from a SIP answer, the far end's or ours?"""
     cause = _extra(row).get("hangupcause")
     return isinstance(cause, int) and cause not in (0, 16, 26)
+
+
+def far_end_refused(row: Row) -> bool:
+    """Does this HANGUP row's cause come from a SIP answer of the far end? Then that has a code."""
+    return has_sip_code(row) and _extra(row).get("hangupsource") == row.channel
 
 
 _MEETING = {

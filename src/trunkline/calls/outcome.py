@@ -126,7 +126,8 @@ def leg_cause(leg: Leg) -> str:
     A leg that the switch took back before anybody picked up has the reason why it did, whatever other
     phones said: Asterisk's cause of it is 26 where another phone was faster and 0 where the ring time
     ended; any other one is left over from another leg of the same Dial, and the caller gave up. So is one
-    that no talk ends with, of a leg that was up and hung up by itself. The SIP code of an inbound leg is our own answer: its cause says more.
+    that no talk ends with, of a leg that was up and hung up by itself. The SIP code of an inbound leg is our
+    own answer: its cause says more.
     """
     if leg.fell_silent_at is not None:
         return causes.MEDIA_TIMEOUT

@@ -14,16 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.calls.dialling import DROPPED_BEYOND_ASCII
-from trunkline.engine import contacts, realtime, registered
+from trunkline.calls.dialling import dropped_beyond_ascii
+from trunkline.engine import contacts, forwards, realtime, registered
 from trunkline.engine.realtime import PostgresqlViews, RealtimeError
 
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
-
-_MARKS = "[ ./()" + DROPPED_BEYOND_ASCII
-_DIALLABLE = f"^[]{_MARKS}-]*[+]?[]{_MARKS}-]*[0-9*#][]0-9*#{_MARKS}-]*$"
-"""What a phone may dial (POSIX): digits, ``*``, ``#``, ``+`` before them, and marks that are dropped."""
 
 TRUNKS_FILE = "pjsip_trunks.conf"
 _POSTGRESQLS_OWN = {"res_pgsql.conf", realtime.SERVICE_FILE}
@@ -119,6 +115,7 @@ def write(
     astdb = config.home / "lib" / "astdb.sqlite3"
     contacts.refuse_steered(astdb)
     registered.list_registered(astdb)
+    forwards.keep_newest(astdb)
     return _digest(files)
 
 
@@ -181,6 +178,12 @@ def _check_paths(config: EngineConfiguration) -> None:
             )
 
 
+def _diallable() -> str:
+    """What a phone may dial (POSIX): digits, ``*``, ``#``, ``+`` before them, and marks that are dropped."""
+    marks = "[ ./()" + dropped_beyond_ascii()
+    return f"^[]{marks}-]*[+]?[]{marks}-]*[0-9*#][]0-9*#{marks}-]*$"
+
+
 def _values(config: EngineConfiguration) -> dict[str, str]:
     return {
         "ETC": str(config.etc),
@@ -188,7 +191,7 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "RUN": str(config.run),
         "SPOOL": str(config.spool),
         "PROMPTS": str(config.prompts),
-        "DIALLABLE": _DIALLABLE,
+        "DIALLABLE": _diallable(),
         "MODULES": str(config.modules),
         "SHARE": str(config.share),
         **_realtime(config),

@@ -25,8 +25,6 @@ _STEERED = r"""
         OR json_extract({row}value, '$.uri') LIKE '%;%\%%' ESCAPE '\'
     )
 """
-_FORGET_FORWARDS = "DELETE FROM astdb WHERE key LIKE '/forwards/%'"
-"""Of calls that another phone answered (step-user.conf): nobody asks for them any more."""
 _FORGET = "DELETE FROM astdb WHERE " + _STEERED.format(row="")  # noqa: S608 - all of it is ours
 _REFUSE = f"""
     CREATE TRIGGER refuse_steered BEFORE INSERT ON astdb WHEN {_STEERED.format(row="NEW.")}
@@ -45,6 +43,5 @@ def refuse_steered(astdb: Path) -> None:
             "CREATE TABLE IF NOT EXISTS astdb(key TEXT, value TEXT, PRIMARY KEY(key))"
         )
         connection.execute(_FORGET)
-        connection.execute(_FORGET_FORWARDS)
         connection.execute("DROP TRIGGER IF EXISTS refuse_steered")
         connection.execute(_REFUSE)

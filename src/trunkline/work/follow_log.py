@@ -45,9 +45,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-_RINGING_LATE, _CODE_LATE, _CODE_LOST = 3, 500, 50
-"""Milliseconds for which a signal is waited for that the log was faster than; the last is for the code of
-a refusal when the code before it never came."""
+_RINGING_LATE, _CODE_LATE, _REFUSAL_LATE = 3, 50, 500
+"""Milliseconds for which a signal is waited for that the log was faster than: a ringing, a SIP code, and the
+code of a far end that refused, which is only missing where signals are lost."""
 _UNSAVED_PARTS = 100
 """Parts of the log without a fact whose position is not stored by itself."""
 _GATHER = 0.003
@@ -93,7 +93,7 @@ class CallLog:
         self._bridges = Bridges()
         self._signals = Signals()
         self._heard = asyncio.Event()
-        self._code_late = _CODE_LATE
+        self._refusal_late = _REFUSAL_LATE
         self._unsaved_parts = 0
         self.newest_row = 0
         self.refused_at = 0
@@ -177,7 +177,7 @@ class CallLog:
         """
         self._signals.hear(signal, self.caught_up.is_set())
         if isinstance(signal, AnsweredInSip):
-            self._code_late = _CODE_LATE
+            self._refusal_late = _REFUSAL_LATE
         self._heard.set()
 
     async def follow_signals(self) -> None:
@@ -248,22 +248,24 @@ class CallLog:
     async def _let_signals_catch_up(self, rows: list[cel.Row]) -> None:
         """The log can be faster than a signal, too: give an expected one a few milliseconds.
 
-        The code of a refusal always comes while signals do; a ringing that is expected may never have been.
+        A refusal's code that never came makes the next one be waited for no longer than others.
         """
-        for waited in range(self._code_late):
-            late = (
-                rows if waited < _RINGING_LATE else [row for row in rows if row.event == "HANGUP"]
-            )
+        late = rows
+        for waited in range(self._refusal_late):
+            if waited == _RINGING_LATE:
+                late = [row for row in rows if row.event == "HANGUP"]
+            elif waited == _CODE_LATE:
+                late = [row for row in late if cel.far_end_refused(row)]
             if not any(map(self._expects_signal, late)):
                 return
             await asyncio.sleep(0.001)
-        self._code_late = _CODE_LOST
+        self._refusal_late = _CODE_LATE
 
     def _expects_signal(self, row: cel.Row) -> bool:
         if row.event == "ANSWER":
             return not self._signals.of(row.unique_id) and self._silent(row)
         if row.event == "HANGUP":
-            return self._signals.code(row.unique_id) is None and cel.far_end_refused(row)
+            return self._signals.code(row.unique_id) is None and cel.has_sip_code(row)
         return False
 
     def _silent(self, row: cel.Row) -> bool:

@@ -43,7 +43,9 @@ class PostgresCalls:
     async def commit_early(self, batch: Batch) -> Awaitable[None]:
         """No earlier: the database may be another machine, which goes down while our calls go on."""
         await self._batches.commit(batch)
-        return asyncio.sleep(0)
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        settled.set_result(None)
+        return settled
 
     async def open_calls(self, node_id: str) -> list[OpenCall]:
         """The live calls of a node, oldest first, each with all its facts in order."""

@@ -175,8 +175,6 @@ class Writer:
         return batch
 
     def _write_early(self, batch: list[_Queued]) -> None:
-        if not batch:
-            return
         self._connection.execute("PRAGMA synchronous = NORMAL")
         try:
             self._write(batch)
