@@ -17,6 +17,7 @@ from trunkline.db.directory import TrunkEntry
 from trunkline.db.sqlite import writer
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.work import manage_directory as manage
+from trunkline.work.manage_destinations import destination
 from trunkline.work.place_call import CallWanted
 from trunkline.work.refused import Refused
 from work.desk import NUMBER, PASSWORD, SECOND, Desk
@@ -246,3 +247,13 @@ async def test_it_is_known_how_many_calls_are_on_their_way_to_the_engine(desk):
     desk.engine.gate.set()
     await task
     assert desk.place.placing == 0
+
+
+async def test_an_extension_that_leads_outside_is_let_out_like_the_number_itself(desk):
+    with desk.directory() as directory:
+        for extension, number in (("700", "0900555"), ("701", "02811112222")):
+            to = destination(directory, desk.account, f"outside:{number}")
+            manage.create_extension(directory, desk.account, extension, to)
+    assert await desk.refusal("700") == "DESTINATION_NOT_ALLOWED"
+    assert desk.engine.asked == []
+    assert (await desk.click("701")).status == 200

@@ -78,13 +78,17 @@ class CallingDevice(msgspec.Struct, frozen=True):
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """Where a call may go; of a user also who that is, and every enabled device, oldest first."""
+    """Where a call may go; of a user also who that is, and every enabled device, oldest first.
+
+    ``outside`` is the number of an outside number, and empty of all others.
+    """
 
     kind: str
     id: str
     username: str
     display_name: str
     extension: str | None
+    outside: str
     sip_users: tuple[str, ...]
 
 

@@ -100,11 +100,11 @@ class PlaceCall:
         number = _number(wanted.number)
         device = await self._device(app, wanted)
         inside = await self._inside(app, number)
-        if inside is None and not dialling.may_dial(device.rights, number):
-            raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {number}")
+        call = GoodCall(app, device, number, inside, wanted, self._new_id())
+        if call.outside and not dialling.may_dial(device.rights, call.outside):
+            raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {call.outside}")
         if self.draining or not self._engine.up:
             raise Refused("ENGINE_UNAVAILABLE", "no calls can be placed just now", _RETRY)
-        call = GoodCall(app, device, number, inside, wanted, self._new_id())
         self.placing += 1
         try:
             if wanted.idempotency_key is None:
@@ -328,7 +328,7 @@ def _number(text: str) -> str:
 
 
 def _check_way(call: GoodCall) -> None:
-    if call.inside is None and call.device.rights.route(call.number) is None:
+    if call.outside and call.device.rights.route(call.outside) is None:
         raise Refused(
             "DESTINATION_NOT_ALLOWED",
             "the account has no trunk that could take a call to this outside number",

@@ -52,6 +52,11 @@ class GoodCall(msgspec.Struct, frozen=True):
             user_id=self.inside.id,
         )
 
+    @property
+    def outside(self) -> str:
+        """The number outside that it leads to, as far as is known; empty where it stays inside."""
+        return self.number if self.inside is None else self.inside.outside
+
     def shown_as(self) -> str:
         """The caller ID that the far end sees."""
         own = self.device.extension or self.device.sip_user
@@ -64,8 +69,7 @@ class GoodCall(msgspec.Struct, frozen=True):
     @property
     def class_(self) -> Literal["one_one", "trunking"]:
         """Does the call stay inside the account?"""
-        inside = self.inside is not None and self.inside.kind != "outside"
-        return "one_one" if inside else "trunking"
+        return "trunking" if self.outside else "one_one"
 
     def requested(self, at: int) -> f.CallRequested:
         """The fact that begins the call."""

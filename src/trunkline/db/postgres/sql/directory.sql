@@ -21,6 +21,7 @@ WHERE d.sip_user = :sip_user AND d.account_id = :account_id;
 -- name: by_extension(route_key)^
 -- What is behind account:extension, as the dialplan finds it, and the devices that ring for a user.
 SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''), e.number,
+       CASE s.kind WHEN 'outside' THEN s.arg ELSE '' END,
        (SELECT string_agg(d.sip_user, '&' ORDER BY d.created_at, d.id)
         FROM devices d WHERE d.user_id = u.id AND d.enabled)
 FROM tl_dialled s
@@ -33,6 +34,7 @@ WHERE s.id = :route_key;
 SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''),
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
+       CASE s.kind WHEN 'outside' THEN s.arg ELSE '' END,
        (SELECT string_agg(d.sip_user, '&' ORDER BY d.created_at, d.id)
         FROM devices d WHERE d.user_id = u.id AND d.enabled)
 FROM tl_inbound s
@@ -44,6 +46,7 @@ WHERE s.id = :route_key;
 SELECT 'user', u.id, u.username, u.name,
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
+       '',
        (SELECT string_agg(d.sip_user, '&' ORDER BY d.created_at, d.id)
         FROM devices d WHERE d.user_id = u.id AND d.enabled)
 FROM users u

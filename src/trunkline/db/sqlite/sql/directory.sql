@@ -21,6 +21,7 @@ WHERE d.sip_user = :sip_user AND d.account_id = :account_id;
 -- name: by_extension(route_key)^
 -- What is behind account:extension, as the dialplan finds it, and the devices that ring for a user.
 SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''), e.number,
+       CASE s.kind WHEN 'outside' THEN s.arg ELSE '' END,
        (SELECT group_concat(r.sip_user, '&') FROM
            (SELECT d.sip_user FROM devices d WHERE d.user_id = u.id AND d.enabled
             ORDER BY d.created_at, d.id) r)
@@ -34,6 +35,7 @@ WHERE s.id = :route_key;
 SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''),
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
+       CASE s.kind WHEN 'outside' THEN s.arg ELSE '' END,
        (SELECT group_concat(r.sip_user, '&') FROM
            (SELECT d.sip_user FROM devices d WHERE d.user_id = u.id AND d.enabled
             ORDER BY d.created_at, d.id) r)
@@ -46,6 +48,7 @@ WHERE s.id = :route_key;
 SELECT 'user', u.id, u.username, u.name,
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
+       '',
        (SELECT group_concat(r.sip_user, '&') FROM
            (SELECT d.sip_user FROM devices d WHERE d.user_id = u.id AND d.enabled
             ORDER BY d.created_at, d.id) r)
