@@ -68,7 +68,9 @@ class Scene:
         over: bool = False,
     ) -> None:
         """The log tells of a leg, which begins its call."""
-        self.trace.follow(a_call(call, account, (leg_id, direction), over=over))
+        self.trace.follow(
+            a_call(call, account, (leg_id, direction), over=self.now if over else None)
+        )
 
     def sip(self, leg_id: str, call_id: str) -> None:
         self.trace.hear(LegInSip(leg_id, call_id))
@@ -107,7 +109,9 @@ class Scene:
         ]
 
 
-def a_call(call_id: str, account: str, *legs: tuple[str, LegDirection], over: bool = False) -> Call:
+def a_call(
+    call_id: str, account: str, *legs: tuple[str, LegDirection], over: int | None = None
+) -> Call:
     facts = [
         LegStarted(
             call_id=call_id, at=AT, leg_id=leg_id, account_id=account, direction=direction,
@@ -115,7 +119,7 @@ def a_call(call_id: str, account: str, *legs: tuple[str, LegDirection], over: bo
         )
         for leg_id, direction in legs
     ]  # fmt: skip
-    ends = [LegEnded(call_id=call_id, at=AT, leg_id=leg_id) for leg_id, _ in legs if over]
+    ends = [LegEnded(call_id=call_id, at=over, leg_id=leg_id) for leg_id, _ in legs if over]
     call = refold([*facts, *ends])
     assert call is not None
     return call
@@ -245,6 +249,31 @@ async def test_a_call_id_may_be_used_again_once_its_leg_is_over(scene: Scene) ->
     scene.sip("two", "x")
     assert await scene.names("a", "A") == ["<INVITE", ">486", "<INVITE"]
     assert await scene.names("b", "B") == ["<INVITE"]
+
+
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+async def test_a_leg_that_was_refused_at_once_is_over_before_its_messages_come(
+    scene: Scene, direction: LegDirection
+) -> None:
+    sent = direction == "outbound"
+    scene.sip("leg", "x")
+    scene.now = AT + 30_000
+    scene.leg("leg", direction, over=True)
+    scene.now = AT
+    scene.said("INVITE", sent=sent)
+    scene.said("404 INVITE", sent=not sent, tags="f:t")
+    scene.said("ACK", sent=sent, tags="f:t")
+    scene.now = AT + 30_000
+    scene.said("INVITE", sent=sent, branch="c")  # another leg's, under the same Call-ID
+    there, back = "><" if sent else "<>"
+    assert await scene.names() == [f"{there}INVITE", f"{back}404", f"{there}ACK"]
+
+
+async def test_an_invite_after_the_end_of_a_leg_is_not_of_it(scene: Scene) -> None:
+    scene.leg("leg", "inbound", over=True)
+    scene.sip("leg", "x")
+    scene.said("INVITE", sent=False)
+    assert await scene.names() == []
 
 
 async def test_the_last_messages_come_when_all_is_over(scene: Scene) -> None:

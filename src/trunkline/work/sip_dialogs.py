@@ -59,7 +59,8 @@ class TracedCall:
 
 class _Leg:
     def __init__(self, call: TracedCall, outbound: bool) -> None:
-        self.call, self.outbound, self.over = call, outbound, False
+        self.call, self.outbound = call, outbound
+        self.over_at: int | None = None
 
 
 class _Dialog:
@@ -112,7 +113,7 @@ class SipDialogs:
                 self._legs[leg.id] = _Leg(traced, leg.direction == "outbound")
                 self._join(leg.id)
             self._legs[leg.id].call = traced
-            self._legs[leg.id].over = leg.ended_at is not None or call.over
+            self._legs[leg.id].over_at = leg.ended_at or (now if call.over else None)
         if call.over and call.merged_into is None:
             self._over.append((now, list(call.legs)))
 
@@ -205,8 +206,7 @@ class SipDialogs:
     def _begun(self, key: _Key, head: SipHead, at: int) -> _Dialog | None:
         """The dialog that an INVITE without our tag is of: a new one, once the leg before is over."""
         dialog = self._dialogs.get(key)
-        leg = self._legs.get(dialog.leg_id or "") if dialog else None
-        if dialog is None or (leg is not None and leg.over and head.branch not in dialog.branches):
+        if dialog is None or self._is_another(dialog, head, at):
             if len(self._dialogs) >= MOST_DIALOGS:
                 self.dropped += 1
                 return None
@@ -217,6 +217,16 @@ class SipDialogs:
             dialog.branches.clear()
             self._dispute(dialog)
         return dialog
+
+    def _is_another(self, dialog: _Dialog, head: SipHead, at: int) -> bool:
+        """Does this INVITE begin another dialog under a Call-ID that was used before?
+
+        A leg that was refused at once can be over before its own INVITE is told of.
+        """
+        leg = self._legs.get(dialog.leg_id or "")
+        if leg is None or leg.over_at is None or head.branch in dialog.branches:
+            return False
+        return bool(dialog.branches) or at > leg.over_at
 
     def _sent(self, captured: CapturedSip, head: SipHead) -> bool:
         """Was it ours? By the address, and on one machine by the port, or by who made its Via."""
