@@ -14,12 +14,13 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from trunkline.calls import facts as f
 from trunkline.calls.outcome import record
 from trunkline.cli import app
 from trunkline.db.port import Batch
 from trunkline.db.sqlite import SqliteDatabase
 
-from .office import AT, CALL, Office, Run, refused
+from .office import AT, CALL, SECOND, Office, Run, refused
 
 
 def test_history_gives_the_records_of_the_open_api(office: Office, told: Any) -> None:
@@ -174,6 +175,36 @@ def test_a_call_is_shown_with_its_legs_and_events(office: Office, told: Any, run
     shown = run("calls", "show", CALL).stdout
     assert "2023-11-15 05:13:20" in shown
     assert "CALL_ENDED" in shown
+
+
+def test_a_call_is_shown_with_its_path_and_its_trunks_name(
+    office: Office, told: Any, run: Run
+) -> None:
+    run("trunk", "create", "near", "--account", "acme", "--host", "192.0.2.9")
+    [trunk] = told("trunk", "list", "--account", "acme")
+    office.click()
+    late, leg = AT + SECOND, {"call_id": CALL, "leg_id": CALL}
+    office.happen(
+        f.StepEntered(
+            **leg, at=late, step_id="u" * 32, kind="user", party=f.Party("b", username="binh")
+        ),
+        f.StepLeft(**leg, at=late + SECOND, step_id="u" * 32, result="busy"),
+        f.StepEntered(
+            **leg, at=late + SECOND, step_id="", kind="outside", party=f.Party("0901234567")
+        ),
+        office.started("tl1-1.2", f"trunk-{trunk['trunkId']}", "trunk", 2),
+    )
+
+    call = told("calls", "show", CALL)
+
+    assert [(step["kind"], step["party"], step["result"]) for step in call["path"]] == [
+        ("user", "binh", "busy"),
+        ("outside", "0901234567", None),
+    ]
+    shown = run("calls", "show", CALL).stdout
+    assert ["user", "binh", "05:13:21", "05:13:22", "busy"] in [*map(str.split, shown.splitlines())]
+    assert "near" in shown
+    assert f"trunk-{trunk['trunkId']}" not in shown
 
 
 def test_a_live_call_is_shown_as_far_as_it_is(office: Office, told: Any) -> None:

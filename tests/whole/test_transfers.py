@@ -131,6 +131,10 @@ async def test_the_command_line_does_it_too_and_what_is_not_allowed_changes_noth
     ]
     with pytest.raises(CommandFailed, match="may not dial 84900001"):
         await stage.server.cli("calls", "transfer", call_id, "--to", "84900001")
+    with pytest.raises(
+        CommandFailed, match="no call 'no-such-call' is live: see trunkline calls list"
+    ):
+        await stage.server.cli("calls", "transfer", "no-such-call", "--to", "102")
     assert [one["state"] for one in await house.live()] == ["talking"]
     done = await stage.server.cli("calls", "transfer", call_id, "--to", "102")
     assert (done["callId"], done["to"]) == (call_id, "102")

@@ -105,9 +105,9 @@ def show(
     call_id: Annotated[str, typer.Argument(metavar="CALL_ID")],
     as_json: Json = False,
 ) -> None:
-    """Show one call: its record (or how far it is), its legs, its events and its SIP messages.
+    """Show one call: its record (or how far it is), its path, its legs, its events and its SIP messages.
 
-    Legs, events and SIP messages are kept for `journal_days`, `event_days` and `sip_trace_days`.
+    Path, legs, events and SIP messages are kept for `journal_days`, `event_days` and `sip_trace_days`.
     `--json` has the whole text of each SIP message.
     """
     import msgspec
@@ -115,11 +115,11 @@ def show(
     from trunkline.cli.one_call import print_call, whole_call
 
     with archive(ctx) as opened:
-        whole = whole_call(opened, call_id)
+        whole, trunks = whole_call(opened, call_id), opened.trunk_names()
     if as_json:
         typer.echo(msgspec.json.encode(whole).decode())
     else:
-        print_call(whole)
+        print_call(whole, trunks)
 
 
 @app.command()

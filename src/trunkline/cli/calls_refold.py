@@ -25,7 +25,7 @@ def refold(
     ctx: typer.Context,
     call_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CALL_ID…]", help="These calls; all if not given."),
+        typer.Argument(metavar="CALL_ID…", help="These calls; all if not given."),
     ] = None,
     account: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of one account only: its name or its id.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,19 +13,19 @@ from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all, show_one
 
 if TYPE_CHECKING:
-    from trunkline.calls.call import Call, Leg
+    from trunkline.calls.call import Call, Leg, Step
     from trunkline.calls.facts import Party
     from trunkline.calls.sip import SipMessage
     from trunkline.db.archive_port import Archive
 
 _CLOCK = "%H:%M:%S.%f"
-_PARTS = ("legs", "events", "sipMessages", "moreSipMessages")
+_PARTS = ("path", "legs", "events", "sipMessages", "moreSipMessages")
 _ALL = 1 << 62
 _MOST_SIP_MESSAGES = 500
 
 
 def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:
-    """The call with camelCase keys; raises CommandFailed. ``legs``, ``events`` and SIP messages are last.
+    """The call with camelCase keys; raises CommandFailed. Its ``_PARTS`` are last.
 
     Times are unix microseconds. Events are as they were sent.
     """
@@ -41,27 +42,38 @@ def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:
         **shown,
         "account": account.name if account else None,
         "timezone": account.timezone if account else "UTC",
+        "path": [_step(step) for step in call.path] if call else [],
         "legs": [_leg(leg) for leg in call.legs.values()] if call else [],
         "events": [msgspec.Raw(event.body) for event in events],
         **_sip(opened, shown["accountId"], call_id),
     }
 
 
-def print_call(whole: dict[str, Any]) -> None:
-    """The same for people: times in the account's time zone, an event in a line."""
+def print_call(whole: dict[str, Any], trunks: Mapping[str, str]) -> None:
+    """The same for people: times in the account's time zone, an event in a line.
+
+    ``trunks`` are their names, by their endpoints.
+    """
     zone = whole["timezone"]
+    legs = [_named(leg, "endpoint", trunks) for leg in whole["legs"]]
     head = {key: value for key, value in whole.items() if key not in _PARTS}
+    head = _named(head, "trunk", trunks)
     show_one(
         {key: _clock(key, value, zone, "%Y-%m-%d %H:%M:%S") for key, value in head.items()}, False
     )
-    typer.echo("\nlegs")
-    show_all(
-        [{k: _clock(k, v, zone, "%H:%M:%S") for k, v in leg.items()} for leg in whole["legs"]],
-        False,
-    )
+    path = [{k: v for k, v in step.items() if k != "id"} for step in whole["path"]]
+    for part, rows in (("path", path), ("legs", legs)):
+        typer.echo(f"\n{part}")
+        show_all(
+            [{k: _clock(k, v, zone, "%H:%M:%S") for k, v in row.items()} for row in rows], False
+        )
     typer.echo("\nevents")
     show_all([_event(msgspec.json.decode(body), zone) for body in whole["events"]], False)
-    _print_sip(whole)
+    _print_sip(whole, {leg["legId"]: leg["endpoint"] for leg in legs})
+
+
+def _named(values: dict[str, Any], key: str, names: Mapping[str, str]) -> dict[str, Any]:
+    return {k: names.get(v, v) if k == key else v for k, v in values.items()}
 
 
 def _sip(opened: Archive, account_id: str, call_id: str) -> dict[str, Any]:
@@ -81,12 +93,11 @@ def _sip_message(message: SipMessage) -> dict[str, Any]:
     return values
 
 
-def _print_sip(whole: dict[str, Any]) -> None:
+def _print_sip(whole: dict[str, Any], names: Mapping[str, str]) -> None:
     from trunkline.cli.sip_ladder import ladder
 
     if not whole["sipMessages"]:
         return
-    names = {leg["legId"]: leg["endpoint"] for leg in whole["legs"]}
     typer.echo("\nSIP")
     for line in ladder(
         whole["sipMessages"], names, lambda at: local(at, whole["timezone"], _CLOCK)
@@ -131,6 +142,17 @@ def _unrecorded(call: Call) -> dict[str, Any]:
         "callee": who(call.callee) or call.dialled,
         "clientRef": call.client_ref,
         "appId": call.app_id,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "id": step.id,
+        "party": who(step.party),
+        "enteredAt": step.entered_at,
+        "leftAt": step.left_at,
+        "result": step.result,
     }
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from trunkline import server_file
 from trunkline.cli.failure import CommandFailed
 from trunkline.server_file import ServerFile
+
+if TYPE_CHECKING:
+    from trunkline.api.internal import CallRefused
 
 SECONDS = 5.0
 
@@ -90,8 +94,14 @@ def ask_for_transfer(data: Path, call_id: str, to: str, leg_id: str | None) -> t
         )
     done = msgspec.json.decode(answer, type=TransferDone | CallRefused)
     if isinstance(done, CallRefused):
-        raise CommandFailed(done.detail)
+        raise CommandFailed(_why_not(done, call_id))
     return done.transferred.leg_id, done.transferred.to
+
+
+def _why_not(refused: CallRefused, call_id: str) -> str:
+    if refused.code == "NOT_FOUND":
+        return f"no call {call_id!r} is live: see trunkline calls list"
+    return refused.detail
 
 
 def _post_sync(server: ServerFile) -> str:

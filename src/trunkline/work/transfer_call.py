@@ -116,8 +116,8 @@ def _leaving(call: Call, leg_id: str | None) -> Leg:
     if not phones:
         raise _not_transferable("no phone of the account talks in it, or not on that leg")
     if len(phones) > 1:
-        ids = ", ".join(leg.id for leg in phones)
-        raise _not_transferable(f"several phones talk in it: say which leg leaves, of {ids}")
+        legs = " or ".join(f"{leg.id} ({leg.endpoint})" for leg in phones)
+        raise _not_transferable(f"several phones talk in it: say which leg leaves, {legs}")
     return phones[0]
 
 
