@@ -64,6 +64,23 @@ def test_numbers_and_extensions_lead_to_every_kind(to: str, shown: str, run: Run
     assert made(run, "extension", "show", "700", *ACME)["to"] == shown
 
 
+def test_numbers_and_extensions_are_led_elsewhere(run: Run) -> None:
+    assert made(run, "account", "create", "others")["name"] == "others"
+    made(run, "number", "create", "842873019555", *ACME, "--to", "user:an")
+    made(run, "number", "create", "842873019556", *ACME, "--to", "user:an")
+
+    led = made(run, "number", "set", "842873019555", *ACME, "--to", "user:bo")
+
+    assert (led["did"], led["to"], led["username"]) == ("842873019555", "user:bo", "bo")
+    assert made(run, "extension", "set", "101", *ACME, "--to", "hangup:busy")["to"] == "hangup:busy"
+    assert [each["to"] for each in made(run, "number", "list")] == ["user:bo", "user:an"]
+    assert made(run, "user", "show", "an", *ACME)["extension"] is None
+    assert "no number '123'" in refusal(run, "number", "set", "123", *ACME, "--to", "user:bo")
+    foreign = ("number", "set", "842873019555", "--account", "others", "--to", "hangup:busy")
+    assert "no number '842873019555'" in refusal(run, *foreign)
+    assert "no user 'cy'" in refusal(run, "extension", "set", "102", *ACME, "--to", "user:cy")
+
+
 @pytest.mark.parametrize(
     ("to", "says"),
     [

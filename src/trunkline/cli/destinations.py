@@ -18,6 +18,7 @@ from trunkline.cli.manage import (
     directory_of,
     find_account,
     group,
+    lead_elsewhere,
     shown,
 )
 from trunkline.cli.showing import show_all, show_one
@@ -48,6 +49,18 @@ def create_extension(
         owner = find_account(directory, account)
         entry = manage.create_extension(directory, owner, number, destination(directory, owner, to))
     show_one(shown(entry), as_json)
+
+
+@extension.command("set")
+def set_extension(
+    ctx: typer.Context,
+    number: Annotated[str, typer.Argument(metavar="N", help="The extension or its id.")],
+    account: Account,
+    to: Annotated[str, typer.Option(metavar="KIND:NAME", help="Where its calls go from now on.")],
+    as_json: Json = False,
+) -> None:
+    """Lead an extension elsewhere: to user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
+    show_one(shown(lead_elsewhere(ctx, "extension", number, account, to)), as_json)
 
 
 @announcement.command("create")

@@ -304,6 +304,30 @@ def create_number(
     show_one(shown(entry), as_json)
 
 
+@number.command("set")
+def set_number(
+    ctx: typer.Context,
+    did: Annotated[str, typer.Argument(metavar="DID", help="The number or its id.")],
+    account: Account,
+    to: Annotated[str, typer.Option(metavar="KIND:NAME", help="Where its calls go from now on.")],
+    as_json: Json = False,
+) -> None:
+    """Lead a number elsewhere: to user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
+    show_one(shown(lead_elsewhere(ctx, "number", did, account, to)), as_json)
+
+
+def lead_elsewhere(ctx: typer.Context, word: str, name: str, account: str, to: str) -> Any:
+    """Have a number or an extension lead to KIND:NAME; gives it as it is then. Raises CommandFailed."""
+    from trunkline.work.manage_destinations import destination
+    from trunkline.work.manage_directory import entry_id
+
+    with directory_of(ctx, changes=True) as directory:
+        owner, kind = find_account(directory, account), _kind(word)
+        id_ = entry_id(kind, _find(directory, word, name, owner.account_id))
+        directory.lead(kind, id_, destination(directory, owner, to))
+        return directory.called(kind, id_)[0]
+
+
 def _kind(word: str) -> Any:
     from trunkline.work.manage_directory import WORDS
 

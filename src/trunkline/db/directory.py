@@ -247,6 +247,12 @@ class Directory:
         table = _TABLE[kind]
         self._connection.execute(table.update().where(table.c.id == id_).values(enabled=enabled))
 
+    def lead(self, kind: type[NumberEntry | ExtensionEntry], id_: str, destination_id: str) -> None:
+        """Have a number or an extension lead to another destination."""
+        table = _TABLE[kind]
+        where = table.c.id == id_
+        self._connection.execute(table.update().where(where).values(destination_id=destination_id))
+
     def change_account(self, id_: str, **columns: Any) -> AccountEntry:
         """Set columns of an account; gives it as it is then."""
         table = tables.accounts
