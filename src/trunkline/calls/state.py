@@ -88,7 +88,12 @@ class StepState(State, frozen=True, kw_only=True):
     party: Annotated[ShownParty | None, Meta(description="The user, or the number.")]
     entered_at: Time
     left_at: Annotated[Time | None, Meta(description="When the call went on to the next one.")]
-    result: Annotated[str | None, Meta(description="Why it did: `busy`, `no_answer`, `played` …")]
+    result: Annotated[
+        str | None,
+        Meta(
+            description="Why it did: `busy`, `no_answer`, `offline`, `failed`, `forwarded`, `played`"
+        ),
+    ]
 
 
 class CallState(State, frozen=True, kw_only=True):
