@@ -21,7 +21,7 @@ LONGEST_SECONDS, LONGEST_TEXT = 600, 5000
 _FRAMES = 65536
 """So many are read at once: a number takes more room in Python than in a file."""
 _SPEAKER = "espeak-ng"
-_USE = "take a WAV of PCM, 8 to 32 bit and 8000 to 96000 Hz, such as of: ffmpeg -i FILE -ar 16000 -ac 1 OUT.wav"
+_USE = "take a WAV of PCM, 8 to 32 bit and 8000 to 96000 Hz; this makes one: ffmpeg -i FILE -ar 16000 -ac 1 OUT.wav"
 _INSTALL = (
     "install it (sudo apt-get install --no-install-recommends espeak-ng), or give a WAV with --file"
 )
