@@ -9,6 +9,7 @@ from calls.expected import EVENTS, RECORDS
 from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import announce, outcome
 from trunkline.calls.call import Call
+from trunkline.calls.fold import Heard
 from trunkline.calls.record import CallRecord, shown
 from trunkline.calls.times import GREGORIAN
 
@@ -103,6 +104,14 @@ def test_phones_that_lost_the_race_say_so() -> None:
 
 def test_who_answered_first_is_the_callee_of_a_transferred_call() -> None:
     assert the_record(folded(scenario("blind_transfer"))).callee.username == "answers"
+
+
+def test_who_was_sent_on_is_the_caller_of_whom_the_call_goes_to() -> None:
+    call = folded(scenario("blind_transfer")).calls.popitem()[1]
+    leg = next(leg for leg in call.legs.values() if leg.endpoint_kind == "trunk")
+    body = announce.announce(call, Heard("CHANNEL_CREATE", leg.id, leg.started_at), PLACE, 1).body
+    said = msgspec.json.decode(msgspec.json.encode(body))
+    assert (said["Caller-ID-Number"], said["From"]) == ("201", "201@trunkline")
 
 
 def test_an_attended_transfer_joins_those_who_are_left() -> None:

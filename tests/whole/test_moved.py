@@ -10,6 +10,7 @@ import pytest
 from .firm import BOBS_DID, FORBIDDEN, INBOUND, INTERNAL, OUT, Firm, Says
 from .party import BY_HAND, Call, Taking
 from .stories import (
+    CLICKED,
     CUSTOMER,
     DIALLED,
     Kind,
@@ -33,15 +34,27 @@ REDIRECTED = "REDIRECTION_TO_NEW_DESTINATION"
 
 
 @pytest.mark.parametrize(
-    "kind", [called_by_a_customer, dials_out, clicks, calls_bob, called_by_bob, clicks_bob],
+    ("kind", "number"),
+    [
+        (called_by_a_customer, CUSTOMER),
+        (dials_out, DIALLED),
+        (clicks, CLICKED),
+        (calls_bob, "102"),
+        (called_by_bob, "102"),
+        (clicks_bob, "102"),
+    ],
     ids=named,
-)  # fmt: skip
-async def test_a_blind_transfer_inside(kind: Kind, firm: Firm) -> None:
-    """alice sends the other one to carol and is gone; one record as it began, recorded to its end."""
+)
+async def test_a_blind_transfer_inside(kind: Kind, number: str, firm: Firm) -> None:
+    """alice sends the other one to carol and is gone; one record as it began, recorded to its end.
+
+    carol's phone shows the ``number`` of whom she talks with, and so do the events.
+    """
     side, new = await send_on(firm, kind)
     await new.hang_up()
     told = await firm.told(*filter(None, [side.clicked]))
     assert told.says == [side.says]
+    assert [new.caller_id, told.leg_to(firm.carol.user)["caller_id_number"]] == [number, number]
     await told.recorded(
         told.one,
         _talk(side, new),
@@ -49,14 +62,19 @@ async def test_a_blind_transfer_inside(kind: Kind, firm: Firm) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [called_by_a_customer, dials_out, calls_bob], ids=named)
-async def test_a_blind_transfer_outside(kind: Kind, firm: Firm) -> None:
-    """alice sends the other one to a number outside."""
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [(called_by_a_customer, CUSTOMER), (dials_out, DIALLED), (calls_bob, "102")],
+    ids=named,
+)
+async def test_a_blind_transfer_outside(kind: Kind, number: str, firm: Firm) -> None:
+    """alice, who has no caller ID of her own, sends the other one to a number outside."""
     firm.carrier.takings["0905000001"] = Taking(tone=2650)
     side, new = await send_on(firm, kind, "0905000001")
     await side.other.hang_up()
     told = await firm.told()
     assert told.says == [side.says]
+    assert [new.caller_id, told.leg_to("0905000001")["caller_id_number"]] == [number, number]
     await told.recorded(told.one, _talk(side, new), **side.channels([440, 2650], [side.other.tone]))
 
 
@@ -248,6 +266,7 @@ async def test_a_phone_forwards(to: str, inbound: bool, firm: Firm) -> None:
     if outside:
         # It is bob's number that is shown: he is who forwards.
         assert (new.number, new.caller_id) == (FORWARDED, BOBS_DID)
+        assert told.leg_to(FORWARDED)["caller_id_number"] == BOBS_DID
 
 
 async def test_a_phone_forwards_to_32_digits_behind_a_plus(firm: Firm) -> None:

@@ -157,7 +157,8 @@ async def test_the_customer_of_an_outbound_call_is_handed_over_too(
         return (await house.transfer(call_id, to="102")).status_code == 200
 
     await until(transferred, "the transfer", every=0.2)
-    await together(anna.wait_for("CALL_CLOSED"), bella.wait_for("CALL_ESTABLISHED"))
+    _, reached = await together(anna.wait_for("CALL_CLOSED"), bella.wait_for("CALL_ESTABLISHED"))
+    assert reached["peeruri"].startswith(f"sip:{CUSTOMER}@")  # it is she whom bella's phone shows
     await asyncio.sleep(2)
     await bella.hang_up()
     await far.wait_for("CALL_CLOSED")

@@ -105,12 +105,21 @@ def _caller_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
     first = call.caller_leg
     if call.origin == "click" and first is not None and leg.id == first.id:
         return None, call.dialled
-    if leg.endpoint_kind == "trunk" and call.shown_as:
-        return call.caller.name if call.caller else None, call.shown_as
-    if call.origin != "click" and first is not None:
-        return first.caller_name, _own_number(first)
+    name, number = _who_dials(call, leg)
+    return name, leg.shown_as or number
+
+
+def _who_dials(call: Call, leg: Leg) -> tuple[str | None, str | None]:
+    """The party whose channel dials this leg: the caller or, after a transfer, whoever was sent on."""
+    dialler = call.legs.get(leg.dialled_by or "") or call.caller_leg
     caller = call.caller
-    return (caller.name, caller.number) if caller else (None, None)
+    if dialler is None:
+        return (caller.name, caller.number) if caller else (None, None)
+    if dialler.role == "caller" and call.origin == "click":
+        return caller.name if caller else None, _own_number(dialler)
+    if dialler.endpoint_kind == "trunk" and dialler.direction == "outbound":
+        return None, dialler.dialled
+    return dialler.caller_name, _own_number(dialler)
 
 
 def _own_number(leg: Leg) -> str | None:

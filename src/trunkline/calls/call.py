@@ -40,6 +40,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     caller_number: str
     caller_name: str
     dialled: str
+    shown_as: str = ""
+    """The caller ID with which it was dialled outside; empty where that is the number of who dials."""
     started_at: int
     ringing_at: int | None = None
     answered_at: int | None = None
@@ -82,7 +84,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a call. ``legs`` keeps the order in which they started.
 
     ``dialled`` is what the caller asked for, ``dialling`` what a transfer has since asked for, and
-    ``dialling_leg`` whose channel dials. ``path`` is the way that it took. ``absorbed`` are the calls that
+    ``dialling_leg`` whose channel dials, with ``shown_as`` as the caller ID outside. ``path`` is the way that it took. ``absorbed`` are the calls that
     have become part of it, ``merged_into`` the one that it has become part of. ``had_company``: somebody of
     another call was in a room with it.
     """

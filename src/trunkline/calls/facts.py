@@ -91,11 +91,12 @@ class LegFact(Fact, frozen=True):
 
 
 class StepEntered(LegFact, frozen=True, tag=True):
-    """The dialplan led the leg's caller on to a further destination."""
+    """The dialplan led the leg's caller on to a further destination; ``shown_as`` is as in RouteChosen."""
 
     step_id: str
     kind: str
     party: Party | None = None
+    shown_as: str = ""
 
 
 class StepLeft(LegFact, frozen=True, tag=True):

@@ -138,6 +138,7 @@ def _leg_started(call: Call, fact: f.LegStarted) -> Folded:
         caller_number=fact.caller_number,
         caller_name=fact.caller_name,
         dialled=fact.dialled or (call.dialling if fact.endpoint_kind == "trunk" else ""),
+        shown_as=call.shown_as if fact.endpoint_kind == "trunk" and role == "dialled" else "",
         started_at=fact.at,
     )
     return Folded(with_leg(call, leg), (Heard("CHANNEL_CREATE", leg.id, fact.at),))
@@ -158,7 +159,14 @@ def _dialler(call: Call) -> str | None:
 def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
     if fact.at <= call.routed_at:
         return Folded(call)
-    call = replace(call, dialling=fact.dialled, dialling_leg=fact.leg_id, routed_at=fact.at)
+    requested = call.origin == "click" and not call.routed_at
+    call = replace(
+        call,
+        dialling=fact.dialled,
+        dialling_leg=fact.leg_id,
+        routed_at=fact.at,
+        shown_as=call.shown_as if requested else fact.shown_as,
+    )
     if fact.step_kind:
         party = fact.callee or Party(number=fact.dialled)
         call = _stepped(call, fact.step_id, fact.step_kind, party, fact.at)
@@ -171,7 +179,6 @@ def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
         dialled=fact.dialled,
         callee=fact.callee or Party(number=fact.dialled),
         did_number=fact.did_number,
-        shown_as=fact.shown_as,
         recording=fact.recording,
         refused=fact.refused,
     )
@@ -188,7 +195,7 @@ def _step_entered(call: Call, fact: f.StepEntered) -> Folded:
         return Folded(call)
     call = _stepped(call, fact.step_id, fact.kind, fact.party, fact.at)
     dialled = fact.party.number if fact.kind == "outside" and fact.party else call.dialling
-    return Folded(replace(call, dialling=dialled, dialling_leg=fact.leg_id))
+    return Folded(replace(call, dialling=dialled, dialling_leg=fact.leg_id, shown_as=fact.shown_as))
 
 
 def _step_left(call: Call, fact: f.StepLeft) -> Folded:

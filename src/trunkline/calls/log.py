@@ -177,7 +177,13 @@ def _step_entered(row: Row, whose: Whose, user: User) -> AnyFact | None:
     party = user(said["user"]) if said.get("user") else None
     if party is None and said.get("number"):
         party = Party(number=_number(said["number"]))
-    return f.StepEntered(**_of_leg(row), step_id=said.get("id", ""), kind=said["kind"], party=party)
+    return f.StepEntered(
+        **_of_leg(row),
+        step_id=said.get("id", ""),
+        kind=said["kind"],
+        party=party,
+        shown_as=_number(said.get("cid", "")),
+    )
 
 
 def _step_left(row: Row, whose: Whose, user: User) -> AnyFact | None:
