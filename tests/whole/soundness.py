@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from .listener import Seen, snake
@@ -18,7 +18,8 @@ def unsound(
     ``shown`` is what /v1 says of every call that was announced or promised; ``unlisted`` is how
     many of them may be in no history.
     """
-    odd = _numbers(events) + _legs(events) + _ends(events, records, shown, unlisted)
+    odd = _numbers(events) + _legs(events) + _places(events)
+    odd += _ends(events, records, shown, unlisted)
     for seen in events:
         odd += _merge(seen, events) if seen.name == "CALL_MERGED" else []
     into = merges(events)
@@ -57,6 +58,18 @@ def _legs(events: list[Seen]) -> list[str]:
         f"{name} x{many} of leg {leg}"
         for (name, leg), many in counted.items()
         if name in ("CHANNEL_ANSWER", "CHANNEL_PROGRESS") and many > 1
+    ]
+
+
+def _places(events: list[Seen]) -> list[str]:
+    """From whom a leg is and whom it calls does not change, whatever becomes of its call."""
+    said: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for seen in events:
+        if seen.name.startswith("CHANNEL_"):
+            for key in ("from", "to", "request", "caller_id_number", "callee_id_number"):
+                said[seen.data["call_id"], key].add(seen.data.get(key, ""))
+    return [
+        f"{key} of leg {leg}: {values}" for (leg, key), values in said.items() if len(values) > 1
     ]
 
 

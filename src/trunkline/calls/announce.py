@@ -102,9 +102,8 @@ def _caller_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
     """What this leg's phone shows, or would: (name, number)."""
     if leg.direction == "inbound":
         return leg.caller_name, _own_number(leg)
-    first = call.caller_leg
-    if call.origin == "click" and first is not None and leg.id == first.id:
-        return None, call.dialled
+    if leg.dialled_by is None and leg.shown_as:  # a click rings it
+        return None, leg.shown_as
     name, number = _who_dials(call, leg)
     return name, leg.shown_as or number
 
@@ -115,11 +114,11 @@ def _who_dials(call: Call, leg: Leg) -> tuple[str | None, str | None]:
     caller = call.caller
     if dialler is None:
         return (caller.name, caller.number) if caller else (None, None)
-    if dialler.role == "caller" and call.origin == "click":
-        return caller.name if caller else None, _own_number(dialler)
-    if dialler.endpoint_kind == "trunk" and dialler.direction == "outbound":
+    if dialler.direction == "inbound":
+        return dialler.caller_name, _own_number(dialler)
+    if dialler.endpoint_kind == "trunk":
         return None, dialler.dialled
-    return dialler.caller_name, _own_number(dialler)
+    return dialler.party.name, _own_number(dialler)
 
 
 def _own_number(leg: Leg) -> str | None:
@@ -131,7 +130,7 @@ def _own_number(leg: Leg) -> str | None:
 
 def _callee_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
     if leg.direction == "inbound":
-        return None, call.dialled or leg.dialled
+        return None, (call.dialled if leg.role == "caller" else "") or leg.dialled
     if leg.endpoint_kind == "trunk":
         return None, leg.dialled
     return leg.party.name, leg.party.number

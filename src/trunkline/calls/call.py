@@ -41,7 +41,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     caller_name: str
     dialled: str
     shown_as: str = ""
-    """The caller ID with which it was dialled outside; empty where that is the number of who dials."""
+    """What its phone shows: the caller ID with which it was dialled outside, or what was clicked, where
+    a click rings it; empty where that is the number of who dials."""
     started_at: int
     ringing_at: int | None = None
     answered_at: int | None = None

@@ -138,7 +138,7 @@ def _leg_started(call: Call, fact: f.LegStarted) -> Folded:
         caller_number=fact.caller_number,
         caller_name=fact.caller_name,
         dialled=fact.dialled or (call.dialling if fact.endpoint_kind == "trunk" else ""),
-        shown_as=call.shown_as if fact.endpoint_kind == "trunk" and role == "dialled" else "",
+        shown_as=_shown_as(call, fact, role),
         started_at=fact.at,
     )
     return Folded(with_leg(call, leg), (Heard("CHANNEL_CREATE", leg.id, fact.at),))
@@ -148,6 +148,12 @@ def _role(call: Call, fact: f.LegStarted) -> Role:
     if not call.legs:
         return "caller"
     return "dialled" if fact.direction == "outbound" else "member"
+
+
+def _shown_as(call: Call, fact: f.LegStarted, role: Role) -> str:
+    if role == "caller" and call.origin == "click":
+        return call.dialled
+    return call.shown_as if role == "dialled" and fact.endpoint_kind == "trunk" else ""
 
 
 def _dialler(call: Call) -> str | None:
@@ -343,7 +349,11 @@ def _merged(call: Call, fact: f.CallMerged) -> Folded:
     newest = max(call, other, key=lambda one: one.routed_at)
     call = replace(
         call,
-        legs={**call.legs, **{leg.id: _taken_in(leg, fact.at) for leg in other.legs.values()}},
+        legs={
+            **call.legs,
+            **{leg.id: _taken_in(other, leg, fact.at) for leg in other.legs.values()},
+        },
+        shown_as=newest.shown_as,
         dialling=newest.dialling,
         dialling_leg=newest.dialling_leg,
         routed_at=newest.routed_at,
@@ -365,10 +375,11 @@ def _only_taken_in(call: Call, bridge: str, at: int) -> bool:
     return all(leg.here_from == at for leg in call.in_bridge(bridge))
 
 
-def _taken_in(leg: Leg, at: int) -> Leg:
-    """A leg of a call that has become part of another."""
+def _taken_in(other: Call, leg: Leg, at: int) -> Leg:
+    """A leg of another call that has become part of this one; whom it has called stays as it was."""
     role: Role = "consulted" if leg.role in ("dialled", "consulted") else "member"
-    return replace(leg, role=role, here_from=at)
+    dialled = other.dialled if leg.role == "caller" and leg.direction == "inbound" else leg.dialled
+    return replace(leg, role=role, dialled=dialled or leg.dialled, here_from=at)
 
 
 def _absorbed(call: Call, fact: f.CallAbsorbed) -> Folded:
