@@ -9,10 +9,10 @@ import socket
 import subprocess
 from pathlib import Path
 
-from trunkline.engine.install import Installed
-from trunkline.engine.run_directory import run_directory
-from trunkline.serve import engine_for
-from trunkline.settings import load
+from trunkline.engine.config.run_directory import run_directory
+from trunkline.engine.install.choose import Installed
+from trunkline.server.serve import engine_for
+from trunkline.server.settings import load
 
 _MODULES = [
     "res_timing_timerfd",

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from trunkline.db.history_port import NEWEST, CallFilter, CallKey
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import SqliteDatabase, open_database
+from trunkline.store.ports.history import NEWEST, CallFilter, CallKey
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import SqliteDatabase, open_database
 
 from .figures import Figure, compared
 from .million import Million, million

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 from tests.whole.api import sha256
 
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import open_database
-from trunkline.db.sqlite.connect import connect_reader
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import open_database
+from trunkline.store.sqlite.connect import connect_reader
 
 from .figures import Figure, compared, quantile
 from .million import Million, million

@@ -23,18 +23,18 @@ import msgspec
 
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.db.call_columns import columns_of
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.migrations import upgrade
-from trunkline.db.secrets import open_key
-from trunkline.db.spans import DAY, HOUR, MINUTE
-from trunkline.db.sqlite.connect import connect_writer
-from trunkline.db.sqlite.database import check_key
-from trunkline.db.sqlite.history import write_call
-from trunkline.db.sqlite.marking import index
-from trunkline.db.sqlite.queries import named
-from trunkline.db.sqlite.statistics import count_older
-from trunkline.work import manage_directory as manage
+from trunkline.store.common.call_columns import columns_of
+from trunkline.store.common.spans import DAY, HOUR, MINUTE
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.migrations import upgrade
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite.connect import connect_writer
+from trunkline.store.sqlite.database import check_key
+from trunkline.store.sqlite.history import write_call
+from trunkline.store.sqlite.marking import index
+from trunkline.store.sqlite.queries import named
+from trunkline.store.sqlite.statistics import count_older
+from trunkline.work.manage import manage_directory as manage
 
 DAYS = 30
 START = 1_760_000_000_000_000 // DAY * DAY

@@ -26,17 +26,17 @@ from typing import NamedTuple
 from tests.cluster import Cluster
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.announce import Place
 from trunkline.calls.record import StoredEvent
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.place import Place as Where
-from trunkline.db.place import open_database
-from trunkline.db.port import Batch, Database
-from trunkline.db.secrets import open_key
-from trunkline.engine.cel import LogFollower
-from trunkline.work import manage_directory as manage
-from trunkline.work.follow_log import CallLog
-from trunkline.work.message_ids import MessageIds
+from trunkline.engine.listen.cel import LogFollower
+from trunkline.events.message_ids import MessageIds
+from trunkline.events.of_call import Place
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.place import Place as Where
+from trunkline.store.place import open_database
+from trunkline.store.ports.database import Batch, Database
+from trunkline.store.secrets import open_key
+from trunkline.work.follow.follow_log import CallLog
+from trunkline.work.manage import manage_directory as manage
 
 from .figures import Figure, quantile
 from .histories.kept import REALM, device

@@ -1,6 +1,6 @@
 """What devices that are not registered cost the engine: its start, its memory and its CPU.
 
-The engine finds who has registered (``trunkline.engine.registered``), and looks up everybody else.
+The engine finds who has registered (``trunkline.engine.config.registered``), and looks up everybody else.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import statistics
 import time
 from pathlib import Path
 
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.secrets import open_key
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.secrets import open_key
+from trunkline.work.manage import manage_directory as manage
 
 from .figures import Figure
 from .stage import Bench, on_stage

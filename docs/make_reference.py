@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from trunkline import cli
-from trunkline.settings import Settings
+from trunkline.server.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 

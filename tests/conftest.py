@@ -12,7 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from cluster import Cluster
-from trunkline.db.postgres.schema import upgrade
+from trunkline.store.postgres.schema import upgrade
 
 WHOLE = "tests/whole"
 _TOGETHER = ("tests/engine",)

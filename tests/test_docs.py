@@ -16,11 +16,12 @@ from typing import Literal, get_args, get_origin
 import pytest
 from typer.testing import CliRunner
 
-from trunkline.api.errors import ERRORS
-from trunkline.calls import state, words
-from trunkline.calls.payloads import KINDS, Event, Variables
+from trunkline.api.http.errors import ERRORS
+from trunkline.calls import words
 from trunkline.calls.record import HistoryRow
 from trunkline.cli import COMMANDS, app
+from trunkline.events import state
+from trunkline.events.payloads import KINDS, Event, Variables
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -187,7 +188,7 @@ def _check(words: list[str], where: str) -> None:
 
 
 def test_the_settings_of_the_guides_are_settings(tmp_path: Path) -> None:
-    from trunkline.settings import load
+    from trunkline.server.settings import load
 
     for page in PAGES:
         for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.S | re.M):

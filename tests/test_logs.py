@@ -10,8 +10,8 @@ import pytest
 
 FAILING = """
 import sys, structlog
-from trunkline.logs import configure
-from trunkline.settings import Settings
+from trunkline.server.logs import configure
+from trunkline.server.settings import Settings
 
 configure(Settings(log_format=sys.argv[1]))
 

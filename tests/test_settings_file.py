@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from trunkline.setting_forms import SettingsError
-from trunkline.settings_file import write_setting
+from trunkline.server.setting_forms import SettingsError
+from trunkline.server.settings_file import write_setting
 
 URL = 'postgresql://u:p"\\\x7fé%23@h/d'
 

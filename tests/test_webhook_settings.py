@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from trunkline import webhook_parts
-from trunkline.calls.webhook_verdict import Rules
-from trunkline.setting_forms import SettingsError
-from trunkline.settings import Settings, load
+from trunkline.delivery.verdict import Rules
+from trunkline.server.setting_forms import SettingsError
+from trunkline.server.settings import Settings, load
+from trunkline.server.wiring import webhooks as webhook_parts
 from trunkline.webhooks.port import UrlRefused
 
 

@@ -18,11 +18,11 @@ import asyncpg
 import psycopg
 import sqlalchemy as sa
 
-from trunkline.db import tables
-from trunkline.db.migrations import upgrade as upgrade_file
-from trunkline.db.postgres.partitions import Month, attaching
-from trunkline.db.postgres.schema import upgrade as upgrade_server
-from trunkline.db.sqlite.connect import connect_writer
+from trunkline.store import tables
+from trunkline.store.migrations import upgrade as upgrade_file
+from trunkline.store.postgres.partitions import Month, attaching
+from trunkline.store.postgres.schema import upgrade as upgrade_server
+from trunkline.store.sqlite.connect import connect_writer
 
 from .kept import Kept
 from .naive import Naive

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from trunkline.db.spans import DAY, HOUR, MINUTE
+from trunkline.store.common.spans import DAY, HOUR, MINUTE
 
 from .kept import Kept
 

@@ -11,12 +11,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.announce import Place
 from trunkline.calls.record import StoredEvent
-from trunkline.db.port import Batch, Database
-from trunkline.engine.cel import LogFollower
-from trunkline.work.follow_log import CallLog
-from trunkline.work.message_ids import MessageIds
+from trunkline.engine.listen.cel import LogFollower
+from trunkline.events.message_ids import MessageIds
+from trunkline.events.of_call import Place
+from trunkline.store.ports.database import Batch, Database
+from trunkline.work.follow.follow_log import CallLog
 
 from .kept import REALM, Kept
 from .recorded import Calls

@@ -19,13 +19,13 @@ from pathlib import Path
 import msgspec
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.announce import Place
-from trunkline.db.port import Database
-from trunkline.db.webhook_port import NewWebhook
-from trunkline.engine.cel import LogFollower
-from trunkline.work.examine_events import ExamineEvents
-from trunkline.work.follow_log import CallLog
-from trunkline.work.message_ids import MessageIds
+from trunkline.engine.listen.cel import LogFollower
+from trunkline.events.message_ids import MessageIds
+from trunkline.events.of_call import Place
+from trunkline.store.ports.database import Database
+from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.work.deliver.examine_events import ExamineEvents
+from trunkline.work.follow.follow_log import CallLog
 
 from ..figures import Figure, compared
 from .bare_rows import BareRows

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.db.directory import AccountEntry, DirectoryFile, UserEntry
-from trunkline.db.place import Place
-from trunkline.db.port import Database
-from trunkline.db.secrets import Key, open_key
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import AccountEntry, DirectoryFile, UserEntry
+from trunkline.store.place import Place
+from trunkline.store.ports.database import Database
+from trunkline.store.secrets import Key, open_key
+from trunkline.work.manage import manage_directory as manage
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 REALM = "trunkline"
@@ -58,10 +58,10 @@ class Kept(msgspec.Struct, frozen=True):
     def open(self) -> Database:
         """As the product opens it. Use it from one event loop."""
         if isinstance(self.place, Path):
-            from trunkline.db.sqlite import open_database as open_file
+            from trunkline.store.sqlite import open_database as open_file
 
             return open_file(self.place, self.key)
-        from trunkline.db.postgres import open_database as open_server
+        from trunkline.store.postgres import open_database as open_server
 
         return open_server(self.place, self.key)
 

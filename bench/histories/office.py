@@ -16,7 +16,7 @@ import numpy as np
 
 from trunkline.calls.facts import Class, Direction, Party
 from trunkline.calls.record import CallRecord, StatusDetail
-from trunkline.db.spans import DAY, HOUR
+from trunkline.store.common.spans import DAY, HOUR
 
 ACCOUNTS = 50
 WINDOW_DAYS, YEAR_DAYS = 31, 365

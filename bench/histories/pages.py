@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from trunkline.db.port import Database, Page
+from trunkline.store.ports.database import Database, Page
 
 from ..figures import Figure, compared, quantile
 from .kept import Kept

@@ -18,9 +18,9 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 
-from trunkline.db import tables
-from trunkline.db.postgres.partitions import Month, make
-from trunkline.db.postgres.schema import upgrade
+from trunkline.store import tables
+from trunkline.store.postgres.partitions import Month, make
+from trunkline.store.postgres.schema import upgrade
 
 from .cluster import KeptCluster
 from .sqlite_file import say

@@ -29,9 +29,9 @@ import httpx
 from tests.whole.api import sha256
 from tests.whole.waiting import until
 
-from trunkline.db.directory import AccountEntry, DirectoryFile
-from trunkline.db.spans import DAY, HOUR
-from trunkline.work import manage_directory as manage
+from trunkline.store.common.spans import DAY, HOUR
+from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.work.manage import manage_directory as manage
 
 from ..figures import Figure, quantile
 from ..history_pages import _iso as iso

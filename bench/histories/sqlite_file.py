@@ -18,12 +18,12 @@ from pathlib import Path
 import msgspec
 
 from trunkline.calls.record import CallRecord
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.migrations import upgrade
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite.database import check_key
-from trunkline.db.sqlite.history import write_calls
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.migrations import upgrade
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite.database import check_key
+from trunkline.store.sqlite.history import write_calls
+from trunkline.work.manage import manage_directory as manage
 
 from .kept import SQLITE, Kept
 from .office import Company, companies, records

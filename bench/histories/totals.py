@@ -16,8 +16,8 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from trunkline.db.port import Database
-from trunkline.db.spans import DAY, HOUR, MINUTE
+from trunkline.store.common.spans import DAY, HOUR, MINUTE
+from trunkline.store.ports.database import Database
 
 from ..figures import Figure
 from .kept import Kept
@@ -109,7 +109,7 @@ class _Snapshots:
 
     async def open(self) -> None:
         if isinstance(self._kept.place, Path):
-            from trunkline.db.sqlite.connect import connect_reader
+            from trunkline.store.sqlite.connect import connect_reader
 
             self._connection = connect_reader(self._kept.place)
         else:
@@ -119,7 +119,7 @@ class _Snapshots:
         """(total from the counts, rows, rows that started from ``since`` on)."""
         if isinstance(self._kept.place, Path):
             return self._of_file(account_id, low, high, since)
-        from trunkline.db.postgres.history import read_total
+        from trunkline.store.postgres.history import read_total
 
         connection, count = self._connection, COUNT
         for number in (1, 2, 3):
@@ -130,7 +130,7 @@ class _Snapshots:
             return total, rows, await connection.fetchval(count, account_id, since, high)
 
     def _of_file(self, account_id: str, low: int, high: int, since: int) -> tuple[int, int, int]:
-        from trunkline.db.sqlite.history import History
+        from trunkline.store.sqlite.history import History
 
         connection = self._connection
         connection.execute("BEGIN")

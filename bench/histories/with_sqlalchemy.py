@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from trunkline.db.tables import accounts, apps, calls
+from trunkline.store.tables import accounts, apps, calls
 
 AppId = Annotated[str, Query(alias="appId")]
 Hash = Annotated[str, Query(alias="hash")]

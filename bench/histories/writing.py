@@ -19,7 +19,7 @@ import msgspec
 import psycopg
 import uvloop
 
-from trunkline.db.sqlite.connect import connect_writer
+from trunkline.store.sqlite.connect import connect_writer
 
 from ..figures import Figure
 from ..sockets.programs import SENDING, Program

@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 from trunkline.bus.port import Bus
-from trunkline.calls.bindings import parse
-from trunkline.db.port import ApiKey, TokenOwner, Tokens
+from trunkline.events.bindings import parse
 from trunkline.live import LiveDeps, LiveLimits
+from trunkline.store.ports.database import ApiKey, TokenOwner, Tokens
 
 EVERYTHING = "call.#"
 AFTER = "@AFTER@"

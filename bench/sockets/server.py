@@ -18,9 +18,9 @@ import uvicorn
 
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
-from trunkline.listening import web_server
 from trunkline.live import build_live
-from trunkline.settings import Settings
+from trunkline.server.listening import web_server
+from trunkline.server.settings import Settings
 
 from . import cast
 from .control import Control, Side, nothing, run

@@ -16,13 +16,13 @@ import uvloop
 
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import Announcement
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.secrets import Key
-from trunkline.db.sqlite import SqliteDatabase, open_database
-from trunkline.listening import web_server
 from trunkline.live import build_live
-from trunkline.settings import Settings
-from trunkline.work import manage_directory as manage
+from trunkline.server.listening import web_server
+from trunkline.server.settings import Settings
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.secrets import Key
+from trunkline.store.sqlite import SqliteDatabase, open_database
+from trunkline.work.manage import manage_directory as manage
 
 from . import cast
 from .control import Control, nothing, say, serve

@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from trunkline.api.application import build_api
-from trunkline.api.deps import ApiDeps
+from trunkline.api.http.application import build_api
+from trunkline.api.http.deps import ApiDeps
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import HistoryRow, StoredEvent
 from trunkline.calls.recording_plan import WholeFile
-from trunkline.db.port import (
+from trunkline.recordings.port import RecordingMissing
+from trunkline.store.ports.database import (
     App,
     Claim,
     Claimed,
@@ -25,12 +26,11 @@ from trunkline.db.port import (
     Page,
     Recording,
 )
-from trunkline.db.webhook_port import Backlog
-from trunkline.recordings.port import RecordingMissing
-from trunkline.work.place_call import CallPlaced, CallWanted
+from trunkline.store.ports.webhooks import Backlog
+from trunkline.work.control.transfer_call import Transferred, TransferWanted
+from trunkline.work.place.place_call import CallPlaced, CallWanted
 from trunkline.work.refused import Refused
-from trunkline.work.transfer_call import Transferred, TransferWanted
-from trunkline.work.vital_signs import Vitals
+from trunkline.work.upkeep.vital_signs import Vitals
 
 NOW = 1_700_000_000_000_000
 APP_ID = "a" * 31 + "1"

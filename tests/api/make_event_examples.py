@@ -10,15 +10,15 @@ from pathlib import Path
 import msgspec
 
 from calls.replay import PLACE, folded, scenario
-from trunkline.calls.announce import announce
-from trunkline.calls.announce_endpoint import device_state, trunk_state
-from trunkline.calls.announce_recording import recording_failed, recording_ready
-from trunkline.calls.announce_webhook import webhook_stopped
 from trunkline.calls.facts import Party
 from trunkline.calls.record import Announcement
-from trunkline.db.numbering import numbered
+from trunkline.events.of_call import announce
+from trunkline.events.of_endpoint import device_state, trunk_state
+from trunkline.events.of_recording import recording_failed, recording_ready
+from trunkline.events.of_webhook import webhook_stopped
+from trunkline.store.common.numbering import numbered
 
-FILE = Path(__file__).parents[2] / "src" / "trunkline" / "api" / "event_examples.json"
+FILE = Path(__file__).parents[2] / "src" / "trunkline" / "api" / "docs" / "event_examples.json"
 SCENES = ("attended_transfer", "held", "click_answered")
 SECOND = 1_000_000
 HARD_TO_QUOTE = rb"An \\ \"Agent\""

@@ -10,12 +10,12 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from trunkline.api.asyncapi import asyncapi_document
-from trunkline.api.event_examples import as_frame, examples
-from trunkline.calls.announce import CALL_EVENTS, DEVICE_EVENTS, TRUNK_EVENTS, WEBHOOK_EVENTS
-from trunkline.calls.bindings import parse
-from trunkline.calls.payloads import KINDS, AnyEvent
-from trunkline.live.wire import Encoding, Wire
+from trunkline.api.docs.asyncapi import asyncapi_document
+from trunkline.api.docs.event_examples import as_frame, examples
+from trunkline.events.bindings import parse
+from trunkline.events.of_call import CALL_EVENTS, DEVICE_EVENTS, TRUNK_EVENTS, WEBHOOK_EVENTS
+from trunkline.events.payloads import KINDS, AnyEvent
+from trunkline.live.hub.wire import Encoding, Wire
 
 from .make_event_examples import FILE, made
 from .test_document import references

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from trunkline.db.port import DatabaseUnavailable, Page
+from trunkline.store.ports.database import DatabaseUnavailable, Page
 
 from .conftest import DATES, HEADERS, World, histories_query
 

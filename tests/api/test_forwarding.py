@@ -12,13 +12,13 @@ import httpx
 import msgspec
 import pytest
 
-from trunkline import server_file
-from trunkline.api.application import build_api
-from trunkline.db.secrets import Key
-from trunkline.main_server import MainServer
-from trunkline.work.place_call import CallWanted
+from trunkline.api.http.application import build_api
+from trunkline.server import server_file
+from trunkline.server.main_server import MainServer
+from trunkline.store.secrets import Key
+from trunkline.work.control.transfer_call import Transferred, TransferWanted
+from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
-from trunkline.work.transfer_call import Transferred, TransferWanted
 
 from .conftest import APP_ID, World, app, client_of
 
@@ -96,7 +96,7 @@ async def test_another_installation_may_not_forward(world: World) -> None:
 async def test_a_change_is_told_again_until_it_has_been_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("trunkline.main_server._AGAIN", 0.01)
+    monkeypatch.setattr("trunkline.server.main_server._AGAIN", 0.01)
     answers, heard = iter([503, 401, 204]), asyncio.Event()
 
     def answer(request: httpx.Request) -> httpx.Response:

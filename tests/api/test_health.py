@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from trunkline.work.deliver_webhooks import Tally
+from trunkline.work.deliver.deliver_webhooks import Tally
 
 from .conftest import World
 

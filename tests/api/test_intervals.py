@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.api.intervals import TooManyIntervals, cuts, local, whole_quarters
-from trunkline.db.statistics_port import DAY, QUARTER
+from trunkline.store.ports.statistics import DAY, QUARTER
 
 ZONES = sorted(available_timezones())
 YEAR = 365 * DAY

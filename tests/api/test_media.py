@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.api.links import Links
-from trunkline.api.ranges import NotSatisfiable, one_range
+from trunkline.api.media.links import Links
+from trunkline.api.media.ranges import NotSatisfiable, one_range
 
 from .conftest import AUDIO, FINISHED, NOW, World
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from trunkline.api.signatures import SKEW, Nonces, Signed
+from trunkline.api.oapi.signatures import SKEW, Nonces, Signed
 from trunkline.work.refused import Refused
 
 from .conftest import APP_ID, DATES, FINISHED, HEADERS, NOW, SECRET, World, app, histories_query

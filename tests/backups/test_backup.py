@@ -20,9 +20,9 @@ from typer.testing import CliRunner, Result
 from cli.office import Office, refused
 from imports.office import big_file, moved_in, start
 from trunkline.cli import app
-from trunkline.db.port import DatabaseUnusable
-from trunkline.db.secrets import Key, open_key
-from trunkline.db.sqlite import open_database
+from trunkline.store.ports.database import DatabaseUnusable
+from trunkline.store.secrets import Key, open_key
+from trunkline.store.sqlite import open_database
 
 TESTS = Path(__file__).parent.parent
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from cli.office import CALL, Office, refused
 from cluster import Cluster, binaries
 from trunkline.cli import app
-from trunkline.db.postgres import dumping
+from trunkline.store.postgres import dumping
 
 
 @pytest.fixture

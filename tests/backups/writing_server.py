@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from db.making import announcement, record
-from trunkline.db.port import Batch
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import open_database
 from trunkline.recordings.disk import DiskStore
+from trunkline.store.ports.database import Batch
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import open_database
 
 
 async def main(data: Path, account_id: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from db.making import KEY, announcement
-from trunkline.db.postgres import open_database
+from trunkline.store.postgres import open_database
 
 
 async def main(url: str, times: int, account_ids: list[str]) -> None:

@@ -17,8 +17,8 @@ from cluster import Cluster
 from db.making import KEY, announcement, office
 from trunkline.bus.postgres import PostgresBus
 from trunkline.calls.record import StoredEvent
-from trunkline.db.postgres import PostgresDatabase, open_database
-from trunkline.db.postgres.events import CHANNEL
+from trunkline.store.postgres import PostgresDatabase, open_database
+from trunkline.store.postgres.events import CHANNEL
 
 TESTS = Path(__file__).parent.parent
 

@@ -10,9 +10,9 @@ import time
 
 import msgspec
 
-from trunkline.app import System
 from trunkline.cli import main
 from trunkline.engine.port import EndpointChanged, Signal, TrunkChanged
+from trunkline.server.system import System
 
 _take = System._on_signal
 

@@ -21,13 +21,13 @@ import msgspec
 from calls import moved_scenes
 from calls.replay import SCENARIOS, Recorded, RecordedUser
 from trunkline.calls import facts as f
-from trunkline.calls.log import endpoint_of
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import open_database
-from trunkline.engine.ari import Ari
-from trunkline.engine.cel import LogFollower
-from trunkline.engine.configuration import event_log
-from trunkline.engine.credentials import credentials
+from trunkline.calls.cel import endpoint_of
+from trunkline.engine.commands.ari import Ari
+from trunkline.engine.config.configuration import event_log
+from trunkline.engine.config.credentials import credentials
+from trunkline.engine.listen.cel import LogFollower
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import open_database
 from whole import server as server_module
 from whole.conftest import SHORT
 from whole.firm import Firm

@@ -10,19 +10,19 @@ from pathlib import Path
 import msgspec
 
 from at_once import at_once
+from trunkline.calls import cel as cel
 from trunkline.calls import facts as f
-from trunkline.calls import log as cel
-from trunkline.calls.announce import Place
 from trunkline.calls.call import Call
+from trunkline.calls.cel import Row
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, refold
-from trunkline.calls.log import Row
-from trunkline.db.port import EndpointOwner
-from trunkline.engine.cel import LogFollower
+from trunkline.engine.listen.cel import LogFollower
 from trunkline.engine.port import AnsweredInSip, Held, Rang
-from trunkline.work.bridges import Bridges
-from trunkline.work.signals import Signals
-from trunkline.work.step import Meeting, Step
+from trunkline.events.of_call import Place
+from trunkline.store.ports.database import EndpointOwner
+from trunkline.work.follow.bridges import Bridges
+from trunkline.work.follow.fold_batch import Meeting, Step
+from trunkline.work.follow.signals import Signals
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 PLACE = Place("trunkline", "tl00000000")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.calls.bindings import (
+from trunkline.events.bindings import (
     EVENTS,
     Binding,
     BindingInvalid,

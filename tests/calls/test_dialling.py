@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.calls.dialling import (
-    NumberInvalid,
-    Rights,
-    dropped_beyond_ascii,
-    may_dial,
-    number,
-)
 from trunkline.calls.facts import Party
-from trunkline.calls.terms import NUMBER, of_number, of_text, terms_of
+from trunkline.history.terms import NUMBER, of_number, of_text, terms_of
+from trunkline.routing.dialling import NumberInvalid, Rights, dropped_beyond_ascii, may_dial, number
 
 BETWEEN = st.characters(categories=["Zs", "Pd", "Cf", "Ps", "Pe"])
 DIGITS = st.characters(categories=["Nd"])

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from calls.replay import PLACE, folded, names, scenario
-from trunkline.calls.announce import announce
-from trunkline.calls.announce_endpoint import device_state, trunk_state
-from trunkline.calls.announce_recording import recording_failed
-from trunkline.calls.announce_webhook import webhook_stopped
-from trunkline.calls.envelope import EventEnvelope, envelope, key, snaked
-from trunkline.calls.payloads import AnyEvent
 from trunkline.calls.record import Announcement, StoredEvent
-from trunkline.db.numbering import numbered
+from trunkline.events.envelope import EventEnvelope, envelope, key, snaked
+from trunkline.events.of_call import announce
+from trunkline.events.of_endpoint import device_state, trunk_state
+from trunkline.events.of_recording import recording_failed
+from trunkline.events.of_webhook import webhook_stopped
+from trunkline.events.payloads import AnyEvent
+from trunkline.store.common.numbering import numbered
 
 AT = 1_700_000_000_123_456
 OTHERS: list[Announcement] = [

@@ -10,9 +10,9 @@ from calls.replay import Ledger
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
 from trunkline.calls.facts import AnyFact, Party
-from trunkline.calls.recorded import recording_plan
+from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
-from trunkline.work.step import Meeting
+from trunkline.work.follow.fold_batch import Meeting
 
 T0, SECOND = 1_700_000_000_000_000, 1_000_000
 OUTSIDE = "0901234599"

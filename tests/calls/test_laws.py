@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calls.replay import PLACE, Ledger, Scenario, names, scenario
-from trunkline.calls import announce, outcome
+from trunkline.calls import cel as cel
 from trunkline.calls import facts as f
-from trunkline.calls import log as cel
+from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, fold, refold
+from trunkline.events import of_call as announce
 
 ONCE = ("CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_ANSWER", "CHANNEL_DESTROY", "CALL_ENDED")
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calls.replay import PLACE, Ledger
-from trunkline.calls import announce, outcome
 from trunkline.calls import facts as f
+from trunkline.calls import outcome
 from trunkline.calls.facts import AnyFact, Party
+from trunkline.events import of_call as announce
 
 SECOND = 1_000_000
 BRIDGES = ("b1", "b2", "b3")

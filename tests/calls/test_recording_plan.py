@@ -13,7 +13,7 @@ from calls.replay import Ledger, names, scenario
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.facts import Party
 from trunkline.calls.outcome import recording_name
-from trunkline.calls.recorded import recording_plan
+from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import (
     Composed,
     Joined,

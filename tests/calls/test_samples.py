@@ -7,11 +7,11 @@ import itertools
 import msgspec
 import pytest
 
-from trunkline.calls.announce import Place
-from trunkline.calls.payloads import KINDS, AnyEvent
 from trunkline.calls.record import Announcement
-from trunkline.calls.samples import NAMES, SampleUnknown, Wanted, samples
 from trunkline.calls.times import rfc3339
+from trunkline.events.of_call import Place
+from trunkline.events.payloads import KINDS, AnyEvent
+from trunkline.events.samples import NAMES, SampleUnknown, Wanted, samples
 
 AT = 1_800_000_000_000_000
 CALL = "test-0123"

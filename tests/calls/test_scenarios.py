@@ -7,11 +7,12 @@ import pytest
 
 from calls.expected import EVENTS, RECORDS
 from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
-from trunkline.calls import announce, outcome
+from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.fold import Heard
 from trunkline.calls.record import CallRecord, shown
 from trunkline.calls.times import GREGORIAN
+from trunkline.events import of_call as announce
 
 ONCE = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_DESTROY", "CHANNEL_PROGRESS", "CALL_ENDED")
 

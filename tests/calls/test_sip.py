@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.calls.facts import CallEnded, CallMerged
-from trunkline.calls.sip import ids_of_messages
-from trunkline.calls.sip_secrets import BLANK, blanked
+from trunkline.sip.message import ids_of_messages
+from trunkline.sip.secrets import BLANK, blanked
 
 SECRET = "hunter2SECRET"
 INVITE = (

@@ -11,13 +11,13 @@ import pytest
 from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
-from trunkline.calls.announce import announce
 from trunkline.calls.fold import fold
-from trunkline.calls.payloads import AnyEvent
 from trunkline.calls.record import StoredEvent
-from trunkline.calls.state import call_state, call_status
 from trunkline.calls.times import rfc3339
-from trunkline.db.numbering import numbered
+from trunkline.events.of_call import announce
+from trunkline.events.payloads import AnyEvent
+from trunkline.events.state import call_state, call_status
+from trunkline.store.common.numbering import numbered
 
 FORWARD = ("requested", "started", "ringing", "answered", "talking", "ended")
 EVENTS: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)

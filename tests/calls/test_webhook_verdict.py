@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from trunkline.calls.webhook import Attempt, Delivery, Webhook
-from trunkline.calls.webhook_verdict import Rules, Verdict, decide
+from trunkline.delivery.verdict import Rules, Verdict, decide
+from trunkline.delivery.webhook import Attempt, Delivery, Webhook
 
 AT = 1_700_000_000_000_000
 SECOND = 1_000_000

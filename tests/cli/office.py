@@ -9,16 +9,16 @@ from typing import Any
 
 from typer.testing import Result
 
-from trunkline.calls import announce
 from trunkline.calls import facts as f
 from trunkline.calls.fold import fold
 from trunkline.calls.outcome import record
 from trunkline.calls.record import Announcement
-from trunkline.db.directory import AccountEntry, DirectoryFile
-from trunkline.db.place import Place, open_database
-from trunkline.db.port import Batch
-from trunkline.db.secrets import open_key
-from trunkline.work import manage_directory as manage
+from trunkline.events import of_call as announce
+from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.place import Place, open_database
+from trunkline.store.ports.database import Batch
+from trunkline.store.secrets import open_key
+from trunkline.work.manage import manage_directory as manage
 
 AT = 1_700_000_000_000_000
 SECOND = 1_000_000

@@ -17,17 +17,19 @@ from typing import Any
 
 import msgspec
 
-from trunkline import server_file, web_parts, webhook_parts
-from trunkline.api.deps import ApiDeps
+from trunkline.api.http.deps import ApiDeps
 from trunkline.bus.local import LocalBus
-from trunkline.calls.announce import Place
-from trunkline.db.sqlite import open_database
-from trunkline.listening import web_server
-from trunkline.settings import Settings
-from trunkline.work.manage_webhooks import ManageWebhooks
-from trunkline.work.message_ids import MessageIds
-from trunkline.work.trigger_event import TriggerEvent
-from trunkline.work.try_webhook import TryWebhook
+from trunkline.events.message_ids import MessageIds
+from trunkline.events.of_call import Place
+from trunkline.server import server_file
+from trunkline.server.listening import web_server
+from trunkline.server.settings import Settings
+from trunkline.server.wiring import web as web_parts
+from trunkline.server.wiring import webhooks as webhook_parts
+from trunkline.store.sqlite import open_database
+from trunkline.work.deliver.trigger_event import TriggerEvent
+from trunkline.work.deliver.try_webhook import TryWebhook
+from trunkline.work.manage.manage_webhooks import ManageWebhooks
 
 from .office import Office
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 from trunkline.calls import facts as f
 from trunkline.calls.outcome import record
 from trunkline.cli import app
-from trunkline.db.port import Batch
-from trunkline.db.sqlite import SqliteDatabase
+from trunkline.store.ports.database import Batch
+from trunkline.store.sqlite import SqliteDatabase
 
 from .office import AT, CALL, SECOND, Office, Run, refused
 

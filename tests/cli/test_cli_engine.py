@@ -30,7 +30,7 @@ def trunkline(
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     """What looks like an Asterisk of use."""
-    from trunkline.engine.install import NEEDED
+    from trunkline.engine.install.choose import NEEDED
 
     root = tmp_path / "prefix"
     modules = root / "usr/lib/asterisk/modules"

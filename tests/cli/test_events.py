@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from trunkline.calls.payloads import KINDS
 from trunkline.cli import app
+from trunkline.events.payloads import KINDS
 
 from .office import CALL, Office, Run, Told, refused
 from .served import Cutting, Served, Start

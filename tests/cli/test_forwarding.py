@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from trunkline.calls.webhook import Attempt
-from trunkline.cli.forwarding import ATTEMPTS, Forwarded, Forwarder
-from trunkline.cli.seen import Seen, from_envelope
+from trunkline.cli.events.event_view import Seen, from_envelope
+from trunkline.cli.webhooks.forwarding import ATTEMPTS, Forwarded, Forwarder
+from trunkline.delivery.webhook import Attempt
 
 SECRET = "whsec_" + "QUJD" * 8
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from trunkline.work.api_keys import key_hash
+from trunkline.directory.api_keys import key_hash
 
 from .office import Office, Run, Told
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from trunkline import __version__
 from trunkline.cli import app
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import open_database
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import open_database
 
 Run = Callable[..., Result]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from trunkline.calls.record import Announcement
-from trunkline.db.sqlite import SqliteDatabase
 from trunkline.recordings.disk import DiskStore
+from trunkline.store.sqlite import SqliteDatabase
 
 from .office import AT, CALL, NAME, Office, Run, refused
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from db.making import record
 from trunkline.cli import app
-from trunkline.db.place import core_engine
-from trunkline.db.port import Batch
+from trunkline.store.place import core_engine
+from trunkline.store.ports.database import Batch
 
 from .office import CALL, Office, Run, refused
 

@@ -11,11 +11,11 @@ import pytest
 
 from db.agreeing import everything_agrees
 from db.making import announcement, record
-from trunkline.db.port import Batch
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import open_database
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
+from trunkline.store.ports.database import Batch
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import open_database
 
 from .office import Office, Run, Told
 

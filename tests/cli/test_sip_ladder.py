@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from trunkline.calls.sip import SipMessage, SipPart
-from trunkline.cli.sip_ladder import ladder, plain, sdp
+from trunkline.cli.calls.sip_ladder import ladder, plain, sdp
+from trunkline.sip.message import SipMessage, SipPart
 
 from .office import AT, CALL, Office, Run
 

@@ -11,8 +11,8 @@ import pytest
 
 from db.making import record
 from trunkline.calls.facts import Party
-from trunkline.cli.stats_shown import span
-from trunkline.db.port import Batch
+from trunkline.cli.calls.stats_shown import span
+from trunkline.store.ports.database import Batch
 
 from .office import Office, Run, Told, refused
 

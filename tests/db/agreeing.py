@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 
-from trunkline.db.finding import call_row
-from trunkline.db.place import Place
-from trunkline.db.spans import DAY, HOUR, MINUTE
-from trunkline.db.sql_text import filled
+from trunkline.store.common.finding import call_row
+from trunkline.store.common.spans import DAY, HOUR, MINUTE
+from trunkline.store.common.sql_text import filled
+from trunkline.store.place import Place
 
 
 def query(place: Place, statement: str) -> list[Any]:

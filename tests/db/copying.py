@@ -15,15 +15,15 @@ from typing import Any
 import psycopg
 
 from db.living_process import Life
-from trunkline.db import sqlite
-from trunkline.db.copying import capture
-from trunkline.db.copying.source import SqliteSource
-from trunkline.db.copying.target import PostgresTarget
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite.connect import connect_reader
-from trunkline.work import copy_database as verb
-from trunkline.work import manage_directory as manage
-from trunkline.work.copy_database import CopyDatabase
+from trunkline.store import sqlite
+from trunkline.store.copy import capture
+from trunkline.store.copy.source import SqliteSource
+from trunkline.store.copy.target import PostgresTarget
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite.connect import connect_reader
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.upkeep import copy_database as verb
+from trunkline.work.upkeep.copy_database import CopyDatabase
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parent)}
@@ -73,7 +73,7 @@ class Office:
 
 @contextlib.contextmanager
 def in_directory(path: Path, key: Any) -> Iterator[Any]:
-    from trunkline.db.directory import DirectoryFile
+    from trunkline.store.directory import DirectoryFile
 
     with DirectoryFile(path, key).transaction() as directory:
         yield directory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from trunkline import cli
-from trunkline.db.copying import source
+from trunkline.store.copy import source
 
 source.ROWS = int(sys.argv.pop(1))
 cli.main()

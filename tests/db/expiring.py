@@ -9,7 +9,7 @@ from typing import Any
 from obstore.store import MemoryStore
 
 from trunkline.recordings.objects import ObjectStore
-from trunkline.work.delete_expired import DeleteExpired, Kept
+from trunkline.work.upkeep.delete_expired import DeleteExpired, Kept
 
 
 async def delete_expired(database: Any, now: int, **kept: int) -> int:

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from db.making import AT, announcement, record, started
 from trunkline.calls.facts import Party
-from trunkline.calls.webhook import Attempt, Outgoing
-from trunkline.calls.webhook_verdict import Verdict
-from trunkline.db.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
-from trunkline.db.history_port import Marks
-from trunkline.db.port import Batch, LogPosition
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import SqliteDatabase, open_database
-from trunkline.db.webhook_port import NewWebhook
-from trunkline.listening import data_lock
-from trunkline.work import manage_directory as manage
+from trunkline.delivery.verdict import Verdict
+from trunkline.delivery.webhook import Attempt, Outgoing
+from trunkline.server.listening import data_lock
+from trunkline.store.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
+from trunkline.store.ports.database import Batch, LogPosition
+from trunkline.store.ports.history import Marks
+from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import SqliteDatabase, open_database
+from trunkline.work.manage import manage_directory as manage
 
 HOUR = 3_600_000_000
 

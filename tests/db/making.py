@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
 from trunkline.calls.record import Announcement, CallRecord
-from trunkline.db.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
-from trunkline.db.place import Place
-from trunkline.db.secrets import Key
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
+from trunkline.store.place import Place
+from trunkline.store.secrets import Key
+from trunkline.work.manage import manage_directory as manage
 
 KEY = Key(b"k" * 32)
 AT = 1_700_000_000_000_000

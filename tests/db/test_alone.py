@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from cluster import Cluster
-from trunkline import database_parts
-from trunkline.database_parts import as_main
-from trunkline.db.port import Batch, DatabaseUnavailable
-from trunkline.db.postgres import open_database
-from trunkline.db.postgres.alone import NODE, DatabaseTaken, OneAtATime, Sole
-from trunkline.db.secrets import Key
-from trunkline.settings import Settings
+from trunkline.server.settings import Settings
+from trunkline.server.wiring import database as database_parts
+from trunkline.server.wiring.database import as_main
+from trunkline.store.ports.database import Batch, DatabaseUnavailable
+from trunkline.store.postgres import open_database
+from trunkline.store.postgres.advisory_lock import NODE, DatabaseTaken, OneAtATime, Sole
+from trunkline.store.secrets import Key
 
 
 @pytest.fixture

@@ -12,18 +12,18 @@ import pytest
 from db.copying import as_moved, end, in_directory, move, query, rows_of, schema, tables_of
 from db.living_process import Life
 from db.making import AT, KEY, office, record
-from trunkline.db import postgres, sqlite
-from trunkline.db.checking import check
-from trunkline.db.copying.port import CopyDiffers, TargetAway
-from trunkline.db.copying.source import SqliteSource
-from trunkline.db.copying.target import PostgresTarget
-from trunkline.db.migrations import migrate, revisions
-from trunkline.db.port import Batch, DatabaseUnusable
-from trunkline.db.sqlite.archive import SqliteArchive
-from trunkline.db.sqlite.connect import connect_reader, connect_writer
-from trunkline.db.sqlite.snapshot import copy_database
-from trunkline.db.statistics_port import DAY
-from trunkline.work import copy_database as verb
+from trunkline.store import postgres, sqlite
+from trunkline.store.check import check
+from trunkline.store.copy.port import CopyDiffers, TargetAway
+from trunkline.store.copy.source import SqliteSource
+from trunkline.store.copy.target import PostgresTarget
+from trunkline.store.migrations import migrate, revisions
+from trunkline.store.ports.database import Batch, DatabaseUnusable
+from trunkline.store.ports.statistics import DAY
+from trunkline.store.sqlite.archive import SqliteArchive
+from trunkline.store.sqlite.connect import connect_reader, connect_writer
+from trunkline.store.sqlite.snapshot import copy_database
+from trunkline.work.upkeep import copy_database as verb
 
 # ---- Moving ----------------------------------------------------------------------------------------
 

@@ -11,11 +11,11 @@ import pytest
 
 from cluster import Cluster
 from db.copying import as_moved, end, move, rows_of
-from trunkline.db.copying import source
-from trunkline.db.copying.source import SqliteSource
-from trunkline.db.copying.target import PostgresTarget
-from trunkline.db.port import DatabaseUnavailable
-from trunkline.work import copy_database as verb
+from trunkline.store.copy import source
+from trunkline.store.copy.source import SqliteSource
+from trunkline.store.copy.target import PostgresTarget
+from trunkline.store.ports.database import DatabaseUnavailable
+from trunkline.work.upkeep import copy_database as verb
 
 # ---- Killed ----------------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from db.making import AT, KEY, announcement, office, started
-from trunkline.db.port import Batch, DatabaseUnavailable
-from trunkline.db.sqlite import connect, open_database, writer
+from trunkline.store.ports.database import Batch, DatabaseUnavailable
+from trunkline.store.sqlite import connect, open_database, writer
 
 TESTS = Path(__file__).parent.parent
 

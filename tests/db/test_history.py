@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db.making import record
-from trunkline.db.migrations import upgrade
-from trunkline.db.spans import DAY, HOUR, MINUTE, WIDTHS, cover
-from trunkline.db.sqlite.connect import connect_writer
-from trunkline.db.sqlite.history import History, write_call
+from trunkline.store.common.spans import DAY, HOUR, MINUTE, WIDTHS, cover
+from trunkline.store.migrations import upgrade
+from trunkline.store.sqlite.connect import connect_writer
+from trunkline.store.sqlite.history import History, write_call
 
 T0 = 1_700_000_000 * 1_000_000
 

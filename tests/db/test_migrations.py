@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from db.making import AT, KEY
-from trunkline.db import migrations
-from trunkline.db.history_port import NEWEST, CallFilter, Marks
-from trunkline.db.sqlite import open_database
+from trunkline.store import migrations
+from trunkline.store.ports.history import NEWEST, CallFilter, Marks
+from trunkline.store.sqlite import open_database
 
 ACCOUNT = "a" * 32
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from db.test_short_terms import A, migrate, opened, place, query
-from trunkline.db.place import Place, upgrade
-from trunkline.db.port import LogPosition
+from trunkline.store.place import Place, upgrade
+from trunkline.store.ports.database import LogPosition
 
 __all__ = ["place"]
 

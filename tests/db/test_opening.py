@@ -14,12 +14,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from db.making import KEY, office
-from trunkline.db import migrations
-from trunkline.db.port import DatabaseUnusable
-from trunkline.db.secrets import Key, KeyUnusable, open_key
-from trunkline.db.sqlite import open_database
-from trunkline.db.sqlite.connect import connect_writer, core_engine
-from trunkline.db.tables import metadata
+from trunkline.store import migrations
+from trunkline.store.ports.database import DatabaseUnusable
+from trunkline.store.secrets import Key, KeyUnusable, open_key
+from trunkline.store.sqlite import open_database
+from trunkline.store.sqlite.connect import connect_writer, core_engine
+from trunkline.store.tables import metadata
 
 
 def test_the_migrations_give_the_tables_of_the_code(tmp_path):

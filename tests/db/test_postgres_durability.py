@@ -20,8 +20,9 @@ import pytest
 
 from cluster import Cluster
 from db.making import AT, KEY, announcement, office, record, started
-from trunkline.db.port import Batch, DatabaseUnavailable, LogPosition
-from trunkline.db.postgres import PostgresDatabase, lane, open_database, reader
+from trunkline.store.ports.database import Batch, DatabaseUnavailable, LogPosition
+from trunkline.store.postgres import PostgresDatabase, open_database, reader
+from trunkline.store.postgres import transactions as lane
 
 TESTS = Path(__file__).parent.parent
 
@@ -394,7 +395,7 @@ async def test_commits_wait_for_the_disk_whatever_the_server_is_set_to(postgres_
 
 
 async def _setting(url: str, name: str) -> str:
-    from trunkline.db.postgres import connect
+    from trunkline.store.postgres import connect
 
     connection = await connect.connect(url)
     try:

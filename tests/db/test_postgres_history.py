@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from cluster import Cluster
 from db.making import AT, KEY, office, record
 from db.test_history import T0, moments
-from trunkline.db.history_port import Marks
-from trunkline.db.port import Batch
-from trunkline.db.postgres import open_database
-from trunkline.db.postgres.connect import options
-from trunkline.db.postgres.history import read_page, write_calls
-from trunkline.db.postgres.partitions import Month, make
-from trunkline.db.postgres.schema import upgrade
-from trunkline.db.spans import DAY, HOUR, MINUTE
+from trunkline.store.common.spans import DAY, HOUR, MINUTE
+from trunkline.store.ports.database import Batch
+from trunkline.store.ports.history import Marks
+from trunkline.store.postgres import open_database
+from trunkline.store.postgres.connect import options
+from trunkline.store.postgres.history import read_page, write_calls
+from trunkline.store.postgres.partitions import Month, make
+from trunkline.store.postgres.schema import upgrade
 
 
 class Opened:

@@ -15,17 +15,17 @@ from alembic.migration import MigrationContext
 
 from cluster import Cluster
 from db.making import AT, KEY, office
-from trunkline.db import migrations
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.port import DatabaseUnavailable, DatabaseUnusable
-from trunkline.db.postgres import open_database
-from trunkline.db.postgres.connect import core_engine
-from trunkline.db.postgres.queries import named
-from trunkline.db.postgres.roles import VIEWS, let_read
-from trunkline.db.postgres.schema import migrate, shown, upgrade
-from trunkline.db.secrets import Key
-from trunkline.db.tables import metadata
-from trunkline.work import manage_directory as manage
+from trunkline.store import migrations
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
+from trunkline.store.postgres import open_database
+from trunkline.store.postgres.connect import core_engine
+from trunkline.store.postgres.queries import named
+from trunkline.store.postgres.roles import VIEWS, let_read
+from trunkline.store.postgres.schema import migrate, shown, upgrade
+from trunkline.store.secrets import Key
+from trunkline.store.tables import metadata
+from trunkline.work.manage import manage_directory as manage
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def test_managing_a_database_that_is_away_is_unavailable():
 
 async def test_every_statement_is_understood(postgres_url):
     connection = await asyncpg.connect(postgres_url)
-    for file in resources.files("trunkline.db.postgres").joinpath("sql").iterdir():
+    for file in resources.files("trunkline.store.postgres").joinpath("sql").iterdir():
         queries = named(file.name.removesuffix(".sql"))
         for name in queries.available_queries:
             if not name.endswith("_cursor"):

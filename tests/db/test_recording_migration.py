@@ -7,8 +7,8 @@ import pytest
 from db.making import record
 from db.test_short_terms import A, migrate, opened, place, query
 from trunkline.calls.recording_plan import Composed, WholeFile
-from trunkline.db.place import Place, upgrade
-from trunkline.db.port import Batch
+from trunkline.store.place import Place, upgrade
+from trunkline.store.ports.database import Batch
 
 __all__ = ["place"]
 

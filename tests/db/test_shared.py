@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from trunkline.db.port import DatabaseUnavailable
-from trunkline.db.postgres import shared as module
-from trunkline.db.postgres.shared import Shared
+from trunkline.store.ports.database import DatabaseUnavailable
+from trunkline.store.postgres import connections as module
+from trunkline.store.postgres.connections import Shared
 
 URL = "postgresql://nobody@127.0.0.1:1/none"
 """Seats are shared whether or not there is a server to connect to."""

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from cluster import Cluster
 from db.making import KEY
 from edges.test_history import follow_all, read_all
-from trunkline.db import migrations
-from trunkline.db.history_port import CallFilter, Marks
-from trunkline.db.place import Place, core_engine, open_database, upgrade
-from trunkline.db.postgres.schema import migrate as migrate_server
+from trunkline.store import migrations
+from trunkline.store.place import Place, core_engine, open_database, upgrade
+from trunkline.store.ports.history import CallFilter, Marks
+from trunkline.store.postgres.schema import migrate as migrate_server
 
 A, B, GONE = "a" * 32, "b" * 32, "c" * 32
 AT = -50_000_000

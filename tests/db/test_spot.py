@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trunkline.db.sqlite.spot import SLOW, WARY, OnTheSpot
+from trunkline.store.sqlite.quick_reads import SLOW, WARY, OnTheSpot
 
 
 class Clock:

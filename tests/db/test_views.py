@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from db.making import KEY, office
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.sqlite.connect import connect_reader
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.sqlite.connect import connect_reader
+from trunkline.work.manage import manage_directory as manage
 
 VIEWS = [
     *("ps_endpoints", "ps_auths", "ps_aors", "tl_devices"),

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from db.making import KEY, announcement, record, started
-from trunkline.db.place import Place, open_database
-from trunkline.db.port import Batch, LogPosition
+from trunkline.store.place import Place, open_database
+from trunkline.store.ports.database import Batch, LogPosition
 
 
 async def main(place: Place, account_id: str) -> None:

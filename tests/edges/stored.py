@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from cluster import binaries
-from trunkline.db.place import Place
+from trunkline.store.place import Place
 
 
 def everything_stored(place: Place) -> bytes:

@@ -1,4 +1,4 @@
-"""What every database promises of looking at what happened (``db/archive_port.py``)."""
+"""What every database promises of looking at what happened (``store/ports/archive.py``)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from db.making import AT, KEY, announcement, ended, record, requested, started
-from trunkline.db import place as places
-from trunkline.db.archive_port import Account, Archive, RecordingRow, StoppedWebhook
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.history_port import NEWEST, CallFilter
-from trunkline.db.place import Place, open_archive, open_database
-from trunkline.db.port import Batch, DatabaseUnavailable, DatabaseUnusable
-from trunkline.db.sip_port import NOTHING
-from trunkline.db.webhook_port import NewWebhook
-from trunkline.work import manage_directory as manage
+from trunkline.store import place as places
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.place import Place, open_archive, open_database
+from trunkline.store.ports.archive import Account, Archive, RecordingRow, StoppedWebhook
+from trunkline.store.ports.database import Batch, DatabaseUnavailable, DatabaseUnusable
+from trunkline.store.ports.history import NEWEST, CallFilter
+from trunkline.store.ports.sip_messages import NOTHING
+from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.work.manage import manage_directory as manage
 
 QUARTER = 900_000_000
 Write = Callable[[Callable[[Any], Awaitable[Any]]], Any]

@@ -1,4 +1,4 @@
-"""What both databases promise of calls that are written many at once (``db/place.py``)."""
+"""What both databases promise of calls that are written many at once (``store/place.py``)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from db.making import AT, office, record
 from edges.test_history import FILTERS, follow_all, many, read_all
 from trunkline.calls.record import CallRecord
-from trunkline.db.history_port import CallFilter
-from trunkline.db.place import Place, call_writer, dry_writer
-from trunkline.db.port import Batch
-from trunkline.db.statistics_port import DAY, QUARTER
+from trunkline.store.place import Place, call_writer, dry_writer
+from trunkline.store.ports.database import Batch
+from trunkline.store.ports.history import CallFilter
+from trunkline.store.ports.statistics import DAY, QUARTER
 
 GROUPS = ("none", "user", "did", "trunk", "status")
 T0 = AT // DAY * DAY

@@ -1,4 +1,4 @@
-"""What every database promises (``db/port.py``), on each implementation."""
+"""What every database promises (``store/ports/database.py``), on each implementation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import pytest
 
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from edges.stored import everything_stored
-from trunkline.calls.dialling import Rights
 from trunkline.calls.record import shown
-from trunkline.db import tables
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.place import Place, core_engine, open_database
-from trunkline.db.port import (
+from trunkline.directory.api_keys import key_hash
+from trunkline.routing.dialling import Rights
+from trunkline.store import tables
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.place import Place, core_engine, open_database
+from trunkline.store.ports.database import (
     ApiKey,
     Batch,
     Claimed,
@@ -29,11 +30,10 @@ from trunkline.db.port import (
     TokenOwner,
     UnderWay,
 )
-from trunkline.db.postgres.database import PostgresDatabase
-from trunkline.db.statistics_port import DAY
-from trunkline.work import manage_directory as manage
-from trunkline.work import manage_keys
-from trunkline.work.api_keys import key_hash
+from trunkline.store.ports.statistics import DAY
+from trunkline.store.postgres.database import PostgresDatabase
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import manage_keys
 
 Opened = tuple[Any, Place]
 

@@ -14,11 +14,11 @@ import pytest
 from db.making import AT, KEY, announcement, office, record, started
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.db import postgres, sqlite
-from trunkline.db.history_port import NEWEST, CallFilter, Marks, TooManyTags
-from trunkline.db.port import Batch
-from trunkline.db.sqlite.connect import connect_writer
-from trunkline.db.statistics_port import DAY, QUARTER, TooManyPoints
+from trunkline.store import postgres, sqlite
+from trunkline.store.ports.database import Batch
+from trunkline.store.ports.history import NEWEST, CallFilter, Marks, TooManyTags
+from trunkline.store.ports.statistics import DAY, QUARTER, TooManyPoints
+from trunkline.store.sqlite.connect import connect_writer
 
 GROUPS = ("none", "user", "did", "trunk", "class", "direction", "status")
 T0 = AT // DAY * DAY

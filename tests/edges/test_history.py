@@ -1,4 +1,4 @@
-"""What every database promises of finding, following and marking calls (``db/history_port.py``)."""
+"""What every database promises of finding, following and marking calls (``store/ports/history.py``)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 from db.making import AT, KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.db import postgres, sqlite
-from trunkline.db.history_port import (
+from trunkline.store import postgres, sqlite
+from trunkline.store.place import Place, core_engine, open_database
+from trunkline.store.ports.database import Batch, Database
+from trunkline.store.ports.history import (
     MOST_TAGS,
     NEWEST,
     CallFilter,
@@ -20,8 +22,6 @@ from trunkline.db.history_port import (
     Marks,
     TooManyTags,
 )
-from trunkline.db.place import Place, core_engine, open_database
-from trunkline.db.port import Batch, Database
 
 SECOND = 1_000_000
 

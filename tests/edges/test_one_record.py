@@ -25,11 +25,11 @@ from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.calls.record import shown as shown_in_history
 from trunkline.calls.times import rfc3339
-from trunkline.cli.one_call import whole_call
-from trunkline.db.archive_port import Archive
-from trunkline.db.history_port import NEWEST, CallFilter
-from trunkline.db.place import Place, open_archive
-from trunkline.db.port import Batch, Database
+from trunkline.cli.calls.one_call import whole_call
+from trunkline.store.place import Place, open_archive
+from trunkline.store.ports.archive import Archive
+from trunkline.store.ports.database import Batch, Database
+from trunkline.store.ports.history import NEWEST, CallFilter
 
 T = TypeVar("T")
 OURS = {"account_id", "app_id"}

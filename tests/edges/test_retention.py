@@ -1,4 +1,4 @@
-"""What every database promises of deleting what has expired (``db/retention_port.py``)."""
+"""What every database promises of deleting what has expired (``store/ports/retention.py``)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pytest
 from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from trunkline.calls.recording_plan import Composed
-from trunkline.calls.sip import SipMessage, SipPart
-from trunkline.calls.webhook import outgoing
-from trunkline.db import postgres
-from trunkline.db.directory import AccountEntry, DirectoryFile
-from trunkline.db.history_port import NEWEST, CallFilter, Marks
-from trunkline.db.place import Place, open_database
-from trunkline.db.port import Batch, Claimed
-from trunkline.db.retention_port import KINDS, Kind, Limits
-from trunkline.db.webhook_port import NewWebhook, Wanted
-from trunkline.work import account_retention as keeping
-from trunkline.work import manage_directory as manage
-from trunkline.work.directory_rules import DirectoryRefused
-from trunkline.work.manage_webhooks import ManageWebhooks
+from trunkline.delivery.webhook import outgoing
+from trunkline.directory.rules import DirectoryRefused
+from trunkline.sip.message import SipMessage, SipPart
+from trunkline.store import postgres
+from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.place import Place, open_database
+from trunkline.store.ports.database import Batch, Claimed
+from trunkline.store.ports.history import NEWEST, CallFilter, Marks
+from trunkline.store.ports.retention import KINDS, Kind, Limits
+from trunkline.store.ports.webhooks import NewWebhook, Wanted
+from trunkline.work.manage import account_retention as keeping
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage.manage_webhooks import ManageWebhooks
 from trunkline.work.refused import Refused
 
 DAY = 86_400_000_000

@@ -1,4 +1,4 @@
-"""What every database promises of the SIP messages of calls (``db/sip_port.py``)."""
+"""What every database promises of the SIP messages of calls (``store/ports/sip_messages.py``)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from db.making import AT, KEY, office, record
-from trunkline.calls.sip import SipMessage, SipPart
-from trunkline.db.directory import AccountEntry, DirectoryFile
-from trunkline.db.history_port import Marks
-from trunkline.db.place import Place, open_database
-from trunkline.db.port import Batch
-from trunkline.db.sip_port import NOTHING
-from trunkline.work import account_retention as keeping
-from trunkline.work import manage_directory as manage
+from trunkline.sip.message import SipMessage, SipPart
+from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.place import Place, open_database
+from trunkline.store.ports.database import Batch
+from trunkline.store.ports.history import Marks
+from trunkline.store.ports.sip_messages import NOTHING
+from trunkline.work.manage import account_retention as keeping
+from trunkline.work.manage import manage_directory as manage
 
 FIRST = SipMessage(
     leg_id="leg",

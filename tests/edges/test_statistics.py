@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from db.making import KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.db.migrations import migrate, upgrade
-from trunkline.db.port import Batch, DatabaseUnavailable
-from trunkline.db.sqlite import SqliteDatabase, open_database
-from trunkline.db.sqlite.connect import connect_writer
-from trunkline.db.sqlite.history import write_call
-from trunkline.db.sqlite.statistics import count_older, summed
-from trunkline.db.statistics_port import DAY, QUARTER, Statistics, Summed, Sums, TooManyPoints
-from trunkline.work.take_in_older_calls import count_older_calls
+from trunkline.store.migrations import migrate, upgrade
+from trunkline.store.ports.database import Batch, DatabaseUnavailable
+from trunkline.store.ports.statistics import DAY, QUARTER, Statistics, Summed, Sums, TooManyPoints
+from trunkline.store.sqlite import SqliteDatabase, open_database
+from trunkline.store.sqlite.connect import connect_writer
+from trunkline.store.sqlite.history import write_call
+from trunkline.store.sqlite.statistics import count_older, summed
+from trunkline.work.upkeep.take_in_older_calls import count_older_calls
 
 T0 = 1_700_000_000_000_000 // DAY * DAY
 GROUPS = ("none", "user", "did", "trunk", "class", "direction", "status")

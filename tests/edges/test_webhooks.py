@@ -1,4 +1,4 @@
-"""What every database promises about webhooks (``db/webhook_port.py``), on each implementation."""
+"""What every database promises about webhooks (``store/ports/webhooks.py``), on each implementation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from db.expiring import delete_expired
 from db.making import AT, KEY, announcement, office
 from edges.stored import everything_stored
 from trunkline.calls.record import Announcement
-from trunkline.calls.webhook import (
+from trunkline.delivery.verdict import Verdict
+from trunkline.delivery.webhook import (
     Attempt,
     Delivery,
     Outgoing,
@@ -18,12 +19,11 @@ from trunkline.calls.webhook import (
     outgoing_gap,
     outgoing_test,
 )
-from trunkline.calls.webhook_verdict import Verdict
-from trunkline.db.port import Database
-from trunkline.db.secrets import Key, KeyUnusable
-from trunkline.db.webhook_port import Backlog, NewWebhook, Wanted
-from trunkline.work import manage_directory as manage
-from trunkline.work.delete_expired import DAY
+from trunkline.store.ports.database import Database
+from trunkline.store.ports.webhooks import Backlog, NewWebhook, Wanted
+from trunkline.store.secrets import Key, KeyUnusable
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.upkeep.delete_expired import DAY
 
 NEWEST = 1 << 62
 SECRET = "whsec_" + "A" * 43 + "="
@@ -115,7 +115,7 @@ async def test_lists_go_on_where_they_ended(database, account_id, place):
 async def test_only_enabled_ones_of_enabled_accounts_are_active(
     database, account_id, webhook, place
 ):
-    from trunkline.db.directory import AccountEntry, DirectoryFile
+    from trunkline.store.directory import AccountEntry, DirectoryFile
 
     assert (await database.webhooks.active(account_id)) == [webhook]
     assert (await database.webhooks.active_accounts()) == {account_id}

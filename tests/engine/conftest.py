@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.engine.install import Installed, find, install
-from trunkline.engine.run_directory import run_directory
+from trunkline.engine.config.run_directory import run_directory
+from trunkline.engine.install.choose import Installed, find, install
 
 CONFIGURATION = """\
 [directories]

@@ -9,9 +9,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from trunkline.engine.install import find
-from trunkline.engine.run_directory import run_directory
-from trunkline.engine.supervisor import Supervisor
+from trunkline.engine.config.run_directory import run_directory
+from trunkline.engine.install.choose import find
+from trunkline.engine.process.supervisor import Supervisor
 
 
 async def main(home: Path, cache: Path) -> None:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from trunkline.engine import ami as module
-from trunkline.engine.ami import Ami, AmiRefused
+from trunkline.engine.commands import ami as module
+from trunkline.engine.commands.ami import Ami, AmiRefused
 from trunkline.engine.port import EngineUnavailable
 
 Answer = Callable[[dict[str, str]], str]

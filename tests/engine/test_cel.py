@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_writer import append, record
 
-from trunkline.calls.log import Row
-from trunkline.engine import cel
-from trunkline.engine.cel import LogFollower, Taken
+from trunkline.calls.cel import Row
+from trunkline.engine.listen import cel
+from trunkline.engine.listen.cel import LogFollower, Taken
 
 Numbers = list[int]
 

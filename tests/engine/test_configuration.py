@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.engine import configuration
-from trunkline.engine.configuration import (
+from trunkline.engine.config import configuration
+from trunkline.engine.config.configuration import (
     TRUNKS_FILE,
     CaptureAddress,
     ConfigurationError,
     EngineConfiguration,
 )
-from trunkline.engine.install import Installed
+from trunkline.engine.install.choose import Installed
 
-TEMPLATES = resources.files("trunkline.engine") / "etc"
+TEMPLATES = resources.files("trunkline.engine") / "config/etc"
 
 
 def config(home: Path, **more: Any) -> EngineConfiguration:
@@ -160,7 +160,7 @@ def test_every_module_exists_in_the_engine(tmp_path: Path, installed: Installed)
 
 
 def test_the_event_log_has_as_many_columns_as_the_reader_wants(tmp_path: Path) -> None:
-    from trunkline.calls.log import COLUMNS
+    from trunkline.calls.cel import COLUMNS
 
     (fields,) = re.findall(r"^fields = (.*)$", texts(config(tmp_path))["cel_custom.conf"], re.M)
     assert len(fields.split(",")) == COLUMNS

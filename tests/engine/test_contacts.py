@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.engine.contacts import refuse_steered
+from trunkline.engine.config.contacts import refuse_steered
 
 KEY = "/registrar/contact/bob;@0"
 PUT = "INSERT OR REPLACE INTO astdb (key, value) VALUES (?, ?)"

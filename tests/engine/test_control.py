@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.engine.control import Control
+from trunkline.engine.commands.control_socket import Control
+from trunkline.engine.config.run_directory import SOCKET
 from trunkline.engine.port import EngineUnavailable
-from trunkline.engine.run_directory import SOCKET
 
 HEAD = """
       Aor:  <Aor..............................................>  <MaxContact>

@@ -7,7 +7,7 @@ import socket
 import stat
 from pathlib import Path
 
-from trunkline.engine.credentials import credentials, with_free_port
+from trunkline.engine.config.credentials import credentials, with_free_port
 
 
 def test_they_are_private_and_stay(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from trunkline.engine import examine
+from trunkline.engine.process import examine
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from trunkline.engine.contacts import refuse_steered
-from trunkline.engine.forwards import MOST, keep_newest
+from trunkline.engine.config.contacts import refuse_steered
+from trunkline.engine.config.forwards import MOST, keep_newest
 
 
 def test_the_newest_are_kept_and_nothing_else_is_touched(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.engine import hep
+from trunkline.engine.listen import hep
 from trunkline.engine.port import CapturedSip
 
 PASSWORD = b"s3cret"

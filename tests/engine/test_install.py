@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.engine import packages
-from trunkline.engine.install import (
+from trunkline.engine.install import packages
+from trunkline.engine.install.choose import (
     NEEDED,
     EngineInstallError,
     Installed,
@@ -64,7 +64,7 @@ def fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """An asterisk that the machine may have is not to be seen."""
-    monkeypatch.setattr("trunkline.engine.install._system", lambda: None)
+    monkeypatch.setattr("trunkline.engine.install.choose._system", lambda: None)
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_the_newest_is_found_and_a_half_done_or_old_one_never(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("no_system")
 def test_an_install_killed_at_any_time_leaves_nothing_that_is_found(tmp_path: Path) -> None:
-    code = "import sys, pathlib; from trunkline.engine.install import install; install(pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from trunkline.engine.install.choose import install; install(pathlib.Path(sys.argv[1]))"
     for delay in (0.5, 1.5, 2.5, 3.5):
         python = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from trunkline.engine import reach
+from trunkline.engine.watch import reach
 
 
 @contextmanager

@@ -12,21 +12,21 @@ from psycopg.conninfo import make_conninfo
 
 from cluster import Cluster
 from db.making import KEY
-from trunkline.db.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
-from trunkline.db.port import DatabaseUnusable
-from trunkline.db.postgres.asterisk_role import role_of
-from trunkline.db.postgres.schema import upgrade
-from trunkline.engine import configuration, realtime
-from trunkline.engine.ami import Ami
 from trunkline.engine.asterisk import Asterisk
-from trunkline.engine.configuration import ConfigurationError, EngineConfiguration
-from trunkline.engine.install import EngineInstallError, Installed, find
+from trunkline.engine.commands.ami import Ami
+from trunkline.engine.config import configuration, realtime
+from trunkline.engine.config.configuration import ConfigurationError, EngineConfiguration
+from trunkline.engine.config.realtime import PostgresqlViews
+from trunkline.engine.config.run_directory import run_directory
+from trunkline.engine.install.choose import EngineInstallError, Installed, find
 from trunkline.engine.port import EndpointChanged, Signal
-from trunkline.engine.realtime import PostgresqlViews
-from trunkline.engine.run_directory import run_directory
-from trunkline.engine.supervisor import Supervisor
-from trunkline.engine_parts import views_in_postgresql
-from trunkline.work import manage_directory as manage
+from trunkline.engine.process.supervisor import Supervisor
+from trunkline.server.wiring.engine import views_in_postgresql
+from trunkline.store.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
+from trunkline.store.ports.database import DatabaseUnusable
+from trunkline.store.postgres.asterisk_role import role_of
+from trunkline.store.postgres.schema import upgrade
+from trunkline.work.manage import manage_directory as manage
 from whole.phone import Line, Phone
 from whole.ports import Ports, loopback
 from whole.sip import Caller

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from db.making import office
-from trunkline.db.sqlite.connect import connect_reader
-from trunkline.engine import registered
-from trunkline.engine.contacts import refuse_steered
+from trunkline.engine.config import registered
+from trunkline.engine.config.contacts import refuse_steered
+from trunkline.store.sqlite.connect import connect_reader
 
 # main/db.c: gettree_stmt, get_stmt, put_stmt
 TREE = "SELECT key, value FROM astdb WHERE key || '/' LIKE ? || '/' || '%' ORDER BY key"

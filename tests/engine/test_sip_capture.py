@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.test_hep import chunks, datagram
-from trunkline.engine import sip_capture
-from trunkline.engine.sip_capture import SipCapture, can_capture, is_local
+from trunkline.engine.listen import sip_capture
+from trunkline.engine.listen.sip_capture import SipCapture, can_capture, is_local
 
 
 def _datagram(password: str, payload: bytes) -> bytes:

@@ -17,10 +17,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trunkline.engine import process
-from trunkline.engine.install import Installed
-from trunkline.engine.run_directory import RunDirectoryError, fits, run_directory
-from trunkline.engine.supervisor import EngineStartError, Supervisor
+from trunkline.engine.config.run_directory import RunDirectoryError, fits, run_directory
+from trunkline.engine.install.choose import Installed
+from trunkline.engine.process import identity as process
+from trunkline.engine.process.supervisor import EngineStartError, Supervisor
 
 Write = Callable[[], None]
 
@@ -364,7 +364,7 @@ async def test_left_alone_an_engine_runs_on(rig: Callable[[], Rig]) -> None:
 async def short_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Path]:
     place = tmp_path / "short"
     place.mkdir()
-    monkeypatch.setattr("trunkline.engine.run_directory.SHORT_PLACE", place)
+    monkeypatch.setattr("trunkline.engine.config.run_directory.SHORT_PLACE", place)
     yield place
 
 

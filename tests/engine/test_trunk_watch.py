@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from trunkline.db.port import TrunkLine
-from trunkline.engine.control import Control
+from trunkline.engine.commands.control_socket import Control
+from trunkline.engine.config.trunks import probe
 from trunkline.engine.port import EngineUnavailable, Signal, TrunkChanged
-from trunkline.engine.trunk_watch import TrunkWatch
-from trunkline.engine.trunks import probe
+from trunkline.engine.watch.trunks import TrunkWatch
+from trunkline.store.ports.database import TrunkLine
 
 AT = 1_700_000_000_000_000
 

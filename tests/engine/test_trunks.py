@@ -12,15 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.db.port import TrunkLine
-from trunkline.db.secrets import Key
-from trunkline.db.sqlite import open_database
-from trunkline.engine import configuration, trunks
-from trunkline.engine.configuration import TRUNKS_FILE, EngineConfiguration, write_private
-from trunkline.engine.control import Control
-from trunkline.engine.install import Installed
-from trunkline.engine.run_directory import run_directory
-from trunkline.engine.trunks import probe
+from trunkline.engine.commands.control_socket import Control
+from trunkline.engine.config import configuration, trunks
+from trunkline.engine.config.configuration import TRUNKS_FILE, EngineConfiguration, write_private
+from trunkline.engine.config.run_directory import run_directory
+from trunkline.engine.config.trunks import probe
+from trunkline.engine.install.choose import Installed
+from trunkline.store.ports.database import TrunkLine
+from trunkline.store.secrets import Key
+from trunkline.store.sqlite import open_database
 
 PASSWORDS = {
     "plain": "s3cret",

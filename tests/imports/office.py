@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from cli.office import Office
-from trunkline.db.directory import DirectoryFile
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import DirectoryFile
+from trunkline.work.manage import manage_directory as manage
 
 HEAD = "calldate,clid,src,dst,channel,dstchannel,duration,billsec,disposition,uniqueid,linkedid\n"
 START = 1_709_517_600

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from trunkline.calls.imports.fold import fold
-from trunkline.calls.imports.gather import Gather
-from trunkline.calls.imports.leg import Leg, Skipped
-from trunkline.calls.imports.people import People, Person
-from trunkline.calls.imports.source import Source
 from trunkline.calls.record import CallRecord
+from trunkline.history.imports.fold import fold
+from trunkline.history.imports.gather import Gather
+from trunkline.history.imports.leg import Leg, Skipped
+from trunkline.history.imports.people import People, Person
+from trunkline.history.imports.source import Source
 
 SAMPLES = Path(__file__).parent / "samples"
 HCM = ZoneInfo("Asia/Ho_Chi_Minh")

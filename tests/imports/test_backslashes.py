@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.calls.imports import rows
-from trunkline.calls.imports.leg import Skipped
+from trunkline.history.imports import rows
+from trunkline.history.imports.leg import Skipped
 
 from .reading import SAMPLES, Read, short
 

@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 
 from cli.office import Office, refused
 from cli.served import Served
-from trunkline.cli import app, importing, retries
-from trunkline.db.checking import check
-from trunkline.db.sqlite import bulk
-from trunkline.work.import_calls import Wanted
+from trunkline.cli import app, retries
+from trunkline.cli.calls import import_calls as importing
+from trunkline.store.check import check
+from trunkline.store.sqlite import bulk
+from trunkline.work.upkeep.import_calls import Wanted
 
 from .office import START, big_file, moved_in, start
 from .reading import HCM, PEOPLE, SAMPLES
@@ -195,9 +196,9 @@ WRITER = """
 import asyncio, itertools, os, sys
 from pathlib import Path
 from db.making import record, announcement
-from trunkline.db.port import Batch
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import open_database
+from trunkline.store.ports.database import Batch
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import open_database
 
 async def main(data, account_id):
     database = open_database(data / "trunkline.db", open_key(data / "secret.key"))

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.calls.imports.formats import FORMATS
-from trunkline.calls.imports.leg import Unusable
-from trunkline.calls.imports.source import NotRecognised
+from trunkline.history.imports.formats import FORMATS
+from trunkline.history.imports.leg import Unusable
+from trunkline.history.imports.source import NotRecognised
 
 from .reading import HCM, SAMPLES, Read, short
 

@@ -16,7 +16,7 @@ import uvloop
 
 from trunkline.bus.local import LocalBus
 from trunkline.live import Live, LiveDeps, LiveLimits, build_live
-from trunkline.live.http import EventHttp
+from trunkline.live.http.protocol import EventHttp
 
 from .fakes import ACCOUNT, OTHER, OTHER_TOKEN, TOKEN, FakeEvents, FakeKeys, FakeTokens, Phones
 

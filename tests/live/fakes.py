@@ -12,10 +12,10 @@ from urllib.parse import parse_qs
 import msgspec
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.bindings import Binding, BindingInvalid, parse
 from trunkline.calls.record import Announcement, StoredEvent
-from trunkline.db.port import ApiKey, TokenOwner
-from trunkline.live.asgi import Headers, Scope, Send, header
+from trunkline.events.bindings import Binding, BindingInvalid, parse
+from trunkline.live.http.asgi import Headers, Scope, Send, header
+from trunkline.store.ports.database import ApiKey, TokenOwner
 from trunkline.work.refused import Refused
 
 

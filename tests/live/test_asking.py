@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from trunkline.db.port import TokenOwner
 from trunkline.live import LiveLimits
-from trunkline.live.asking import Asker, BadRequest
-from trunkline.live.in_turn import InTurn
+from trunkline.live.hub.asking import Asker, BadRequest
+from trunkline.live.hub.command_queue import InTurn
+from trunkline.store.ports.database import TokenOwner
 
 from .conftest import Start, World, until
 from .fakes import ACCOUNT, TOKEN, FakeTokens

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.live import engine_io
-from trunkline.live.packets import PacketInvalid
+from trunkline.live.socketio import engine_io
+from trunkline.live.socketio.said import PacketInvalid
 
 TEXTS = st.lists(
     st.text(st.characters(exclude_characters="\x1e", exclude_categories=["Cs"])), min_size=1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.calls.bindings import EVENTS, parse
+from trunkline.events.bindings import EVENTS, parse
 from trunkline.live import LiveLimits
 
 from .conftest import JS, World, until

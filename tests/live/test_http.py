@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import uvicorn
 
-from trunkline.live import http
-from trunkline.live.http import EventHttp
+from trunkline.live.http import protocol as http
+from trunkline.live.http.protocol import EventHttp
 
 Ask = Callable[[bytes], "asyncio.Future[bytes]"]
 

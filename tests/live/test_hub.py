@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from at_once import at_once
 from trunkline.bus.local import LocalBus
-from trunkline.calls.bindings import Binding, RoutingKey, parse
 from trunkline.calls.record import StoredEvent
-from trunkline.live.deps import LiveLimits
-from trunkline.live.hub import Client, Hub
-from trunkline.live.in_turn import InTurn
-from trunkline.live.limits import TooManySubscriptions, Usage
-from trunkline.live.wire import Encoding
+from trunkline.events.bindings import Binding, RoutingKey, parse
+from trunkline.live.hub.command_queue import InTurn
+from trunkline.live.hub.deps import LiveLimits
+from trunkline.live.hub.hub import Client, Hub
+from trunkline.live.hub.limits import TooManySubscriptions, Usage
+from trunkline.live.hub.wire import Encoding
 
 from .fakes import ACCOUNT, FakeEvents, Phones, WaitingEvents
 

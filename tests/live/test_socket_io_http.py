@@ -14,9 +14,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from trunkline.live import LiveLimits, engine_io, socket_io_09
-from trunkline.live.pace import Pace
-from trunkline.live.sessions import Session
+from trunkline.live import LiveLimits
+from trunkline.live.socketio import engine_io
+from trunkline.live.socketio import packets_09 as socket_io_09
+from trunkline.live.socketio.pace import Pace
+from trunkline.live.socketio.sessions import Session
 
 from .conftest import Start, World, until
 from .fakes import ACCOUNT, TOKEN

@@ -5,9 +5,9 @@ import json
 import pytest
 from websockets.frames import Frame, Opcode
 
-from trunkline.calls.bindings import parse
 from trunkline.calls.record import StoredEvent
-from trunkline.live.wire import Encoding, Wire, chunk, gap, text_frame
+from trunkline.events.bindings import parse
+from trunkline.live.hub.wire import Encoding, Wire, chunk, gap, text_frame
 
 EVENT = StoredEvent("acc", 7, "call", "CHANNEL_CREATE", "a.b", "c1", 0, b'{"Call-ID":"a.b"}')
 ANY = parse("call.*.*")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.engine.process import open_files
+from trunkline.engine.process.identity import open_files
 from trunkline.recordings.spool import Spool
 
 

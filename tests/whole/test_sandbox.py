@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from trunkline.work.sandbox_numbers import MAGIC_NUMBERS
+from trunkline.sandbox.magic_numbers import MAGIC_NUMBERS
 
 from .api import Api
 from .ports import Ports
@@ -51,7 +51,9 @@ async def _record_of(api: Api, phones: dict[str, str], number: str, phone: str) 
 
 
 def test_every_listed_number_is_in_the_sandbox_dialplan() -> None:
-    dialplan = (resources.files("trunkline.engine") / "sandbox" / "extensions.conf").read_text()
+    dialplan = (
+        resources.files("trunkline.engine") / "config" / "sandbox" / "extensions.conf"
+    ).read_text()
     dialled = re.findall(r"^exten => (555\d+),1,", dialplan, re.MULTILINE)
     assert dialled == [magic.number for magic in MAGIC_NUMBERS]
 

@@ -11,10 +11,10 @@ import httpx
 import msgspec
 import pytest
 
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.secrets import open_key
-from trunkline.engine import registered
-from trunkline.work import manage_directory as manage
+from trunkline.engine.config import registered
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.secrets import open_key
+from trunkline.work.manage import manage_directory as manage
 
 from .listener import SocketIo
 from .phone import Phone

@@ -83,9 +83,9 @@ def _serve() -> None:
 
     names = [each.name for each in pkgutil.iter_modules(trunkline.cli.__path__, "trunkline.cli.")]
     lazily = [
-        "trunkline.database_parts",
-        "trunkline.db.directory",
-        "trunkline.work.manage_directory",
+        "trunkline.server.wiring.database",
+        "trunkline.store.directory",
+        "trunkline.work.manage.manage_directory",
     ]
     for name in [*names, *lazily]:
         importlib.import_module(name)

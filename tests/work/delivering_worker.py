@@ -8,6 +8,7 @@ run, in any thread; 0 is never.
 from __future__ import annotations
 
 import asyncio
+import glob
 import itertools
 import os
 import signal
@@ -20,11 +21,11 @@ from typing import Any
 import trunkline
 from db.making import KEY
 from trunkline.bus.local import LocalBus
-from trunkline.calls.webhook_verdict import Rules
-from trunkline.db.sqlite import open_database
+from trunkline.delivery.verdict import Rules
+from trunkline.events.message_ids import MessageIds
+from trunkline.store.sqlite import open_database
 from trunkline.webhooks.post import HttpPost
-from trunkline.work.deliver_webhooks import DeliverWebhooks
-from trunkline.work.message_ids import MessageIds
+from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks
 
 from .webhook_office import LOOPBACK, now, said
 
@@ -33,10 +34,16 @@ RULES = Rules(pauses=(0.02,) * 10_000, suspend_after=3600)
 TRACED = tuple(
     str(Path(trunkline.__file__).parent / part)
     for part in (
-        *("webhooks/", "work/deliver_webhooks", "work/examine_events", "work/webhook_"),
-        *("db/sqlite/deliveries", "db/sqlite/webhooks"),
+        *(
+            "webhooks/",
+            "work/deliver/deliver_webhooks",
+            "work/deliver/examine_events",
+            "work/deliver/webhook_",
+        ),
+        *("store/sqlite/deliveries", "store/sqlite/webhooks"),
     )
 )
+assert all(glob.glob(f"{part}*") for part in TRACED)
 
 
 def die_at(last: int) -> None:

@@ -13,14 +13,14 @@ from at_once import at_once
 from calls.replay import PLACE
 from db.making import KEY
 from trunkline.bus.local import LocalBus
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.port import App
-from trunkline.db.sqlite import open_database
 from trunkline.engine.port import Channel, Originate
-from trunkline.work import manage_directory as manage
-from trunkline.work.follow_log import CallLog
-from trunkline.work.message_ids import MessageIds
-from trunkline.work.place_call import CallPlaced, CallWanted, PlaceCall, Rules
+from trunkline.events.message_ids import MessageIds
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.ports.database import App
+from trunkline.store.sqlite import open_database
+from trunkline.work.follow.follow_log import CallLog
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.place.place_call import CallPlaced, CallWanted, PlaceCall, Rules
 from trunkline.work.refused import Refused
 
 PASSWORD = "s3cret-of-an1"

@@ -7,6 +7,7 @@ database, the spool or the store runs, in any thread; 0 is never.
 from __future__ import annotations
 
 import asyncio
+import glob
 import itertools
 import os
 import signal
@@ -18,18 +19,19 @@ from typing import Any
 
 import trunkline
 from db.making import AT, KEY
-from trunkline.db.place import open_database
 from trunkline.recordings.disk import DiskStore
-from trunkline.work import delete_expired
-from trunkline.work.delete_expired import DAY, DeleteExpired, Kept
+from trunkline.store.place import open_database
+from trunkline.work.upkeep import delete_expired
+from trunkline.work.upkeep.delete_expired import DAY, DeleteExpired, Kept
 
 NOW = AT + 40 * DAY
 KEPT = Kept(calls=20, recordings=10, events=5, journal=5)
 
 TRACED = tuple(
     str(Path(trunkline.__file__).parent / part)
-    for part in ("recordings/", "work/delete_expired", "db/sqlite/", "db/postgres/")
+    for part in ("recordings/", "work/upkeep/delete_expired", "store/sqlite/", "store/postgres/")
 )
+assert all(glob.glob(f"{part}*") for part in TRACED)
 
 
 def die_at(last: int) -> None:

@@ -11,8 +11,8 @@ import msgspec
 from trunkline.bus.port import Listener
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.calls.recording_plan import Composed
-from trunkline.db.port import DatabaseUnavailable, Recording
-from trunkline.db.recording_rows import recording
+from trunkline.store.common.recording_rows import recording
+from trunkline.store.ports.database import DatabaseUnavailable, Recording
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS recordings (

@@ -7,6 +7,7 @@ encoder, the spool or the store runs once a recording is to be claimed, in any t
 from __future__ import annotations
 
 import asyncio
+import glob
 import itertools
 import os
 import signal
@@ -19,12 +20,12 @@ from types import FrameType
 from typing import Any
 
 import trunkline
-from trunkline.db.port import Recordings
-from trunkline.db.secrets import open_key
-from trunkline.db.sqlite import SqliteDatabase, open_database
+from trunkline.events.message_ids import MessageIds
 from trunkline.recordings.disk import DiskStore
-from trunkline.work.file_recordings import FileRecordings
-from trunkline.work.message_ids import MessageIds
+from trunkline.store.ports.database import Recordings
+from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import SqliteDatabase, open_database
+from trunkline.work.record.file_recordings import FileRecordings
 
 from .fake_recordings import FakeBus, FakeRecordings
 
@@ -40,8 +41,10 @@ ROWS: dict[str, Callable[[Path], Recordings]] = {
 
 
 TRACED = tuple(
-    str(Path(trunkline.__file__).parent / part) for part in ("recordings/", "work/file_recordings")
+    str(Path(trunkline.__file__).parent / part)
+    for part in ("recordings/", "work/record/file_recordings")
 )
+assert all(glob.glob(f"{part}*") for part in TRACED)
 
 
 def die_at(last: int) -> None:

@@ -15,13 +15,13 @@ from at_once import at_once
 from calls.replay import PLACE, RecordedUser, Scenario
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
-from trunkline.calls.log import LogPosition, Row
+from trunkline.calls.cel import LogPosition, Row
 from trunkline.calls.record import StoredEvent
-from trunkline.db.port import DatabaseUnavailable, EndpointOwner
-from trunkline.db.sqlite import open_database
 from trunkline.engine.port import AnsweredInSip
-from trunkline.work.follow_log import CallLog
-from trunkline.work.message_ids import MessageIds
+from trunkline.events.message_ids import MessageIds
+from trunkline.store.ports.database import DatabaseUnavailable, EndpointOwner
+from trunkline.store.sqlite import open_database
+from trunkline.work.follow.follow_log import CallLog
 
 
 class Failing:

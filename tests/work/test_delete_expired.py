@@ -11,15 +11,15 @@ from obstore.store import MemoryStore
 
 from db.agreeing import everything_agrees
 from db.making import AT, KEY, announcement, office, record, started
-from trunkline.db.directory import AccountEntry, DirectoryFile
-from trunkline.db.history_port import NEWEST, CallFilter
-from trunkline.db.port import Batch
-from trunkline.db.sqlite import open_database
 from trunkline.recordings.objects import ObjectStore
 from trunkline.recordings.port import RecordingMissing
-from trunkline.work import account_retention as keeping
-from trunkline.work import manage_directory as manage
-from trunkline.work.delete_expired import DAY, DeleteExpired, Expired, Kept
+from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.ports.database import Batch
+from trunkline.store.ports.history import NEWEST, CallFilter
+from trunkline.store.sqlite import open_database
+from trunkline.work.manage import account_retention as keeping
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.upkeep.delete_expired import DAY, DeleteExpired, Expired, Kept
 
 NOW = AT + 100 * DAY
 

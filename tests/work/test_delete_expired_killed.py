@@ -13,12 +13,12 @@ import pytest
 
 from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, office, record, started
-from trunkline.db.history_port import Marks
-from trunkline.db.place import Place, open_database
-from trunkline.db.port import Batch
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
-from trunkline.work.delete_expired import DAY
+from trunkline.store.place import Place, open_database
+from trunkline.store.ports.database import Batch
+from trunkline.store.ports.history import Marks
+from trunkline.work.upkeep.delete_expired import DAY
 
 KILLS = 12
 LINES = 2500

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from db.expiring import delete_expired
-from trunkline.calls.webhook_verdict import Rules
+from trunkline.delivery.verdict import Rules
 from webhooks.receiver import Got, hangs, receiving, resets, says
 
 from .webhook_office import QUICK, WebhookOffice, now, said, until

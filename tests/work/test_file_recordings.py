@@ -16,12 +16,12 @@ from at_once import at_once
 from recordings.audio import RATE, goertzel, heard, raw, tone
 from trunkline.calls.record import StoredEvent
 from trunkline.calls.recording_plan import Composed, Part, Source
-from trunkline.db.port import Recording
+from trunkline.events.message_ids import MessageIds
 from trunkline.recordings import encode as encoding
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
-from trunkline.work.file_recordings import FileRecordings, salvage
-from trunkline.work.message_ids import MessageIds
+from trunkline.store.ports.database import Recording
+from trunkline.work.record.file_recordings import FileRecordings, salvage
 
 from .fake_recordings import FakeBus, FakeRecordings
 

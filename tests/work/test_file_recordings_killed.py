@@ -21,12 +21,12 @@ from recordings.audio import RATE, goertzel, heard, raw, tone
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import Composed, Part, Source
-from trunkline.db.directory import DirectoryFile
-from trunkline.db.migrations import upgrade
-from trunkline.db.port import Batch, Recording, Recordings
-from trunkline.db.secrets import open_key
 from trunkline.recordings.spool import Spool
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import DirectoryFile
+from trunkline.store.migrations import upgrade
+from trunkline.store.ports.database import Batch, Recording, Recordings
+from trunkline.store.secrets import open_key
+from trunkline.work.manage import manage_directory as manage
 
 from .fake_recordings import FakeRecordings
 from .filing_worker import open_sqlite

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from trunkline.calls.record import StoredEvent
-from trunkline.db.directory import TrunkEntry
-from trunkline.db.port import DatabaseUnavailable
 from trunkline.engine.port import EndpointChanged, TrunkChanged
-from trunkline.work import manage_directory as manage
-from trunkline.work.follow_endpoints import Change, FollowEndpoints
-from trunkline.work.message_ids import MessageIds
+from trunkline.events.message_ids import MessageIds
+from trunkline.store.directory import TrunkEntry
+from trunkline.store.ports.database import DatabaseUnavailable
+from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
+from trunkline.work.manage import manage_directory as manage
 from work.desk import SECOND, Desk
 
 AT = 1_700_000_000 * SECOND

@@ -10,9 +10,9 @@ import pytest
 from calls.replay import Scenario, folded, scenario
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
-from trunkline.calls.log import LogPosition
+from trunkline.calls.cel import LogPosition
 from trunkline.calls.record import shown
-from trunkline.db.port import DatabaseUnavailable
+from trunkline.store.ports.database import DatabaseUnavailable
 from work.lives import Failing, Lives, Living, Part, gapless, told
 
 KILLED = (

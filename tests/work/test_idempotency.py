@@ -11,10 +11,10 @@ import pytest
 
 from calls.replay import PLACE
 from trunkline.calls import facts as f
-from trunkline.db.port import DatabaseUnavailable
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
-from trunkline.work import manage_directory as manage
-from trunkline.work import place_call
+from trunkline.store.ports.database import DatabaseUnavailable
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.place import place_call
 from whole.waiting import until
 from work.desk import SECOND, Desk
 

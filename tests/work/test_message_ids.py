@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.work.message_ids import MessageIds
+from trunkline.events.message_ids import MessageIds
 
 
 @given(st.integers(0, 50), st.lists(st.integers(0, 100), max_size=50))

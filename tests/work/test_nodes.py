@@ -11,13 +11,13 @@ from db.making import AT, KEY, office, started
 from db.test_short_terms import place
 from trunkline.bus.local import LocalBus
 from trunkline.calls import facts as f
-from trunkline.calls.announce import Place as Where
-from trunkline.calls.log import LogPosition
-from trunkline.db.place import Place, open_database
-from trunkline.db.port import Batch, DatabaseUnavailable
-from trunkline.work.close_left_calls import GONE_SECONDS, CloseLeftCalls
-from trunkline.work.follow_log import CallLog
-from trunkline.work.message_ids import MessageIds
+from trunkline.calls.cel import LogPosition
+from trunkline.events.message_ids import MessageIds
+from trunkline.events.of_call import Place as Where
+from trunkline.store.place import Place, open_database
+from trunkline.store.ports.database import Batch, DatabaseUnavailable
+from trunkline.work.follow.close_left_calls import GONE_SECONDS, CloseLeftCalls
+from trunkline.work.follow.follow_log import CallLog
 
 __all__ = ["place"]
 

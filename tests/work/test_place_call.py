@@ -13,12 +13,12 @@ import pytest
 import structlog
 
 from calls.replay import PLACE
-from trunkline.db.directory import TrunkEntry
-from trunkline.db.sqlite import writer
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
-from trunkline.work import manage_directory as manage
-from trunkline.work.manage_destinations import destination
-from trunkline.work.place_call import CallWanted
+from trunkline.store.directory import TrunkEntry
+from trunkline.store.sqlite import writer
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage.manage_destinations import destination
+from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
 from work.desk import NUMBER, PASSWORD, SECOND, Desk
 

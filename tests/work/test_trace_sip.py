@@ -10,13 +10,13 @@ import pytest
 from trunkline.calls.call import Call
 from trunkline.calls.facts import LegDirection, LegEnded, LegStarted
 from trunkline.calls.fold import refold
-from trunkline.calls.sip import SipMessage, SipPart
-from trunkline.db.port import DatabaseUnavailable
-from trunkline.db.sip_port import NOTHING, SipFound
 from trunkline.engine.port import CapturedSip, LegInSip
-from trunkline.work import sip_dialogs
-from trunkline.work.sip_dialogs import LINGER, SipDialogs
-from trunkline.work.trace_sip import TraceSip
+from trunkline.sip import dialogs as sip_dialogs
+from trunkline.sip.dialogs import LINGER, SipDialogs
+from trunkline.sip.message import SipMessage, SipPart
+from trunkline.store.ports.database import DatabaseUnavailable
+from trunkline.store.ports.sip_messages import NOTHING, SipFound
+from trunkline.work.follow.trace_sip import TraceSip
 
 AT = 1_700_000_000_000_000
 US, PHONE, CARRIER = ("192.0.2.1", 5060), ("198.51.100.7", 5062), ("203.0.113.9", 5060)

@@ -10,11 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from trunkline.calls import facts as f
-from trunkline.db.directory import DeviceEntry
 from trunkline.engine.port import EngineUnavailable, TransferFailed
-from trunkline.work import manage_directory as manage
+from trunkline.store.directory import DeviceEntry
+from trunkline.work.control.transfer_call import TransferCall, Transferred, TransferWanted
+from trunkline.work.manage import manage_directory as manage
 from trunkline.work.refused import Refused
-from trunkline.work.transfer_call import TransferCall, Transferred, TransferWanted
 
 from .desk import SECOND, Desk
 from .talking import CALL, PHONE_LEG, TRUNK_LEG, phone, talk

@@ -10,19 +10,23 @@ import pytest
 from calls.replay import PLACE
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
-from trunkline.calls.announce import Place
 from trunkline.calls.record import StoredEvent
-from trunkline.db.sqlite import open_database
-from trunkline.work.message_ids import MessageIds
+from trunkline.events.message_ids import MessageIds
+from trunkline.events.of_call import Place
+from trunkline.store.sqlite import open_database
+from trunkline.work.deliver.trigger_event import TriggerEvent
 from trunkline.work.refused import Refused
-from trunkline.work.trigger_event import TriggerEvent
 
 AT = 1_800_000_000_000_000
 
 
 async def test_a_sample_is_stored_and_told_and_no_more(tmp_path: Path) -> None:
     account = office(tmp_path / "trunkline.db")[0].account_id
-    db, bus, told = open_database(tmp_path / "trunkline.db", KEY), LocalBus(), list[StoredEvent]()
+    db, bus, told = (
+        open_database(tmp_path / "trunkline.db", KEY),
+        LocalBus(),
+        list[StoredEvent](),
+    )
     bus.listen(told.extend)
     clock = itertools.count(AT).__next__
     trigger = TriggerEvent(db.events, bus, Place("trunkline", "tl1"), clock, MessageIds(clock))

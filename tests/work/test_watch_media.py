@@ -11,8 +11,8 @@ from trunkline.calls import facts as f
 from trunkline.calls.fold import refold
 from trunkline.calls.outcome import record
 from trunkline.engine.port import EngineUnavailable
-from trunkline.work import watch_media as module
-from trunkline.work.watch_media import WatchMedia
+from trunkline.work.control import watch_media as module
+from trunkline.work.control.watch_media import WatchMedia
 
 from .desk import SECOND, Desk
 from .talking import CALL, PHONE_LEG, TRUNK_LEG, talk

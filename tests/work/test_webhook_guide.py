@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.calls.webhook_verdict import Rules
-from trunkline.settings import Settings
-from trunkline.work.manage_webhooks import MOST
+from trunkline.delivery.verdict import Rules
+from trunkline.server.settings import Settings
+from trunkline.work.manage.manage_webhooks import MOST
 
 from .webhook_office import WebhookOffice, until
 

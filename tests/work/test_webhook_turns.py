@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.work.webhook_turns import Turns
+from trunkline.work.deliver.webhook_turns import Turns
 
 
 def serve(turns: Turns, failing: bool = False) -> list[str]:

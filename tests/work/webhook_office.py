@@ -14,15 +14,15 @@ from at_once import at_once
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import Announcement, StoredEvent
-from trunkline.calls.webhook import Delivery, Webhook
-from trunkline.calls.webhook_verdict import Rules
-from trunkline.db.sqlite import open_database
-from trunkline.db.webhook_port import Wanted
+from trunkline.delivery.verdict import Rules
+from trunkline.delivery.webhook import Delivery, Webhook
+from trunkline.events.message_ids import MessageIds
+from trunkline.store.ports.webhooks import Wanted
+from trunkline.store.sqlite import open_database
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
-from trunkline.work.deliver_webhooks import DeliverWebhooks, Limits
-from trunkline.work.manage_webhooks import ManageWebhooks
-from trunkline.work.message_ids import MessageIds
+from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, Limits
+from trunkline.work.manage.manage_webhooks import ManageWebhooks
 
 QUICK = Rules(pauses=(0.05,) * 9, suspend_after=3600)
 LOOPBACK = Addresses(["127.0.0.0/8"])

@@ -6,16 +6,16 @@ import hmac
 
 import msgspec
 
-from trunkline.api.answers import Answer
-from trunkline.api.auth import header
-from trunkline.api.bodies import read_body
-from trunkline.api.deps import ApiDeps
-from trunkline.api.errors import refuse
-from trunkline.api.oapi import AnyRequest
-from trunkline.calls.envelope import envelope
-from trunkline.work.place_call import CallWanted
+from trunkline.api.http.answers import Answer
+from trunkline.api.http.bodies import read_body
+from trunkline.api.http.deps import ApiDeps
+from trunkline.api.http.errors import refuse
+from trunkline.api.oapi.auth import header
+from trunkline.api.oapi.contract import AnyRequest
+from trunkline.events.envelope import envelope
+from trunkline.work.control.transfer_call import Transferred, TransferWanted
+from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
-from trunkline.work.transfer_call import Transferred, TransferWanted
 
 
 class SampleWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

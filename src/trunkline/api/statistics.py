@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Meta, field
 
 from trunkline.api.intervals import Interval, local
-from trunkline.calls.state import Time
 from trunkline.calls.times import maybe, rfc3339
-from trunkline.db.statistics_port import Group, Summed, Sums
+from trunkline.events.state import Time
+from trunkline.store.ports.statistics import Group, Summed, Sums
 
 MOST_INTERVALS = 1000
 MOST_POINTS = 10_000

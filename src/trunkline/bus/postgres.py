@@ -1,7 +1,7 @@
 """A bus between processes: PostgreSQL tells of committed events, and they are read from the log.
 
 Each transaction that numbers events notifies ``<account id>:<first number>:<last number>`` on one
-channel (``db/postgres/events.py``), so a listener hears what any process writes. What this process
+channel (``store/postgres/events.py``), so a listener hears what any process writes. What this process
 writes goes to its listeners at once if it is next in its account's order, without being read.
 
 ``handed out`` is kept for each account: the number up to which listeners have had everything. An

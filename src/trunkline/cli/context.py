@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from trunkline import settings
+from trunkline.server import settings
 
 
 def settings_of(ctx: typer.Context, **flags: Any) -> settings.Settings:

@@ -29,15 +29,15 @@ def failures() -> Iterator[None]:
 
 
 _FORESEEN = {
-    "trunkline.setting_forms": ("SettingsError",),
-    "trunkline.db.port": ("DatabaseUnavailable", "DatabaseUnusable"),
-    "trunkline.db.postgres.alone": ("DatabaseTaken",),
-    "trunkline.db.secrets": ("KeyUnusable",),
-    "trunkline.listening": ("AlreadyRunning",),
-    "trunkline.engine.configuration": ("ConfigurationError",),
-    "trunkline.engine.install": ("EngineInstallError",),
-    "trunkline.engine.run_directory": ("RunDirectoryError",),
-    "trunkline.engine.supervisor": ("EngineStartError",),
+    "trunkline.server.setting_forms": ("SettingsError",),
+    "trunkline.store.ports.database": ("DatabaseUnavailable", "DatabaseUnusable"),
+    "trunkline.store.postgres.advisory_lock": ("DatabaseTaken",),
+    "trunkline.store.secrets": ("KeyUnusable",),
+    "trunkline.server.listening": ("AlreadyRunning",),
+    "trunkline.engine.config.configuration": ("ConfigurationError",),
+    "trunkline.engine.install.choose": ("EngineInstallError",),
+    "trunkline.engine.config.run_directory": ("RunDirectoryError",),
+    "trunkline.engine.process.supervisor": ("EngineStartError",),
 }
 """Failures whose message is for people. Who raised one has imported its module."""
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from trunkline import server_file
 from trunkline.cli.failure import CommandFailed
-from trunkline.server_file import ServerFile
+from trunkline.server import server_file
+from trunkline.server.server_file import ServerFile
 
 if TYPE_CHECKING:
     from trunkline.api.internal import CallRefused
@@ -79,7 +79,7 @@ def ask_for_transfer(data: Path, call_id: str, to: str, leg_id: str | None) -> t
     import msgspec
 
     from trunkline.api.internal import CallRefused, TransferDone
-    from trunkline.work.transfer_call import TransferWanted
+    from trunkline.work.control.transfer_call import TransferWanted
 
     server = running_server(data)
     if server is None:

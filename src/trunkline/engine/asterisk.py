@@ -16,11 +16,12 @@ from typing import Any
 
 import structlog
 
-from trunkline.engine import trunks as trunk_file
-from trunkline.engine.ami import Ami, AmiRefused
-from trunkline.engine.ari import Ari, AriError, segment
-from trunkline.engine.configuration import TRUNKS_FILE, write_private
-from trunkline.engine.control import Control
+from trunkline.engine.commands.ami import Ami, AmiRefused
+from trunkline.engine.commands.ari import Ari, AriError, segment
+from trunkline.engine.commands.control_socket import Control
+from trunkline.engine.config import trunks as trunk_file
+from trunkline.engine.config.configuration import TRUNKS_FILE, write_private
+from trunkline.engine.config.run_directory import run_directory_of
 from trunkline.engine.port import (
     AnsweredInSip,
     Channel,
@@ -35,8 +36,7 @@ from trunkline.engine.port import (
     TransferFailed,
     Trunk,
 )
-from trunkline.engine.run_directory import run_directory_of
-from trunkline.engine.trunk_watch import TrunkWatch
+from trunkline.engine.watch.trunks import TrunkWatch
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from trunkline.calls.state import TrunkReason
+from trunkline.events.state import TrunkReason
 
 
 class EngineUnavailable(Exception):

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from trunkline.live.asking import TOO_MANY_WAIT, Asker, BadRequest, BadToken
-from trunkline.live.deps import LiveDeps
-from trunkline.live.hub import Hub
-from trunkline.live.in_turn import InTurn
-from trunkline.live.limits import TooManyConnections
-from trunkline.live.websocket import FAILED, GOING_AWAY, TOO_MANY, TOO_SLOW, WebSocket
-from trunkline.live.wire import Encoding
+from trunkline.live.http.websocket import FAILED, GOING_AWAY, TOO_MANY, TOO_SLOW, WebSocket
+from trunkline.live.hub.asking import TOO_MANY_WAIT, Asker, BadRequest, BadToken
+from trunkline.live.hub.command_queue import InTurn
+from trunkline.live.hub.deps import LiveDeps
+from trunkline.live.hub.hub import Hub
+from trunkline.live.hub.limits import TooManyConnections
+from trunkline.live.hub.wire import Encoding
 
 log = structlog.get_logger()
 

@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 import structlog
 
-from trunkline.calls.bindings import Binding
-from trunkline.db.port import ApiKey
-from trunkline.live.asgi import Headers, Message, Receive, Scope, Send, header
-from trunkline.live.asking import origin_allowed
-from trunkline.live.deps import LiveDeps
-from trunkline.live.heartbeat import Heartbeat
-from trunkline.live.http import lent
-from trunkline.live.hub import Client, Hub
-from trunkline.live.limits import TooManyConnections, TooManySubscriptions, Usage
-from trunkline.live.wire import Encoding, chunk
+from trunkline.events.bindings import Binding
+from trunkline.live.http.asgi import Headers, Message, Receive, Scope, Send, header
+from trunkline.live.http.protocol import lent
+from trunkline.live.hub.asking import origin_allowed
+from trunkline.live.hub.deps import LiveDeps
+from trunkline.live.hub.heartbeat import Heartbeat
+from trunkline.live.hub.hub import Client, Hub
+from trunkline.live.hub.limits import TooManyConnections, TooManySubscriptions, Usage
+from trunkline.live.hub.wire import Encoding, chunk
+from trunkline.store.ports.database import ApiKey
 from trunkline.work.refused import Refused
 
 log = structlog.get_logger()

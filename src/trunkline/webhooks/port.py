@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from trunkline.calls.webhook import Attempt
+from trunkline.delivery.webhook import Attempt
 
 
 class UrlRefused(Exception):

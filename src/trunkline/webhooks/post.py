@@ -20,7 +20,7 @@ import httpcore
 import httpx
 import structlog
 
-from trunkline.calls.webhook import Attempt
+from trunkline.delivery.webhook import Attempt
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.port import UrlRefused
 from trunkline.webhooks.target import Target, parse

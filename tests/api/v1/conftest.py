@@ -18,24 +18,24 @@ import pytest
 
 from calls.replay import PLACE
 from db.making import KEY, announcement
-from trunkline.api.application import build_api
-from trunkline.api.deps import ApiDeps
+from trunkline.api.http.application import build_api
+from trunkline.api.http.deps import ApiDeps
 from trunkline.api.v1.door import V1
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
-from trunkline.db import migrations
-from trunkline.db.directory import AccountEntry, DirectoryFile, KeyEntry
-from trunkline.db.sqlite import open_database
+from trunkline.directory.api_keys import SCOPES
+from trunkline.events.message_ids import MessageIds
+from trunkline.store import migrations
+from trunkline.store.directory import AccountEntry, DirectoryFile, KeyEntry
+from trunkline.store.sqlite import open_database
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
-from trunkline.work import manage_directory as manage
-from trunkline.work import manage_keys
-from trunkline.work.api_keys import SCOPES
-from trunkline.work.follow_log import CallLog
-from trunkline.work.manage_webhooks import ManageWebhooks
-from trunkline.work.message_ids import MessageIds
-from trunkline.work.transfer_call import TransferCall
-from trunkline.work.try_webhook import TryWebhook
+from trunkline.work.control.transfer_call import TransferCall
+from trunkline.work.deliver.try_webhook import TryWebhook
+from trunkline.work.follow.follow_log import CallLog
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import manage_keys
+from trunkline.work.manage.manage_webhooks import ManageWebhooks
 
 from ..conftest import NOW, World, client_of
 

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.refused import Refused
-from trunkline.work.transfer_call import Transferred, TransferWanted
 
 from .conftest import Office, problem_of
 

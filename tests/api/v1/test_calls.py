@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from db.making import AT, announcement, ended, record, requested, started
-from trunkline.api.application import build_api
+from trunkline.api.http.application import build_api
 from trunkline.api.v1.calls import CHUNK
 from trunkline.calls.facts import CallMerged, Party
-from trunkline.calls.sip import SipMessage, SipPart
-from trunkline.db.port import Batch
-from trunkline.work import manage_directory as manage
+from trunkline.sip.message import SipMessage, SipPart
+from trunkline.store.ports.database import Batch
+from trunkline.work.manage import manage_directory as manage
 
 from .conftest import Office, problem_of
 

@@ -15,8 +15,8 @@ from msgspec import Meta
 from trunkline.api.v1.problems import PROBLEMS
 from trunkline.api.v1.routing import MOST, Asked, Body, Parameters, Reply, Route, Shown
 from trunkline.api.v1.table import ROUTES
-from trunkline.db.port import DatabaseUnavailable
-from trunkline.work.api_keys import SCOPES
+from trunkline.directory.api_keys import SCOPES
+from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.work.refused import Refused
 
 from .conftest import Office, problem_of
@@ -88,7 +88,7 @@ THINGS = (
 async def things(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
-    monkeypatch.setattr("trunkline.api.application.ROUTES", (*ROUTES, *THINGS))
+    monkeypatch.setattr("trunkline.api.http.application.ROUTES", (*ROUTES, *THINGS))
     async with office.client() as client:
         yield client
 

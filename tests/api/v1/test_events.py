@@ -11,11 +11,11 @@ import pytest
 import uvicorn
 
 from db.making import AT
-from trunkline.api.application import build_api
+from trunkline.api.http.application import build_api
 from trunkline.api.v1 import events as endpoint
 from trunkline.calls.record import Announcement
-from trunkline.work import manage_directory as manage
-from trunkline.work import manage_keys
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import manage_keys
 
 from .conftest import Office, problem_of, until
 
@@ -190,7 +190,7 @@ class Waiting:
     def __init__(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         self._office = office
         self.v1 = office.v1()
-        monkeypatch.setattr("trunkline.api.application.V1", lambda deps: self.v1)
+        monkeypatch.setattr("trunkline.api.http.application.V1", lambda deps: self.v1)
         self.client = office.client()
 
     async def get(self, query: str, waiting: int = 1) -> asyncio.Task[httpx.Response]:

@@ -10,8 +10,8 @@ import pytest
 from db.making import record
 from trunkline.api.v1.routing import Route
 from trunkline.api.v1.table import ROUTES
-from trunkline.db.port import Batch
-from trunkline.work import manage_directory as manage
+from trunkline.store.ports.database import Batch
+from trunkline.work.manage import manage_directory as manage
 
 from .conftest import Office
 

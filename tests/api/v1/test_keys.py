@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from at_once import at_once
-from trunkline.db.port import DatabaseUnavailable
-from trunkline.work import manage_directory as manage
-from trunkline.work import manage_keys
-from trunkline.work.api_keys import new_key
+from trunkline.directory.api_keys import new_key
+from trunkline.store.ports.database import DatabaseUnavailable
+from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import manage_keys
 
 from .conftest import Office, problem_of, until
 

@@ -12,9 +12,9 @@ import pytest
 
 from db.making import record
 from trunkline.calls.facts import Party
-from trunkline.db.port import Batch
-from trunkline.db.statistics_port import Group
-from trunkline.work import manage_directory as manage
+from trunkline.store.ports.database import Batch
+from trunkline.store.ports.statistics import Group
+from trunkline.work.manage import manage_directory as manage
 
 from .conftest import Office, problem_of
 

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from trunkline import web_parts
-from trunkline.api.document import openapi_document
-from trunkline.listening import web_server
-from trunkline.settings import Settings
+from trunkline.api.docs.openapi import openapi_document
+from trunkline.server.listening import web_server
+from trunkline.server.settings import Settings
+from trunkline.server.wiring import web as web_parts
 
 from .conftest import Office, problem_of, until
 

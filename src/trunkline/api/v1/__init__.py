@@ -19,7 +19,7 @@ To add an endpoint:
        Route("GET", "/v1/things/{thing_id}", "things:read", read_thing, "Read a thing",
              parameters=ThingQuery, answer=Thing)
 
-3. A new scope goes to ``work/api_keys.py``, a new error code to ``problems.py`` and
+3. A new scope goes to ``directory/api_keys.py``, a new error code to ``problems.py`` and
    ``docs/reference/errors.md``.
 
 Keys and scopes, rate limits, strict parameters and bodies, errors, ``Idempotency-Key``, ``Link`` and

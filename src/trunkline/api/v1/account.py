@@ -16,7 +16,7 @@ from trunkline.api.v1.routing import (
     Time,
 )
 from trunkline.calls.times import maybe, rfc3339
-from trunkline.db.port import KeyRow
+from trunkline.store.ports.database import KeyRow
 
 
 class RateLimit(Shown, frozen=True, kw_only=True):

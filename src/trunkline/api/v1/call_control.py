@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from trunkline.api.v1.one_call import OneCall
 from trunkline.api.v1.routing import Asked, Body, Reply, Route, Shown
-from trunkline.work.transfer_call import TransferWanted
+from trunkline.work.control.transfer_call import TransferWanted
 
 
 class Transfer(Body, frozen=True, kw_only=True):

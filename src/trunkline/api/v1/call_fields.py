@@ -13,7 +13,7 @@ from msgspec import Meta
 from trunkline.api.v1.routing import Shown, Time
 from trunkline.calls.facts import Party
 from trunkline.calls.times import maybe
-from trunkline.db.history_port import CallRow
+from trunkline.store.ports.history import CallRow
 
 _OURS = frozenset({"account_id", "app_id"})
 """Whose key it is knows these."""

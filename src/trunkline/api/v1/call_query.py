@@ -11,9 +11,9 @@ from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import Parameters
 from trunkline.calls.facts import Class, Direction
 from trunkline.calls.record import StatusDetail
-from trunkline.calls.terms import of_text
 from trunkline.calls.times import read_rfc3339
-from trunkline.db.history_port import FIRST, LAST, LONGEST_CALL, CallFilter
+from trunkline.history.terms import of_text
+from trunkline.store.ports.history import FIRST, LAST, LONGEST_CALL, CallFilter
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from trunkline.api.v1.call_fields import FIELDS, values
 from trunkline.api.v1.routing import Shown
-from trunkline.db.history_port import CallRow
+from trunkline.store.ports.history import CallRow
 
 ShownCall: Any = msgspec.defstruct(
     "ShownCall",

@@ -14,7 +14,7 @@ from trunkline.api.v1.call_shown import KEYS, ShownCall, shown
 from trunkline.api.v1.export_formats import Format, FormatUnavailable, format_called
 from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import MOST, Asked, Cursor, Limit, Reply, Route, Shown
-from trunkline.db.history_port import NEWEST, CallFilter, CallKey, CallRow, History
+from trunkline.store.ports.history import NEWEST, CallFilter, CallKey, CallRow, History
 
 _LIST, _UPDATES = "calls", "calls by update"
 CHUNK = 500

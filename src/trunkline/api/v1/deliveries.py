@@ -20,12 +20,12 @@ from trunkline.api.v1.routing import (
     Time,
 )
 from trunkline.calls.times import maybe, rfc3339
-from trunkline.calls.webhook import Attempt, Delivery, DeliveryKind, DeliveryState, message_id
 from trunkline.calls.words import DeliveryStatus
-from trunkline.db.port import Database
-from trunkline.db.webhook_port import Wanted
-from trunkline.work.manage_webhooks import Span
-from trunkline.work.webhook_request import body_of
+from trunkline.delivery.webhook import Attempt, Delivery, DeliveryKind, DeliveryState, message_id
+from trunkline.store.ports.database import Database
+from trunkline.store.ports.webhooks import Wanted
+from trunkline.work.deliver.webhook_request import body_of
+from trunkline.work.manage.manage_webhooks import Span
 
 _WebhookId = Annotated[str, Meta(description="The webhook's id.", max_length=64)]
 _Number = Annotated[int, Meta(ge=0, le=MOST)]

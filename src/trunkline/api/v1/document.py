@@ -11,7 +11,7 @@ import msgspec
 from trunkline.api.v1.problems import PROBLEMS, ProblemDetails
 from trunkline.api.v1.routing import Parameters, Route
 from trunkline.api.v1.stream import STREAM, StreamHeaders
-from trunkline.work.api_keys import SCOPES
+from trunkline.directory.api_keys import SCOPES
 
 Json = dict[str, Any]
 

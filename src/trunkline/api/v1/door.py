@@ -10,20 +10,20 @@ from urllib.parse import quote, urlencode
 import msgspec
 from litestar.types import HTTPScope, Receive, Send
 
-from trunkline.api.answers import JSON, NO_STORE, Answer, Headers, Stream
-from trunkline.api.bodies import read_body
-from trunkline.api.deps import ApiDeps
-from trunkline.api.envelope import request_id
-from trunkline.api.pages import base_url
+from trunkline.api.http.answers import JSON, NO_STORE, Answer, Headers, Stream
+from trunkline.api.http.bodies import read_body
+from trunkline.api.http.deps import ApiDeps
+from trunkline.api.http.exchange import request_id
+from trunkline.api.oapi.pages import base_url
 from trunkline.api.v1.cursors import Cursors
 from trunkline.api.v1.gate import Gate
+from trunkline.api.v1.idempotency import Once
 from trunkline.api.v1.long_polls import LongPolls
-from trunkline.api.v1.once import Once
 from trunkline.api.v1.parameters import read_json, read_parameters
 from trunkline.api.v1.problems import Problems, limits_told
 from trunkline.api.v1.rates import KeyRates
 from trunkline.api.v1.routing import Asked, Behind, Reply, Route
-from trunkline.db.port import ApiKey
+from trunkline.store.ports.database import ApiKey
 from trunkline.work.refused import Refused
 
 _encode = msgspec.json.Encoder().encode

@@ -14,7 +14,7 @@ import msgspec
 from trunkline.api.v1.call_fields import FIELDS, CallField, CallParty
 from trunkline.api.v1.call_shown import shown
 from trunkline.calls.facts import Party
-from trunkline.db.history_port import CallRow
+from trunkline.store.ports.history import CallRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

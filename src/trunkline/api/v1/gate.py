@@ -8,11 +8,11 @@ from collections.abc import Callable
 import structlog
 from litestar.types import HTTPScope
 
-from trunkline.api.auth import address, allowed
+from trunkline.api.oapi.auth import address, allowed
 from trunkline.api.v1.problems import Problem, problem, state
 from trunkline.api.v1.rates import CHALLENGE, CHALLENGE_INVALID, KeyRates
-from trunkline.db.port import ApiKey, DatabaseUnavailable, Keys
-from trunkline.work.api_keys import key_hash, looks_like_key
+from trunkline.directory.api_keys import key_hash, looks_like_key
+from trunkline.store.ports.database import ApiKey, DatabaseUnavailable, Keys
 
 _log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from trunkline.api.links import Links
+from trunkline.api.media.links import Links
 from trunkline.api.v1.call_fields import FIELDS, party, unknown, values
 from trunkline.api.v1.call_shown import ShownCall
 from trunkline.api.v1.deliveries import ShownDelivery, delivery_values
@@ -15,13 +15,13 @@ from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import Asked, Body, Parameters, Reply, Route, Shown, Time
 from trunkline.calls import outcome
 from trunkline.calls.call import Call
-from trunkline.calls.envelope import EventEnvelope, envelope
 from trunkline.calls.fold import refold
-from trunkline.calls.sip import SipMessage, ids_of_messages
-from trunkline.calls.state import CallStatus, LegState, StepState, call_state, call_status
 from trunkline.calls.times import rfc3339
 from trunkline.calls.words import RecordingStatus
-from trunkline.db.history_port import (
+from trunkline.events.envelope import EventEnvelope, envelope
+from trunkline.events.state import CallStatus, LegState, StepState, call_state, call_status
+from trunkline.sip.message import SipMessage, ids_of_messages
+from trunkline.store.ports.history import (
     MOST_TAGS,
     CallRow,
     Marks,

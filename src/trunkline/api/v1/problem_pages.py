@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from html import escape
 
-from trunkline.api.answers import Answer
-from trunkline.api.errors import refuse
-from trunkline.api.oapi import AnyRequest
+from trunkline.api.http.answers import Answer
+from trunkline.api.http.errors import refuse
+from trunkline.api.oapi.contract import AnyRequest
 from trunkline.api.v1.problems import PROBLEMS, ProblemKind
 
 _HEADERS = (

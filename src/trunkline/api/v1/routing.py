@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from trunkline.api.answers import Headers
-from trunkline.api.deps import ApiDeps
+from trunkline.api.http.answers import Headers
+from trunkline.api.http.deps import ApiDeps
 from trunkline.api.v1.problems import PROBLEMS
-from trunkline.calls.state import Time as Time
-from trunkline.db.port import ApiKey
-from trunkline.work.api_keys import SCOPES
+from trunkline.directory.api_keys import SCOPES
+from trunkline.events.state import Time as Time
+from trunkline.store.ports.database import ApiKey
 
 if TYPE_CHECKING:
     from trunkline.api.v1.cursors import Cursors

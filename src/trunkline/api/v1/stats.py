@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from trunkline.api.dates import DateInvalid, moment
 from trunkline.api.intervals import Interval, TooManyIntervals, cuts, whole_quarters
+from trunkline.api.oapi.dates import DateInvalid, moment
 from trunkline.api.statistics import (
     MOST_INTERVALS,
     MOST_POINTS,
@@ -17,8 +17,8 @@ from trunkline.api.statistics import (
 )
 from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
-from trunkline.db.port import Directory
-from trunkline.db.statistics_port import DAY, Group, Summed, TooManyPoints
+from trunkline.store.ports.database import Directory
+from trunkline.store.ports.statistics import DAY, Group, Summed, TooManyPoints
 
 DEFAULT_DAYS = 30
 

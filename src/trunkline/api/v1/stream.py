@@ -7,13 +7,13 @@ from typing import Annotated
 from litestar.types import HTTPScope
 from msgspec import Meta, field
 
-from trunkline.api.answers import Headers
-from trunkline.api.envelope import request_id
+from trunkline.api.http.answers import Headers
+from trunkline.api.http.exchange import request_id
 from trunkline.api.v1.events import Number, Types, bindings_of
 from trunkline.api.v1.parameters import read_headers, read_parameters
 from trunkline.api.v1.problems import limits_told, problem
 from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
-from trunkline.calls.bindings import Binding, parse
+from trunkline.events.bindings import Binding, parse
 
 _EVERYTHING = (parse("#"),)
 

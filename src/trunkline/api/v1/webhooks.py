@@ -19,8 +19,8 @@ from trunkline.api.v1.routing import (
     Time,
 )
 from trunkline.calls.times import maybe, rfc3339
-from trunkline.calls.webhook import Webhook
 from trunkline.calls.words import WebhookStatus
+from trunkline.delivery.webhook import Webhook
 
 _Url = Annotated[
     str,

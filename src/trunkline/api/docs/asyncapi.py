@@ -1,0 +1,241 @@
+"""The AsyncAPI 3.0 document: every event on every way out, from the types that the code uses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from trunkline import __version__
+from trunkline.api.docs import asyncapi_parts as parts
+from trunkline.api.docs import socket_messages as said
+from trunkline.api.docs.asyncapi_parts import Json, ref
+from trunkline.api.docs.event_examples import as_envelope, as_frame, as_payload, examples
+from trunkline.calls.record import StoredEvent
+from trunkline.events.payloads import KINDS, Gap
+
+_GAP = Gap(from_=1, to=41)
+_SOCKET_IO = (
+    said.Subscribe,
+    said.Unsubscribe,
+    said.Acknowledged,
+    said.AuthFailure,
+    said.Failure,
+)
+_RAW = (
+    said.SubscribeFrame,
+    said.UnsubscribeFrame,
+    said.PingFrame,
+    said.Pong,
+    said.ReplyFrame,
+)
+_NAMES: Mapping[type[Any], str] = {
+    said.Subscribe: "subscribe",
+    said.Unsubscribe: "unsubscribe",
+    said.Acknowledged: "acknowledgement",
+    said.AuthFailure: "auth_failure",
+    said.Failure: "error",
+    said.SubscribeFrame: "subscribe",
+    said.UnsubscribeFrame: "unsubscribe",
+    said.PingFrame: "ping",
+    said.Pong: "pong",
+    said.ReplyFrame: "reply",
+}
+
+
+def asyncapi_document() -> Json:
+    """The document; the server's host is a variable, so it is true wherever it is served."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Trunkline events",
+            "version": __version__,
+            "description": parts.INTRODUCTION,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": parts.SERVERS,
+        "channels": _channels(),
+        "operations": _operations(),
+        "components": {
+            "schemas": parts.schemas(),
+            "messages": _messages(),
+            "securitySchemes": parts.SECURITY_SCHEMES,
+        },
+    }
+
+
+def _channels() -> Json:
+    return {
+        "socketIo": {
+            "address": "/socket.io/",
+            "title": "Socket.IO",
+            "description": "For the JavaScript clients of every age: Socket.IO 4, 3 and 2, by WebSocket or "
+            "long polling, and 0.9 at `/socket.io/1/`. A message's name is the event's name.",
+            "servers": [ref("servers", "sockets")],
+            "messages": _of_channel("io", _SOCKET_IO),
+            "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+        },
+        "webSocket": {
+            "address": "/oapi/v1/voice/events",
+            "title": "Raw WebSocket",
+            "description": "The frames of Kazoo 4: one JSON object in each text frame.",
+            "servers": [ref("servers", "sockets")],
+            "messages": _of_channel("kazoo", _RAW),
+            "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+        },
+        "stream": {
+            "address": "/v1/events/stream",
+            "title": "Server-sent events",
+            "description": "For `EventSource` and anything that reads HTTP. `Last-Event-ID` goes on from "
+            "that number.",
+            "servers": [ref("servers", "http")],
+            "messages": _of_channel("sse", ()),
+        },
+        "webhook": {
+            "address": None,
+            "title": "Webhooks",
+            "description": "Posted to your URLs, signed by the Standard Webhooks specification, and tried "
+            "again until you answer 2xx. Events of one call come in their order.",
+            "servers": [ref("servers", "yours")],
+            "messages": _of_channel("webhook", ()),
+        },
+    }
+
+
+def _of_channel(form: str, spoken: tuple[type[Any], ...]) -> Json:
+    names = [*(f"{form}.{_NAMES[kind]}" for kind in spoken), *_event_names(form)]
+    return {name.partition(".")[2]: ref("components", "messages", name) for name in names}
+
+
+def _event_names(form: str) -> list[str]:
+    return [f"{form}.{name}" for name in (*KINDS, "GAP")]
+
+
+def _operations() -> Json:
+    events = (*KINDS, "GAP")
+    return {
+        "socketIoSubscribe": _operation(
+            "receive", "socketIo", ("subscribe",), ("acknowledgement",)
+        ),
+        "socketIoUnsubscribe": _operation(
+            "receive", "socketIo", ("unsubscribe",), ("acknowledgement",)
+        ),
+        "socketIoEvents": _operation("send", "socketIo", (*events, "auth_failure", "error")),
+        "webSocketSubscribe": _operation("receive", "webSocket", ("subscribe",), ("reply",)),
+        "webSocketUnsubscribe": _operation("receive", "webSocket", ("unsubscribe",), ("reply",)),
+        "webSocketPing": _operation("receive", "webSocket", ("ping",), ("pong",)),
+        "webSocketEvents": _operation("send", "webSocket", events),
+        "streamEvents": _operation("send", "stream", events)
+        | _http("GET", query=parts.STREAM_QUERY),
+        "webhookEvents": _operation("send", "webhook", events) | _http("POST"),
+    }
+
+
+def _operation(
+    action: str, channel: str, messages: tuple[str, ...], reply: tuple[str, ...] = ()
+) -> Json:
+    made: Json = {
+        "action": action,
+        "channel": ref("channels", channel),
+        "messages": [ref("channels", channel, "messages", name) for name in messages],
+    }
+    if reply:
+        answers = [ref("channels", channel, "messages", name) for name in reply]
+        made["reply"] = {"channel": ref("channels", channel), "messages": answers}
+    return made
+
+
+def _http(method: str, **more: Json) -> Json:
+    return {"bindings": {"http": {"method": method, "bindingVersion": "0.3.0", **more}}}
+
+
+def _messages() -> Json:
+    made: Json = {}
+    for form, kinds in (("io", _SOCKET_IO), ("kazoo", _RAW)):
+        made |= {f"{form}.{_NAMES[kind]}": _spoken(kind) for kind in kinds}
+    for name, event in examples().items():
+        made |= {f"{form}.{name}": make(event) for form, make in _FORMS.items()}
+    gap = _gap()
+    made |= {f"{form}.GAP": make(gap) for form, make in _FORMS.items()}
+    return made
+
+
+def _spoken(kind: type[Any]) -> Json:
+    example = msgspec.to_builtins(said.EXAMPLES[kind])
+    payload = ref("components", "schemas", kind.__name__)
+    return _message(_NAMES[kind], kind, payload, example)
+
+
+def _gap() -> StoredEvent:
+    newest = max(examples().values(), key=lambda event: event.seq)
+    body = msgspec.json.encode(_GAP)
+    return StoredEvent(newest.account_id, _GAP.to, "account", "GAP", "", None, newest.at, body)
+
+
+def _socket_io(event: StoredEvent) -> Json:
+    return _event(event, _payload(event), as_payload(event))
+
+
+def _kazoo(event: StoredEvent) -> Json:
+    frame = {"properties": {"name": {"const": event.name}, "data": _payload(event, ".kazoo")}}
+    return _event(event, _both("EventFrame", frame), as_frame(event))
+
+
+def _sse(event: StoredEvent) -> Json:
+    fields = {"id": str(event.seq), "event": event.name}
+    shown = _event(event, _enveloped(event), as_envelope(event), fields)
+    return {**shown, "headers": parts.SSE_HEADERS}
+
+
+def _webhook(event: StoredEvent) -> Json:
+    headers = {
+        "webhook-id": f"evt_{event.account_id}_{event.seq}",
+        "webhook-timestamp": str(event.at // 1_000_000),
+        "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    }
+    shown = _event(event, _enveloped(event), as_envelope(event), headers)
+    return {**shown, "headers": parts.WEBHOOK_HEADERS}
+
+
+_FORMS: Mapping[str, Callable[[StoredEvent], Json]] = {
+    "io": _socket_io,
+    "kazoo": _kazoo,
+    "sse": _sse,
+    "webhook": _webhook,
+}
+
+
+def _payload(event: StoredEvent, form: str = "") -> Json:
+    kind = KINDS.get(event.name)
+    return ref("components", "schemas", f"{kind.__name__}{form}" if kind else "Gap")
+
+
+def _enveloped(event: StoredEvent) -> Json:
+    more = {"properties": {"type": {"const": event.name}, "data": _payload(event, ".v1")}}
+    return _both("EventEnvelope", more)
+
+
+def _both(schema: str, more: Json) -> Json:
+    return {"allOf": [ref("components", "schemas", schema), {"type": "object", **more}]}
+
+
+def _event(event: StoredEvent, payload: Json, example: Any, headers: Json | None = None) -> Json:
+    kind = KINDS.get(event.name, Gap)
+    made = _message(event.name, kind, payload, example, headers)
+    return {**made, "tags": [{"name": event.category}]}
+
+
+def _message(
+    name: str, kind: type[Any], payload: Json, example: Any, headers: Json | None = None
+) -> Json:
+    shown = {"name": name, "payload": example}
+    return {
+        "name": name,
+        "title": name,
+        "summary": inspect.getdoc(kind) or "",
+        "payload": payload,
+        "examples": [{**shown, "headers": headers} if headers else shown],
+    }

@@ -1,0 +1,89 @@
+"""Recordings by their signed links: GET and HEAD, whole or one range (RFC 9110, section 14)."""
+
+from __future__ import annotations
+
+from litestar.types import Scope
+
+from trunkline.api.http.answers import Headers, Stream
+from trunkline.api.http.deps import ApiDeps
+from trunkline.api.http.errors import refuse
+from trunkline.api.media.links import Links
+from trunkline.api.media.ranges import NotSatisfiable, one_range
+from trunkline.api.oapi.auth import header
+from trunkline.api.oapi.contract import AnyRequest
+from trunkline.api.oapi.queries import readings
+from trunkline.recordings.port import RecordingMissing
+
+
+class Media:
+    """Serves recordings to whoever holds a good link."""
+
+    def __init__(self, deps: ApiDeps, links: Links) -> None:
+        self._deps = deps
+        self._links = links
+
+    async def recording(self, request: AnyRequest) -> Stream:
+        """GET and HEAD /recordings/{name}"""
+        name = str(request.path_params["name"])
+        self._check(name, request.scope)
+        row = await self._deps.db.recordings.any_account(name)
+        if row is None or row.state != "ready":
+            raise refuse("RECORDING_NOT_FOUND")
+        try:
+            return await self._stream(name, request.scope)
+        except RecordingMissing:
+            raise refuse("RECORDING_NOT_FOUND") from None
+
+    def _check(self, name: str, scope: Scope) -> None:
+        query = next(readings(scope["query_string"]))
+        if query.twice:
+            raise refuse("LINK_INVALID")
+        now = self._deps.clock() // 1_000_000
+        self._links.check(name, query.get("expires"), query.get("signature"), now)
+
+    async def _stream(self, name: str, scope: Scope) -> Stream:
+        size = await self._deps.store.size(name)
+        status, start, end = _part(scope, size)
+        headers = _headers(name, status, start, end, size)
+        if scope["method"] == "HEAD" or start == end:  # type: ignore[typeddict-item]
+            return Stream(status, headers)
+        pieces = self._deps.store.stream(name, start, end)
+        first = await anext(pieces, b"")
+        return Stream(status, headers, first, pieces)
+
+
+def _part(scope: Scope, size: int) -> tuple[int, int, int]:
+    """(status, start, end); a range counts for GET only, and not under an If-Range.
+
+    We send no validator, so whatever an If-Range names is not what we have (RFC 9110 13.1.5).
+    """
+    asked = header(scope, b"range")
+    if not asked or scope["method"] != "GET" or header(scope, b"if-range"):  # type: ignore[typeddict-item]
+        return 200, 0, size
+    try:
+        part = one_range(asked, size)
+    except NotSatisfiable:
+        raise RangeRefused(size) from None
+    return (200, 0, size) if part is None else (206, *part)
+
+
+class RangeRefused(Exception):
+    """No byte of the range is there; ``size`` is how many bytes there are."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"of {size} bytes")
+        self.size = size
+
+
+def _headers(name: str, status: int, start: int, end: int, size: int) -> Headers:
+    common = (
+        (b"content-type", b"audio/mpeg"),
+        (b"content-length", b"%d" % (end - start)),
+        (b"accept-ranges", b"bytes"),
+        (b"content-disposition", b'inline; filename="%s"' % name.encode()),
+        (b"cache-control", b"private, no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    )
+    if status == 206:
+        return (*common, (b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
+    return common

@@ -1,0 +1,290 @@
+"""One row of the engine's log (CEL) -> one fact.
+
+The row's columns are those that ``engine/config/etc/cel_custom.conf`` names. What the row cannot say (whose
+an endpoint is, who answers to a number) is asked of ``whose`` and ``user``, and goes into the fact:
+from then on the fact stands for itself.
+Source: Asterisk's ``main/cel.c`` and its documentation of CEL events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+from urllib.parse import parse_qs
+
+import msgspec
+
+from trunkline.calls import facts as f
+from trunkline.calls.facts import AnyFact, Party
+
+COLUMNS = 12
+_QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
+_EVENT = re.compile(r"[A-Z_]+")
+_NO_NUMBERS = frozenset({"", "anonymous", "private", "restricted", "unavailable", "unknown"})
+"""What stands where a caller's number would (RFC 3323, 4.1; 3GPP TS 29.163)."""
+_TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
+
+
+class Row(NamedTuple):
+    """A CEL row. ``time`` is unix microseconds."""
+
+    event: str
+    time: int
+    unique_id: str
+    linked_id: str
+    channel: str
+    number: str
+    name: str
+    exten: str
+    context: str
+    account: str
+    user_type: str
+    extra: str
+
+
+class LogPosition(msgspec.Struct, frozen=True):
+    """How far a log file has been taken in: which file (its inode), and how many bytes of it."""
+
+    file_id: int
+    offset: int
+
+
+class Owner(Protocol):
+    """Whose an endpoint is."""
+
+    @property
+    def kind(self) -> Literal["device", "trunk"]: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def device_id(self) -> str | None: ...
+    @property
+    def user_id(self) -> str | None: ...
+    @property
+    def username(self) -> str | None: ...
+    @property
+    def display_name(self) -> str: ...
+
+
+Whose = Callable[[str], Owner | None]
+User = Callable[[str], Party | None]
+
+
+def parse(columns: Sequence[str]) -> Row | None:
+    """A row from its columns; None for one that is not whole, or has no event or no time."""
+    if len(columns) != COLUMNS or not _EVENT.fullmatch(columns[0]):
+        return None
+    written = _TIME.fullmatch(columns[1])
+    if written is None:
+        return None
+    time = int(written[1]) * 1_000_000 + int((written[2] or "").ljust(6, "0"))
+    return Row(columns[0], time, *columns[2:])
+
+
+def read(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    """The fact that a row states; None for a row that states none."""
+    reader = _READERS.get(row.event)
+    return reader(row, whose, user) if reader else None
+
+
+class Names(NamedTuple):
+    """What a row names that has to be looked up before it is read."""
+
+    endpoint: str | None = None
+    user_id: str | None = None
+
+
+def names(row: Row) -> Names:
+    """What ``read`` will ask about for this row."""
+    if row.event == "CHAN_START":
+        return Names(endpoint=endpoint_of(row.channel))
+    return Names(user_id=_said(row).get("user")) if row.event in ("ROUTE", "STEP") else Names()
+
+
+def endpoint_of(channel: str) -> str:
+    """``PJSIP/alice-0000002a`` -> ``alice``."""
+    return channel.partition("/")[2].rpartition("-")[0]
+
+
+def _leg_started(row: Row, whose: Whose, user: User) -> AnyFact:
+    endpoint = endpoint_of(row.channel)
+    owner = whose(endpoint)
+    kind = owner.kind if owner else ("trunk" if endpoint.startswith("trunk-") else "device")
+    # chan_pjsip starts what it dials at extension "s"; nothing that comes in can name that.
+    inbound = row.exten not in ("", "s")
+    return f.LegStarted(
+        call_id=row.linked_id,
+        at=row.time,
+        leg_id=row.unique_id,
+        account_id=row.account or (owner.account_id if owner else ""),
+        direction="inbound" if inbound else "outbound",
+        endpoint=endpoint,
+        endpoint_kind=kind,
+        party=_party(endpoint, owner),
+        caller_number="" if kind == "trunk" and inbound and _tells_none(row.number) else row.number,
+        caller_name=unquoted(row.name) if kind == "trunk" and inbound else row.name,
+        dialled=row.exten if inbound else "",
+    )
+
+
+def _tells_none(number: str) -> bool:
+    return number.strip().lower() in _NO_NUMBERS
+
+
+def unquoted(name: str) -> str:
+    """A display name without its quoted pairs (RFC 3261, 25.1): what a carrier sends comes with them."""
+    return _QUOTED_PAIR.sub(r"\1", name)
+
+
+def _party(endpoint: str, owner: Owner | None) -> Party | None:
+    if owner is None or owner.kind == "trunk":
+        return None
+    return Party(
+        number=endpoint,
+        username=owner.username,
+        name=owner.display_name,
+        user_id=owner.user_id,
+        device_id=owner.device_id,
+    )
+
+
+def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    if said.get("class") not in ("one_one", "trunking"):
+        return None
+    return f.RouteChosen(
+        call_id=row.linked_id,
+        at=row.time,
+        leg_id=row.unique_id,
+        class_="one_one" if said["class"] == "one_one" else "trunking",
+        direction="to_ab" if said.get("direction") == "to_ab" else "from_ab",
+        dialled=_number(said.get("dialled", "")),
+        callee=user(said["user"]) if said.get("user") else None,
+        did_number=_number(said["did"]) if said.get("did") else None,
+        shown_as=_number(said.get("cid", "")),
+        recording=said.get("rec", ""),
+        refused=said.get("refused") == "1",
+        step_id=said.get("step", ""),
+        step_kind=said.get("kind", ""),
+    )
+
+
+def _step_entered(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    if not said.get("kind"):
+        return None
+    party = user(said["user"]) if said.get("user") else None
+    if party is None and said.get("number"):
+        party = Party(number=_number(said["number"]))
+    return f.StepEntered(
+        **_of_leg(row),
+        step_id=said.get("id", ""),
+        kind=said["kind"],
+        party=party,
+        shown_as=_number(said.get("cid", "")),
+    )
+
+
+def _step_left(row: Row, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    if not said.get("result"):
+        return None
+    return f.StepLeft(**_of_leg(row), step_id=said.get("id", ""), result=said["result"])
+
+
+def _of_leg(row: Row) -> dict[str, Any]:
+    return {"call_id": row.linked_id, "at": row.time, "leg_id": row.unique_id}
+
+
+def _said(row: Row) -> dict[str, str]:
+    told = _extra(row).get("extra")
+    return {key: values[0] for key, values in parse_qs(str(told)).items()}
+
+
+def _number(text: str) -> str:
+    # The dialplan writes "+" as it is, which a query string reads as a space.
+    return text.replace(" ", "+")
+
+
+def _plain(kind: Callable[..., AnyFact]) -> Callable[[Row, Whose, User], AnyFact]:
+    def reader(row: Row, whose: Whose, user: User) -> AnyFact:
+        return kind(call_id=row.linked_id, at=row.time, leg_id=row.unique_id)
+
+    return reader
+
+
+def _bridge(kind: Callable[..., AnyFact]) -> Callable[[Row, Whose, User], AnyFact | None]:
+    def reader(row: Row, whose: Whose, user: User) -> AnyFact | None:
+        bridge = _extra(row).get("bridge_id")
+        if not isinstance(bridge, str):
+            return None
+        return kind(call_id=row.linked_id, at=row.time, leg_id=row.unique_id, bridge_id=bridge)
+
+    return reader
+
+
+def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
+    extra = _extra(row)
+    cause = extra.get("hangupcause")
+    return f.LegHungUp(
+        call_id=row.linked_id,
+        at=row.time,
+        leg_id=row.unique_id,
+        cause=cause if isinstance(cause, int) else 0,
+        by=extra.get("hangupsource") == row.channel,
+        dial_status=str(extra.get("dialstatus", "")),
+        # A channel that was masqueraded has the other one's extension (ast_channel_move in main/channel.c).
+        taken_over=row.exten not in ("", "s"),
+    )
+
+
+def has_sip_code(row: Row) -> bool:
+    """May this HANGUP row's cause come from a SIP answer, the far end's or ours?"""
+    cause = _extra(row).get("hangupcause")
+    return isinstance(cause, int) and cause not in (0, 16, 26)
+
+
+def far_end_refused(row: Row) -> bool:
+    """Does this HANGUP row's cause come from a SIP answer of the far end? Then that has a code."""
+    return has_sip_code(row) and _extra(row).get("hangupsource") == row.channel
+
+
+_MEETING = {
+    "ATTENDEDTRANSFER": "channel2_uniqueid",
+    "PICKUP": "pickup_channel_uniqueid",
+}
+
+
+def met_leg(row: Row) -> str | None:
+    """The leg of another call that this row's leg is brought together with, if it says so.
+
+    Legs that meet in a bridge need no such row.
+    """
+    key = _MEETING.get(row.event)
+    other = _extra(row).get(key) if key else None
+    return other if isinstance(other, str) else None
+
+
+def _extra(row: Row) -> dict[str, Any]:
+    if not row.extra:
+        return {}
+    try:
+        extra = msgspec.json.decode(row.extra)
+    except msgspec.DecodeError:
+        return {}
+    return extra if isinstance(extra, dict) else {}
+
+
+_READERS: dict[str, Callable[[Row, Whose, User], AnyFact | None]] = {
+    "CHAN_START": _leg_started,
+    "ROUTE": _route,
+    "STEP": _step_entered,
+    "LEFT": _step_left,
+    "PICKUP": _plain(f.LegPickedUp),
+    "ANSWER": _plain(f.LegAnswered),
+    "BRIDGE_ENTER": _bridge(f.LegJoined),
+    "BRIDGE_EXIT": _bridge(f.LegLeft),
+    "HANGUP": _hung_up,
+    "CHAN_END": _plain(f.LegEnded),
+}

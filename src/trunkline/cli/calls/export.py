@@ -1,0 +1,126 @@
+"""trunkline calls export: the history as a file."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from trunkline.cli.archive import account_called, archive
+from trunkline.cli.failure import CommandFailed
+
+if TYPE_CHECKING:
+    from trunkline.api.v1.export_formats import Format
+    from trunkline.store.ports.archive import Archive
+    from trunkline.store.ports.history import CallRow
+
+_CHUNK = 1000
+
+
+def export(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - is standard output.")],
+    account: Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")],
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="csv|jsonl|parquet", help="By FILE's ending if not given."
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="DATE", help="The first day or moment; all if not given."),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="DATE", help="The last day, or a moment; all if not given."),
+    ] = None,
+) -> None:
+    """Write finished calls to a file, newest first.
+
+    DATE is ISO 8601; without an offset it is in the account's time zone. A bare date is a whole day.
+    In CSV a value that begins like a formula has a ' before it, so has +84…. A file that is there
+    already is left as it is.
+    """
+    made = _format(format_ or Path(file).suffix.removeprefix("."))
+    with archive(ctx) as opened:
+        owner = account_called(opened, account)
+        start, end = _window(from_, to, owner.timezone)
+        with _opened(file) as out, counting(opened.total(owner.id, start, end)) as advance:
+            out.write(made.begin())
+            for rows in _chunks(opened, owner.id, start, end):
+                out.write(made.rows(rows))
+                advance(len(rows))
+            out.write(made.end())
+
+
+def _window(first: str | None, last: str | None, zone: str) -> tuple[int, int]:
+    from trunkline.api.oapi.dates import DateInvalid, moment
+    from trunkline.store.ports.history import FIRST, LAST
+
+    try:
+        start = moment(first, zone).at if first else FIRST
+        end = moment(last, zone, end=True).at if last else LAST
+    except DateInvalid as error:
+        raise CommandFailed(f"{error} Such as 2026-02-07 or 2026-02-07T09:30:00+07:00") from error
+    if end < start:
+        raise CommandFailed("--to is before --from: swap them")
+    return start, end
+
+
+def _format(name: str) -> Format:
+    from trunkline.api.v1.export_formats import FormatUnavailable, format_called
+
+    try:
+        return format_called(name)
+    except KeyError:
+        raise CommandFailed("say --format csv, jsonl or parquet") from None
+    except FormatUnavailable as error:
+        raise CommandFailed(str(error)) from None
+
+
+def _chunks(opened: Archive, account_id: str, start: int, end: int) -> Iterator[list[CallRow]]:
+    from trunkline.store.ports.history import NEWEST, CallFilter, CallKey
+
+    after: CallKey | None = NEWEST
+    while after is not None:
+        found = opened.find(account_id, CallFilter(start=start, end=end), after, _CHUNK)
+        after = found.rest
+        yield list(found.rows)
+
+
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """The file, made now; one that was not written to its end is taken away again."""
+    if file == "-":
+        yield sys.stdout.buffer
+        return
+    try:
+        out = Path(file).open("xb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise CommandFailed(f"cannot write {file}: {error.strerror}") from error
+    with out:
+        try:
+            yield out
+        except BaseException:
+            Path(file).unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def counting(total: int) -> Iterator[Callable[[int], None]]:
+    """How far it is, on standard error where that is a terminal; the number of calls at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        task = shown.add_task("calls", total=total)
+        yield lambda n: shown.advance(task, n)
+        done = int(shown.tasks[0].completed)
+    typer.echo(f"{done} call{'s' * (done != 1)}", err=True)

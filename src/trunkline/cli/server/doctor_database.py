@@ -1,0 +1,114 @@
+"""What trunkline doctor says of the database, and of what is written in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trunkline.server.settings import Settings
+
+if TYPE_CHECKING:
+    from trunkline.engine.process.examine import Finding
+    from trunkline.store.directory import TrunkEntry
+    from trunkline.store.ports.archive import Archive
+
+_MEND = (
+    "look whether PostgreSQL runs, and at the setting database: host, port, name, user, password"
+)
+_MEND_UNUSABLE = "do what it says; if the schema is another one, start the Trunkline that fits it"
+_MEND_SERVER = "take the primary of a PostgreSQL {} or later, and a database of ENCODING 'UTF8'"
+_MEND_DURABLE = "switch it on in postgresql.conf: a power cut could take what was acknowledged"
+_MEND_ROLES = "have an administrator run ALTER ROLE {} CREATEROLE"
+
+
+def database(chosen: Settings, followed: bool) -> Iterator[Finding]:
+    """The database, and its trunks and webhooks; ``followed``: a server runs on it."""
+    from trunkline.engine.process.examine import Finding
+    from trunkline.store.place import exists, open_archive
+    from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
+
+    if isinstance(chosen.place, str):
+        yield from _server(chosen.place)
+    try:
+        if not exists(chosen.place):
+            yield Finding("database", None, "there is none yet", "trunkline up makes it")
+            return
+        with closing(open_archive(chosen.place)) as opened:
+            yield Finding("database", True, _where(chosen))
+            yield from _trunks(chosen, followed)
+            yield from _webhooks(opened)
+    except DatabaseUnusable as error:
+        yield Finding("database", False, str(error), _MEND_UNUSABLE)
+    except DatabaseUnavailable as error:
+        yield Finding("database", False, str(error), _MEND)
+
+
+def _where(chosen: Settings) -> str:
+    from trunkline.store.place import shown
+
+    return shown(chosen.place)
+
+
+def _server(url: str) -> Iterator[Finding]:
+    """PostgreSQL itself; what is wrong with the way to it, ``database`` says."""
+    from trunkline.engine.process.examine import Finding
+    from trunkline.store.ports.database import DatabaseUnavailable
+    from trunkline.store.postgres.examining import OLDEST, look
+
+    try:
+        found = look(url)
+    except DatabaseUnavailable:
+        return
+    right = found.major >= OLDEST and not found.is_standby and found.encoding == "UTF8"
+    said = f"{found.version}, {found.encoding}{', a standby' if found.is_standby else ''}"
+    yield Finding("postgresql", right, said, "" if right else _MEND_SERVER.format(OLDEST))
+    off = ", ".join(f"{name} is off" for name in found.not_durable)
+    durable = off or "what it has acknowledged stays"
+    yield Finding("postgresql durable", not off, durable, _MEND_DURABLE if off else "")
+    able = found.may_make_roles
+    said = f"{found.user} may {'' if able else 'not '}make the role that Asterisk reads by"
+    yield Finding("postgresql roles", able, said, "" if able else _MEND_ROLES.format(found.user))
+
+
+def _trunks(chosen: Settings, followed: bool) -> list[Finding]:
+    """Each trunk's carrier, asked with an OPTIONS request from here, and what a server has heard."""
+    from trunkline.engine.process import examine
+    from trunkline.engine.watch import reach
+
+    asked = [
+        (
+            line.name,
+            reach.answers(line.host, line.port, line.transport),
+            line.up if followed else None,
+        )
+        for line in _trunk_lines(chosen, chosen.directory / "secret.key")
+    ]
+    return examine.trunks(asked)
+
+
+def _trunk_lines(chosen: Settings, key: Path) -> list[TrunkEntry]:
+    from trunkline.store.directory import DirectoryFile, TrunkEntry
+    from trunkline.store.secrets import open_key
+
+    if not key.exists():
+        return []
+    with DirectoryFile(chosen.place, open_key(key)).transaction() as directory:
+        return [trunk for trunk in directory.all(TrunkEntry) if trunk.enabled]
+
+
+def _webhooks(opened: Archive) -> Iterator[Finding]:
+    """Those that were stopped."""
+    from trunkline.engine.process.examine import Finding
+
+    stopped = opened.stopped_webhooks()
+    for webhook in stopped:
+        yield Finding(
+            f"webhook {webhook.id[:8]}",
+            False,
+            f"of {webhook.account}: {webhook.state}, {webhook.reason}",
+            f"mend its receiver, then trunkline webhooks enable {webhook.id}",
+        )
+    if not stopped:
+        yield Finding("webhooks", True, "none was stopped")

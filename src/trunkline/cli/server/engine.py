@@ -1,0 +1,155 @@
+"""trunkline engine: the Asterisk that Trunkline runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trunkline.cli.context import settings_of
+from trunkline.cli.failure import CommandFailed
+from trunkline.cli.showing import show_one
+from trunkline.server.settings import default_cache
+
+if TYPE_CHECKING:
+    from trunkline.engine.install.choose import Installed, Progress
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+app = typer.Typer(
+    help="The phone engine, Asterisk: fetched by itself when none is installed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def install(
+    ctx: typer.Context,
+    mirror: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The Debian mirror; the machine's own if not given."),
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The Debian suite; sid if not given.")
+    ] = None,
+    stale_index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="warn|refuse",
+            help="What to do when the mirror's signed index is past its date.",
+        ),
+    ] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Fetch the suite's newest even when one is here.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch Asterisk into the user's cache, unless there is one that will do.
+
+    Needs no root and changes nothing on the system. One that was cut short goes on where it ended.
+    """
+    from trunkline.engine.install import choose as engines
+    from trunkline.server.wiring.engine import more_modules
+
+    chosen = settings_of(
+        ctx, engine_mirror=mirror, engine_suite=suite, engine_stale_index=stale_index
+    )
+    with _foreseen(), _shown() as progress:
+        more = more_modules(chosen)
+        found = None if upgrade else engines.find(default_cache(), chosen.engine_prefix, more)
+        found = found or engines.install(
+            default_cache(), mirror=chosen.engine_mirror, suite=chosen.engine_suite,
+            stale_index=chosen.engine_stale_index, progress=progress, upgrade=upgrade, more=more,
+            warn=lambda said: typer.echo(f"warning: {said}", err=True),
+        )  # fmt: skip
+    show_one(_described(found), as_json)
+
+
+@app.command()
+def status(ctx: typer.Context, as_json: Json = False) -> None:
+    """Show which Asterisk would run, what the cache holds, and whether one runs on the data directory.
+
+    Exit status 1 when there is none to run.
+    """
+    from trunkline.engine.install import choose as engines
+    from trunkline.engine.process.examine import engine_pid
+    from trunkline.server.wiring.engine import more_modules
+
+    chosen = settings_of(ctx)
+    with _foreseen():
+        known = engines.status(default_cache(), chosen.engine_prefix, more_modules(chosen))
+    shown = {
+        "installed": known.engine is not None,
+        **_described(known.engine),
+        "cache": str(default_cache() / "engine"),
+        "cacheBytes": known.bytes,
+        "pid": engine_pid(chosen.directory / "engine"),
+    }
+    show_one(shown, as_json)
+    if known.engine is None:
+        raise CommandFailed("there is no Asterisk to run: trunkline engine install")
+
+
+@app.command()
+def remove(as_json: Json = False) -> None:
+    """Delete every fetched Asterisk from the user's cache; refuses while one runs."""
+    from trunkline.engine.install import choose as engines
+
+    with _foreseen():
+        freed = engines.remove(default_cache())
+    show_one({"freedBytes": freed}, as_json)
+
+
+def _described(found: Installed | None) -> dict[str, Any]:
+    if found is None:
+        return {"version": None, "origin": None, "command": None}
+    return {
+        "version": found.version,
+        "origin": found.origin,
+        "command": " ".join(found.command),
+    }
+
+
+@contextmanager
+def _foreseen() -> Iterator[None]:
+    from trunkline.engine.install.choose import EngineInstallError
+
+    try:
+        yield
+    except EngineInstallError as error:
+        raise CommandFailed(str(error)) from error
+
+
+@contextmanager
+def _shown() -> Iterator[Progress]:
+    """A progress bar on stderr; without a terminal, a line for each step."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines()
+        return
+    with Bar(console=console, transient=True) as bar:
+        task = bar.add_task("looking", total=None)
+
+        def show(what: str, done: float | None) -> None:
+            bar.update(
+                task, description=what, total=None if done is None else 1.0, completed=done or 0
+            )
+
+        yield show
+
+
+def _lines() -> Progress:
+    said: list[str] = []
+
+    def show(what: str, _: float | None) -> None:
+        if said[-1:] != [what]:
+            said.append(what)
+            typer.echo(f"{what} …", err=True)
+
+    return show

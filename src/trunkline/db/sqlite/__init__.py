@@ -1,5 +1,0 @@
-"""The database on SQLite: the port's implementation for one machine."""
-
-from trunkline.db.sqlite.database import SqliteDatabase, open_database
-
-__all__ = ["SqliteDatabase", "open_database"]

@@ -1,0 +1,109 @@
+"""Which trunks are up: the carrier answers OPTIONS and, where the trunk registers, lets it.
+
+OPTIONS go to a contact of their own (``trunks.py``), each change of which is an ARI event. Of an
+outbound registration only AMI has events, so those are asked for on the control socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trunkline.engine.commands.control_socket import Control
+from trunkline.engine.config.trunks import probe
+from trunkline.engine.port import EngineUnavailable, OnSignal, Trunk, TrunkChanged
+from trunkline.events.state import TrunkReason
+
+_ASK_EVERY = 5.0
+"""Seconds between two looks at the registrations: one command for all of them."""
+_ANSWERS = {"Reachable": True, "Unreachable": False}
+
+
+class TrunkWatch:
+    """Tells ``on_signal`` of each trunk's state as soon as it is known, and of each change."""
+
+    def __init__(self, control: Control, on_signal: OnSignal) -> None:
+        self._control = control
+        self._on_signal = on_signal
+        self._registers: dict[str, bool] = {}
+        self._answers: dict[str, bool] = {}
+        self._registered: Mapping[str, bool | None] = {}
+        self._told: dict[str, bool] = {}
+        self._wake = asyncio.Event()
+
+    def keep(self, trunks: Iterable[Trunk]) -> None:
+        """Watch these from now on, and no others; nothing is told of one that goes."""
+        self._registers = {trunk.endpoint: trunk.register for trunk in trunks}
+        for known in (self._answers, self._told):
+            for gone in known.keys() - self._registers.keys():
+                del known[gone]
+        self._wake.set()
+
+    def watches(self, endpoint: str) -> bool:
+        """Is it one of these trunks?"""
+        return endpoint in self._registers
+
+    def contact_changed(self, endpoint: str, contact: Mapping[str, Any], at: int) -> None:
+        """Take in a ContactStatusChange's ``contact_info``, whatever contact it is of."""
+        answers = _ANSWERS.get(contact.get("contact_status", ""))
+        if (
+            endpoint in self._registers
+            and contact["aor"] == probe(endpoint)
+            and answers is not None
+        ):
+            self._answers[endpoint] = answers
+            self._tell(endpoint, at)
+
+    def connected(self) -> None:
+        """After a time without events: ask for every state, and tell it, anew."""
+        self._answers.clear()
+        self._registered = {}
+        self._told.clear()
+        self._wake.set()
+
+    async def look(self) -> None:
+        """Ask for what no event has told yet. Raises EngineUnavailable."""
+        await self._look_at_registrations()
+        for endpoint in self._registers.keys() - self._answers.keys():
+            found = await self._control.contacts(probe(endpoint))
+            # What an event said meanwhile may be newer.
+            if found and found[0] is not None and endpoint in self._registers:
+                self._answers.setdefault(endpoint, found[0])
+                self._tell(endpoint, _now())
+
+    async def run(self) -> None:
+        """Look at an interval, until cancelled: at registrations, and at what is not known yet."""
+        while True:
+            with contextlib.suppress(EngineUnavailable):
+                await self.look()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _ASK_EVERY)
+            self._wake.clear()
+
+    async def _look_at_registrations(self) -> None:
+        if any(self._registers.values()):
+            self._registered = await self._control.registrations()
+            for endpoint in self._registers:
+                self._tell(endpoint, _now())
+
+    def _tell(self, endpoint: str, at: int) -> None:
+        up, reason = self._state(endpoint)
+        if up is not None and up != self._told.get(endpoint):
+            self._told[endpoint] = up
+            self._on_signal(TrunkChanged(endpoint, up, at, reason))
+
+    def _state(self, endpoint: str) -> tuple[bool | None, TrunkReason | None]:
+        answers = self._answers.get(endpoint)
+        if answers is False:
+            return False, "UNREACHABLE"
+        registered = self._registered.get(endpoint) if self._registers[endpoint] else True
+        if registered is False:
+            return False, "REGISTRATION_REJECTED"
+        return (True if answers and registered else None), None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,66 @@
+"""The formats by name, and which of them a file is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from trunkline.history.imports import asterisk, freepbx, fusionpbx, histories, kazoo, wazo
+from trunkline.history.imports.leg import ReadRow
+
+
+class Format(NamedTuple):
+    """How to read a format's rows. ``needs``: of each group one column at least.
+
+    ``folds``: several rows may belong to one call.
+    """
+
+    read: ReadRow
+    needs: tuple[frozenset[str], ...]
+    folds: bool = True
+
+
+def _needs(*groups: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(group.split("|")) for group in groups)
+
+
+FORMATS: Mapping[str, Format] = {
+    "histories": Format(
+        histories.read,
+        _needs("caller", "callee", "status_detail", "unix_timestamp", "duration_seconds"),
+        folds=False,
+    ),
+    "wazo": Format(
+        wazo.read,
+        _needs("start", "end|duration", "call_direction", "source_extension|source_name"),
+        folds=False,
+    ),
+    "kazoo": Format(
+        kazoo.read,
+        _needs(
+            "call_id|interaction_id|id",
+            "timestamp|unix_timestamp|iso_8601_combined|rfc_1036",
+            "duration_seconds",
+            "caller_id_number|from",
+        ),
+    ),
+    "fusionpbx": Format(
+        fusionpbx.read,
+        _needs("start_epoch|start_stamp", "duration|end_epoch|end_stamp", "destination_number"),
+    ),
+    "freepbx": Format(freepbx.read, _needs("calldate", "duration", "disposition", "src|cnum")),
+    "asterisk": Format(asterisk.read, _needs("start", "disposition", "src", "dst", "channel")),
+}
+"""The more particular ones first."""
+
+
+def missing(form: str, columns: Collection[str]) -> list[str]:
+    """The needed columns that are not there, alternatives as ``a or b``."""
+    there = set(columns)
+    groups = FORMATS[form].needs
+    return [" or ".join(sorted(group)) for group in groups if not group & there]
+
+
+def recognised(columns: Collection[str]) -> str | None:
+    """The format that has these columns; None if none of them has."""
+    return next((form for form in FORMATS if not missing(form, columns)), None)

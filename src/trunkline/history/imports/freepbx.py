@@ -1,0 +1,31 @@
+"""FreePBX: its table ``asteriskcdrdb.cdr``, exported with the names of the columns in the first line.
+
+The same rows as Asterisk's own, with ``calldate`` for the start and neither answer nor end; ``did`` is
+there for calls from outside, and ``cnum`` is the extension that called, whatever number it showed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from trunkline.history.imports.asterisk import OUTCOMES, read
+
+__all__ = ["columns", "read"]
+
+_TABLE = (
+    "calldate", "clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata",
+    "duration", "billsec", "disposition", "amaflags", "accountcode", "uniqueid", "userfield", "did",
+    "recordingfile", "cnum", "cnam", "outbound_cnum", "outbound_cnam", "dst_cnam", "linkedid",
+    "peeraccount", "sequence",
+)  # fmt: skip
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+
+
+def columns(cells: Sequence[str]) -> tuple[str, ...] | None:
+    """The names of the table's columns, for one of its rows; None if it is none.
+
+    Exported by MySQL itself, the table comes without them.
+    """
+    whole = len(cells) == len(_TABLE) and _DATE.fullmatch(cells[0].strip())
+    return _TABLE if whole and cells[11].strip().upper() in OUTCOMES else None

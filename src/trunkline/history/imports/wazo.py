@@ -1,0 +1,68 @@
+"""Wazo: ``GET /cdr`` of wazo-call-logd, CSV or JSON; one row for each call. ``duration`` is the talk."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from trunkline.calls.record import StatusDetail
+from trunkline.history.imports.leg import Cells, Leg, Side, Unusable, Way
+from trunkline.history.imports.values import Stamp, duration, present, span, stamp, text
+
+_WAYS: dict[str, Way] = {"internal": "internal", "inbound": "inbound", "outbound": "outbound"}
+
+
+def read(cells: Cells, zone: ZoneInfo) -> Leg:
+    """One call; raises Unusable."""
+    started_at, ended_at = span(
+        present(stamp(cells, zone, "start"), "start"),
+        stamp(cells, zone, "end"),
+        duration(cells, "duration"),
+    )
+    answered_at = _answered_at(stamp(cells, zone, "answer"), started_at, ended_at)
+    talked = 0 if answered_at is None else max(0, ended_at - max(answered_at, started_at))
+    way = _WAYS.get(text(cells, "call_direction").lower())
+    own = text(cells, "id")
+    caller = _source(cells)
+    return Leg(
+        call=f"{text(cells, 'tenant_uuid')} {own}" if own else f"{started_at} {caller.number}",
+        started_at=started_at,
+        ended_at=ended_at,
+        talked=talked,
+        outcome=_outcome(cells, answered_at is not None),
+        caller=caller,
+        callee=_destination(cells, way),
+        way=way,
+        did=text(cells, "requested_extension") if way == "inbound" else "",
+        recorded=bool(cells.get("recordings")),
+    )
+
+
+def _answered_at(answer: Stamp | None, started_at: int, ended_at: int) -> int | None:
+    """Amid the call, where that can be."""
+    if answer is None:
+        return None
+    return next((at for at in answer.moments if started_at <= at <= ended_at), answer.moments[0])
+
+
+def _outcome(cells: Cells, answered: bool) -> StatusDetail:
+    if text(cells, "call_status").lower() == "blocked":
+        return "UNSUCCESS"
+    return "SUCCESS" if answered else "UNSUCCESS"
+
+
+def _source(cells: Cells) -> Side:
+    inside = text(cells, "source_internal_extension")
+    number = text(cells, "source_extension") or inside
+    if not number and not text(cells, "source_name"):
+        raise Unusable("party_missing", "source_extension and source_name are empty")
+    name = text(cells, "source_internal_name", "source_name")
+    return Side(number, name, (inside,) if inside else (), True if inside else None)
+
+
+def _destination(cells: Cells, way: Way | None) -> Side:
+    inside = text(cells, "destination_internal_extension")
+    number = text(cells, "destination_extension", "requested_extension")
+    aliases = (inside,) if inside and way != "outbound" else ()
+    return Side(
+        number, text(cells, "destination_name"), aliases, False if way == "outbound" else None
+    )

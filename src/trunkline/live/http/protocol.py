@@ -1,0 +1,163 @@
+"""uvicorn's HTTP protocol, which lends its transport to a stream that never ends.
+
+ASGI would have a task wait for each event and each reader. A stream takes what comes from the hub
+straight to the transport instead, as prebuilt chunks of the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from trunkline.live.http.asgi import Scope
+
+_LENT = "trunkline.protocol"
+
+HEAD_BYTES = 64 * 1024
+"""Of a request's head, a chunk's head, or trailers; uvicorn would keep as much as comes."""
+WHOLE_SECONDS = 30.0
+"""A connection that is new, or has begun a request, has so long to send all of it."""
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+class Stream(Protocol):
+    """Who has the transport."""
+
+    def congested(self) -> None:
+        """The peer does not take what is written."""
+
+    def flowing(self) -> None:
+        """It does again."""
+
+    def closed(self) -> None:
+        """The connection is over."""
+
+    def shutdown(self) -> None:
+        """The server goes down."""
+
+
+class _OfClients(logging.LoggerAdapter[logging.Logger]):
+    """What uvicorn warns of is that a client sent no HTTP, or wants another protocol than we speak.
+
+    The client is told. A line for each would let anybody fill the log.
+    """
+
+    @property
+    def level(self) -> int:
+        """uvicorn looks at it."""
+        return self.logger.level
+
+    def warning(self, msg: object, *args: object, **kwargs: Any) -> None:
+        """For whoever debugs."""
+        self.debug(msg, *args, **kwargs)
+
+
+class EventHttp(HttpToolsProtocol):
+    """What uvicorn takes as ``Config(http=…)``."""
+
+    stream: Stream | None = None
+    _unread = 0
+    """Bytes since the parser last came to an end of something."""
+    _late: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, descriptors: int = sys.maxsize, **kwargs: Any) -> None:
+        """A connection whose descriptor is not below ``descriptors`` is turned away."""
+        super().__init__(*args, **kwargs)
+        self._descriptors = descriptors
+        self.logger = _OfClients(self.logger)  # type: ignore[assignment]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The client has some seconds for its first request."""
+        super().connection_made(transport)
+        self._expect()
+        if transport.get_extra_info("socket").fileno() >= self._descriptors:
+            transport.write(_FULL)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Read it; refuse a head that does not end."""
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        elif self._unread and self._late is None:  # blank lines, which begin nothing
+            self._expect()
+
+    def on_message_begin(self) -> None:
+        """Put the protocol into the scope, where `lent` finds it."""
+        super().on_message_begin()
+        self.scope["extensions"] = {_LENT: self}  # type: ignore[dict-item]
+        self._expect()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._unread = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body."""
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._unread = 0
+        self._expect_no_more()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is another protocol's from now on."""
+        self._expect_no_more()
+        super().handle_websocket_upgrade()
+
+    def _expect(self) -> None:
+        self._expect_no_more()
+        self._late = self.loop.call_later(WHOLE_SECONDS, self.transport.close)
+
+    def _expect_no_more(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is above its high water."""
+        super().pause_writing()
+        if self.stream:
+            self.stream.congested()
+
+    def resume_writing(self) -> None:
+        """And below its low water again."""
+        super().resume_writing()
+        if self.stream:
+            self.stream.flowing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end."""
+        self._expect_no_more()
+        super().connection_lost(exc)
+        if self.stream:
+            self.stream.closed()
+
+    def shutdown(self) -> None:
+        """uvicorn's word for the server's going down."""
+        if self.stream:
+            self.stream.shutdown()
+        super().shutdown()
+
+
+def lent(scope: Scope) -> tuple[EventHttp, asyncio.Transport]:
+    """The connection that a request came by."""
+    protocol: EventHttp = scope["extensions"][_LENT]
+    return protocol, protocol.transport

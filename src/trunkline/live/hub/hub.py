@@ -1,0 +1,192 @@
+"""The hub: which connection gets which event, whatever the transport.
+
+All of it runs in the event loop's thread. See `trunkline.live.hub.feed` for how a connection misses
+nothing, and `trunkline.live.hub.groups` for why one more subscriber costs one more write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from trunkline.calls.record import StoredEvent
+from trunkline.events.bindings import Binding
+from trunkline.live.hub.account import Account, Subscription
+from trunkline.live.hub.deps import LiveLimits
+from trunkline.live.hub.feed import Feed
+from trunkline.live.hub.limits import TooManySubscriptions, Usage
+from trunkline.live.hub.sink import Sink
+from trunkline.store.ports.database import Events
+
+__all__ = ["Client", "Hub", "Sink"]
+
+log = structlog.get_logger()
+
+
+class Client:
+    """A connection's subscriptions, to any number of accounts."""
+
+    __slots__ = ("_closed", "_feeds", "_hub", "clock", "is_congested", "limits", "sink")
+
+    def __init__(self, hub: Hub, sink: Sink) -> None:
+        self._hub = hub
+        self._feeds: dict[str, Feed] = {}
+        self.sink = sink
+        self.limits = hub.limits
+        self.clock = hub.clock
+        self.is_congested = False
+        self._closed = False
+
+    def __len__(self) -> int:
+        return sum(len(feed.subscriptions) for feed in self._feeds.values())
+
+    def subscriptions(self) -> list[str]:
+        """The bindings as they were written, oldest first."""
+        return [text for feed in self._feeds.values() for text in feed.subscriptions]
+
+    async def subscribe(
+        self, account_id: str, bindings: Sequence[Binding], after: int | None, app_id: str = ""
+    ) -> None:
+        """Add the bindings (one or more) for an app, all or none; raises TooManySubscriptions.
+
+        A client that was closed meanwhile has none.
+        """
+        account, start = await self._hub.start(account_id, after)
+        try:
+            if not self._closed:
+                self._subscribe(account, bindings, start, app_id)
+        finally:
+            self._hub.forget_if_idle(account_id)
+
+    def _subscribe(
+        self, account: Account, bindings: Sequence[Binding], start: int | None, app_id: str
+    ) -> None:
+        account_id = account.id
+        feed = self._feeds.get(account_id)
+        new = {each.text for each in bindings} - (feed.subscriptions.keys() if feed else set())
+        if len(self) + len(new) > self.limits.subscriptions:
+            most = self.limits.subscriptions
+            raise TooManySubscriptions(f"too many subscriptions: at most {most} on one connection")
+        self._hub.usage.check_subscriptions(app_id, len(new))
+        if feed is None:
+            feed = self._feeds[account_id] = Feed(self, account)
+        for binding in bindings:
+            feed.add(binding, start, app_id)
+        for _ in new:
+            self._hub.usage.subscribed(app_id)
+
+    def unsubscribe(self, texts: Sequence[str] | None) -> list[str]:
+        """End these bindings, or all (None); gives those that there were."""
+        ended = [text for text in self.subscriptions() if texts is None or text in texts]
+        for account_id, feed in tuple(self._feeds.items()):
+            here = [text for text in feed.subscriptions if text in ended]
+            if len(here) == len(feed.subscriptions):
+                self._close(account_id)
+            else:
+                self._uncount([feed.remove(text) for text in here])
+        return ended
+
+    def resume_after(self) -> int | None:
+        """The number that this reader may pass as ``after`` and miss nothing; None: no bindings."""
+        return min((feed.reached() for feed in self._feeds.values()), default=None)
+
+    def rewired(self) -> None:
+        """``sink.encoding`` or ``sink.write`` has changed."""
+        for feed in self._feeds.values():
+            feed.rewire()
+
+    def congested(self) -> None:
+        """The peer does not take what is written: watch it at every event."""
+        self.is_congested = True
+        self._settle()
+
+    def flowing(self) -> None:
+        """It does again."""
+        self.is_congested = False
+        self._settle()
+
+    def check(self) -> None:
+        """Cut the reader off if it is congested and too much waits for it."""
+        if self.is_congested and self.sink.buffered() > self.limits.buffered_bytes:
+            resume = self.resume_after()
+            self.close()
+            if resume is not None:
+                self.sink.fell_behind(resume)
+
+    def close(self) -> None:
+        """End all subscriptions; costs by their number, whoever else is connected."""
+        self._closed = True
+        for account_id in tuple(self._feeds):
+            self._close(account_id)
+
+    def _settle(self) -> None:
+        for feed in self._feeds.values():
+            feed.settle()
+
+    def _close(self, account_id: str) -> None:
+        self._uncount(self._feeds.pop(account_id).close())
+        self._hub.forget_if_idle(account_id)
+
+    def _uncount(self, ended: Sequence[Subscription]) -> None:
+        for subscription in ended:
+            self._hub.usage.unsubscribed(subscription.app_id)
+
+
+class Hub:
+    """All clients of all transports. ``deliver`` is the bus's listener; it never raises.
+
+    ``clock`` gives unix microseconds.
+    """
+
+    def __init__(
+        self, events: Events, limits: LiveLimits, usage: Usage, clock: Callable[[], int]
+    ) -> None:
+        self._events = events
+        self._accounts: dict[str, Account] = {}
+        self.limits = limits
+        self.usage = usage
+        self.clock = clock
+
+    def client(self, sink: Sink) -> Client:
+        """A new connection; close it when it ends."""
+        return Client(self, sink)
+
+    def wants(self, account_id: str) -> bool:
+        """Is anybody subscribed to the account's events, or about to be?"""
+        return account_id in self._accounts
+
+    async def start(self, account_id: str, after: int | None) -> tuple[Account, int | None]:
+        """The account, and ``after`` as it is there; without waiting, subscribe or let it be
+        forgotten. What the log raises leaves no trace."""
+        account = self._accounts.get(account_id)
+        if account is None:
+            # Known before its log is read: what is committed after that comes over the bus.
+            account = self._accounts[account_id] = Account(account_id, self._events)
+        account.users += 1
+        try:
+            await account.open()
+            start = None if after is None else await account.start(after)
+        except BaseException:
+            account.users -= 1
+            self.forget_if_idle(account_id)
+            raise
+        account.users -= 1
+        return account, start
+
+    def forget_if_idle(self, account_id: str) -> None:
+        """Drop the groups of an account that nobody subscribes to."""
+        account = self._accounts.get(account_id)
+        if account is not None and not account.groups and not account.users:
+            del self._accounts[account_id]
+
+    def deliver(self, events: Sequence[StoredEvent]) -> None:
+        """Hand committed events to those who want them."""
+        for event in events:
+            account = self._accounts.get(event.account_id)
+            if account is None:
+                continue
+            try:
+                account.take(event)
+            except Exception:
+                log.exception("live.delivery_failed", account_id=event.account_id, seq=event.seq)

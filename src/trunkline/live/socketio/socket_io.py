@@ -1,0 +1,209 @@
+"""Socket.IO at ``/socket.io/``: clients 1 to 4 by Engine.IO, those of 0.9 under ``/socket.io/1/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from trunkline.live.http.asgi import Receive, Scope, Send
+from trunkline.live.http.websocket import GOING_AWAY, Refusal, SocketHandler
+from trunkline.live.hub.asking import origin_allowed
+from trunkline.live.hub.deps import LiveDeps
+from trunkline.live.hub.hub import Hub
+from trunkline.live.socketio import engine_io
+from trunkline.live.socketio import packets_09 as socket_io_09
+from trunkline.live.socketio import polling as socket_io_http
+from trunkline.live.socketio.ages import ENGINES, Session09
+from trunkline.live.socketio.commands import answer
+from trunkline.live.socketio.engine_io import Fault
+from trunkline.live.socketio.pace import Pace
+from trunkline.live.socketio.sessions import House, Session
+from trunkline.live.socketio.websocket_line import Line, Upgrade
+
+PATH = "/socket.io/"
+OLD_PATH = "/socket.io/1/"
+
+_TRANSPORTS = ("polling", "websocket")
+
+
+class Refused(Exception):
+    """An HTTP answer instead of a session."""
+
+    def __init__(self, status: int, body: bytes = b"") -> None:
+        super().__init__(f"HTTP {status}")
+        self.status, self.body = status, body
+
+
+class Request:
+    """One request, as far as it is looked at here: ``steps`` are what follows ``/socket.io/1/``."""
+
+    def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
+        self.method, self.headers = method, headers
+        self.query = {name: values[0] for name, values in parse_qs(query, True).items()}
+        self.old = f"{path}/".startswith(OLD_PATH)
+        self.steps = [step for step in path.removeprefix(OLD_PATH).split("/") if step]
+
+
+class SocketIO:
+    """The HTTP handler (ASGI) and the WebSocket handlers of ``/socket.io/``, and all sessions."""
+
+    def __init__(self, deps: LiveDeps, hub: Hub, pace: Pace | None = None) -> None:
+        self._deps = deps
+        self._house = House(deps, hub, pace or Pace(), answer)
+
+    def __len__(self) -> int:
+        return len(self._house.sessions)
+
+    def close(self) -> None:
+        """Say goodbye to everybody, so that their clients come back."""
+        for session in tuple(self._house.sessions.values()):
+            session.cut("the server is going away", GOING_AWAY)
+
+    def handler(self, path: str, query: str, headers: Mapping[str, str]) -> SocketHandler | Refusal:
+        """Who takes a WebSocket; or the HTTP answer to it."""
+        request = Request("GET", path, query, headers)
+        try:
+            self._check_origin(request)
+            return self._line_09(request) if request.old else self._line(request)
+        except Refused as refused:
+            return Refusal(refused.status, refused.body)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        request = _request(scope)
+        allowed: socket_io_http.Headers = []
+        try:
+            self._check_origin(request)
+            allowed = socket_io_http.cross_origin(request.headers)
+            said = await self._served(request, receive)
+            await socket_io_http.respond(send, said, allowed)
+        except Refused as refused:
+            await socket_io_http.respond(send, refused.body, allowed, refused.status)
+
+    def _check_origin(self, request: Request) -> None:
+        origin, host = request.headers.get("origin"), request.headers.get("host")
+        if not origin_allowed(origin, host, self._deps.cors_origins):
+            raise _refused(engine_io.FORBIDDEN)
+
+    async def _served(self, request: Request, receive: Receive) -> bytes:
+        if request.method == "OPTIONS":
+            return b""
+        if request.old:
+            return await self._serve_09(request, receive)
+        session = self._engine(request)
+        if request.query["transport"] == "websocket" or (session and session.outbox is None):
+            raise _refused(engine_io.BAD_REQUEST)
+        if session is None:
+            return self._handshake(request)
+        if request.method == "POST":
+            return await self._take(session, receive, b"ok")
+        return await self._poll(session, receive)
+
+    # Engine.IO.
+
+    def _engine(self, request: Request) -> Session | None:
+        """The session that the request is for, None for a new one; raises Refused."""
+        version = engine_io.revision(request.query.get("EIO"))
+        if request.query.get("transport") not in _TRANSPORTS:
+            raise _refused(engine_io.TRANSPORT_UNKNOWN)
+        if version is None:
+            raise _refused(engine_io.VERSION_UNKNOWN)
+        if not request.query.get("sid"):
+            if request.method != "GET":
+                raise _refused(engine_io.BAD_HANDSHAKE)
+            return None
+        session = self._house.sessions.get(request.query["sid"])
+        if session is None or isinstance(session, Session09):
+            raise _refused(engine_io.SID_UNKNOWN)
+        if session.version != version or request.method not in ("GET", "POST"):
+            raise _refused(engine_io.BAD_REQUEST)
+        return session
+
+    def _line(self, request: Request) -> SocketHandler:
+        session = self._engine(request)
+        if request.query["transport"] != "websocket":
+            raise _refused(engine_io.BAD_REQUEST)
+        if session is None:
+            return Line(self._new(request), greets=True)
+        if session.outbox is None or session.upgrading:
+            raise _refused(engine_io.BAD_REQUEST)
+        return Upgrade(self._house, session)
+
+    def _new(self, request: Request) -> Session:
+        version = engine_io.revision(request.query.get("EIO")) or 3
+        return ENGINES[version](self._house)
+
+    def _handshake(self, request: Request) -> bytes:
+        session = self._new(request)
+        outbox = session.use_outbox()
+        session.greet(upgrades=["websocket"])
+        return session.dialect.payload(outbox.take_all()).encode()
+
+    async def _poll(self, session: Session, receive: Receive) -> bytes:
+        if session.outbox is not None and session.outbox.polled:
+            session.end()
+            raise _refused(engine_io.BAD_REQUEST)
+        said = await socket_io_http.poll(session, receive, None)
+        if said is None:
+            session.end()
+        return said or b""
+
+    async def _take(self, session: Session, receive: Receive, done: bytes) -> bytes:
+        most = self._deps.limits.frame_bytes
+        payload = await socket_io_http.body(receive, most)
+        if payload is None:
+            raise Refused(413, f"at most {most} bytes".encode())
+        if not socket_io_http.take(session, payload):
+            raise _refused(engine_io.BAD_REQUEST)
+        return done
+
+    # Socket.IO 0.9.
+
+    async def _serve_09(self, request: Request, receive: Receive) -> bytes:
+        if request.method not in ("GET", "POST"):
+            raise Refused(405)
+        if not request.steps:
+            return self._handshake_09()
+        session = self._session_09(request)
+        if "disconnect" in request.query:
+            session.end()
+            return b""
+        if request.steps[0] != "xhr-polling":
+            raise Refused(404)
+        if request.method == "POST":
+            if session.socket is None:
+                session.use_outbox()
+            return await self._take(session, receive, b"1")
+        return await self._poll_09(session, receive)
+
+    def _handshake_09(self) -> bytes:
+        pace = self._house.pace
+        sid = Session09(self._house).sid
+        return socket_io_09.handshake(sid, pace.silence, pace.silence).encode()
+
+    def _session_09(self, request: Request) -> Session09:
+        session = self._house.sessions.get(request.steps[-1])
+        if not isinstance(session, Session09):
+            raise Refused(404)
+        return session
+
+    def _line_09(self, request: Request) -> SocketHandler:
+        if request.steps[:1] != ["websocket"]:
+            raise Refused(404)
+        return Line(self._session_09(request))
+
+    async def _poll_09(self, session: Session09, receive: Receive) -> bytes:
+        session.heard()
+        said = await socket_io_http.poll(session, receive, self._house.pace.beat)
+        session.heard()
+        return said or b""
+
+
+def _request(scope: Scope) -> Request:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope["query_string"].decode("latin-1")
+    return Request(scope["method"], scope["path"], query, headers)
+
+
+def _refused(fault: Fault) -> Refused:
+    return Refused(fault.status, fault.body())

@@ -1,0 +1,103 @@
+"""What one server holds for itself: its data directory, its addresses, its HTTP server."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from trunkline.live.door import Live
+from trunkline.live.http.protocol import EventHttp
+from trunkline.server import open_files
+from trunkline.server.setting_forms import SettingsError, address
+from trunkline.server.settings import Settings
+
+
+class AlreadyRunning(Exception):
+    """Another server has the data directory; the message says which."""
+
+
+@contextlib.contextmanager
+def data_lock(directory: Path) -> Iterator[None]:
+    """Hold the data directory; raises AlreadyRunning when another server does."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(directory / "lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout:
+        raise AlreadyRunning(
+            f"a server runs on {directory} already: stop it, or choose another --data directory"
+        ) from None
+
+
+def listen(settings: Settings, reuse_port: bool = False) -> socket.socket:
+    """The HTTP socket, before anything else starts; raises SettingsError when it is taken.
+
+    ``reuse_port``: others of the same user may listen there, too (Linux' SO_REUSEPORT).
+    """
+    host, port = address(settings.http, "http")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse_port:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"http: {settings.http} cannot be had ({error.strerror}): choose another with --http"
+        ) from error
+    return listening
+
+
+def refuse_taken_sip(settings: Settings) -> None:
+    """Raise SettingsError unless the SIP address can be had over UDP and TCP."""
+    host, port = address(settings.sip, "sip")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(family, kind) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise SettingsError(
+                    f"sip: {settings.sip} cannot be had ({error.strerror}): "
+                    "choose another with --sip"
+                ) from error
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn, but signals are ours to handle: a stop drains calls first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def web_server(settings: Settings, application: Live) -> WebServer:
+    """The HTTP server for an application, not yet listening."""
+    return WebServer(
+        uvicorn.Config(
+            application,
+            loop="none",
+            http=functools.partial(EventHttp, descriptors=open_files.for_connections()),  # type: ignore[arg-type]
+            ws=application.sockets,  # type: ignore[arg-type]  # a maker of protocols does as well
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=settings.forwarded_allow_ips,
+            timeout_graceful_shutdown=5,
+            lifespan="on",
+        )
+    )

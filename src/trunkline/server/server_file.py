@@ -1,0 +1,37 @@
+"""server.json: how the command line finds the server that runs on a data directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from trunkline.store.secrets import Key
+
+NAME = "server.json"
+
+
+def internal_token(key: Key) -> str:
+    """What opens the ``/internal`` door: whoever has the installation's key can make it."""
+    return key.derive("internal door").hex()
+
+
+class ServerFile(msgspec.Struct, frozen=True):
+    """Where the running server listens, and what opens its ``/internal`` door. ``token`` is secret."""
+
+    url: str
+    token: str
+    pid: int
+
+    def __repr__(self) -> str:
+        return f"ServerFile(url={self.url!r}, pid={self.pid})"
+
+
+def read(data: Path) -> ServerFile | None:
+    """What stands in the data directory; None where nothing (or nothing readable) does."""
+    try:
+        return msgspec.json.decode((data / NAME).read_bytes(), type=ServerFile)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,68 @@
+"""An application in the foreground: served on its socket until a signal asks for a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+
+import structlog
+
+from trunkline.server.listening import web_server
+from trunkline.server.setting_forms import address
+from trunkline.server.settings import Settings
+from trunkline.server.wiring.web import Web
+
+log = structlog.get_logger()
+
+
+def local_url(settings: Settings) -> str:
+    """Where programs on this machine reach what listens at the setting ``http``."""
+    host, port = address(settings.http, "http")
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Stop:
+    """The signals so far: one asks for a stop, two for haste."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.haste = False
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        self.haste = self.asked.is_set()
+        log.info("server.stopping", haste=self.haste)
+        self.asked.set()
+
+
+class Serving:
+    """An application that is served on a socket."""
+
+    def __init__(self, settings: Settings, http: socket.socket, web: Web) -> None:
+        self._web = web
+        self._server = web_server(settings, web.live)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[http]))
+
+    async def started(self) -> None:
+        """Until requests are answered."""
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.005)
+
+    async def until(self, stop: Stop) -> None:
+        """Until a stop is asked for, or serving has failed."""
+        asked = asyncio.create_task(stop.asked.wait())
+        await asyncio.wait({asked, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+
+    async def end(self, haste: bool) -> None:
+        """Close sockets and streams, have long polls answered, let requests end; raises what failed."""
+        self._web.end_polls()
+        await self._web.live.close()  # first: uvicorn would wait for open sockets and long polls
+        self._server.should_exit = True
+        self._server.force_exit = haste
+        await self._serving

@@ -1,0 +1,162 @@
+"""The database and the bus that belongs to it, as the settings want them.
+
+Drivers are imported only where they are needed: an installation on SQLite has no use for those of
+PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import stamina
+import structlog
+
+from trunkline.bus.local import LocalBus
+from trunkline.bus.port import Bus
+from trunkline.engine.config import realtime
+from trunkline.engine.config.realtime import PostgresqlViews
+from trunkline.server.setting_forms import SettingsError
+from trunkline.server.settings import Settings
+from trunkline.server.wiring.engine import views_in_postgresql
+from trunkline.store.ports.database import Database, DatabaseUnavailable
+from trunkline.store.secrets import Key
+
+if TYPE_CHECKING:
+    from trunkline.bus.postgres import PostgresBus
+    from trunkline.store.postgres.database import PostgresDatabase
+
+log = structlog.get_logger()
+
+PATIENCE = 60.0
+"""Seconds for which a start waits for a PostgreSQL that is starting, too."""
+PREDECESSOR = 5.0
+"""Seconds for which a start waits for the main server before it to end."""
+
+
+@dataclass(frozen=True)
+class DatabaseParts:
+    """One database, open, and what else is different with each kind of it."""
+
+    db: Database
+    bus: Bus
+    run_bus: Callable[[], Coroutine[Any, Any, None]] | None
+    """To be run for as long as the bus is to work; None: it works by itself."""
+    bus_ready: asyncio.Event | None
+    """Set once the bus hears everything: nothing may be written before."""
+    views: PostgresqlViews | None
+    """What the engine reads instead of SQLite's file."""
+    caches: tuple[str, ...]
+    """What the engine keeps of the views, and has to forget when they change."""
+
+    @property
+    def is_shared(self) -> bool:
+        """May other machines be on it, too?"""
+        return self.views is not None
+
+
+def open_parts(settings: Settings, key: Key) -> DatabaseParts:
+    """Open, migrate if need be, and prepare the engine's own way in. Blocks.
+
+    A PostgreSQL that does not answer is waited for, ``PATIENCE`` seconds long. Raises
+    DatabaseUnusable, and DatabaseUnavailable when that was in vain.
+    """
+    if not isinstance(settings.place, str):
+        from trunkline.store.sqlite import open_database
+
+        return DatabaseParts(open_database(settings.place, key), LocalBus(), None, None, None, ())
+    return _on_postgresql(settings.place, key)
+
+
+def open_beside(settings: Settings, key: Key) -> DatabaseParts:
+    """Open the PostgreSQL that a main server has, as it is: nothing is migrated. Blocks.
+
+    It is waited for as by ``open_parts``. Raises SettingsError where the settings name none,
+    DatabaseUnusable and DatabaseUnavailable.
+    """
+    if not isinstance(settings.place, str):
+        raise SettingsError(
+            "trunkline api needs PostgreSQL, which the setting database names: "
+            "a SQLite file is for one process, trunkline up"
+        )
+    from trunkline.store.postgres.database import PostgresDatabase
+    from trunkline.store.postgres.schema import check_key, refuse_other_schema
+
+    url = settings.place
+    for attempt in _waiting():
+        with attempt:
+            refuse_other_schema(url)
+            check_key(url, key)
+    db = PostgresDatabase(url, key)
+    bus = _bus(url, db)
+    return DatabaseParts(db, bus, bus.run, bus.ready, None, ())
+
+
+@contextlib.asynccontextmanager
+async def as_main(settings: Settings, node_id: str) -> AsyncIterator[None]:
+    """Be the one main server of the database, and the one server of the node; when another one
+    becomes either, what is inside ends.
+
+    Raises DatabaseTaken, now or then, and DatabaseUnavailable now. A SQLite file needs none of it:
+    the lock of its data directory is enough.
+    """
+    if not isinstance(settings.place, str):
+        yield
+        return
+    from trunkline.store.postgres.advisory_lock import DatabaseTaken, Sole
+
+    sole = Sole(settings.place, node_id)
+    async for attempt in _waiting().__aiter__():
+        with attempt:
+            await sole.take(PREDECESSOR)
+    keeping = asyncio.create_task(sole.keep())
+    inside = asyncio.current_task()
+    assert inside is not None
+    keeping.add_done_callback(lambda task: task.cancelled() or inside.cancel())
+    try:
+        yield
+    except BaseException:
+        if not isinstance(taken := _raised_by(keeping), DatabaseTaken):
+            raise
+        inside.uncancel()
+        raise taken from None
+    finally:
+        keeping.cancel()
+        sole.close()
+
+
+def _raised_by(task: asyncio.Task[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
+
+
+def _waiting() -> Any:
+    return stamina.retry_context(on=_may_pass, attempts=None, timeout=PATIENCE, wait_max=2.0)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Is it worth waiting? What PostgreSQL refuses to let in (SQLSTATE 28, 3D) stays refused."""
+    refused = str(getattr(error.__cause__, "sqlstate", None))[:2] in ("28", "3D")
+    return isinstance(error, DatabaseUnavailable) and not refused
+
+
+def _on_postgresql(url: str, key: Key) -> DatabaseParts:
+    from trunkline.store.postgres import open_database as open_postgresql
+    from trunkline.store.postgres.schema import warn_if_not_durable
+
+    for attempt in _waiting():
+        with attempt:
+            warn_if_not_durable(url)
+            db = open_postgresql(url, key)
+            views = views_in_postgresql(url, key)
+    bus = _bus(url, db)
+    return DatabaseParts(db, bus, bus.run, bus.ready, views, realtime.CACHES)
+
+
+def _bus(url: str, db: PostgresDatabase) -> PostgresBus:
+    from trunkline.bus.postgres import PostgresBus
+    from trunkline.store.postgres.events import CHANNEL
+
+    return PostgresBus(url, CHANNEL, db.events.newest, db.events.after)

@@ -1,0 +1,91 @@
+"""The engine's configuration as the settings want it, and which devices it is to know."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from trunkline.engine.config import realtime
+from trunkline.engine.config.configuration import CaptureAddress, EngineConfiguration
+from trunkline.engine.config.credentials import Credentials
+from trunkline.engine.config.realtime import PostgresqlViews
+from trunkline.engine.config.run_directory import run_directory
+from trunkline.engine.install.choose import Installed
+from trunkline.engine.listen.sip_capture import MODULES
+from trunkline.server.setting_forms import address, port_range
+from trunkline.server.settings import Settings
+from trunkline.store.ports.database import Directory
+from trunkline.store.secrets import Key
+
+
+def more_modules(settings: Settings) -> tuple[str, ...]:
+    """What the engine must have for these settings, besides what it always needs."""
+    return realtime.MODULES if settings.database else ()
+
+
+def views_in_postgresql(url: str, key: Key) -> PostgresqlViews:
+    """How the engine is to read a migrated database: by a role that may read its views alone.
+
+    Makes the role, or brings it up to date, and tries it. Blocks. Raises DatabaseUnavailable, and
+    DatabaseUnusable with what an administrator is to do.
+    """
+    # psycopg is not imported where SQLite is the database.
+    from trunkline.store.postgres.asterisk_role import asterisk_reads
+
+    found = asterisk_reads(url, key)
+    return PostgresqlViews(
+        host=found.host,
+        port=found.port,
+        name=found.database,
+        user=found.role,
+        password=found.password,
+        options=found.options,
+    )
+
+
+def engine_configuration(
+    settings: Settings,
+    installed: Installed,
+    home: Path,
+    credentials: Credentials,
+    views: PostgresqlViews | None = None,
+    capture: CaptureAddress | None = None,
+) -> EngineConfiguration:
+    """What the engine's files are written from; raises SettingsError.
+
+    Devices and routes come from ``views``, or else from the SQLite file. SIP messages are told of
+    at ``capture``, or not at all.
+    """
+    return EngineConfiguration(
+        home=home,
+        run=run_directory(home),
+        modules=installed.modules,
+        share=installed.share,
+        database=views or settings.directory / "trunkline.db",
+        system=credentials.system,
+        ari_port=credentials.port,
+        ari_password=credentials.password,
+        ami_port=credentials.ami_port,
+        ami_password=credentials.ami_password,
+        sip=address(settings.sip, "sip"),
+        rtp=port_range(settings.rtp, "rtp"),
+        realm=settings.sip_realm,
+        external=settings.sip_external,
+        tls=address(settings.sip_tls, "sip_tls") if settings.sip_tls else None,
+        tls_cert=settings.sip_tls_cert,
+        tls_key=settings.sip_tls_key,
+        ring_seconds=settings.ring_seconds,
+        max_call_seconds=settings.max_call_seconds,
+        more_modules=MODULES if capture else (),
+        capture=capture,
+    )
+
+
+def enabled_device(directory: Directory) -> Callable[[str], Awaitable[bool]]:
+    """Is this the SIP user name of an enabled device?"""
+
+    async def enabled(name: str) -> bool:
+        owner = await directory.endpoint_owner(name)
+        return owner is not None and await directory.device(owner.account_id, name) is not None
+
+    return enabled

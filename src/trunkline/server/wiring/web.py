@@ -1,0 +1,74 @@
+"""The HTTP door and the event sockets, joined into one application as the settings want them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from trunkline.api.http.application import build_api
+from trunkline.api.http.deps import ApiDeps
+from trunkline.api.v1.door import V1
+from trunkline.api.v1.stream import read_stream, stream_headers
+from trunkline.live import Live, LiveDeps, LiveLimits, build_live
+from trunkline.server.settings import Settings
+
+
+class Web(NamedTuple):
+    """One ASGI application, and what has the requests that wait for events answer at its end."""
+
+    live: Live
+    end_polls: Callable[[], None]
+
+
+def web(settings: Settings, deps: ApiDeps) -> Web:
+    """Put the doors together; what the settings say goes before what ``deps`` says.
+
+    Registers metrics in ``deps.registry``, and listens on ``deps.bus`` from now on.
+    """
+    deps = _as_set(deps, settings)
+    v1 = V1(deps)
+    live = build_live(_live_deps(deps, v1, live_limits(settings)), build_api(deps, v1))  # type: ignore[arg-type]
+    return Web(live, v1.close)
+
+
+def _as_set(deps: ApiDeps, settings: Settings) -> ApiDeps:
+    return replace(
+        deps,
+        public_url=settings.public_url,
+        cors_origins=settings.cors_origins,
+        token_seconds=settings.token_seconds,
+        recording_url_seconds=settings.recording_url_seconds,
+        request_rate=settings.request_rate,
+        v1_request_rate=settings.v1_request_rate,
+        call_rate=settings.call_rate,
+        auth_failures=settings.auth_failures,
+        docs=settings.docs,
+        metrics=settings.metrics,
+    )
+
+
+def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits) -> LiveDeps:
+    """The doors do not know each other: what the stream has of /v1, it is given here."""
+    return LiveDeps(
+        deps.db.events,
+        deps.db.tokens,
+        deps.bus,
+        deps.clock,
+        v1.admit,  # type: ignore[arg-type]  # two spellings of ASGI
+        v1.refuse,  # type: ignore[arg-type]
+        read_stream,  # type: ignore[arg-type]
+        stream_headers,  # type: ignore[arg-type]
+        v1.gate.valid,
+        cors_origins=tuple(each.strip() for each in deps.cors_origins.split(",") if each.strip()),
+        limits=limits,
+    )
+
+
+def live_limits(settings: Settings) -> LiveLimits:
+    """What one app, or one key, may use of the event sockets."""
+    return LiveLimits(
+        connections_per_app=settings.event_connections_per_app,
+        subscriptions_per_app=settings.event_subscriptions_per_app,
+        commands_per_second=settings.event_commands_per_second,
+    )

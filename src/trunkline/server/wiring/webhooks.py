@@ -1,0 +1,64 @@
+"""The webhooks' parts as the settings want them, for the server and for commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from trunkline.bus.port import Bus
+from trunkline.delivery.verdict import Rules
+from trunkline.events.message_ids import MessageIds
+from trunkline.server.setting_forms import networks, pauses
+from trunkline.server.settings import Settings
+from trunkline.store.ports.database import Database
+from trunkline.store.secrets import Key
+from trunkline.webhooks.addresses import Addresses
+from trunkline.webhooks.post import HttpPost
+from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, Limits
+from trunkline.work.deliver.try_webhook import TryWebhook
+from trunkline.work.manage.manage_webhooks import ManageWebhooks
+
+_DAY = 86_400.0
+
+SECRETS = "webhook secrets"
+"""What the installation's key is asked for (``Key.derive``) to make secrets from."""
+
+
+class Webhooks:
+    """A server's webhooks: ``deliver`` is to be run, ``manage`` and ``try_one`` are for its doors."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        bus: Bus,
+        key: Key,
+        clock: Callable[[], int],
+        message_ids: MessageIds,
+    ) -> None:
+        poster = post(settings, clock)
+        self.deliver = DeliverWebhooks(
+            db, bus, poster, clock, message_ids, rules(settings), limits(settings)
+        )
+        self.manage = ManageWebhooks(
+            db, poster.check, key.derive(SECRETS), clock, self.deliver.refresh
+        )
+        self.try_one = TryWebhook(db, poster, clock)
+
+
+def post(settings: Settings, clock: Callable[[], int]) -> HttpPost:
+    """What posts, bound to the addresses that are allowed."""
+    allowed = networks(settings.webhook_allow, "webhook_allow")
+    return HttpPost(Addresses(allowed), clock, timeout=settings.webhook_timeout_seconds)
+
+
+def rules(settings: Settings) -> Rules:
+    """When it is tried again, and given up."""
+    return Rules(
+        pauses(settings.webhook_retry_seconds, "webhook_retry_seconds"),
+        settings.webhook_suspend_days * _DAY,
+    )
+
+
+def limits(settings: Settings) -> Limits:
+    """How many may be under way."""
+    return Limits(each=settings.webhook_endpoint_connections, all=settings.webhook_connections)

@@ -1,0 +1,97 @@
+"""One step after the other, each in a transaction of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+
+from trunkline.store import tables
+from trunkline.store.place import Place
+from trunkline.store.ports.database import DatabaseUnavailable
+
+_ONE = sa.pool.StaticPool
+_OWN_FAULT = (DataError, IntegrityError, ProgrammingError)
+
+
+class Difference(NamedTuple):
+    """Something that is not what the rows say.
+
+    ``of`` is ``calls`` where their number is wrong, else the sum or what finds a call. ``starts_at`` is
+    the first moment of the stretch of that width, or of the call, in unix microseconds.
+    """
+
+    account_id: str
+    of: str
+    width: str
+    starts_at: int
+    counted: int
+    there: int
+
+
+class Steps:
+    """A database that is read, and mended where ``repair`` is true. Raises DatabaseUnavailable."""
+
+    def __init__(self, place: Place, repair: bool) -> None:
+        self.repair = repair
+        self._engine = _engine(place, repair)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One state of the database."""
+        with _unavailable(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            else:
+                connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextmanager
+    def write(self, account_id: str) -> Iterator[sa.Connection]:
+        """A transaction in which nobody else writes calls of the account."""
+        with _unavailable(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                lock = sa.select(tables.accounts.c.id).where(tables.accounts.c.id == account_id)
+                connection.execute(lock.with_for_update(key_share=True))
+            else:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except _OWN_FAULT:
+        raise
+    except DBAPIError as error:
+        raise DatabaseUnavailable(f"the database cannot be used now: {error.orig}") from error
+    except sqlite3.DatabaseError as error:  # of who connects
+        raise DatabaseUnavailable(f"the database cannot be used now: {error}") from error
+
+
+def _engine(place: Place, repair: bool) -> sa.Engine:
+    """One connection, which begins nothing by itself; unlike ``core_engine`` it shuts nobody out."""
+    if isinstance(place, Path):
+        from trunkline.store.sqlite.connect import connect_reader, connect_writer
+
+        file, connect = place, connect_writer if repair else connect_reader
+        return sa.create_engine("sqlite://", creator=lambda: connect(file), poolclass=_ONE)
+    from trunkline.store.postgres.connect import connect_synchronous
+
+    url = place
+    return sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: connect_synchronous(url), poolclass=_ONE
+    )

@@ -1,0 +1,135 @@
+"""Webhook endpoints. Their secrets are kept encrypted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from trunkline.delivery.webhook import Webhook
+from trunkline.store.common.webhook_rows import new_columns, read_webhook
+from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.store.secrets import Key
+from trunkline.store.sqlite.queries import named
+from trunkline.store.sqlite.reader import Reader
+from trunkline.store.sqlite.writer import Writer
+
+
+class SqliteWebhooks:
+    """The endpoints (see ``db.webhook_port.Webhooks``)."""
+
+    def __init__(self, reader: Reader, writer: Writer, key: Key) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._key = key
+        self._sql = named("webhooks")
+
+    async def get(self, webhook_id: str, account_id: str | None = None) -> Webhook | None:
+        """The endpoint, if it is the account's (or of any account)."""
+        row = self._reader.one(self._sql.get, webhook_id=webhook_id)
+        webhook = None if row is None else read_webhook(row)
+        return webhook if webhook and account_id in (None, webhook.account_id) else None
+
+    async def listed(
+        self, account_id: str | None, after: tuple[int, str], limit: int
+    ) -> list[Webhook]:
+        """At most ``limit`` endpoints, oldest first, that follow (created_at, id)."""
+        created_at, id_ = after
+        where: dict[str, Any] = {"created_at": created_at, "id": id_, "limit": limit}
+        if account_id is None:
+            rows = self._reader.all(self._sql.listed, **where)
+        else:
+            rows = self._reader.all(self._sql.listed_of, account_id=account_id, **where)
+        return [read_webhook(row) for row in rows]
+
+    async def active(self, account_id: str) -> list[Webhook]:
+        """The enabled endpoints of the account, if that is enabled."""
+        rows = self._reader.all(self._sql.active, account_id=account_id)
+        return [read_webhook(row) for row in rows]
+
+    async def active_accounts(self) -> set[str]:
+        """Enabled accounts with enabled endpoints."""
+        return {account_id for (account_id,) in self._reader.all(self._sql.active_accounts)}
+
+    async def secrets(self, webhook_id: str, now: int) -> tuple[str, ...]:
+        """The secrets that sign now, newest first; raises KeyUnusable under another key."""
+        row = self._reader.one(self._sql.secrets, webhook_id=webhook_id, now=now)
+        return tuple(self._key.decrypt(each) for each in row or () if each is not None)
+
+    async def add(self, new: NewWebhook, most: int) -> Webhook | None:
+        """Add an endpoint; the same id again gives what is there. None if there are ``most``."""
+        secret = self._key.encrypt(new.secret)
+
+        def add(connection: sqlite3.Connection) -> Webhook | None:
+            found = self._read(connection, new.id)
+            if found or self._sql.how_many(connection, account_id=new.account_id) >= most:
+                return found
+            self._sql.add(connection, **new_columns(new, secret))
+            return self._read(connection, new.id)
+
+        return await self._writer.run(add)
+
+    async def change(
+        self,
+        webhook_id: str,
+        now: int,
+        *,
+        url: str | None = None,
+        description: str | None = None,
+        events: tuple[str, ...] | None = None,
+    ) -> Webhook | None:
+        """Change what is given."""
+        return await self._changed(
+            webhook_id,
+            self._sql.change,
+            now=now,
+            url=url,
+            description=description,
+            events=None if events is None else ",".join(events),
+        )
+
+    async def rotate(self, webhook_id: str, secret: str, now: int, until: int) -> Webhook | None:
+        """A new secret; the one until now signs too, until ``until``. The same again is nothing."""
+        encrypted = self._key.encrypt(secret)
+
+        def rotate(connection: sqlite3.Connection, **values: Any) -> None:
+            found = self._sql.secrets(connection, webhook_id=webhook_id, now=now)
+            if found is not None and self._key.decrypt(found[0]) != secret:
+                self._sql.rotate(connection, secret=encrypted, until=until, **values)
+
+        return await self._changed(webhook_id, rotate, now=now)
+
+    async def enable(self, webhook_id: str, now: int) -> Webhook | None:
+        """Let it have what waits for it, at once and with a fresh schedule."""
+        deliveries = named("deliveries")
+
+        def enable(connection: sqlite3.Connection, **values: Any) -> None:
+            if self._sql.enable(connection, **values):
+                deliveries.afresh(connection, webhook_id=webhook_id)
+                deliveries.hasten(connection, since=0, **values)
+
+        return await self._changed(webhook_id, enable, now=now)
+
+    async def disable(self, webhook_id: str, reason: str, now: int) -> Webhook | None:
+        """It is sent nothing until it is enabled; what comes meanwhile is kept for it."""
+        return await self._changed(webhook_id, self._sql.disable, reason=reason, now=now)
+
+    async def delete(self, webhook_id: str) -> bool:
+        """Forget it and its deliveries; False if there was none, or a hold keeps them."""
+        gone = await self._writer.run(
+            lambda connection: self._sql.delete(connection, webhook_id=webhook_id)
+        )
+        return bool(gone)
+
+    async def _changed(
+        self, webhook_id: str, statement: Callable[..., Any], **values: Any
+    ) -> Webhook | None:
+        def change(connection: sqlite3.Connection) -> Webhook | None:
+            statement(connection, webhook_id=webhook_id, **values)
+            return self._read(connection, webhook_id)
+
+        return await self._writer.run(change)
+
+    def _read(self, connection: sqlite3.Connection, webhook_id: str) -> Webhook | None:
+        row = self._sql.get(connection, webhook_id=webhook_id)
+        return None if row is None else read_webhook(row)

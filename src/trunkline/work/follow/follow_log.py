@@ -1,0 +1,393 @@
+"""Follow the engine's log and signals: the one place where calls grow.
+
+Facts are folded in the order in which they come, one batch at a time. A batch's calls, events,
+finished records and log position are committed together; only then is memory changed and the bus
+told. So after a kill at any line, the log is read again from the last committed position, and every
+event has its number once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Container,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from typing import Protocol, TypeVar
+
+import structlog
+
+from trunkline.bus.port import Bus
+from trunkline.calls import cel as cel
+from trunkline.calls import facts as f
+from trunkline.calls import outcome
+from trunkline.calls.call import Call
+from trunkline.calls.cel import LogPosition
+from trunkline.calls.facts import AnyFact, Party
+from trunkline.calls.fold import refold
+from trunkline.calls.record import StoredEvent
+from trunkline.calls.recorded_legs import recording_plan
+from trunkline.calls.recording_plan import raw_name
+from trunkline.engine.port import AnsweredInSip, Signal
+from trunkline.events import of_call as announce
+from trunkline.events.message_ids import MessageIds
+from trunkline.store.ports.database import Batch, Database, DatabaseUnavailable
+from trunkline.work.follow.bridges import Bridges
+from trunkline.work.follow.fold_batch import Meeting, Step
+from trunkline.work.follow.signals import Signals
+from trunkline.work.keep_trying import insisting
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_RINGING_LATE, _CODE_LATE, _REFUSAL_LATE = 3, 50, 500
+"""Milliseconds for which a signal is waited for that the log was faster than: a ringing, a SIP code, and the
+code of a far end that refused, which is only missing where signals are lost."""
+_UNSAVED_PARTS = 100
+"""Parts of the log without a fact whose position is not stored by itself."""
+_GATHER = 0.003
+"""Seconds for which a signal waits for its like, so that they are one commit."""
+
+
+class LogPart(Protocol):
+    """Some rows of the engine's log, and the position after them."""
+
+    @property
+    def rows(self) -> list[cel.Row]: ...
+    @property
+    def position(self) -> LogPosition: ...
+    @property
+    def skipped(self) -> int: ...
+
+
+class CallLog:
+    """All live calls of a node, and the only way to change one.
+
+    Calls of another node are in none of its structures, so none of them is closed with this node's
+    engine, or becomes part of a call here.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        place: announce.Place,
+        clock: Callable[[], int],
+        message_ids: MessageIds,
+    ) -> None:
+        self._node_id = place.media_server
+        self._db = db
+        self._bus = bus
+        self._place = place
+        self._clock = clock
+        self._message_ids = message_ids
+        self._lock = asyncio.Lock()
+        self._calls: dict[str, Call] = {}
+        self._call_of: dict[str, str] = {}
+        """Of each leg of a live call, and of each call that has become part of one."""
+        self._bridges = Bridges()
+        self._signals = Signals()
+        self._heard = asyncio.Event()
+        self._refusal_late = _REFUSAL_LATE
+        self._unsaved_parts = 0
+        self.newest_row = 0
+        self.refused_at = 0
+        """When the database last refused to store something, if it has stored nothing since."""
+        self.on_change: Callable[[Call], None] = lambda _: None
+        """Told each call that has changed, once that is committed; it must not raise."""
+        self.on_astray: Callable[[str], None] = lambda _: None
+        """Told each leg that must not go on, once what led it there is committed; it must not raise."""
+        self.caught_up = asyncio.Event()
+
+    @property
+    def live(self) -> Mapping[str, Call]:
+        """The calls that are not over, by id."""
+        return self._calls
+
+    def live_raws(self) -> frozenset[str]:
+        """What the recordings of their legs are called."""
+        return frozenset(map(raw_name, self._call_of))
+
+    async def load(self) -> None:
+        """Fold the open calls again from their journals, as they were when the process ended."""
+        for call in await self._open_calls(self._node_id):
+            self._remember(call)
+            for leg in call.legs.values():
+                if leg.bridge is not None:
+                    self._bridges.entered(call.id, leg.bridge)
+        log.info("calls.loaded", open=len(self._calls))
+
+    async def position(self) -> LogPosition | None:
+        """How far the engine's log has been taken in."""
+        return await self._db.calls.position(self._node_id)
+
+    async def _open_calls(self, node_id: str) -> list[Call]:
+        stored = await self._db.calls.open_calls(node_id)
+        calls = [refold(list(each.facts)) for each in stored]
+        return [call for call in calls if call is not None and not call.over]
+
+    async def record(self, facts: Iterable[AnyFact], position: LogPosition | None = None) -> None:
+        """Fold the facts and commit; raises DatabaseUnavailable, and then nothing has changed."""
+        async with self._lock:
+            await self._record(facts, position)
+
+    async def ask(self, requested: f.CallRequested) -> Awaitable[None]:
+        """Begin a call; raises DatabaseUnavailable, and then nothing has changed.
+
+        No kill of this process loses it any more. What this gives is done once no power cut does
+        either; it raises DatabaseUnavailable where that will never be.
+        """
+        async with self._lock:
+            step = self._step()
+            await step.take(requested)
+            settled = await self._stored(self._db.calls.commit_early(self._batch(step, None)))
+            self._apply(step)
+            return settled
+
+    async def follow(self, parts: AsyncIterator[LogPart | None]) -> None:
+        """Take in the engine's log for ever; waits out a database that cannot be written."""
+        async for part in parts:
+            if part is None:
+                self.caught_up.set()
+                continue
+            self.caught_up.clear()
+            await self.take(part)
+
+    async def take(self, part: LogPart) -> None:
+        """Take in a part of the log, however long the database takes to accept it."""
+        if part.skipped:
+            log.warning("log.rows_skipped", count=part.skipped)
+        if part.rows:
+            self.newest_row = part.rows[-1].time
+        await self._let_signals_catch_up(part.rows)
+        async for attempt in insisting():
+            with attempt:
+                async with self._lock:
+                    await self._record(await self._facts_of(part.rows), part.position)
+
+    def hear(self, signal: Signal) -> None:
+        """Take in what only the engine's live signals tell: ringing, holding, SIP codes.
+
+        It is kept until the log tells of its leg: a signal can be faster than the log.
+        """
+        self._signals.hear(signal, self.caught_up.is_set())
+        if isinstance(signal, AnsweredInSip):
+            self._refusal_late = _REFUSAL_LATE
+        self._heard.set()
+
+    async def follow_signals(self) -> None:
+        """Fold what has been heard of known legs, for ever."""
+        while True:
+            await self._heard.wait()
+            await asyncio.sleep(_GATHER)
+            self._heard.clear()
+            async for attempt in insisting():
+                with attempt:
+                    async with self._lock:
+                        await self._record_early()
+
+    async def engine_died(self, at: int) -> None:
+        """Close every open call of this node: its channels are gone. ``at`` is the last sign of life."""
+        dead = [f.EngineDied(call_id=call_id, at=at) for call_id in list(self._calls)]
+        if dead:
+            log.warning("calls.closed_with_engine", count=len(dead))
+            await self.insist(dead)
+
+    def without_channels(self, living: Container[str]) -> set[str]:
+        """The calls that have begun and none of whose open legs lives in the engine."""
+        return {
+            call.id
+            for call in self._calls.values()
+            if call.legs
+            and not any(leg.id in living for leg in call.legs.values() if leg.ended_at is None)
+        }
+
+    async def lost(self, call_ids: Iterable[str]) -> None:
+        """Close calls whose end the log will never tell (its rows were lost: a full disk).
+
+        They end at their last sign of life.
+        """
+        gone = [f.EngineDied(call_id=each, at=0) for each in call_ids if each in self._calls]
+        if gone:
+            log.warning("calls.lost", call_ids=[fact.call_id for fact in gone])
+            await self.insist(gone)
+
+    async def close_calls_of(self, node_id: str) -> None:
+        """Close what another node has left: no log will ever tell how it went on."""
+        left = await self._open_calls(node_id)
+        for call in left:
+            self._remember(call)
+        await self.lost([call.id for call in left])
+
+    async def settle(self, living: Callable[[str], bool]) -> None:
+        """After a restart: withdraw requests that never reached the engine."""
+        gone = [
+            f.RequestWithdrawn(call_id=call.id, at=self._clock(), reason="never sent")
+            for call in self._calls.values()
+            if not call.legs and not living(call.id)
+        ]
+        await self.insist(gone)
+
+    async def insist(self, facts: Sequence[AnyFact]) -> None:
+        """``record``, however long the database takes to accept it."""
+        async for attempt in insisting():
+            with attempt:
+                await self.record(facts)
+
+    async def _record_early(self) -> None:
+        step = self._step()
+        for leg_id in self._signals.legs():
+            await step.take_early(leg_id)
+        await self._commit(step, None)
+
+    async def _let_signals_catch_up(self, rows: list[cel.Row]) -> None:
+        """The log can be faster than a signal, too: give an expected one a few milliseconds.
+
+        A refusal's code that never came makes the next one be waited for no longer than others.
+        """
+        late = rows
+        for waited in range(self._refusal_late):
+            if waited == _RINGING_LATE:
+                late = [row for row in rows if row.event == "HANGUP"]
+            elif waited == _CODE_LATE:
+                late = [row for row in late if cel.far_end_refused(row)]
+            if not any(map(self._expects_signal, late)):
+                return
+            await asyncio.sleep(0.001)
+        self._refusal_late = _CODE_LATE
+
+    def _expects_signal(self, row: cel.Row) -> bool:
+        if row.event == "ANSWER":
+            return not self._signals.of(row.unique_id) and self._silent(row)
+        if row.event == "HANGUP":
+            return self._signals.code(row.unique_id) is None and cel.has_sip_code(row)
+        return False
+
+    def _silent(self, row: cel.Row) -> bool:
+        """Is this an outbound leg that has not rung yet?"""
+        call = self._calls.get(self._call_of.get(row.unique_id, ""))
+        leg = call.legs.get(row.unique_id) if call else None
+        if leg is None:
+            return row.exten in ("", "s")
+        return leg.direction == "outbound" and leg.ringing_at is None
+
+    async def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact | Meeting]:
+        named = [cel.names(row) for row in rows]
+        owners = await _each(self._db.directory.endpoint_owner, {each.endpoint for each in named})
+        users = await _each(self._user, {each.user_id for each in named})
+        facts: list[AnyFact | Meeting] = []
+        for row in rows:
+            fact = cel.read(row, owners.get, users.get)
+            if fact is not None:
+                facts.append(fact)
+            if (other := cel.met_leg(row)) is not None:
+                facts.append(Meeting(row.unique_id, other, row.time))
+        return facts
+
+    async def _user(self, user_id: str) -> Party | None:
+        found = await self._db.directory.user_owner(user_id)
+        if found is None:
+            return None
+        number = found.sip_users[0] if found.sip_users else (found.extension or found.username)
+        return Party(
+            number=number, username=found.username, name=found.display_name, user_id=user_id
+        )
+
+    async def _record(
+        self, facts: Iterable[AnyFact | Meeting], position: LogPosition | None
+    ) -> None:
+        step = self._step()
+        for fact in facts:
+            await step.take(fact)
+        await self._commit(step, position)
+
+    def _step(self) -> Step:
+        return Step(self._calls, self._call_of, self._signals, self._db.calls, self._bridges)
+
+    async def _commit(self, step: Step, position: LogPosition | None) -> None:
+        batch = self._batch(step, position)
+        events: list[StoredEvent] = []
+        if self._is_worth_a_commit(batch):
+            events = await self._stored(self._db.calls.commit(batch))
+        self._apply(step)
+        if events:
+            self._bus.publish(events)
+
+    def _is_worth_a_commit(self, batch: Batch) -> bool:
+        """Rows that state nothing are read again after a kill, and state nothing again."""
+        if not batch.facts and batch.position is not None:
+            self._unsaved_parts += 1
+            return self._unsaved_parts > _UNSAVED_PARTS
+        self._unsaved_parts = 0
+        return bool(batch.facts)
+
+    async def _stored(self, committing: Awaitable[T]) -> T:
+        try:
+            stored = await committing
+        except DatabaseUnavailable:
+            self.refused_at = self._clock()
+            raise
+        self.refused_at = 0
+        return stored
+
+    def _batch(self, step: Step, position: LogPosition | None) -> Batch:
+        ended = [call for call in step.changed.values() if call.over]
+        return Batch(
+            facts=step.kept,
+            announcements=[
+                announce.announce(call, heard, self._place, self._message_ids(heard.at))
+                for call, heard in step.heard
+            ],
+            finished=[outcome.record(call) for call in ended if not call.withdrawn],
+            plans={
+                call.id: recording_plan(call)
+                for call in ended
+                if outcome.recording_name(call) and not call.withdrawn
+            },
+            opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
+            closed=[call.id for call in ended],
+            node_id=self._node_id,
+            position=position,
+        )
+
+    def _apply(self, step: Step) -> None:
+        for over in (call for call in step.changed.values() if call.over):
+            self._forget(over)
+        for live in (call for call in step.changed.values() if not call.over):
+            self._remember(live)
+        for leg_id, used in step.used_early.items():
+            self._signals.used(leg_id, used)
+        for leg_id in step.astray:
+            self.on_astray(leg_id)
+
+    def _remember(self, call: Call) -> None:
+        self._calls[call.id] = call
+        for id_ in (*call.legs, *call.absorbed):
+            self._call_of[id_] = call.id
+        self.on_change(call)
+
+    def _forget(self, call: Call) -> None:
+        """It is over; legs that another call has taken in are that one's."""
+        self._calls.pop(call.id, None)
+        self._bridges.forget(call.id)
+        for id_ in (*call.legs, *call.absorbed):
+            if self._call_of.get(id_) == call.id:
+                del self._call_of[id_]
+        if call.merged_into is None:
+            for leg_id in call.legs:
+                self._signals.forget(leg_id)
+        self.on_change(call)
+
+
+async def _each(
+    read: Callable[[str], Awaitable[T | None]], names: Iterable[str | None]
+) -> dict[str, T | None]:
+    """What each of the names stands for; they are read side by side."""
+    wanted = [name for name in names if name]
+    return dict(zip(wanted, await asyncio.gather(*map(read, wanted)), strict=True))

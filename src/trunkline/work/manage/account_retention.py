@@ -1,0 +1,65 @@
+"""How long an account's things are kept, and its legal hold: what may be said of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trunkline.directory.rules import DirectoryRefused
+from trunkline.store.directory import AccountEntry, Directory
+
+LONGEST = 36_500
+"""Days."""
+
+
+def keep(directory: Directory, account: AccountEntry, wanted: Mapping[str, str]) -> AccountEntry:
+    """Set how long the account keeps kinds (calls, events, recordings), the others stay.
+
+    Each is days, ``forever``, or ``default``: as the settings say. Raises DirectoryRefused.
+    """
+    days = {f"keep_{kind}": _days(kind, text) for kind, text in wanted.items()}
+    if not days:
+        raise DirectoryRefused(
+            "say what to keep, and for how many days: --calls, --events, --recordings"
+        )
+    _refuse_recordings_without_calls(
+        days.get("keep_calls", account.keep_calls),
+        days.get("keep_recordings", account.keep_recordings),
+    )
+    return directory.change_account(account.account_id, **days)
+
+
+def hold(directory: Directory, account: AccountEntry, reason: str, now: int) -> AccountEntry:
+    """Put it on hold, or change the reason; nothing of it is deleted from now on."""
+    if not (0 < len(reason) <= 500 and reason.isprintable() and reason.strip()):
+        raise DirectoryRefused(
+            "say why with --reason TEXT, in at most 500 printable characters: whoever ends the hold "
+            "has to know"
+        )
+    held_at = now if account.held_at is None else account.held_at
+    return directory.change_account(account.account_id, held_at=held_at, hold_reason=reason)
+
+
+def release(directory: Directory, account: AccountEntry) -> AccountEntry:
+    """End the hold; what is too old is deleted by the next run. Raises DirectoryRefused without one."""
+    if account.held_at is None:
+        raise DirectoryRefused(f"account {account.name!r} is not on hold")
+    return directory.change_account(account.account_id, held_at=None, hold_reason="")
+
+
+def _days(kind: str, text: str) -> int | None:
+    if text in ("forever", "default"):
+        return 0 if text == "forever" else None
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= LONGEST:
+        return int(text)
+    raise DirectoryRefused(
+        f"--{kind} {text!r} is no time: take days (at least 1), forever, or default for what the "
+        "settings say"
+    )
+
+
+def _refuse_recordings_without_calls(calls: int | None, recordings: int | None) -> None:
+    if calls and recordings and recordings > calls:
+        raise DirectoryRefused(
+            f"a recording goes with its call's record, which this account keeps for {calls} days: "
+            f"take --recordings {calls} or less, or forever for as long as the call"
+        )
