@@ -25,7 +25,7 @@ from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.store.common.call_columns import columns_of
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.migrations import upgrade
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.connect import connect_writer
@@ -85,7 +85,7 @@ def _make(data: Path, calls: int) -> None:
     key = open_key(data / "secret.key")
     upgrade(file)
     check_key(file, key)
-    with DirectoryFile(file, key).transaction() as directory:
+    with ManagedDirectory(file, key).transaction() as directory:
         account = manage.create_account(directory, "million")
     with closing(connect_writer(file)) as connection:
         connection.execute("BEGIN IMMEDIATE")

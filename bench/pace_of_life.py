@@ -29,9 +29,9 @@ from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
 from trunkline.engine.listen.cel import LogFollower
 from trunkline.events.message_ids import MessageIds
-from trunkline.events.of_call import Place
-from trunkline.store.directory import DirectoryFile
-from trunkline.store.place import Place as Where
+from trunkline.events.of_call import Node
+from trunkline.store.directory import ManagedDirectory
+from trunkline.store.place import Node as Where
 from trunkline.store.place import open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.secrets import open_key
@@ -109,7 +109,7 @@ async def _office(on_server: bool) -> AsyncIterator[Office]:
     key = open_key(folder / "secret.key")
     db = open_database(where, key)
     try:
-        with DirectoryFile(where, key).transaction() as directory:
+        with ManagedDirectory(where, key).transaction() as directory:
             account = manage.create_account(directory, "bench", timezone="UTC")
             user = manage.create_user(directory, account, "agent", extension="101")
             manage.create_device(directory, account, user, device(1), realm=REALM)
@@ -148,7 +148,7 @@ class _Counted:
 
 async def _taken_in(office: Office, calls: int, rate: int | None) -> Done:
     db, bus, ids = _Counted(office.db), LocalBus(), MessageIds(_clock)
-    log = CallLog(db, bus, Place(REALM, secrets.token_hex(4)), _clock, ids)  # type: ignore[arg-type]
+    log = CallLog(db, bus, Node(REALM, secrets.token_hex(4)), _clock, ids)  # type: ignore[arg-type]
     late: list[float] = []
     ended = asyncio.Event()
     left = calls

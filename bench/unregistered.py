@@ -11,7 +11,7 @@ import statistics
 import time
 from pathlib import Path
 
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.secrets import open_key
 from trunkline.work.manage import manage_directory as manage
 
@@ -69,7 +69,9 @@ def _had(pid: int | None) -> tuple[float, float]:
 
 
 def _fill(data: Path, devices: int) -> None:
-    with DirectoryFile(data / "trunkline.db", open_key(data / "secret.key")).transaction() as open_:
+    with ManagedDirectory(
+        data / "trunkline.db", open_key(data / "secret.key")
+    ).transaction() as open_:
         account = manage.create_account(open_, "many")
         for number in range(devices):
             user = manage.create_user(open_, account, f"u{number}", extension=str(10_000 + number))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.delivery.verdict import Rules
+from trunkline.delivery.verdict import RetryPolicy
 from trunkline.server.setting_forms import SettingsError
 from trunkline.server.settings import Settings, load
 from trunkline.server.wiring import webhooks as webhook_parts
@@ -14,7 +14,7 @@ from trunkline.webhooks.port import UrlRefused
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
-    assert webhook_parts.rules(Settings()) == Rules()
+    assert webhook_parts.rules(Settings()) == RetryPolicy()
 
 
 async def test_only_what_is_listed_is_allowed() -> None:

@@ -14,7 +14,7 @@ from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
 from trunkline.engine.listen.cel import LogFollower
 from trunkline.events.message_ids import MessageIds
-from trunkline.events.of_call import Place
+from trunkline.events.of_call import Node
 from trunkline.store.ports.database import Batch, Database
 from trunkline.work.follow.follow_log import CallLog
 
@@ -49,7 +49,7 @@ async def folded_calls(kept: Kept, db: Database) -> list[Batch]:
     """Some calls of all companies, each with all that is written of it in one batch."""
     caught: Any = _Database(db)
     made = Calls(kept.accounts, 0, 0, 0)
-    log = CallLog(caught, LocalBus(), Place(REALM, "bench"), _clock, MessageIds(_clock))
+    log = CallLog(caught, LocalBus(), Node(REALM, "bench"), _clock, MessageIds(_clock))
     with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as folder:
         for n in range(_CALLS):
             file = Path(folder) / f"{n}.csv"

@@ -21,9 +21,9 @@ import msgspec
 from trunkline.bus.local import LocalBus
 from trunkline.engine.listen.cel import LogFollower
 from trunkline.events.message_ids import MessageIds
-from trunkline.events.of_call import Place
+from trunkline.events.of_call import Node
 from trunkline.store.ports.database import Database
-from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.work.deliver.examine_events import ExamineEvents
 from trunkline.work.follow.follow_log import CallLog
 
@@ -71,8 +71,8 @@ async def _endpoints(kept: Kept, db: Database) -> AsyncIterator[list[tuple[str, 
             await db.webhooks.delete(id_)
 
 
-def _webhook(account_id: str, id_: str) -> NewWebhook:
-    return NewWebhook(
+def _webhook(account_id: str, id_: str) -> WebhookToAdd:
+    return WebhookToAdd(
         id=id_,
         account_id=account_id,
         url="https://bench.invalid/",
@@ -89,7 +89,7 @@ async def _take_in(
 ) -> tuple[float, int]:
     """(seconds, commits of calls) until every delivery is stored."""
     bus, ids = LocalBus(), MessageIds(_clock)
-    calls = CallLog(db, bus, Place(REALM, "bench"), _clock, ids)
+    calls = CallLog(db, bus, Node(REALM, "bench"), _clock, ids)
     examine = ExamineEvents(db, _clock, lambda *_: None, most_pending=1 << 60)
     await examine.refresh()
     bus.listen(examine.heard)

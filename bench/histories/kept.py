@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.store.directory import AccountEntry, DirectoryFile, UserEntry
+from trunkline.store.directory import AccountEntry, ManagedDirectory, UserEntry
 from trunkline.store.place import Place
 from trunkline.store.ports.database import Database
-from trunkline.store.secrets import Key, open_key
+from trunkline.store.secrets import InstallationKey, open_key
 from trunkline.work.manage import manage_directory as manage
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
@@ -51,7 +51,7 @@ class Kept(msgspec.Struct, frozen=True):
         return Path(self.folder)
 
     @property
-    def key(self) -> Key:
+    def key(self) -> InstallationKey:
         """What secrets are encrypted with."""
         return open_key(self.data / "secret.key")
 
@@ -67,7 +67,7 @@ class Kept(msgspec.Struct, frozen=True):
 
     def staffed(self) -> None:
         """Every account has a user with a device, whose calls the event log can tell of."""
-        with DirectoryFile(self.place, self.key).transaction() as directory:
+        with ManagedDirectory(self.place, self.key).transaction() as directory:
             for number, account_id in enumerate(self.accounts, 1):
                 account = manage.find(directory, AccountEntry, account_id)
                 if not directory.called(UserEntry, "bench", account_id):

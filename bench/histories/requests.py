@@ -30,7 +30,7 @@ from tests.whole.api import sha256
 from tests.whole.waiting import until
 
 from trunkline.store.common.spans import DAY, HOUR
-from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.work.manage import manage_directory as manage
 
 from ..figures import Figure, quantile
@@ -151,7 +151,7 @@ class _Asking:
 
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
-        with DirectoryFile(kept.place, kept.key).transaction() as directory:
+        with ManagedDirectory(kept.place, kept.key).transaction() as directory:
             account = manage.find(directory, AccountEntry, kept.accounts[0])
             self._app, self.secret = manage.create_app(directory, account, "bench")
         self.where = kept.where

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from trunkline.calls.record import CallRecord
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.migrations import upgrade
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.database import check_key
@@ -50,7 +50,7 @@ def _make(data: Path, calls: int) -> None:
     upgrade(file)
     check_key(file, key)
     of = companies(calls)
-    with DirectoryFile(file, key).transaction() as directory:
+    with ManagedDirectory(file, key).transaction() as directory:
         accounts = [manage.create_account(directory, each.name).account_id for each in of]
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         _fill(connection, list(zip(of, accounts, strict=True)), calls)

@@ -19,15 +19,15 @@ from trunkline.calls.record import Announcement
 from trunkline.live import build_live
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings
-from trunkline.store.directory import DirectoryFile
-from trunkline.store.secrets import Key
+from trunkline.store.directory import ManagedDirectory
+from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import SqliteDatabase, open_database
 from trunkline.work.manage import manage_directory as manage
 
 from . import cast
 from .control import Control, nothing, say, serve
 
-_KEY = Key(b"k" * 32)
+_KEY = InstallationKey(b"k" * 32)
 FOR_EVER = 2**60
 BUFFER = 65_536
 """Bytes that may wait for a slow client: small, as is what the kernel holds, so that some minutes of
@@ -121,7 +121,7 @@ class SoakControl(Control):
 def _apps(file: Path, accounts: int) -> list[tuple[str, str]]:
     """(account id, app id) of new accounts."""
     made = []
-    with DirectoryFile(file, _KEY).transaction() as directory:
+    with ManagedDirectory(file, _KEY).transaction() as directory:
         for number in range(accounts):
             account = manage.create_account(directory, f"account-{number}")
             app, _ = manage.create_app(directory, account)

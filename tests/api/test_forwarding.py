@@ -15,14 +15,14 @@ import pytest
 from trunkline.api.http.application import build_api
 from trunkline.server import server_file
 from trunkline.server.main_server import MainServer
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
 
 from .conftest import APP_ID, World, app, client_of
 
-KEY = Key(b"k" * 32)
+KEY = InstallationKey(b"k" * 32)
 CALL = CallWanted("0901", "s1", "secret", "ref", "key-1")
 
 
@@ -82,7 +82,7 @@ async def test_no_main_server_is_a_refusal_that_passes(tmp_path: Path) -> None:
 
 async def test_another_installation_may_not_forward(world: World) -> None:
     async with client_of(_door(world, server_file.internal_token(KEY))) as client:
-        wrong = server_file.internal_token(Key(b"x" * 32))
+        wrong = server_file.internal_token(InstallationKey(b"x" * 32))
         sent = {"app_id": APP_ID, "wanted": msgspec.to_builtins(CALL)}
         headers = {"authorization": f"Bearer {wrong}"}
         answer = await client.post("/internal/place-call", json=sent, headers=headers)
@@ -135,7 +135,9 @@ async def test_a_refused_transfer_is_the_same_refusal(world: World, main: MainSe
 async def test_only_the_installation_itself_may_ask_for_any_accounts_transfer(world: World) -> None:
     async with client_of(_door(world, server_file.internal_token(KEY))) as client:
         sent = msgspec.to_builtins(TRANSFER)
-        wrong = {"authorization": f"Bearer {server_file.internal_token(Key(b'x' * 32))}"}
+        wrong = {
+            "authorization": f"Bearer {server_file.internal_token(InstallationKey(b'x' * 32))}"
+        }
         answer = await client.post("/internal/transfer-call", json=sent, headers=wrong)
         assert (answer.status_code, answer.json()["message"]) == (401, "TOKEN_INVALID")
         right = {"authorization": f"Bearer {server_file.internal_token(KEY)}"}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from trunkline.work.deliver.deliver_webhooks import Tally
+from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
 
 from .conftest import World
 
@@ -136,7 +136,7 @@ async def test_a_sample_needs_a_whole_body(
 
 
 async def test_webhooks_are_measured(world: World) -> None:
-    tally = Tally(attempts=Counter({"2xx": 7, "error": 2}), delivered=7, failed=1)
+    tally = DeliveryCounts(attempts=Counter({"2xx": 7, "error": 2}), delivered=7, failed=1)
     async with world.client(webhook_tally=tally) as client:
         lines = (await client.get("/metrics")).text.splitlines()
     for line in (

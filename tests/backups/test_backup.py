@@ -21,7 +21,7 @@ from cli.office import Office, refused
 from imports.office import big_file, moved_in, start
 from trunkline.cli import app
 from trunkline.store.ports.database import DatabaseUnusable
-from trunkline.store.secrets import Key, open_key
+from trunkline.store.secrets import InstallationKey, open_key
 from trunkline.store.sqlite import open_database
 
 TESTS = Path(__file__).parent.parent
@@ -121,7 +121,7 @@ def test_without_the_key_it_comes_from_elsewhere(office: Office, to: Path, tmp_p
     open_key(another)
     refused(restored(backup, tmp_path / "third", "--key", str(another)), "another secret.key")
     with pytest.raises(DatabaseUnusable):
-        open_database(tmp_path / "alone/trunkline.db", Key(b"x" * 32))
+        open_database(tmp_path / "alone/trunkline.db", InstallationKey(b"x" * 32))
 
 
 def test_the_next_backup_links_the_recordings_that_stayed(office: Office, tmp_path: Path) -> None:

@@ -13,20 +13,20 @@ from at_once import at_once
 from trunkline.calls import cel as cel
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call
-from trunkline.calls.cel import Row
+from trunkline.calls.cel import CelRow
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, refold
 from trunkline.engine.listen.cel import LogFollower
-from trunkline.engine.port import AnsweredInSip, Held, Rang
-from trunkline.events.of_call import Place
+from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang
+from trunkline.events.of_call import Node
 from trunkline.store.ports.database import EndpointOwner
 from trunkline.work.follow.bridges import Bridges
-from trunkline.work.follow.fold_batch import Meeting, Step
+from trunkline.work.follow.fold_batch import BatchFold, Meeting
 from trunkline.work.follow.signals import Signals
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-PLACE = Place("trunkline", "tl00000000")
-AnySignal = Rang | Held | AnsweredInSip
+PLACE = Node("trunkline", "tl00000000")
+AnySignal = Rang | HoldChanged | AnsweredInSip
 
 
 class RecordedUser(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class Scenario(msgspec.Struct, frozen=True):
     """One recorded scene: what the engine wrote, and what it signalled, each with its time."""
 
     name: str
-    rows: list[Row]
+    rows: list[CelRow]
     signals: list[tuple[int, AnySignal]]
     recorded: Recorded
     raw: bytes
@@ -74,7 +74,7 @@ class Scenario(msgspec.Struct, frozen=True):
         number = found.sip_users[0] if found.sip_users else (found.extension or found.username)
         return Party(number, found.username, found.display_name, user_id)
 
-    def facts_of(self, row: Row) -> list[AnyFact | Meeting]:
+    def facts_of(self, row: CelRow) -> list[AnyFact | Meeting]:
         """What a row states."""
         fact = cel.read(row, self.recorded.owners.get, self.user)
         facts: list[AnyFact | Meeting] = [fact] if fact else []
@@ -82,7 +82,7 @@ class Scenario(msgspec.Struct, frozen=True):
             facts.append(Meeting(row.unique_id, other, row.time))
         return facts
 
-    def facts(self, rows: Iterable[Row]) -> list[AnyFact | Meeting]:
+    def facts(self, rows: Iterable[CelRow]) -> list[AnyFact | Meeting]:
         """What these rows state."""
         return [fact for row in rows for fact in self.facts_of(row)]
 
@@ -107,7 +107,7 @@ def scenario(name: str) -> Scenario:
 
 def _signal(line: bytes) -> tuple[int, AnySignal]:
     came, kind, *values = msgspec.json.decode(line)
-    kinds = {"Rang": Rang, "Held": Held, "AnsweredInSip": AnsweredInSip}
+    kinds = {"Rang": Rang, "HoldChanged": HoldChanged, "AnsweredInSip": AnsweredInSip}
     return came, kinds[kind](*values)
 
 
@@ -135,14 +135,14 @@ class Ledger:
     def take(self, *facts: AnyFact | Meeting | None, early: bool = False) -> None:
         """One batch. ``early`` also takes in what signals have told of known legs."""
         live = {call_id: call for call_id, call in self.calls.items() if not call.over}
-        step = Step(live, self.call_of, self.signals, self, self.bridges)
+        step = BatchFold(live, self.call_of, self.signals, self, self.bridges)
         for fact in filter(None, facts):
             at_once(step.take(fact))
         for leg_id in self.signals.legs() if early else ():
             at_once(step.take_early(leg_id))
         self._apply(step)
 
-    def _apply(self, step: Step) -> None:
+    def _apply(self, step: BatchFold) -> None:
         for fact in step.kept:
             self.journal.setdefault(fact.call_id, []).append(fact)
         for call in sorted(step.changed.values(), key=lambda call: not call.over):

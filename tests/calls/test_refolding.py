@@ -7,7 +7,7 @@ import pytest
 
 from trunkline.calls import outcome
 from trunkline.calls.record import CallRecord
-from trunkline.calls.refolding import Difference, differences
+from trunkline.calls.refolding import RefoldDifference, differences
 
 from .replay import folded, names, scenario
 
@@ -30,4 +30,4 @@ def test_a_journal_that_does_not_come_to_an_end_makes_none() -> None:
     call = next(iter(ledger.calls.values()))
     facts = ledger.journal[call.id][:3]
 
-    assert differences(outcome.record(call), facts) == [Difference("call_id", call.id, None)]
+    assert differences(outcome.record(call), facts) == [RefoldDifference("call_id", call.id, None)]

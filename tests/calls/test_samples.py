@@ -9,9 +9,9 @@ import pytest
 
 from trunkline.calls.record import Announcement
 from trunkline.calls.times import rfc3339
-from trunkline.events.of_call import Place
+from trunkline.events.of_call import Node
 from trunkline.events.payloads import KINDS, AnyEvent
-from trunkline.events.samples import NAMES, SampleUnknown, Wanted, samples
+from trunkline.events.samples import NAMES, SampleRequest, SampleUnknown, samples
 
 AT = 1_800_000_000_000_000
 CALL = "test-0123"
@@ -19,8 +19,8 @@ CALL = "test-0123"
 
 def made(name: str) -> list[Announcement]:
     ids = itertools.count(AT)
-    place = Place("trunkline", "tl1")
-    return samples(name, Wanted("a" * 32, CALL, AT, place, lambda at: next(ids)))
+    place = Node("trunkline", "tl1")
+    return samples(name, SampleRequest("a" * 32, CALL, AT, place, lambda at: next(ids)))
 
 
 @pytest.mark.parametrize("name", KINDS)

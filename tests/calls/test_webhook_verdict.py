@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from trunkline.delivery.verdict import Rules, Verdict, decide
+from trunkline.delivery.verdict import RetryPolicy, Verdict, decide
 from trunkline.delivery.webhook import Attempt, Delivery, Webhook
 
 AT = 1_700_000_000_000_000
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
-RULES = Rules()
+RULES = RetryPolicy()
 
 
 def webhook(**changes: Any) -> Webhook:
@@ -40,7 +40,7 @@ def verdict(
     what: Delivery | None = None,
     *,
     at: int = AT,
-    rules: Rules = RULES,
+    rules: RetryPolicy = RULES,
     chance: float = 0.5,
     **came: Any,
 ) -> Verdict:
@@ -134,7 +134,7 @@ def test_an_endpoint_that_took_nothing_meanwhile_is_suspended_and_loses_nothing(
 
 
 def test_a_schedule_without_pauses_is_used_up_at_once() -> None:
-    said = verdict(rules=Rules(pauses=()), error="connecting failed: Connection refused")
+    said = verdict(rules=RetryPolicy(pauses=()), error="connecting failed: Connection refused")
     assert (said.state, said.stop) == ("pending", "suspended")
 
 

@@ -14,7 +14,7 @@ from trunkline.calls.fold import fold
 from trunkline.calls.outcome import record
 from trunkline.calls.record import Announcement
 from trunkline.events import of_call as announce
-from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.place import Place, open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key
@@ -40,7 +40,7 @@ class Office:
         self.call: Any = None
 
     def add_account(self, name: str) -> AccountEntry:
-        with DirectoryFile(self.place, self.key).transaction() as directory:
+        with ManagedDirectory(self.place, self.key).transaction() as directory:
             return manage.create_account(directory, name, timezone="Asia/Ho_Chi_Minh")
 
     def write(self, work: Callable[[Any], Any]) -> None:
@@ -71,7 +71,7 @@ class Office:
             if self.call is None:
                 batch.opened.append((fact.call_id, folded.call.account_id, fact.at))
             self.call = folded.call
-            switch = announce.Place("trunkline", "tl1")
+            switch = announce.Node("trunkline", "tl1")
             batch.announcements += [
                 announce.announce(self.call, heard, switch, heard.at) for heard in folded.heard
             ]

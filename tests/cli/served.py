@@ -20,7 +20,7 @@ import msgspec
 from trunkline.api.http.deps import ApiDeps
 from trunkline.bus.local import LocalBus
 from trunkline.events.message_ids import MessageIds
-from trunkline.events.of_call import Place
+from trunkline.events.of_call import Node
 from trunkline.server import server_file
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings
@@ -90,7 +90,7 @@ class Served:
 
     def _application(self, db: Any) -> web_parts.Web:
         bus = LocalBus()
-        trigger = TriggerEvent(db.events, bus, Place("trunkline", "tl1"), now, MessageIds(now))
+        trigger = TriggerEvent(db.events, bus, Node("trunkline", "tl1"), now, MessageIds(now))
         post = webhook_parts.post(Settings(), now)
         deps = ApiDeps(
             db=db,

@@ -73,9 +73,9 @@ class Office:
 
 @contextlib.contextmanager
 def in_directory(path: Path, key: Any) -> Iterator[Any]:
-    from trunkline.store.directory import DirectoryFile
+    from trunkline.store.directory import ManagedDirectory
 
-    with DirectoryFile(path, key).transaction() as directory:
+    with ManagedDirectory(path, key).transaction() as directory:
         yield directory
 
 

@@ -18,10 +18,10 @@ from trunkline.calls.facts import Party
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Outgoing
 from trunkline.server.listening import data_lock
-from trunkline.store.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
+from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
 from trunkline.store.ports.database import Batch, LogPosition
 from trunkline.store.ports.history import Marks
-from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import SqliteDatabase, open_database
 from trunkline.work.manage import manage_directory as manage
@@ -42,7 +42,7 @@ class Life:
     async def live(self) -> None:
         """Until it is over; all that was begun is finished."""
         database = open_database(self._path, self._key)
-        new = NewWebhook(
+        new = WebhookToAdd(
             id=f"w{next(self._numbers)}", account_id=self._account_id, url="https://example.com/",
             description="", events=(), secret="whsec_" + "A" * 43 + "=", after=0, now=AT,
         )  # fmt: skip
@@ -124,7 +124,7 @@ class Life:
 
     def _change_directory(self) -> None:
         """What is unique changes hands, and what hangs on what is deleted goes with it."""
-        with DirectoryFile(self._path, self._key).transaction() as directory:
+        with ManagedDirectory(self._path, self._key).transaction() as directory:
             first, second = directory.all(AccountEntry)[:2]
             directory.rename_account(first.account_id, "between")
             directory.rename_account(second.account_id, first.name)

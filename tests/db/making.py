@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
 from trunkline.calls.record import Announcement, CallRecord
-from trunkline.store.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
+from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
 from trunkline.store.place import Place
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.work.manage import manage_directory as manage
 
-KEY = Key(b"k" * 32)
+KEY = InstallationKey(b"k" * 32)
 AT = 1_700_000_000_000_000
 
 
@@ -73,7 +73,7 @@ def office(
     path: Place, name: str = "acme", sip_user: str = "an1"
 ) -> tuple[AccountEntry, UserEntry, DeviceEntry]:
     """An account with a user on extension 101 and a device of theirs."""
-    with DirectoryFile(path, KEY).transaction() as directory:
+    with ManagedDirectory(path, KEY).transaction() as directory:
         account = manage.create_account(directory, name)
         user = manage.create_user(directory, account, "an", name="An", extension="101")
         device, _ = manage.create_device(

@@ -18,12 +18,12 @@ from trunkline.server.wiring.database import as_main
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.postgres import open_database
 from trunkline.store.postgres.advisory_lock import NODE, DatabaseTaken, OneAtATime, Sole
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 
 @pytest.fixture
 async def processes(postgres_url: str) -> AsyncIterator[list[Any]]:
-    both = [open_database(postgres_url, Key(b"k" * 32)) for _ in range(2)]
+    both = [open_database(postgres_url, InstallationKey(b"k" * 32)) for _ in range(2)]
     yield both
     await asyncio.gather(*(each.close() for each in both))
 

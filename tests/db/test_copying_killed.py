@@ -40,7 +40,7 @@ async def test_killed_anywhere_it_goes_on_and_nothing_is_copied_twice(there, emp
 async def test_broken_off_at_each_step_it_goes_on(there, empty_url, at, monkeypatch):
     await there.live(30)
     monkeypatch.setattr(source, "ROWS", 40)
-    kind: Any = PostgresTarget if hasattr(PostgresTarget, at) else source.SqliteHeld
+    kind: Any = PostgresTarget if hasattr(PostgresTarget, at) else source.SqliteLockedSnapshot
     kind = SqliteSource if at == "release" else kind
 
     class Killed(BaseException):

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from db.making import KEY, office
 from trunkline.store import migrations
 from trunkline.store.ports.database import DatabaseUnusable
-from trunkline.store.secrets import Key, KeyUnusable, open_key
+from trunkline.store.secrets import InstallationKey, KeyUnusable, open_key
 from trunkline.store.sqlite import open_database
 from trunkline.store.sqlite.connect import connect_writer, core_engine
 from trunkline.store.tables import metadata
@@ -69,7 +69,7 @@ async def test_another_key_is_refused(tmp_path):
     path = tmp_path / "trunkline.db"
     office(path)
     with pytest.raises(DatabaseUnusable, match=r"another secret\.key"):
-        open_database(path, Key(b"x" * 32))
+        open_database(path, InstallationKey(b"x" * 32))
 
 
 def test_a_key_file_is_made_once_and_for_its_owner(tmp_path):
@@ -84,11 +84,11 @@ def test_a_key_file_is_made_once_and_for_its_owner(tmp_path):
 
 
 def test_a_key_does_not_show_itself(tmp_path):
-    key = Key(b"supersecretsupersecretsupersecre")
+    key = InstallationKey(b"supersecretsupersecretsupersecre")
     assert "super" not in repr(key)
     assert "hush" not in key.encrypt("hush")
     with pytest.raises(KeyUnusable, match="another key"):
-        Key(b"x" * 32).decrypt(key.encrypt("hush"))
+        InstallationKey(b"x" * 32).decrypt(key.encrypt("hush"))
 
 
 @pytest.mark.parametrize(

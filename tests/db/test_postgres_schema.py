@@ -16,14 +16,14 @@ from alembic.migration import MigrationContext
 from cluster import Cluster
 from db.making import AT, KEY, office
 from trunkline.store import migrations
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.postgres import open_database
 from trunkline.store.postgres.connect import core_engine
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.roles import VIEWS, let_read
 from trunkline.store.postgres.schema import migrate, shown, upgrade
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.store.tables import metadata
 from trunkline.work.manage import manage_directory as manage
 
@@ -118,7 +118,7 @@ def test_a_database_from_the_future_is_refused(postgres_url):
 def test_another_key_is_refused(postgres_url):
     office(postgres_url)
     with pytest.raises(DatabaseUnusable, match=r"another secret\.key"):
-        open_database(postgres_url, Key(b"x" * 32))
+        open_database(postgres_url, InstallationKey(b"x" * 32))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_the_views_say_what_sqlites_say(postgres_url, tmp_path):
     places = (tmp_path / "trunkline.db", postgres_url)
     found = []
     for place in places:
-        with DirectoryFile(place, KEY).transaction() as directory:
+        with ManagedDirectory(place, KEY).transaction() as directory:
             account = manage.create_account(
                 directory, "acme", caller_id="028", allow=["84", "+84"], deny=["8490"]
             )
@@ -276,7 +276,7 @@ def test_an_owner_without_the_right_is_told_what_to_do_and_with_it_can(cluster, 
 
 def test_managing_a_database_that_is_away_is_unavailable():
     with pytest.raises(DatabaseUnavailable):
-        DirectoryFile("postgresql://x:y@127.0.0.1:1/z", KEY)
+        ManagedDirectory("postgresql://x:y@127.0.0.1:1/z", KEY)
 
 
 async def test_every_statement_is_understood(postgres_url):

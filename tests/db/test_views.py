@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.making import KEY, office
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.sqlite.connect import connect_reader
 from trunkline.work.manage import manage_directory as manage
 
@@ -33,12 +33,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def directory(path: Path) -> DirectoryFile:
-    return DirectoryFile(path, KEY)
+def directory(path: Path) -> ManagedDirectory:
+    return ManagedDirectory(path, KEY)
 
 
 @pytest.fixture
-def asterisk(path: Path, directory: DirectoryFile) -> Iterator[sqlite3.Connection]:
+def asterisk(path: Path, directory: ManagedDirectory) -> Iterator[sqlite3.Connection]:
     connection = connect_reader(path)
     connection.row_factory = sqlite3.Row
     yield connection

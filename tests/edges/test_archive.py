@@ -11,13 +11,13 @@ import pytest
 
 from db.making import AT, KEY, announcement, ended, record, requested, started
 from trunkline.store import place as places
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.place import Place, open_archive, open_database
 from trunkline.store.ports.archive import Account, Archive, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Batch, DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.ports.sip_messages import NOTHING
-from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.work.manage import manage_directory as manage
 
 QUARTER = 900_000_000
@@ -47,7 +47,7 @@ def archive(place: Place, account_id: str) -> Iterator[Archive]:
 def test_accounts_come_by_name_with_their_newest_number(
     place: Place, archive: Archive, account_id: str, write: Write
 ) -> None:
-    with DirectoryFile(place, KEY).transaction() as directory:
+    with ManagedDirectory(place, KEY).transaction() as directory:
         others = [
             manage.create_account(directory, name).account_id for name in ("Zoo", "a-b", "ab")
         ]
@@ -140,12 +140,12 @@ def test_recordings_come_with_the_newest_calls(
 def test_trunks_and_stopped_webhooks(
     place: Place, archive: Archive, account_id: str, write: Write
 ) -> None:
-    with DirectoryFile(place, KEY).transaction() as directory:
+    with ManagedDirectory(place, KEY).transaction() as directory:
         [account] = directory.all(manage.AccountEntry)
         trunk = manage.create_trunk(directory, account, "carrier", "127.0.0.1:5060")
     assert archive.trunk_names() == {f"trunk-{trunk.trunk_id}": "carrier"}
     assert archive.stopped_webhooks() == []
-    new = NewWebhook(
+    new = WebhookToAdd(
         id="w1", account_id=account_id, url="https://a.example/", description="", events=("#",),
         secret="secret", after=None, now=AT,
     )  # fmt: skip

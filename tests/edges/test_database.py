@@ -16,7 +16,7 @@ from trunkline.calls.record import shown
 from trunkline.directory.api_keys import key_hash
 from trunkline.routing.dialling import Rights
 from trunkline.store import tables
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.place import Place, core_engine, open_database
 from trunkline.store.ports.database import (
     ApiKey,
@@ -58,7 +58,7 @@ def change(opened: Opened) -> Callable[[Callable[..., Any]], Any]:
     """Run a change of the directory, as another process would."""
 
     def run(work: Callable[..., Any]) -> Any:
-        with DirectoryFile(opened[1], KEY).transaction() as directory:
+        with ManagedDirectory(opened[1], KEY).transaction() as directory:
             return work(directory)
 
     return run

@@ -17,12 +17,12 @@ from trunkline.delivery.webhook import outgoing
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store import postgres
-from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.place import Place, open_database
 from trunkline.store.ports.database import Batch, Claimed
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
-from trunkline.store.ports.retention import KINDS, Kind, Limits
-from trunkline.store.ports.webhooks import NewWebhook, Wanted
+from trunkline.store.ports.retention import KINDS, KeepDays, Kind
+from trunkline.store.ports.webhooks import DeliveryFilter, WebhookToAdd
 from trunkline.work.manage import account_retention as keeping
 from trunkline.work.manage import manage_directory as manage
 from trunkline.work.manage.manage_webhooks import ManageWebhooks
@@ -45,7 +45,7 @@ async def database(place: Place) -> AsyncIterator[Any]:
 @pytest.fixture
 def change(place: Place) -> Change:
     def run(work: Callable[..., Any]) -> Any:
-        with DirectoryFile(place, KEY).transaction() as directory:
+        with ManagedDirectory(place, KEY).transaction() as directory:
             return work(directory)
 
     return run
@@ -265,7 +265,7 @@ async def test_what_a_worker_makes_is_removed_after_its_lease(database, account_
 
 async def test_what_webhooks_had_stays_while_it_is_held(database, change, account_id):
     await made(database, account_id, range(4))
-    new = NewWebhook(
+    new = WebhookToAdd(
         id="w", account_id=account_id, url="https://example.com/", description="", events=(),
         secret="whsec_" + "A" * 43 + "=", after=0, now=AT,
     )  # fmt: skip
@@ -279,7 +279,7 @@ async def test_what_webhooks_had_stays_while_it_is_held(database, change, accoun
         await manager.delete(webhook)
     assert await delete(database, account_id, "deliveries", AT) == 0
     assert await delete(database, account_id, "deliveries", AT + 1) == 8
-    kept = await database.deliveries.deliveries("w", Wanted(), 1 << 62, 99)
+    kept = await database.deliveries.deliveries("w", DeliveryFilter(), 1 << 62, 99)
     assert [(each.seq, each.state) for each in kept] == [(12, "pending")] + [
         (seq, "delivered") for seq in (6, 5, 4)
     ]
@@ -331,10 +331,10 @@ async def test_limits_of_accounts(database, change, account_id):
     account = change(lambda d: manage.find(d, AccountEntry, account_id))
     kept = {"calls": "365", "events": "forever", "recordings": "30"}
     change(lambda d: keeping.keep(d, account, kept))
-    assert await database.retention.limits() == [Limits(account_id, "acme", False, 365, 0, 30)]
+    assert await database.retention.limits() == [KeepDays(account_id, "acme", False, 365, 0, 30)]
     change(lambda d: keeping.keep(d, account, {"recordings": "default"}))
     change(lambda d: keeping.hold(d, account, "case 7", AT))
-    assert await database.retention.limits() == [Limits(account_id, "acme", True, 365, 0, None)]
+    assert await database.retention.limits() == [KeepDays(account_id, "acme", True, 365, 0, None)]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.5", "36501", "٣"])

@@ -10,7 +10,7 @@ import pytest
 
 from db.making import AT, KEY, office, record
 from trunkline.sip.message import SipMessage, SipPart
-from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.place import Place, open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
@@ -104,7 +104,7 @@ async def test_what_is_on_hold_stays(database: Any, place: Place) -> None:
     ours, theirs = (office(place, name, f"{name}1")[0].account_id for name in ("ours", "theirs"))
     await database.calls.commit(Batch(finished=[record("held", ours), record("free", ours)]))
     await database.history.mark(ours, "held", Marks(hold=True), AT)
-    with DirectoryFile(place, KEY).transaction() as directory:
+    with ManagedDirectory(place, KEY).transaction() as directory:
         keeping.hold(directory, manage.find(directory, AccountEntry, theirs), "case 7", AT)
     await database.sip_messages.add(
         [part(1, account_id=ours, call_id=call_id) for call_id in ("held", "free")]

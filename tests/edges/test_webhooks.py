@@ -20,8 +20,8 @@ from trunkline.delivery.webhook import (
     outgoing_test,
 )
 from trunkline.store.ports.database import Database
-from trunkline.store.ports.webhooks import Backlog, NewWebhook, Wanted
-from trunkline.store.secrets import Key, KeyUnusable
+from trunkline.store.ports.webhooks import Backlog, DeliveryFilter, WebhookToAdd
+from trunkline.store.secrets import InstallationKey, KeyUnusable
 from trunkline.work.manage import manage_directory as manage
 from trunkline.work.upkeep.delete_expired import DAY
 
@@ -29,12 +29,12 @@ NEWEST = 1 << 62
 SECRET = "whsec_" + "A" * 43 + "="
 
 
-def new(account_id: str, id_: str = "w1", **changes: Any) -> NewWebhook:
+def new(account_id: str, id_: str = "w1", **changes: Any) -> WebhookToAdd:
     values: dict[str, Any] = {
         "id": id_, "account_id": account_id, "url": "https://example.com/", "description": "",
         "events": (), "secret": SECRET, "after": None, "now": AT,
     }  # fmt: skip
-    return NewWebhook(**{**values, **changes})
+    return WebhookToAdd(**{**values, **changes})
 
 
 @pytest.fixture
@@ -115,11 +115,11 @@ async def test_lists_go_on_where_they_ended(database, account_id, place):
 async def test_only_enabled_ones_of_enabled_accounts_are_active(
     database, account_id, webhook, place
 ):
-    from trunkline.store.directory import AccountEntry, DirectoryFile
+    from trunkline.store.directory import AccountEntry, ManagedDirectory
 
     assert (await database.webhooks.active(account_id)) == [webhook]
     assert (await database.webhooks.active_accounts()) == {account_id}
-    with DirectoryFile(place, KEY).transaction() as directory:
+    with ManagedDirectory(place, KEY).transaction() as directory:
         account = manage.find(directory, AccountEntry, account_id)
         manage.switch(directory, AccountEntry, account, False)
     assert (
@@ -141,7 +141,7 @@ async def test_secrets_are_encrypted_and_the_one_before_signs_for_a_time(databas
     assert (await database.webhooks.secrets("w9", AT)) == ()
     assert SECRET.encode() not in everything_stored(place)
     assert SECRET not in repr(new("a"))
-    database.webhooks._key = Key(b"x" * 32)
+    database.webhooks._key = InstallationKey(b"x" * 32)
     with pytest.raises(KeyUnusable):
         await database.webhooks.secrets("w1", AT)
 
@@ -313,7 +313,7 @@ async def test_what_is_lost_becomes_one_gap(database, webhook):
     ]
     assert pending == [(2, 1, "account:GAP"), (7, None, "c1")]
     assert await database.deliveries.lost("w1", 6, AT + 2) is False
-    every = await database.deliveries.deliveries("w1", Wanted(), NEWEST, 99)
+    every = await database.deliveries.deliveries("w1", DeliveryFilter(), NEWEST, 99)
     assert [(each.seq, each.state) for each in every] == [
         (5, "pending"), (2, "pending"), (4, "failed"), (7, "pending"), (5, "failed"), (3, "failed"),
     ]  # fmt: skip
@@ -324,7 +324,7 @@ async def test_a_pending_one_is_tried_at_once_when_asked(database, webhook):
     await database.deliveries.examined("w1", 0, 2, [out(1), out(2)], AT)
     (one,) = await database.deliveries.due("w1", AT, 9)
     await end(database, one, verdict("pending", next_at=AT + 10**9, step=4), status=500)
-    every = await database.deliveries.deliveries("w1", Wanted(), NEWEST, 99)
+    every = await database.deliveries.deliveries("w1", DeliveryFilter(), NEWEST, 99)
     assert [await database.deliveries.retry(each.id, AT + 9) for each in every] == [True, True]
     (again,) = await database.deliveries.due("w1", AT + 9, 9)
     assert (again.seq, again.step) == (1, 0)
@@ -350,7 +350,7 @@ async def test_deliveries_are_found_by_state_call_and_number(database, webhook):
         await end(database, delivery)
 
     async def found(before: int = NEWEST, limit: int = 99, **wanted: Any) -> list[int]:
-        rows = await database.deliveries.deliveries("w1", Wanted(**wanted), before, limit)
+        rows = await database.deliveries.deliveries("w1", DeliveryFilter(**wanted), before, limit)
         return [each.seq for each in rows]
 
     assert await found() == [6, 5, 4, 3, 2, 1]
@@ -360,7 +360,7 @@ async def test_deliveries_are_found_by_state_call_and_number(database, webhook):
     assert await found(seq_from=2, seq_to=4) == [4, 3, 2]
     assert await found(state="pending", seq_to=5) == [5, 4, 3]
     assert await found(limit=2) == [6, 5]
-    page = await database.deliveries.deliveries("w1", Wanted(), NEWEST, 2)
+    page = await database.deliveries.deliveries("w1", DeliveryFilter(), NEWEST, 2)
     assert await found(before=page[-1].id, limit=2) == [4, 3]
     assert (await database.deliveries.delivery("w2", page[0].id)) is None
 
@@ -382,5 +382,5 @@ async def test_what_is_done_is_kept_as_long_as_events_are(database, webhook):
     await end(database, delivery)
     assert await delete_expired(database, AT + 2 * DAY, events=2) == 0
     assert await delete_expired(database, AT + 2 * DAY + 1, events=2) == 1
-    left = await database.deliveries.deliveries("w1", Wanted(), NEWEST, 99)
+    left = await database.deliveries.deliveries("w1", DeliveryFilter(), NEWEST, 99)
     assert [(each.seq, each.state) for each in left] == [(2, "pending")]

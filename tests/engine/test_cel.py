@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_writer import append, record
 
-from trunkline.calls.cel import Row
+from trunkline.calls.cel import CelRow
 from trunkline.engine.listen import cel
 from trunkline.engine.listen.cel import LogFollower, Taken
 
@@ -24,7 +24,7 @@ Numbers = list[int]
 
 def row(number: int, **fields: str) -> list[str]:
     values = {"event": "ANSWER", "time": f"1700000000.{number:06d}", "unique_id": str(number)}
-    return [{**values, **fields}.get(name, "") for name in Row._fields]
+    return [{**values, **fields}.get(name, "") for name in CelRow._fields]
 
 
 def written(*rows: list[str]) -> bytes:

@@ -22,7 +22,7 @@ from trunkline.engine.install.choose import EngineInstallError, Installed, find
 from trunkline.engine.port import EndpointChanged, Signal
 from trunkline.engine.process.supervisor import Supervisor
 from trunkline.server.wiring.engine import views_in_postgresql
-from trunkline.store.directory import AccountEntry, DeviceEntry, DirectoryFile, UserEntry
+from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
 from trunkline.store.ports.database import DatabaseUnusable
 from trunkline.store.postgres.asterisk_role import role_of
 from trunkline.store.postgres.schema import upgrade
@@ -228,7 +228,7 @@ class Switch:
 
     def office(self) -> tuple[AccountEntry, UserEntry]:
         """Users on 101, 102 and 103 with the phones an, binh and chi."""
-        with DirectoryFile(self.url, KEY).transaction() as directory:
+        with ManagedDirectory(self.url, KEY).transaction() as directory:
             account = manage.create_account(directory, "acme")
             for number, name in enumerate(("an", "binh", "chi")):
                 user = manage.create_user(directory, account, name, extension=str(101 + number))
@@ -316,7 +316,7 @@ async def test_asterisk_on_postgresql_through_a_crash_of_it(own_cluster: Cluster
         await binh.stop()
 
     # A device works at once when it is made, and no more once it is switched off.
-    with DirectoryFile(switch.url, KEY).transaction() as directory:
+    with ManagedDirectory(switch.url, KEY).transaction() as directory:
         manage.create_device(directory, account, user, "new", realm="trunkline", password="p")
         gone = manage.find(directory, DeviceEntry, "chi")
         manage.switch(directory, DeviceEntry, gone, False)

@@ -19,7 +19,7 @@ from trunkline.engine.config.run_directory import run_directory
 from trunkline.engine.config.trunks import probe
 from trunkline.engine.install.choose import Installed
 from trunkline.store.ports.database import TrunkLine
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import open_database
 
 PASSWORDS = {
@@ -87,7 +87,7 @@ class Running:
 def asterisk(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("trunks") / "engine"
     home.mkdir()
-    open_database(home / "t.db", Key(b"k" * 32))
+    open_database(home / "t.db", InstallationKey(b"k" * 32))
     config = EngineConfiguration(
         home=home,
         run=run_directory(home),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from cli.office import Office
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.work.manage import manage_directory as manage
 
 HEAD = "calldate,clid,src,dst,channel,dstchannel,duration,billsec,disposition,uniqueid,linkedid\n"
@@ -19,7 +19,7 @@ def moved_in(data: Path) -> Office:
     """The office acme with users an (101) and binh (102)."""
     data.mkdir()
     office = Office(data)
-    with DirectoryFile(office.file, office.key).transaction() as directory:
+    with ManagedDirectory(office.file, office.key).transaction() as directory:
         for username, extension in (("an", "101"), ("binh", "102")):
             user = manage.create_user(
                 directory, office.account, username, name=username.title(), extension=extension

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from trunkline.calls.record import CallRecord
 from trunkline.history.imports.fold import fold
 from trunkline.history.imports.gather import Gather
-from trunkline.history.imports.leg import Leg, Skipped
+from trunkline.history.imports.leg import ForeignLeg, Skipped
 from trunkline.history.imports.people import People, Person
-from trunkline.history.imports.source import Source
+from trunkline.history.imports.source import ForeignHistory
 
 SAMPLES = Path(__file__).parent / "samples"
 HCM = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -28,12 +28,12 @@ class Read:
     def __init__(
         self, content: bytes, form: str | None = None, zone: ZoneInfo = HCM, **renamed: str
     ) -> None:
-        source = Source(io.BytesIO(content), form, zone, renamed)
+        source = ForeignHistory(io.BytesIO(content), form, zone, renamed)
         self.form = source.form
         self.skipped: list[tuple[int, Skipped]] = []
         self.records = [fold(legs, PEOPLE, "acme", self.form) for legs in self._calls(source)]
 
-    def _calls(self, source: Source) -> Iterator[list[Leg]]:
+    def _calls(self, source: ForeignHistory) -> Iterator[list[ForeignLeg]]:
         gather = Gather()
         for line, leg in source.legs():
             if isinstance(leg, Skipped):

@@ -25,7 +25,7 @@ from trunkline.cli import app, retries
 from trunkline.cli.calls import import_calls as importing
 from trunkline.store.check import check
 from trunkline.store.sqlite import bulk
-from trunkline.work.upkeep.import_calls import Wanted
+from trunkline.work.upkeep.import_calls import ImportRequest
 
 from .office import START, big_file, moved_in, start
 from .reading import HCM, PEOPLE, SAMPLES
@@ -233,7 +233,7 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(
         told(office, str(SAMPLES / "wazo.csv"))
         other.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr(
-            importing, "_wanted", lambda *_: Wanted(office.account.account_id, PEOPLE, HCM)
+            importing, "_wanted", lambda *_: ImportRequest(office.account.account_id, PEOPLE, HCM)
         )
         assert told(office, str(SAMPLES / "kazoo.csv"))["added"] == 2
     assert len(tries) == 2

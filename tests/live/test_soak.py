@@ -21,15 +21,15 @@ from trunkline.calls.record import Announcement
 from trunkline.live import Live, LiveDeps, LiveLimits, build_live
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings
-from trunkline.store.directory import DirectoryFile
-from trunkline.store.secrets import Key
+from trunkline.store.directory import ManagedDirectory
+from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import SqliteDatabase, open_database
 from trunkline.work.manage import manage_directory as manage
 
 from .conftest import api, until
 from .fakes import FakeKeys
 
-KEY = Key(b"k" * 32)
+KEY = InstallationKey(b"k" * 32)
 ACCOUNTS, CLIENTS, EVENTS, BURST = 10, 200, 300, 5
 NOW = 1_700_000_000_000_000
 FOR_EVER = 2**60
@@ -219,7 +219,7 @@ async def soak(tmp_path: Path) -> AsyncIterator[Soak]:
 
 async def _tenants(file: Path, database: SqliteDatabase) -> list[Tenant]:
     made = []
-    with DirectoryFile(file, KEY).transaction() as directory:
+    with ManagedDirectory(file, KEY).transaction() as directory:
         for number in range(ACCOUNTS):
             account = manage.create_account(directory, f"account-{number}")
             app, _ = manage.create_app(directory, account)

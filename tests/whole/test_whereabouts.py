@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from trunkline.engine.config import registered
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.secrets import open_key
 from trunkline.work.manage import manage_directory as manage
 
@@ -153,7 +153,7 @@ async def test_no_phone_is_missed_when_many_register_at_once(own_stage: Stage) -
     await server.stop()
     many = [Device(f"phone{number}", "p", "") for number in range(registered.AT_MOST * 3)]
     key = open_key(server.data / "secret.key")
-    with DirectoryFile(server.data / "trunkline.db", key).transaction() as directory:
+    with ManagedDirectory(server.data / "trunkline.db", key).transaction() as directory:
         account = manage.create_account(directory, "many")
         user = manage.create_user(directory, account, "desk")
         for one in many:

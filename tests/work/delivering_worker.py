@@ -21,7 +21,7 @@ from typing import Any
 import trunkline
 from db.making import KEY
 from trunkline.bus.local import LocalBus
-from trunkline.delivery.verdict import Rules
+from trunkline.delivery.verdict import RetryPolicy
 from trunkline.events.message_ids import MessageIds
 from trunkline.store.sqlite import open_database
 from trunkline.webhooks.post import HttpPost
@@ -30,7 +30,7 @@ from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks
 from .webhook_office import LOOPBACK, now, said
 
 CALLS = 6
-RULES = Rules(pauses=(0.02,) * 10_000, suspend_after=3600)
+RULES = RetryPolicy(pauses=(0.02,) * 10_000, suspend_after=3600)
 TRACED = tuple(
     str(Path(trunkline.__file__).parent / part)
     for part in (

@@ -15,12 +15,12 @@ from db.making import KEY
 from trunkline.bus.local import LocalBus
 from trunkline.engine.port import Channel, Originate
 from trunkline.events.message_ids import MessageIds
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.ports.database import App
 from trunkline.store.sqlite import open_database
 from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.manage import manage_directory as manage
-from trunkline.work.place.place_call import CallPlaced, CallWanted, PlaceCall, Rules
+from trunkline.work.place.place_call import CallPlaced, CallSettings, CallWanted, PlaceCall
 from trunkline.work.refused import Refused
 
 PASSWORD = "s3cret-of-an1"
@@ -91,7 +91,7 @@ class Desk:
         self.begin()
 
     def directory(self) -> Any:
-        return DirectoryFile(self.path, KEY).transaction()
+        return ManagedDirectory(self.path, KEY).transaction()
 
     def begin(self) -> None:
         """A new process."""
@@ -99,7 +99,7 @@ class Desk:
             self.database, LocalBus(), PLACE, lambda: self.now, MessageIds(lambda: self.now)
         )
         at_once(self.calls.load())
-        rules = Rules(30, "3/minute")
+        rules = CallSettings(30, "3/minute")
         engine: Any = self.engine
         self.place = PlaceCall(
             self.database, engine, self.calls, rules, lambda: self.now, self.ids.__next__

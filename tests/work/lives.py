@@ -15,7 +15,7 @@ from at_once import at_once
 from calls.replay import PLACE, RecordedUser, Scenario
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
-from trunkline.calls.cel import LogPosition, Row
+from trunkline.calls.cel import CelRow, LogPosition
 from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import AnsweredInSip
 from trunkline.events.message_ids import MessageIds
@@ -43,7 +43,7 @@ class Failing:
 class Part(msgspec.Struct):
     """Some rows of the log."""
 
-    rows: list[Row]
+    rows: list[CelRow]
     position: LogPosition
     skipped: int = 0
 

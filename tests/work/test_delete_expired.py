@@ -13,7 +13,7 @@ from db.agreeing import everything_agrees
 from db.making import AT, KEY, announcement, office, record, started
 from trunkline.recordings.objects import ObjectStore
 from trunkline.recordings.port import RecordingMissing
-from trunkline.store.directory import AccountEntry, DirectoryFile
+from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.sqlite import open_database
@@ -46,7 +46,7 @@ class Office:
         self.store = Store(MemoryStore())
 
     def change(self, work: Any, *given: Any) -> Any:
-        with DirectoryFile(self.path, KEY).transaction() as directory:
+        with ManagedDirectory(self.path, KEY).transaction() as directory:
             return work(directory, *given)
 
     def keep(self, name: str, **wanted: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from db.expiring import delete_expired
-from trunkline.delivery.verdict import Rules
+from trunkline.delivery.verdict import RetryPolicy
 from webhooks.receiver import Got, hangs, receiving, resets, says
 
 from .webhook_office import QUICK, WebhookOffice, now, said, until
@@ -127,7 +127,7 @@ async def test_an_endpoint_that_fails_is_asked_one_at_a_time_until_it_answers(
         receiver.manner = broken
         await office.webhook(receiver.url)
         await office.calls(40, calls=40)
-        office.deliverer(Rules(pauses=(0.05, *(3600.0,) * 8)))
+        office.deliverer(RetryPolicy(pauses=(0.05, *(3600.0,) * 8)))
         async with office.running():
             await until(lambda: len(receiver.got) > 12)
             receiver.most_open = receiver.open
@@ -249,7 +249,7 @@ async def test_an_endpoint_whose_every_attempt_fails_for_long_is_suspended(
 ) -> None:
     async with receiving() as receiver:
         receiver.manner = says(500)
-        office.deliverer(Rules(pauses=(0.05,) * 1000, suspend_after=0.4))
+        office.deliverer(RetryPolicy(pauses=(0.05,) * 1000, suspend_after=0.4))
         webhook, _ = await office.webhook(receiver.url)
         async with office.running():
             await office.calls(1)
@@ -367,7 +367,7 @@ async def test_what_was_pending_when_retention_passed_it_is_one_gap(tmp_path: Pa
     old = now() - 2 * 86_400_000_000
     async with receiving() as receiver:
         receiver.manner = says(500)
-        office.deliverer(Rules(pauses=(3600.0,)))
+        office.deliverer(RetryPolicy(pauses=(3600.0,)))
         webhook, _ = await office.webhook(receiver.url)
         async with office.running():
             await office.say(*(said(office.account_id, f"c{n % 2}", n, at=old) for n in range(6)))
@@ -393,7 +393,7 @@ async def test_what_was_pending_when_retention_passed_it_is_one_gap(tmp_path: Pa
 async def test_no_more_is_pending_than_there_is_room_for(office: WebhookOffice) -> None:
     async with receiving() as receiver:
         receiver.manner = says(500)
-        office.deliverer(Rules(pauses=(0.05,) * 2000), pending=20)
+        office.deliverer(RetryPolicy(pauses=(0.05,) * 2000), pending=20)
         await office.webhook(receiver.url)
         await office.calls(2500, calls=50)
         async with office.running():

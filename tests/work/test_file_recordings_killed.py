@@ -22,7 +22,7 @@ from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import Composed, Part, Source
 from trunkline.recordings.spool import Spool
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 from trunkline.store.migrations import upgrade
 from trunkline.store.ports.database import Batch, Recording, Recordings
 from trunkline.store.secrets import open_key
@@ -65,7 +65,7 @@ class FakeCalls:
 class SqliteCalls:
     def __init__(self, folder: Path) -> None:
         upgrade(folder / "trunkline.db")
-        file = DirectoryFile(folder / "trunkline.db", open_key(folder / "secret.key"))
+        file = ManagedDirectory(folder / "trunkline.db", open_key(folder / "secret.key"))
         with file.transaction() as directory:
             self._account_id = manage.create_account(directory, "acme").account_id
         self._db = open_sqlite(folder)

@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from trunkline.calls.record import StoredEvent
-from trunkline.engine.port import AnsweredInSip, Held, Rang
+from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang
 from work.lives import Failing, Lives, Living, codes, gapless
 
 
@@ -95,7 +95,7 @@ async def test_a_hold_and_its_end_are_told_once_each(living: Living) -> None:
     lives = await living("held")
     task = asyncio.create_task(lives.log.follow_signals())
     await lives.one_by_one(8)
-    held = [signal for _, signal in lives.scene.signals if isinstance(signal, Held)]
+    held = [signal for _, signal in lives.scene.signals if isinstance(signal, HoldChanged)]
     lives.hear(held + held)
     await event_of(lives, "CHANNEL_UNHOLD")
     await lives.one_by_one()

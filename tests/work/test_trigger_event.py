@@ -12,7 +12,7 @@ from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
 from trunkline.events.message_ids import MessageIds
-from trunkline.events.of_call import Place
+from trunkline.events.of_call import Node
 from trunkline.store.sqlite import open_database
 from trunkline.work.deliver.trigger_event import TriggerEvent
 from trunkline.work.refused import Refused
@@ -29,7 +29,7 @@ async def test_a_sample_is_stored_and_told_and_no_more(tmp_path: Path) -> None:
     )
     bus.listen(told.extend)
     clock = itertools.count(AT).__next__
-    trigger = TriggerEvent(db.events, bus, Place("trunkline", "tl1"), clock, MessageIds(clock))
+    trigger = TriggerEvent(db.events, bus, Node("trunkline", "tl1"), clock, MessageIds(clock))
 
     stored = await trigger(account, "call")
     [again] = await trigger(account, "DEVICE_ONLINE", "test-1")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.delivery.verdict import Rules
+from trunkline.delivery.verdict import RetryPolicy
 from trunkline.server.settings import Settings
 from trunkline.work.manage.manage_webhooks import MOST
 
@@ -51,7 +51,7 @@ async def test_the_receivers_verify_and_pass_over_duplicates(language: str, tmp_
         (tmp_path / "node_modules").symlink_to(JS / "node_modules")
     file.write_text(sample(language))
     office, port = WebhookOffice(tmp_path / "trunkline.db"), free_port()
-    office.deliverer(Rules(pauses=(0.1,) * 1000))
+    office.deliverer(RetryPolicy(pauses=(0.1,) * 1000))
     webhook, secret = await office.webhook(f"http://127.0.0.1:{port}/hooks")
     receiver = await asyncio.create_subprocess_exec(
         program,
@@ -90,4 +90,6 @@ def test_the_numbers_of_the_guide_are_those_of_the_code() -> None:
     assert f"up to {MOST} webhooks" in text
     assert f"You have {defaults.webhook_timeout_seconds} s" in text
     assert f"failed for {defaults.webhook_suspend_days} days" in text
-    assert Rules() == Rules(tuple(map(float, told)), defaults.webhook_suspend_days * 86_400)
+    assert RetryPolicy() == RetryPolicy(
+        tuple(map(float, told)), defaults.webhook_suspend_days * 86_400
+    )

@@ -14,17 +14,17 @@ from at_once import at_once
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import Announcement, StoredEvent
-from trunkline.delivery.verdict import Rules
+from trunkline.delivery.verdict import RetryPolicy
 from trunkline.delivery.webhook import Delivery, Webhook
 from trunkline.events.message_ids import MessageIds
-from trunkline.store.ports.webhooks import Wanted
+from trunkline.store.ports.webhooks import DeliveryFilter
 from trunkline.store.sqlite import open_database
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
-from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, Limits
+from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, DeliveryLimits
 from trunkline.work.manage.manage_webhooks import ManageWebhooks
 
-QUICK = Rules(pauses=(0.05,) * 9, suspend_after=3600)
+QUICK = RetryPolicy(pauses=(0.05,) * 9, suspend_after=3600)
 LOOPBACK = Addresses(["127.0.0.0/8"])
 
 
@@ -73,9 +73,9 @@ class WebhookOffice:
             lambda: self.deliver.refresh(),
         )
 
-    def deliverer(self, rules: Rules = QUICK, **limits: int) -> DeliverWebhooks:
+    def deliverer(self, rules: RetryPolicy = QUICK, **limits: int) -> DeliverWebhooks:
         self.deliver = DeliverWebhooks(
-            self.db, self.bus, self.post, now, MessageIds(now), rules, Limits(**limits)
+            self.db, self.bus, self.post, now, MessageIds(now), rules, DeliveryLimits(**limits)
         )
         return self.deliver
 
@@ -100,7 +100,9 @@ class WebhookOffice:
 
     async def deliveries(self, webhook: Webhook, **wanted: Any) -> list[Delivery]:
         """Oldest first."""
-        found = await self.db.deliveries.deliveries(webhook.id, Wanted(**wanted), 1 << 62, 10_000)
+        found = await self.db.deliveries.deliveries(
+            webhook.id, DeliveryFilter(**wanted), 1 << 62, 10_000
+        )
         return found[::-1]
 
     async def states(self, webhook: Webhook) -> set[str]:

@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from trunkline.api.intervals import Interval, local
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.events.state import Time
-from trunkline.store.ports.statistics import Group, Summed, Sums
+from trunkline.store.ports.statistics import GroupBy, Summed, Sums
 
 MOST_INTERVALS = 1000
 MOST_POINTS = 10_000
@@ -71,7 +71,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     to: Time
     timezone: str
     interval: Interval
-    group_by: Group
+    group_by: GroupBy
     complete: Annotated[
         bool, Meta(description="False while calls of the window are still to be counted.")
     ]
@@ -96,7 +96,7 @@ def stats(
     found: Summed,
     cuts: list[int],
     interval: Interval,
-    group: Group,
+    group: GroupBy,
     zone: str,
     names: Mapping[str, str],
 ) -> Stats:
@@ -117,7 +117,7 @@ def stats(
 
 
 def _series(
-    found: Summed, cuts: list[int], group: Group, zone: str, names: Mapping[str, str]
+    found: Summed, cuts: list[int], group: GroupBy, zone: str, names: Mapping[str, str]
 ) -> list[Point]:
     points = []
     for (start, end), keys in zip(pairwise(cuts), found.series, strict=True):

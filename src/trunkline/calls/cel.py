@@ -26,7 +26,7 @@ _NO_NUMBERS = frozenset({"", "anonymous", "private", "restricted", "unavailable"
 _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
-class Row(NamedTuple):
+class CelRow(NamedTuple):
     """A CEL row. ``time`` is unix microseconds."""
 
     event: str
@@ -71,7 +71,7 @@ Whose = Callable[[str], Owner | None]
 User = Callable[[str], Party | None]
 
 
-def parse(columns: Sequence[str]) -> Row | None:
+def parse(columns: Sequence[str]) -> CelRow | None:
     """A row from its columns; None for one that is not whole, or has no event or no time."""
     if len(columns) != COLUMNS or not _EVENT.fullmatch(columns[0]):
         return None
@@ -79,10 +79,10 @@ def parse(columns: Sequence[str]) -> Row | None:
     if written is None:
         return None
     time = int(written[1]) * 1_000_000 + int((written[2] or "").ljust(6, "0"))
-    return Row(columns[0], time, *columns[2:])
+    return CelRow(columns[0], time, *columns[2:])
 
 
-def read(row: Row, whose: Whose, user: User) -> AnyFact | None:
+def read(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
     """The fact that a row states; None for a row that states none."""
     reader = _READERS.get(row.event)
     return reader(row, whose, user) if reader else None
@@ -95,7 +95,7 @@ class Names(NamedTuple):
     user_id: str | None = None
 
 
-def names(row: Row) -> Names:
+def names(row: CelRow) -> Names:
     """What ``read`` will ask about for this row."""
     if row.event == "CHAN_START":
         return Names(endpoint=endpoint_of(row.channel))
@@ -107,7 +107,7 @@ def endpoint_of(channel: str) -> str:
     return channel.partition("/")[2].rpartition("-")[0]
 
 
-def _leg_started(row: Row, whose: Whose, user: User) -> AnyFact:
+def _leg_started(row: CelRow, whose: Whose, user: User) -> AnyFact:
     endpoint = endpoint_of(row.channel)
     owner = whose(endpoint)
     kind = owner.kind if owner else ("trunk" if endpoint.startswith("trunk-") else "device")
@@ -149,7 +149,7 @@ def _party(endpoint: str, owner: Owner | None) -> Party | None:
     )
 
 
-def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
+def _route(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
     said = _said(row)
     if said.get("class") not in ("one_one", "trunking"):
         return None
@@ -170,7 +170,7 @@ def _route(row: Row, whose: Whose, user: User) -> AnyFact | None:
     )
 
 
-def _step_entered(row: Row, whose: Whose, user: User) -> AnyFact | None:
+def _step_entered(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
     said = _said(row)
     if not said.get("kind"):
         return None
@@ -186,18 +186,18 @@ def _step_entered(row: Row, whose: Whose, user: User) -> AnyFact | None:
     )
 
 
-def _step_left(row: Row, whose: Whose, user: User) -> AnyFact | None:
+def _step_left(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
     said = _said(row)
     if not said.get("result"):
         return None
     return f.StepLeft(**_of_leg(row), step_id=said.get("id", ""), result=said["result"])
 
 
-def _of_leg(row: Row) -> dict[str, Any]:
+def _of_leg(row: CelRow) -> dict[str, Any]:
     return {"call_id": row.linked_id, "at": row.time, "leg_id": row.unique_id}
 
 
-def _said(row: Row) -> dict[str, str]:
+def _said(row: CelRow) -> dict[str, str]:
     told = _extra(row).get("extra")
     return {key: values[0] for key, values in parse_qs(str(told)).items()}
 
@@ -207,15 +207,15 @@ def _number(text: str) -> str:
     return text.replace(" ", "+")
 
 
-def _plain(kind: Callable[..., AnyFact]) -> Callable[[Row, Whose, User], AnyFact]:
-    def reader(row: Row, whose: Whose, user: User) -> AnyFact:
+def _plain(kind: Callable[..., AnyFact]) -> Callable[[CelRow, Whose, User], AnyFact]:
+    def reader(row: CelRow, whose: Whose, user: User) -> AnyFact:
         return kind(call_id=row.linked_id, at=row.time, leg_id=row.unique_id)
 
     return reader
 
 
-def _bridge(kind: Callable[..., AnyFact]) -> Callable[[Row, Whose, User], AnyFact | None]:
-    def reader(row: Row, whose: Whose, user: User) -> AnyFact | None:
+def _bridge(kind: Callable[..., AnyFact]) -> Callable[[CelRow, Whose, User], AnyFact | None]:
+    def reader(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
         bridge = _extra(row).get("bridge_id")
         if not isinstance(bridge, str):
             return None
@@ -224,7 +224,7 @@ def _bridge(kind: Callable[..., AnyFact]) -> Callable[[Row, Whose, User], AnyFac
     return reader
 
 
-def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
+def _hung_up(row: CelRow, whose: Whose, user: User) -> AnyFact:
     extra = _extra(row)
     cause = extra.get("hangupcause")
     return f.LegHungUp(
@@ -239,13 +239,13 @@ def _hung_up(row: Row, whose: Whose, user: User) -> AnyFact:
     )
 
 
-def has_sip_code(row: Row) -> bool:
+def has_sip_code(row: CelRow) -> bool:
     """May this HANGUP row's cause come from a SIP answer, the far end's or ours?"""
     cause = _extra(row).get("hangupcause")
     return isinstance(cause, int) and cause not in (0, 16, 26)
 
 
-def far_end_refused(row: Row) -> bool:
+def far_end_refused(row: CelRow) -> bool:
     """Does this HANGUP row's cause come from a SIP answer of the far end? Then that has a code."""
     return has_sip_code(row) and _extra(row).get("hangupsource") == row.channel
 
@@ -256,7 +256,7 @@ _MEETING = {
 }
 
 
-def met_leg(row: Row) -> str | None:
+def met_leg(row: CelRow) -> str | None:
     """The leg of another call that this row's leg is brought together with, if it says so.
 
     Legs that meet in a bridge need no such row.
@@ -266,7 +266,7 @@ def met_leg(row: Row) -> str | None:
     return other if isinstance(other, str) else None
 
 
-def _extra(row: Row) -> dict[str, Any]:
+def _extra(row: CelRow) -> dict[str, Any]:
     if not row.extra:
         return {}
     try:
@@ -276,7 +276,7 @@ def _extra(row: Row) -> dict[str, Any]:
     return extra if isinstance(extra, dict) else {}
 
 
-_READERS: dict[str, Callable[[Row, Whose, User], AnyFact | None]] = {
+_READERS: dict[str, Callable[[CelRow, Whose, User], AnyFact | None]] = {
     "CHAN_START": _leg_started,
     "ROUTE": _route,
     "STEP": _step_entered,

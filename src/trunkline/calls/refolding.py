@@ -13,7 +13,7 @@ from trunkline.calls.fold import refold
 from trunkline.calls.record import CallRecord
 
 
-class Difference(NamedTuple):
+class RefoldDifference(NamedTuple):
     """A field whose two values are not the same, byte for byte. ``refolded`` is what the journal says."""
 
     field: str
@@ -21,14 +21,14 @@ class Difference(NamedTuple):
     refolded: Any
 
 
-def differences(stored: CallRecord, facts: Sequence[AnyFact]) -> list[Difference]:
+def differences(stored: CallRecord, facts: Sequence[AnyFact]) -> list[RefoldDifference]:
     """Where the record that the facts (at least one) make is another one than the stored one."""
     call = refold(list(facts))
     if call is None or call.ended_at is None or call.withdrawn:
-        return [Difference("call_id", stored.call_id, None)]
+        return [RefoldDifference("call_id", stored.call_id, None)]
     there, made = _bytes(stored), _bytes(outcome.record(call))
     return [
-        Difference(name, msgspec.json.decode(there[name]), msgspec.json.decode(made[name]))
+        RefoldDifference(name, msgspec.json.decode(there[name]), msgspec.json.decode(made[name]))
         for name in there
         if there[name] != made[name]
     ]

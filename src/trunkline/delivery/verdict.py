@@ -27,7 +27,7 @@ FAILURES_UNTIL_PACED = 3
 """From so many failures in a row on, an endpoint is asked no more often than the first pause."""
 
 
-class Rules(msgspec.Struct, frozen=True):
+class RetryPolicy(msgspec.Struct, frozen=True):
     """The schedule's pauses, and how long every attempt may fail until suspension; in seconds."""
 
     pauses: tuple[float, ...] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -48,7 +48,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    webhook: Webhook, delivery: Delivery, attempt: Attempt, rules: Rules, chance: float
+    webhook: Webhook, delivery: Delivery, attempt: Attempt, rules: RetryPolicy, chance: float
 ) -> Verdict:
     """The verdict; webhook and delivery as they were before the attempt, ``chance`` in [0, 1)."""
     if attempt.success:
@@ -76,14 +76,14 @@ def _stopped(
     )
 
 
-def _put_off(delivery: Delivery, attempt: Attempt, seconds: float, rules: Rules) -> Verdict:
+def _put_off(delivery: Delivery, attempt: Attempt, seconds: float, rules: RetryPolicy) -> Verdict:
     least = min((SHORTEST_RETRY_AFTER, *rules.pauses))
     until = attempt.ended_at + round(max(seconds, least) * SECOND)
     return Verdict(state="pending", step=delivery.step, next_at=until, not_before=until)
 
 
 def _again(
-    webhook: Webhook, delivery: Delivery, attempt: Attempt, rules: Rules, chance: float
+    webhook: Webhook, delivery: Delivery, attempt: Attempt, rules: RetryPolicy, chance: float
 ) -> Verdict:
     pause = rules.pauses[delivery.step] * (1 + JITTER * (2 * chance - 1))
     return Verdict(
@@ -94,7 +94,7 @@ def _again(
     )
 
 
-def _paced(webhook: Webhook, attempt: Attempt, rules: Rules) -> int:
+def _paced(webhook: Webhook, attempt: Attempt, rules: RetryPolicy) -> int:
     if webhook.failures + 1 < FAILURES_UNTIL_PACED:
         return 0
     return attempt.ended_at + round(min(rules.pauses, default=0) * SECOND)

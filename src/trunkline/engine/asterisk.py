@@ -27,7 +27,7 @@ from trunkline.engine.port import (
     Channel,
     EndpointChanged,
     EngineUnavailable,
-    Held,
+    HoldChanged,
     LegInSip,
     OnSignal,
     Originate,
@@ -305,7 +305,7 @@ class Asterisk:
             if code := event.get("tech_cause"):
                 self._on_signal(AnsweredInSip(event["channel"]["id"], int(code)))
         elif kind in ("ChannelHold", "ChannelUnhold"):
-            self._on_signal(Held(event["channel"]["id"], _at(event), kind == "ChannelHold"))
+            self._on_signal(HoldChanged(event["channel"]["id"], _at(event), kind == "ChannelHold"))
 
     def _in_sip(self, channel: dict[str, Any]) -> None:
         self._on_signal(LegInSip(channel["id"], channel.get("protocol_id", "")))

@@ -67,7 +67,7 @@ class Rang(msgspec.Struct, frozen=True):
     at: int
 
 
-class Held(msgspec.Struct, frozen=True):
+class HoldChanged(msgspec.Struct, frozen=True):
     """A leg's phone put the other side on hold, or took it back."""
 
     leg_id: str
@@ -123,7 +123,7 @@ class TrunkChanged(msgspec.Struct, frozen=True):
     """Why it is down."""
 
 
-Signal = Rang | Held | AnsweredInSip | LegInSip | EndpointChanged | TrunkChanged
+Signal = Rang | HoldChanged | AnsweredInSip | LegInSip | EndpointChanged | TrunkChanged
 OnSignal = Callable[[Signal], None]
 
 

@@ -40,14 +40,14 @@ TRUNK_EVENTS = ("TRUNK_UP", "TRUNK_DOWN")
 WEBHOOK_EVENTS = ("WEBHOOK_SUSPENDED", "WEBHOOK_DISABLED")
 
 
-class Place(msgspec.Struct, frozen=True):
+class Node(msgspec.Struct, frozen=True):
     """Where calls happen: the SIP realm and the switch's name, which is its node's id."""
 
     realm: str
     media_server: str
 
 
-def announce(call: Call, heard: Heard, place: Place, msg_id: int) -> Announcement:
+def announce(call: Call, heard: Heard, place: Node, msg_id: int) -> Announcement:
     """The public event; ``msg_id`` is a unique unix time in microseconds."""
     if heard.leg_id is None:
         about_call = _call_merged if heard.name == "CALL_MERGED" else _call_ended
@@ -74,7 +74,7 @@ def announce(call: Call, heard: Heard, place: Place, msg_id: int) -> Announcemen
     )
 
 
-def _leg(call: Call, leg: Leg, place: Place) -> dict[str, Any]:
+def _leg(call: Call, leg: Leg, place: Node) -> dict[str, Any]:
     caller_name, caller_number = _caller_id(call, leg)
     callee_name, callee_number = _callee_id(call, leg)
     device = leg.endpoint_kind == "device"
@@ -164,7 +164,7 @@ def _end(leg: Leg) -> dict[str, Any]:
     }
 
 
-def _variables(call: Call, leg: Leg, place: Place) -> Variables:
+def _variables(call: Call, leg: Leg, place: Node) -> Variables:
     device = leg.party.device_id if leg.endpoint_kind == "device" else None
     return Variables(
         account_id=call.account_id,

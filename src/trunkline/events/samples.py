@@ -18,7 +18,7 @@ from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, fold
 from trunkline.calls.record import Announcement
 from trunkline.calls.times import SECOND
-from trunkline.events.of_call import Place, announce
+from trunkline.events.of_call import Node, announce
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
@@ -42,17 +42,17 @@ class SampleUnknown(ValueError):
     """There is no sample of that name; the message says which there are."""
 
 
-class Wanted(NamedTuple):
+class SampleRequest(NamedTuple):
     """Whose sample, of which call, when (unix microseconds: the last event's time), and where."""
 
     account_id: str
     call_id: str
     at: int
-    place: Place
+    place: Node
     message_ids: MessageIds
 
 
-def samples(name: str, wanted: Wanted) -> list[Announcement]:
+def samples(name: str, wanted: SampleRequest) -> list[Announcement]:
     """The sample's events, in order: one of that name, or a whole call's.
 
     Raises SampleUnknown.
@@ -73,26 +73,26 @@ def _marked(made: Announcement) -> Announcement:
     return msgspec.structs.replace(made, body=msgspec.structs.replace(made.body, test=True))
 
 
-def _whole_call(wanted: Wanted) -> list[Announcement]:
+def _whole_call(wanted: SampleRequest) -> list[Announcement]:
     """It ends a second before, as long as the recording took to be made."""
     scene = _folded(_facts(wanted, wanted.at - SECOND - _LASTS))
     return [*(_announced(wanted, *one) for one in scene), _recording_ready(wanted)]
 
 
-def _one_of_a_call(name: str, wanted: Wanted) -> Announcement:
+def _one_of_a_call(name: str, wanted: SampleRequest) -> Announcement:
     """The first of its name in the call; the call began as long ago as that takes."""
     _, heard = _first(name, wanted, 0)
     return _announced(wanted, *_first(name, wanted, wanted.at - heard.at))
 
 
-def _first(name: str, wanted: Wanted, began_at: int) -> tuple[Call, Heard]:
+def _first(name: str, wanted: SampleRequest, began_at: int) -> tuple[Call, Heard]:
     facts = _facts(wanted, began_at)
     if name == "CALL_MERGED":
         facts = _merged_instead(wanted, facts)
     return next((call, heard) for call, heard in _folded(facts) if heard.name == name)
 
 
-def _announced(wanted: Wanted, call: Call, heard: Heard) -> Announcement:
+def _announced(wanted: SampleRequest, call: Call, heard: Heard) -> Announcement:
     return announce(call, heard, wanted.place, wanted.message_ids(heard.at))
 
 
@@ -121,7 +121,7 @@ _LASTS = 19_870_000
 """Microseconds."""
 
 
-def _facts(wanted: Wanted, began_at: int) -> list[AnyFact]:
+def _facts(wanted: SampleRequest, began_at: int) -> list[AnyFact]:
     """All facts of the call, with the times (in milliseconds after its beginning) of a real one."""
     first, second = wanted.call_id, f"{wanted.call_id}.2"
 
@@ -166,7 +166,7 @@ def _facts(wanted: Wanted, began_at: int) -> list[AnyFact]:
     ]
 
 
-def _merged_instead(wanted: Wanted, facts: list[AnyFact]) -> list[AnyFact]:
+def _merged_instead(wanted: SampleRequest, facts: list[AnyFact]) -> list[AnyFact]:
     """The same call, whose agent joins it with another one while she talks."""
     talking = [fact for fact in facts if not isinstance(fact, f.LegLeft | f.LegHungUp | f.LegEnded)]
     into = f"{MARK}{'0' * 31}6"
@@ -174,19 +174,19 @@ def _merged_instead(wanted: Wanted, facts: list[AnyFact]) -> list[AnyFact]:
     return [*talking, f.CallAbsorbed(call_id=wanted.call_id, at=at, into_call_id=into)]
 
 
-def _recording_ready(wanted: Wanted) -> Announcement:
+def _recording_ready(wanted: SampleRequest) -> Announcement:
     return recording_ready(
         **_recording(wanted), client_ref=CLIENT_REF, size=109_440, seconds=13.68, **_now(wanted)
     )
 
 
-def _recording_failed(wanted: Wanted) -> Announcement:
+def _recording_failed(wanted: SampleRequest) -> Announcement:
     return recording_failed(
         **_recording(wanted), client_ref=CLIENT_REF, reason="AUDIO_MISSING", **_now(wanted)
     )
 
 
-def _recording(wanted: Wanted) -> dict[str, Any]:
+def _recording(wanted: SampleRequest) -> dict[str, Any]:
     return {
         "account_id": wanted.account_id,
         "call_id": wanted.call_id,
@@ -194,11 +194,11 @@ def _recording(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def _now(wanted: Wanted) -> dict[str, Any]:
+def _now(wanted: SampleRequest) -> dict[str, Any]:
     return {"at": wanted.at, "msg_id": wanted.message_ids(wanted.at)}
 
 
-def _device(online: bool) -> Callable[[Wanted], Announcement]:
+def _device(online: bool) -> Callable[[SampleRequest], Announcement]:
     return lambda wanted: device_state(
         wanted.account_id,
         str(_USER.device_id),
@@ -209,7 +209,7 @@ def _device(online: bool) -> Callable[[Wanted], Announcement]:
     )
 
 
-def _trunk(up: bool) -> Callable[[Wanted], Announcement]:
+def _trunk(up: bool) -> Callable[[SampleRequest], Announcement]:
     return lambda wanted: trunk_state(
         wanted.account_id,
         _TRUNK,
@@ -220,7 +220,7 @@ def _trunk(up: bool) -> Callable[[Wanted], Announcement]:
     )
 
 
-def _webhook(status: Any, reason: str, last_status: int) -> Callable[[Wanted], Announcement]:
+def _webhook(status: Any, reason: str, last_status: int) -> Callable[[SampleRequest], Announcement]:
     return lambda wanted: webhook_stopped(
         wanted.account_id,
         "0" * 31 + "5",
@@ -233,7 +233,7 @@ def _webhook(status: Any, reason: str, last_status: int) -> Callable[[Wanted], A
     )
 
 
-_ENDPOINTS: dict[str, Callable[[Wanted], Announcement]] = {
+_ENDPOINTS: dict[str, Callable[[SampleRequest], Announcement]] = {
     "RECORDING_READY": _recording_ready,
     "RECORDING_FAILED": _recording_failed,
     "DEVICE_ONLINE": _device(True),

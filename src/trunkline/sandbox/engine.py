@@ -19,7 +19,7 @@ from trunkline.sandbox.prepare import Sandbox, prepare_sandbox
 from trunkline.server.setting_forms import address, port_range
 from trunkline.server.settings import Settings
 from trunkline.server.system import System
-from trunkline.store.directory import DirectoryFile
+from trunkline.store.directory import ManagedDirectory
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ class SandboxEngine:
         await self._supervisor.stop(1)
 
     def _prepare(self) -> Sandbox:
-        file = DirectoryFile(self._settings.place, self._system.key)
+        file = ManagedDirectory(self._settings.place, self._system.key)
         with file.transaction() as directory:
             made = prepare_sandbox(
                 directory,

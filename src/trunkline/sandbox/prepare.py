@@ -9,7 +9,13 @@ import secrets
 
 import msgspec
 
-from trunkline.store.directory import AccountEntry, DeviceEntry, Directory, TrunkEntry, UserEntry
+from trunkline.store.directory import (
+    AccountEntry,
+    DeviceEntry,
+    DirectoryTransaction,
+    TrunkEntry,
+    UserEntry,
+)
 from trunkline.work.manage import manage_directory as manage
 
 ACCOUNT = "sandbox"
@@ -32,7 +38,7 @@ class Sandbox(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def prepare_sandbox(
-    directory: Directory, kept: Sandbox | None, carrier: str, realm: str
+    directory: DirectoryTransaction, kept: Sandbox | None, carrier: str, realm: str
 ) -> Sandbox:
     """Make what is missing; ``carrier`` is the sandbox engine's HOST:PORT.
 
@@ -48,14 +54,14 @@ def prepare_sandbox(
     return kept
 
 
-def _account(directory: Directory, kept: Sandbox | None) -> AccountEntry | None:
+def _account(directory: DirectoryTransaction, kept: Sandbox | None) -> AccountEntry | None:
     if kept is None:
         return None
     found = directory.called(AccountEntry, kept.account_id)
     return found[0] if found and found[0].sandbox else None
 
 
-def _remove(directory: Directory) -> None:
+def _remove(directory: DirectoryTransaction) -> None:
     """A sandbox account whose credentials were lost gives up its name and its phones' names."""
     for account in directory.called(AccountEntry, ACCOUNT):
         if not account.sandbox:
@@ -65,7 +71,7 @@ def _remove(directory: Directory) -> None:
         directory.rename_account(account.account_id, f"{ACCOUNT}-{secrets.token_hex(3)}")
 
 
-def _fill(directory: Directory, account: AccountEntry, realm: str) -> Sandbox:
+def _fill(directory: DirectoryTransaction, account: AccountEntry, realm: str) -> Sandbox:
     app, secret = manage.create_app(directory, account, "sandbox")
     phones: dict[str, str] = {}
     users: list[UserEntry] = []
@@ -80,7 +86,7 @@ def _fill(directory: Directory, account: AccountEntry, realm: str) -> Sandbox:
     )
 
 
-def _point_trunk(directory: Directory, account: AccountEntry, carrier: str) -> None:
+def _point_trunk(directory: DirectoryTransaction, account: AccountEntry, carrier: str) -> None:
     trunks = directory.called(TrunkEntry, TRUNK, account.account_id)
     if trunks and f"{trunks[0].host}:{trunks[0].port}" == carrier:
         return

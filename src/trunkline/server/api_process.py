@@ -20,7 +20,7 @@ from trunkline.server.settings import Settings
 from trunkline.server.wiring import web as web_parts
 from trunkline.server.wiring.database import DatabaseParts
 from trunkline.server.wiring.webhooks import SECRETS, post
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.work.deliver.try_webhook import TryWebhook
 from trunkline.work.manage.manage_webhooks import ManageWebhooks
 from trunkline.work.refused import Refused
@@ -37,7 +37,7 @@ def now() -> int:
 class ApiProcess:
     """One API process, put together; ``running`` lives all of it but the web."""
 
-    def __init__(self, settings: Settings, key: Key, parts: DatabaseParts) -> None:
+    def __init__(self, settings: Settings, key: InstallationKey, parts: DatabaseParts) -> None:
         self._settings, self._key, self._parts = settings, key, parts
         self.db, self.bus = parts.db, parts.bus
         self.main = MainServer(settings.directory, settings.main_url, key)

@@ -12,7 +12,7 @@ import structlog
 from trunkline.api.internal import CallDone, CallForwarded, CallRefused, TransferDone
 from trunkline.server import server_file
 from trunkline.store.ports.database import App
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.place.place_call import CallPlaced, CallWanted
 from trunkline.work.refused import Refused
@@ -32,7 +32,11 @@ class MainServer:
     """The one that has the engine. Use it from one event loop, and close it."""
 
     def __init__(
-        self, data: Path, url: str, key: Key, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        data: Path,
+        url: str,
+        key: InstallationKey,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """``url`` is where it is; empty: it says so itself in the data directory, each time."""
         self._data = data

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from trunkline.store.secrets import Key
+    from trunkline.store.secrets import InstallationKey
 
 NAME = "server.json"
 
 
-def internal_token(key: Key) -> str:
+def internal_token(key: InstallationKey) -> str:
     """What opens the ``/internal`` door: whoever has the installation's key can make it."""
     return key.derive("internal door").hex()
 

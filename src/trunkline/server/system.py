@@ -31,7 +31,7 @@ from trunkline.engine.port import (
 from trunkline.engine.process import identity as process
 from trunkline.engine.process.supervisor import Supervisor
 from trunkline.events.message_ids import MessageIds
-from trunkline.events.of_call import Place
+from trunkline.events.of_call import Node
 from trunkline.recordings.disk import DiskStore
 from trunkline.server import server_file
 from trunkline.server.listening import refuse_taken_sip
@@ -43,7 +43,7 @@ from trunkline.server.wiring.retention import delete_expired
 from trunkline.server.wiring.sip_trace import SipTrace
 from trunkline.server.wiring.webhooks import Webhooks
 from trunkline.store.ports.database import DatabaseUnavailable
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.work.control.end_astray import EndAstray
 from trunkline.work.control.transfer_call import TransferCall
 from trunkline.work.control.watch_media import WatchMedia
@@ -51,7 +51,7 @@ from trunkline.work.deliver.trigger_event import TriggerEvent
 from trunkline.work.follow.close_left_calls import CloseLeftCalls
 from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow.follow_log import CallLog
-from trunkline.work.place.place_call import PlaceCall, Rules
+from trunkline.work.place.place_call import CallSettings, PlaceCall
 from trunkline.work.record.file_recordings import FileRecordings, salvage
 from trunkline.work.upkeep.read_vitals import ReadVitals
 from trunkline.work.upkeep.take_in_older_calls import count_older_calls, index_older_calls
@@ -73,7 +73,7 @@ class System:
     """One server on one data directory, put together; ``run`` lives it."""
 
     def __init__(
-        self, settings: Settings, installed: Installed, key: Key, parts: DatabaseParts
+        self, settings: Settings, installed: Installed, key: InstallationKey, parts: DatabaseParts
     ) -> None:
         self._settings = settings
         self._installed = installed
@@ -93,7 +93,7 @@ class System:
             trunk_qualify_seconds=settings.trunk_qualify_seconds,
             caches=parts.caches,
         )
-        place = Place(settings.sip_realm, self._credentials.system)
+        place = Node(settings.sip_realm, self._credentials.system)
         self.calls = CallLog(self.db, self.bus, place, now, self.message_ids)
         self._close_left_calls = CloseLeftCalls(
             self.db.calls, self.calls, self._credentials.system, time.monotonic
@@ -380,5 +380,5 @@ class System:
         return self.calls.without_channels(living)
 
 
-def _rules(settings: Settings) -> Rules:
-    return Rules(settings.device_ring_seconds, settings.auth_failures)
+def _rules(settings: Settings) -> CallSettings:
+    return CallSettings(settings.device_ring_seconds, settings.auth_failures)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from trunkline.store import tables
 from trunkline.store.place import Place, check_key, core_engine, upgrade
 from trunkline.store.ports.database import DatabaseUnavailable
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 _OWN_FAULT = (DataError, IntegrityError, ProgrammingError)
 """Of these the statement is the cause, and not the database."""
@@ -206,10 +206,10 @@ _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
 }
 
 
-class Directory:
+class DirectoryTransaction:
     """The directory within one transaction; what was added is seen at once."""
 
-    def __init__(self, connection: sa.Connection, key: Key) -> None:
+    def __init__(self, connection: sa.Connection, key: InstallationKey) -> None:
         self._connection = connection
         self._key = key
 
@@ -455,24 +455,24 @@ def _next_number() -> sa.ScalarSelect[int]:
     ).scalar_subquery()
 
 
-class DirectoryFile:
+class ManagedDirectory:
     """The directory in a database, which is made and migrated if need be.
 
     Raises DatabaseUnusable; DatabaseUnavailable where PostgreSQL is away.
     """
 
-    def __init__(self, place: Place, key: Key) -> None:
+    def __init__(self, place: Place, key: InstallationKey) -> None:
         upgrade(place)
         check_key(place, key)
         self._engine = core_engine(place)
         self._key = key
 
     @contextmanager
-    def transaction(self) -> Iterator[Directory]:
+    def transaction(self) -> Iterator[DirectoryTransaction]:
         """One transaction; it is on the disk after the block. Raises DatabaseUnavailable."""
         try:
             with self._engine.begin() as connection:
-                yield Directory(connection, self._key)
+                yield DirectoryTransaction(connection, self._key)
         except _OWN_FAULT:
             raise
         except DBAPIError as error:

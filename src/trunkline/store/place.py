@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from trunkline.calls.record import CallRecord
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -53,7 +53,7 @@ def shown(place: Place) -> str:
     return shown_url(place)
 
 
-def open_database(place: Place, key: Key) -> Database:
+def open_database(place: Place, key: InstallationKey) -> Database:
     """The database open, made and migrated first if need be.
 
     Raises DatabaseUnusable, and DatabaseUnavailable where PostgreSQL is away.
@@ -133,7 +133,7 @@ def upgrade(place: Place) -> None:
         upgrade_server(place)
 
 
-def check_key(place: Place, key: Key) -> None:
+def check_key(place: Place, key: InstallationKey) -> None:
     """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
     if isinstance(place, Path):
         from trunkline.store.sqlite.database import check_key as check_file

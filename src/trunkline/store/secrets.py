@@ -22,7 +22,7 @@ class KeyUnusable(Exception):
     """The key file, or what was encrypted under it, cannot be used; the message says what to do."""
 
 
-class Key:
+class InstallationKey:
     """The installation's key. It never shows itself."""
 
     def __init__(self, master: bytes) -> None:
@@ -53,7 +53,7 @@ class Key:
             ) from None
 
 
-def open_key(file: Path) -> Key:
+def open_key(file: Path) -> InstallationKey:
     """Read the key file; make it, for its owner only, if there is none.
 
     It appears whole or not at all, also when two processes make it at once. Raises KeyUnusable.
@@ -62,7 +62,7 @@ def open_key(file: Path) -> Key:
         if not file.exists():
             _make(file)
         _refuse_shared(file)
-        return Key(_master(file))
+        return InstallationKey(_master(file))
     except OSError as error:
         raise KeyUnusable(f"cannot read the key {file}: {error.strerror}") from error
 

@@ -26,7 +26,7 @@ from trunkline.calls.record import StoredEvent
 from trunkline.directory.api_keys import SCOPES
 from trunkline.events.message_ids import MessageIds
 from trunkline.store import migrations
-from trunkline.store.directory import AccountEntry, DirectoryFile, KeyEntry
+from trunkline.store.directory import AccountEntry, KeyEntry, ManagedDirectory
 from trunkline.store.sqlite import open_database
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
@@ -69,7 +69,7 @@ class Office:
 
     def change(self, work: Any) -> Any:
         """Change the directory, as the command line would."""
-        with DirectoryFile(self.path, KEY).transaction() as directory:
+        with ManagedDirectory(self.path, KEY).transaction() as directory:
             return work(directory)
 
     def made(

@@ -13,7 +13,7 @@ import pytest
 from db.making import record
 from trunkline.calls.facts import Party
 from trunkline.store.ports.database import Batch
-from trunkline.store.ports.statistics import Group
+from trunkline.store.ports.statistics import GroupBy
 from trunkline.work.manage import manage_directory as manage
 
 from .conftest import Office, problem_of
@@ -271,7 +271,7 @@ def test_the_guide_is_right() -> None:
     for shape in (statistics.Stats, statistics.Point, stats.StatsQuery):
         for key in shape.__struct_encode_fields__:
             assert f"`{key}`" in guide or f'"{key}"' in guide, key
-    for group in get_args(Group):
+    for group in get_args(GroupBy):
         assert f"`{group}`" in guide
     assert (
         f"{statistics.MOST_INTERVALS:,} intervals, {statistics.MOST_POINTS:,} points and" in guide

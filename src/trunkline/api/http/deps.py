@@ -12,7 +12,7 @@ from trunkline.calls.record import StoredEvent
 from trunkline.recordings.port import Store
 from trunkline.store.ports.database import App, Database
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
-from trunkline.work.deliver.deliver_webhooks import Tally
+from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
 from trunkline.work.deliver.try_webhook import TryWebhook
 from trunkline.work.manage.manage_webhooks import ManageWebhooks
 from trunkline.work.place.place_call import CallPlaced, CallWanted
@@ -49,7 +49,7 @@ class ApiDeps:
     """Now, in unix microseconds."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """Where the door's metrics go, and what /metrics shows."""
-    webhook_tally: Tally | None = field(default_factory=Tally)
+    webhook_tally: DeliveryCounts | None = field(default_factory=DeliveryCounts)
     """What has been delivered since the start; None where another process delivers."""
     shared: bool = False
     """May other processes answer requests on the same database?"""

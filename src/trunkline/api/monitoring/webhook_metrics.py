@@ -12,13 +12,13 @@ from trunkline.api.monitoring.health import Measure
 from trunkline.calls.times import SECOND
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.ports.webhooks import Backlog
-from trunkline.work.deliver.deliver_webhooks import Tally
+from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
 
 
 class WebhookCollector(Measure):
     """Turns the backlog and what was done into metrics."""
 
-    def __init__(self, deps: ApiDeps, tally: Tally) -> None:
+    def __init__(self, deps: ApiDeps, tally: DeliveryCounts) -> None:
         self._deps = deps
         self._tally = tally
         self._backlog: Backlog | None = None

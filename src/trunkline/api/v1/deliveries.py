@@ -23,9 +23,9 @@ from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.words import DeliveryStatus
 from trunkline.delivery.webhook import Attempt, Delivery, DeliveryKind, DeliveryState, message_id
 from trunkline.store.ports.database import Database
-from trunkline.store.ports.webhooks import Wanted
+from trunkline.store.ports.webhooks import DeliveryFilter
 from trunkline.work.deliver.webhook_request import body_of
-from trunkline.work.manage.manage_webhooks import Span
+from trunkline.work.manage.manage_webhooks import ReplayRange
 
 _WebhookId = Annotated[str, Meta(description="The webhook's id.", max_length=64)]
 _Number = Annotated[int, Meta(ge=0, le=MOST)]
@@ -138,7 +138,7 @@ async def list_deliveries(asked: Asked[DeliveriesQuery, None]) -> Reply:
     list_, before = f"deliveries of {webhook.id}", MOST
     if query.cursor is not None:
         before = cursors.read(query.cursor, list_, asked.account_id, int)
-    wanted = Wanted(
+    wanted = DeliveryFilter(
         state=query.state, call_id=query.call_id, seq_from=query.seq_from, seq_to=query.seq_to
     )
     rows = await deps.db.deliveries.deliveries(webhook.id, wanted, before, query.limit + 1)
@@ -180,7 +180,7 @@ async def replay_events(asked: Asked[WhichWebhook, Replay]) -> Reply:
     deps, body = asked.behind.deps, asked.body
     webhook = await deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
     since = None if body.since is None else int(body.since.timestamp() * 1_000_000)
-    span = Span(first=body.from_, since=since, last=body.to)
+    span = ReplayRange(first=body.from_, since=since, last=body.to)
     return Reply(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
 
 

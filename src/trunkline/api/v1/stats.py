@@ -18,7 +18,7 @@ from trunkline.api.statistics import (
 from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
 from trunkline.store.ports.database import Directory
-from trunkline.store.ports.statistics import DAY, Group, Summed, TooManyPoints
+from trunkline.store.ports.statistics import DAY, GroupBy, Summed, TooManyPoints
 
 DEFAULT_DAYS = 30
 
@@ -39,7 +39,7 @@ class StatsQuery(Parameters, frozen=True, kw_only=True):
         Meta(description="Likewise; a date is that whole day. Without it, now."),
     ] = None
     interval: Annotated[Interval, Meta(description="On the account's clock.")] = "day"
-    group_by: Group = "none"
+    group_by: GroupBy = "none"
 
 
 async def read_stats(asked: Asked[StatsQuery, None]) -> Reply:

@@ -20,8 +20,8 @@ from trunkline.cli.showing import show_one
 if TYPE_CHECKING:
     from trunkline.history.imports.leg import Skipped
     from trunkline.history.imports.people import People
-    from trunkline.store.directory import AccountEntry, Directory
-    from trunkline.work.upkeep.import_calls import ImportCalls, Note, Tally, Wanted
+    from trunkline.store.directory import AccountEntry, DirectoryTransaction
+    from trunkline.work.upkeep.import_calls import ImportCalls, ImportCounts, ImportRequest, Note
 
 _GZIP = b"\x1f\x8b"
 _SHOWN_UNKNOWN = 20
@@ -89,16 +89,18 @@ def _format(form: str) -> str | None:
 
 def _wanted(
     ctx: typer.Context, account: str, form: str | None, timezone: str | None, renamed: list[str]
-) -> Wanted:
+) -> ImportRequest:
     from trunkline.cli.directory.manage import directory_of, find_account
-    from trunkline.work.upkeep.import_calls import Wanted
+    from trunkline.work.upkeep.import_calls import ImportRequest
 
     with directory_of(ctx) as directory:
         owner = find_account(directory, account)
         people = _people(directory, owner)
     zone = _zone(timezone or owner.timezone)
     oldest = _oldest(settings_of(ctx).call_days, owner)
-    return Wanted(owner.account_id, people, zone, form, dict(map(_renaming, renamed)), oldest)
+    return ImportRequest(
+        owner.account_id, people, zone, form, dict(map(_renaming, renamed)), oldest
+    )
 
 
 def _oldest(call_days: int, owner: AccountEntry) -> int:
@@ -112,7 +114,7 @@ def _oldest(call_days: int, owner: AccountEntry) -> int:
     return time.time_ns() // 1000 - days * DAY if days and owner.held_at is None else FIRST
 
 
-def _people(directory: Directory, owner: AccountEntry) -> People:
+def _people(directory: DirectoryTransaction, owner: AccountEntry) -> People:
     from trunkline.history.imports.people import People, Person
     from trunkline.store.directory import DeviceEntry, UserEntry
 
@@ -218,7 +220,7 @@ def _progress(total: int) -> Iterator[Any]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def _shown(tally: Tally, dry_run: bool) -> dict[str, Any]:
+def _shown(tally: ImportCounts, dry_run: bool) -> dict[str, Any]:
     return {
         "formats": list(tally.formats),
         "rows": tally.rows,

@@ -87,10 +87,10 @@ def _owner(opened: Archive, name: str | None) -> Account:
 def _found(opened: Archive, owner: Account, start: int, end: int, by: By) -> Stats:
     from trunkline.api.intervals import Interval, TooManyIntervals, cuts
     from trunkline.api.statistics import MOST_INTERVALS, MOST_POINTS, stats
-    from trunkline.store.ports.statistics import Group, TooManyPoints
+    from trunkline.store.ports.statistics import GroupBy, TooManyPoints
 
     interval: Interval = by if by in _BY_TIME else "none"  # type: ignore[assignment]
-    group: Group = "none" if by in _BY_TIME else by  # type: ignore[assignment]
+    group: GroupBy = "none" if by in _BY_TIME else by  # type: ignore[assignment]
     try:
         at = cuts(start, end, interval, owner.timezone, MOST_INTERVALS)
         found = opened.statistics(owner.id, group, at, MOST_POINTS)

@@ -18,7 +18,7 @@ from trunkline.cli.running import tell_server
 from trunkline.cli.showing import show_all, show_one
 
 if TYPE_CHECKING:
-    from trunkline.store.directory import AccountEntry, Directory, Entry
+    from trunkline.store.directory import AccountEntry, DirectoryTransaction, Entry
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Account = Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")]
@@ -44,16 +44,16 @@ number = group("Numbers: what is called from outside.")
 
 
 @contextmanager
-def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[Directory]:
+def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[DirectoryTransaction]:
     """The directory in one transaction; after one that changes it, the server is told."""
     from trunkline.directory.rules import DirectoryRefused
-    from trunkline.store.directory import DirectoryFile
+    from trunkline.store.directory import ManagedDirectory
     from trunkline.store.secrets import KeyUnusable, open_key
 
     settings = settings_of(ctx)
     data = data_directory(settings)
     try:
-        file = DirectoryFile(settings.place, open_key(data / "secret.key"))
+        file = ManagedDirectory(settings.place, open_key(data / "secret.key"))
         with file.transaction() as directory:
             yield directory
     except (DirectoryRefused, KeyUnusable) as error:
@@ -62,7 +62,7 @@ def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[Director
         tell_server(data)
 
 
-def find_account(directory: Directory, name: str) -> AccountEntry:
+def find_account(directory: DirectoryTransaction, name: str) -> AccountEntry:
     """The account with that name or id."""
     from trunkline.store.directory import AccountEntry
     from trunkline.work.manage.manage_directory import find
@@ -334,7 +334,7 @@ def _kind(word: str) -> Any:
     return next(kind for kind, its_word in WORDS.items() if its_word == word)
 
 
-def _find(directory: Directory, word: str, name: str, account: str | None) -> Any:
+def _find(directory: DirectoryTransaction, word: str, name: str, account: str | None) -> Any:
     from trunkline.work.manage.manage_directory import find
 
     account_id = find_account(directory, account).account_id if account else None

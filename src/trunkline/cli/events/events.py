@@ -176,7 +176,7 @@ def _send_again(
     """How many events the server of the data directory sends to the webhook again."""
     from trunkline.cli.archive import account_called, archive
     from trunkline.cli.webhooks.endpoints import Desk, work_on
-    from trunkline.work.manage.manage_webhooks import Span
+    from trunkline.work.manage.manage_webhooks import ReplayRange
 
     with archive(ctx) as opened:
         account_id = account_called(opened, account).id if account else None
@@ -185,7 +185,7 @@ def _send_again(
         found = await desk.find(webhook)
         if account_id not in (None, found.account_id):
             raise CommandFailed(f"webhook {webhook!r} is of another account: leave --account out")
-        return await desk.manage.replay(found, Span(first=first, last=last))
+        return await desk.manage.replay(found, ReplayRange(first=first, last=last))
 
     return work_on(ctx, work, changes=True)
 

@@ -89,12 +89,12 @@ def _trunks(chosen: Settings, followed: bool) -> list[Finding]:
 
 
 def _trunk_lines(chosen: Settings, key: Path) -> list[TrunkEntry]:
-    from trunkline.store.directory import DirectoryFile, TrunkEntry
+    from trunkline.store.directory import ManagedDirectory, TrunkEntry
     from trunkline.store.secrets import open_key
 
     if not key.exists():
         return []
-    with DirectoryFile(chosen.place, open_key(key)).transaction() as directory:
+    with ManagedDirectory(chosen.place, open_key(key)).transaction() as directory:
         return [trunk for trunk in directory.all(TrunkEntry) if trunk.enabled]
 
 

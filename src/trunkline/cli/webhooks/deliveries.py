@@ -41,14 +41,14 @@ def deliveries(
     as_json: Json = False,
 ) -> None:
     """List what it was sent, or is going to be, newest first."""
-    from trunkline.store.ports.webhooks import Wanted
+    from trunkline.store.ports.webhooks import DeliveryFilter
 
     async def attempts(desk: Desk) -> list[Attempt]:
         found = await desk.manage.delivery(await desk.find(which), attempts_of or 0)
         return await desk.db.deliveries.attempts(found.id)
 
     async def work(desk: Desk) -> list[Delivery]:
-        wanted = Wanted(
+        wanted = DeliveryFilter(
             state=state,
             call_id=call,
             seq_from=first,
@@ -86,7 +86,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Send events again, under the ids that they had: one delivery, or all that its filters match."""
-    from trunkline.work.manage.manage_webhooks import Span
+    from trunkline.work.manage.manage_webhooks import ReplayRange
 
     if (delivery is None) == (first is None and since is None):
         raise CommandFailed("say what to send again: --delivery ID, --from N or --since TIME")
@@ -96,7 +96,7 @@ def replay(
         if delivery is None:
             zone = await desk.db.directory.timezone(found.account_id)
             at = None if since is None else _time(since, zone)
-            span = Span(first=first, since=at, last=last)
+            span = ReplayRange(first=first, since=at, last=last)
             return await desk.manage.replay(found, span)
         await desk.manage.replay_one(found, delivery)
         return 1

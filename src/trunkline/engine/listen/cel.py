@@ -21,7 +21,7 @@ from typing import NamedTuple
 import structlog
 from asyncinotify import Inotify, Mask
 
-from trunkline.calls.cel import LogPosition, Row, parse
+from trunkline.calls.cel import CelRow, LogPosition, parse
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ _BEGINNING = re.compile(rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","')
 class Taken(NamedTuple):
     """Rows, and where the log stands after them. ``skipped`` counts records that make no row."""
 
-    rows: list[Row]
+    rows: list[CelRow]
     position: LogPosition
     skipped: int
 
@@ -153,7 +153,7 @@ class _Found(NamedTuple):
     """Rows in the first ``length`` bytes; ``skipped`` records there make none."""
 
     length: int
-    rows: list[Row]
+    rows: list[CelRow]
     skipped: int
 
 
@@ -181,7 +181,7 @@ def _broken_records(raw: bytes) -> _Found:
 
     What follows the last whole one may still be being written.
     """
-    rows: list[Row] = []
+    rows: list[CelRow] = []
     length = at = skipped = 0
     while True:
         record = _first_record(raw, at)
@@ -207,7 +207,7 @@ def _first_record(raw: bytes, start: int) -> bytes:
     return b""
 
 
-def _rows(raw: bytes) -> list[Row] | None:
+def _rows(raw: bytes) -> list[CelRow] | None:
     """The rows, if these are whole records and nothing else."""
     text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
     try:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, Leg, Side, Unusable, Way
+from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
 from trunkline.history.imports.values import (
     caller_id,
     duration,
@@ -69,7 +69,7 @@ def _optional(more: Sequence[str]) -> tuple[str, ...]:
     return new
 
 
-def read(cells: Cells, zone: ZoneInfo) -> Leg:
+def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     """One row, of ``cdr_csv``, ``cdr_custom`` or a table of the same columns; raises Unusable."""
     lasted, billed = duration(cells, "duration"), duration(cells, "billsec") or 0
     starts = ("start", "calldate")
@@ -79,7 +79,7 @@ def read(cells: Cells, zone: ZoneInfo) -> Leg:
     disposition = text(cells, "disposition").upper()
     outcome = _outcome(cells, disposition)
     way = _way(cells)
-    return Leg(
+    return ForeignLeg(
         call=_call(cells, started_at),
         started_at=started_at,
         ended_at=ended_at,

@@ -14,7 +14,7 @@ from trunkline.calls.facts import Class, Direction, Party
 from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.times import SECOND
 from trunkline.history.imports.causes import DEFAULTS
-from trunkline.history.imports.leg import Leg, Way
+from trunkline.history.imports.leg import ForeignLeg, Way
 from trunkline.history.imports.people import People
 
 _SHAPES: dict[Way, tuple[Class, Direction]] = {
@@ -30,7 +30,7 @@ def import_id(form: str, account_id: str, call: str) -> str:
     return f"import-{form}-{digest[:32]}"
 
 
-def fold(legs: Sequence[Leg], people: People, account_id: str, form: str) -> CallRecord:
+def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str) -> CallRecord:
     """The record of a call from its legs, at least one, in the order of the file."""
     legs = sorted(legs, key=lambda leg: leg.started_at)
     first = legs[0]
@@ -61,18 +61,18 @@ def fold(legs: Sequence[Leg], people: People, account_id: str, form: str) -> Cal
     )
 
 
-def _answered(legs: Sequence[Leg]) -> list[Leg]:
+def _answered(legs: Sequence[ForeignLeg]) -> list[ForeignLeg]:
     """The legs in which people talked, the first answer first; those that were dialled say it best."""
     talking = [leg for leg in legs if leg.outcome == "SUCCESS"]
     far = [leg for leg in talking if leg.far]
     return sorted(far or talking, key=_joined_at)
 
 
-def _joined_at(leg: Leg) -> int:
+def _joined_at(leg: ForeignLeg) -> int:
     return leg.ended_at - leg.talked
 
 
-def _way(legs: Sequence[Leg], caller_inside: bool, callee_inside: bool) -> Way:
+def _way(legs: Sequence[ForeignLeg], caller_inside: bool, callee_inside: bool) -> Way:
     """What a row says, else what the two numbers do."""
     for leg in legs:
         if leg.way is not None:
@@ -82,7 +82,7 @@ def _way(legs: Sequence[Leg], caller_inside: bool, callee_inside: bool) -> Way:
     return "internal" if callee_inside else "outbound"
 
 
-def _status(legs: Sequence[Leg], way: Way, answered: bool) -> StatusDetail:
+def _status(legs: Sequence[ForeignLeg], way: Way, answered: bool) -> StatusDetail:
     if answered:
         return "SUCCESS"
     if any(leg.outcome == "IVR" for leg in legs):
@@ -95,19 +95,19 @@ def _status(legs: Sequence[Leg], way: Way, answered: bool) -> StatusDetail:
     return "UNSUCCESS"
 
 
-def _last_far(legs: Sequence[Leg]) -> Leg:
+def _last_far(legs: Sequence[ForeignLeg]) -> ForeignLeg:
     """The last that was dialled; but a phone that another one was faster than says nothing."""
     dialled = (leg for leg in reversed(legs) if leg.far and leg.cause != "LOSE_RACE")
     return next(dialled, legs[0])
 
 
-def _did(legs: Sequence[Leg], way: Way) -> str | None:
+def _did(legs: Sequence[ForeignLeg], way: Way) -> str | None:
     if way != "inbound":
         return None
     return next((leg.did for leg in legs if leg.did), None)
 
 
-def _talked(answered: Sequence[Leg]) -> int:
+def _talked(answered: Sequence[ForeignLeg]) -> int:
     """Microseconds in which at least one of the legs was answered."""
     talked = until = 0
     for leg in answered:  # by their beginnings
@@ -116,7 +116,7 @@ def _talked(answered: Sequence[Leg]) -> int:
     return talked
 
 
-def _ringing(answered: Sequence[Leg]) -> int:
+def _ringing(answered: Sequence[ForeignLeg]) -> int:
     return _joined_at(answered[0]) - answered[0].started_at if answered else 0
 
 

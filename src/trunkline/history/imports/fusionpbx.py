@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
 from trunkline.history.imports.causes import cause_name, unanswered
-from trunkline.history.imports.leg import Cells, Leg, Side, Way
+from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Way
 from trunkline.history.imports.values import duration, present, span, stamp, text
 
 _WAYS: dict[str, Way] = {"inbound": "inbound", "outbound": "outbound", "local": "internal"}
@@ -21,7 +21,7 @@ _STATUS: dict[str, StatusDetail] = {
 }  # fmt: skip
 
 
-def read(cells: Cells, zone: ZoneInfo) -> Leg:
+def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     """One row of the table, of its export or of its API; raises Unusable."""
     starts = ("start_epoch", "start_stamp")
     started_at, ended_at = span(
@@ -34,7 +34,7 @@ def read(cells: Cells, zone: ZoneInfo) -> Leg:
     outcome = _outcome(cells, billed, cause)
     far = text(cells, "leg").lower() == "b"  # its direction is the leg's, not the call's
     way = None if far else _WAYS.get(text(cells, "direction", "call_direction").lower())
-    return Leg(
+    return ForeignLeg(
         call=_call(cells, far, started_at),
         started_at=started_at,
         ended_at=ended_at,

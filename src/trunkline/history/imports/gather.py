@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from trunkline.history.imports.leg import Leg
+from trunkline.history.imports.leg import ForeignLeg
 
 _APART = 10_000
 """Rows. A call's rows are written as its legs end: those of a long call stand some way apart."""
@@ -17,7 +17,7 @@ _MOST = 500
 class Whole(msgspec.Struct, frozen=True):
     """All rows of a call that were near each other, and the place of the first in its file."""
 
-    legs: list[Leg]
+    legs: list[ForeignLeg]
     file: str
     line: int
 
@@ -35,7 +35,7 @@ class Gather:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._taken = 0
 
-    def add(self, leg: Leg, file: str, line: int) -> Iterator[Whole]:
+    def add(self, leg: ForeignLeg, file: str, line: int) -> Iterator[Whole]:
         """Take a leg; gives the calls that are whole now, the oldest first."""
         self._taken += 1
         found = self._open.get(leg.call)

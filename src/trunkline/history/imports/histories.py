@@ -8,13 +8,13 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, Leg, Side, Unusable, Way
+from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
 from trunkline.history.imports.values import clean, duration, moment, shown, text
 
 _CALL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,79}")
 
 
-def read(cells: Cells, zone: ZoneInfo) -> Leg:
+def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     """One record; its ``call_id``, if it has one, stays its own. Raises Unusable."""
     started_at = moment(cells, zone, "unix_timestamp")
     lasted = duration(cells, "duration_seconds") or 0
@@ -23,7 +23,7 @@ def read(cells: Cells, zone: ZoneInfo) -> Leg:
     caller, callee = _party(cells.get("caller")), _party(cells.get("callee"))
     own = text(cells, "call_id")
     content = (started_at, lasted, talked, outcome, caller.number, callee.number)
-    return Leg(
+    return ForeignLeg(
         call=own or " ".join(map(str, content)),
         started_at=started_at,
         ended_at=started_at + lasted,

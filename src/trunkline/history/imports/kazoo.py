@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from trunkline.calls.record import StatusDetail
 from trunkline.calls.times import GREGORIAN, SECOND
 from trunkline.history.imports.causes import cause_name, unanswered
-from trunkline.history.imports.leg import Cells, Leg, Side, Unusable, Way
+from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
 from trunkline.history.imports.values import duration, present, sip_user, stamp, text
 
 _GREGORIAN_DIGITS = 11
 
 
-def read(cells: Cells, zone: ZoneInfo) -> Leg:
+def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     """One leg of a listing, or one whole document; raises Unusable."""
     cells = _with_variables(cells)
     lasted = duration(cells, "duration_seconds") or 0
@@ -29,7 +29,7 @@ def read(cells: Cells, zone: ZoneInfo) -> Leg:
     cause = cause_name(text(cells, "hangup_cause"))
     far = text(cells, "direction", "call_direction").lower() == "outbound"
     way = None if far else _way(cells)
-    return Leg(
+    return ForeignLeg(
         call=_call(cells, started_at),
         started_at=started_at,
         ended_at=started_at + lasted,

@@ -57,7 +57,7 @@ class Side(msgspec.Struct, frozen=True):
     username: str | None = None
 
 
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
+class ForeignLeg(msgspec.Struct, frozen=True, kw_only=True):
     """One row. ``call`` is what all rows of one call share; times are unix microseconds.
 
     ``talked`` (microseconds) are the last ones of the leg. ``far``: somebody was dialled in it, so its
@@ -81,5 +81,5 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
 
 Cells = Mapping[str, Any]
 """A row by the names of its columns, in lower case; what is missing is not there."""
-ReadRow = Callable[[Cells, ZoneInfo], Leg]
+ReadRow = Callable[[Cells, ZoneInfo], ForeignLeg]
 """Reads a row whose clock times without an offset are of that zone; raises Unusable."""

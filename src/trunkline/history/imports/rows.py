@@ -27,7 +27,7 @@ _BETWEEN = re.compile(r"[\s,\[\]]*")
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
-class Row(NamedTuple):
+class ForeignRow(NamedTuple):
     """A row, or why it is none. ``line`` is where it ends in its file, or its number in JSON."""
 
     line: int
@@ -63,7 +63,7 @@ def _decoded(file: BinaryIO, encoding: str) -> Iterator[str]:
     yield rest + decoder.decode(b"", final=True)
 
 
-def csv_rows(text: Iterable[str]) -> Iterator[Row]:
+def csv_rows(text: Iterable[str]) -> Iterator[ForeignRow]:
     """Every row that is not empty, as a list of cells."""
     text = iter(text)
     sample = list(_beginning(text))
@@ -80,10 +80,10 @@ def csv_rows(text: Iterable[str]) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(reader.line_num, Skipped("row_unreadable", str(error)))
+            yield ForeignRow(reader.line_num, Skipped("row_unreadable", str(error)))
             continue
         if any(cells):
-            yield Row(reader.line_num, cells)
+            yield ForeignRow(reader.line_num, cells)
 
 
 def _beginning(text: Iterator[str]) -> Iterator[str]:
@@ -114,16 +114,16 @@ def named(names: Sequence[str], cells: Sequence[str]) -> Cells | Skipped:
     return dict(zip(names, cells, strict=False))
 
 
-def json_rows(file: BinaryIO) -> Iterator[Row]:
+def json_rows(file: BinaryIO) -> Iterator[ForeignRow]:
     """The objects of an array, of an envelope's ``data`` or ``items``, or one after another."""
     objects = _Objects(file)
     for number, value in enumerate(objects.all(), start=1):
         if isinstance(value, Mapping):
-            yield Row(number, {column(str(key)): value[key] for key in value})
+            yield ForeignRow(number, {column(str(key)): value[key] for key in value})
         elif isinstance(value, Skipped):
-            yield Row(number, value)
+            yield ForeignRow(number, value)
         else:
-            yield Row(number, Skipped("row_unreadable", "not an object"))
+            yield ForeignRow(number, Skipped("row_unreadable", "not an object"))
 
 
 class _Objects:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from trunkline.history.imports import asterisk, freepbx, rows
 from trunkline.history.imports.formats import FORMATS, missing, recognised
-from trunkline.history.imports.leg import Cells, Leg, Skipped, Unusable
-from trunkline.history.imports.rows import Row
+from trunkline.history.imports.leg import Cells, ForeignLeg, Skipped, Unusable
+from trunkline.history.imports.rows import ForeignRow
 
 _BEGINNING = 4096
 
@@ -27,10 +27,10 @@ class Read(NamedTuple):
     """One row of the file, read."""
 
     line: int
-    leg: Leg | Skipped
+    leg: ForeignLeg | Skipped
 
 
-class Source:
+class ForeignHistory:
     """A file's legs, as a stream. ``form`` is a format's name; None recognises it.
 
     ``renamed`` has columns of the file to the names that the format knows them by. Raises
@@ -57,7 +57,7 @@ class Source:
         for row in self._rows:
             yield Read(row.line, self._leg(row))
 
-    def _leg(self, row: Row) -> Leg | Skipped:
+    def _leg(self, row: ForeignRow) -> ForeignLeg | Skipped:
         cells = row.cells
         if isinstance(cells, Skipped):
             return cells
@@ -67,7 +67,7 @@ class Source:
         except Unusable as unusable:
             return unusable.skipped
 
-    def _form(self, form: str | None, first: Row | None) -> str:
+    def _form(self, form: str | None, first: ForeignRow | None) -> str:
         if first is None:
             return form or "asterisk"
         if isinstance(first.cells, Skipped):
@@ -88,14 +88,14 @@ class Source:
             )
         return found
 
-    def _objects(self, file: BinaryIO) -> Iterator[Row]:
+    def _objects(self, file: BinaryIO) -> Iterator[ForeignRow]:
         for row in rows.json_rows(file):
             cells = row.cells
             if self._renamed and isinstance(cells, Mapping):
                 cells = {self._renamed.get(key, key): cells[key] for key in cells}
-            yield Row(row.line, cells)
+            yield ForeignRow(row.line, cells)
 
-    def _table(self, table: Iterator[Row], form: str | None) -> Iterator[Row]:
+    def _table(self, table: Iterator[ForeignRow], form: str | None) -> Iterator[ForeignRow]:
         """Rows by the names of the first one, or by their places where the first one is a call already."""
         first = next(table, None)
         if first is None:
@@ -115,17 +115,19 @@ class Source:
                 continue
             cells = list(row.cells)
             if tuple(map(rows.column, cells[:2])) != head[:2]:  # a head again: files put together
-                yield Row(row.line, rows.named(names, cells))
+                yield ForeignRow(row.line, rows.named(names, cells))
 
 
-def _by_place(row: Row, columns: Columns) -> Row:
+def _by_place(row: ForeignRow, columns: Columns) -> ForeignRow:
     if isinstance(row.cells, Skipped):
         return row
     cells = list(row.cells)
     names = columns(cells)
     if names is None:
-        return Row(row.line, Skipped("columns_differ", f"{len(cells)} columns are no row of it"))
-    return Row(row.line, dict(zip(names, cells, strict=True)))
+        return ForeignRow(
+            row.line, Skipped("columns_differ", f"{len(cells)} columns are no row of it")
+        )
+    return ForeignRow(row.line, dict(zip(names, cells, strict=True)))
 
 
 def _listed(cells: Cells) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, Leg, Side, Unusable, Way
+from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
 from trunkline.history.imports.values import Stamp, duration, present, span, stamp, text
 
 _WAYS: dict[str, Way] = {"internal": "internal", "inbound": "inbound", "outbound": "outbound"}
 
 
-def read(cells: Cells, zone: ZoneInfo) -> Leg:
+def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     """One call; raises Unusable."""
     started_at, ended_at = span(
         present(stamp(cells, zone, "start"), "start"),
@@ -23,7 +23,7 @@ def read(cells: Cells, zone: ZoneInfo) -> Leg:
     way = _WAYS.get(text(cells, "call_direction").lower())
     own = text(cells, "id")
     caller = _source(cells)
-    return Leg(
+    return ForeignLeg(
         call=f"{text(cells, 'tenant_uuid')} {own}" if own else f"{started_at} {caller.number}",
         started_at=started_at,
         ended_at=ended_at,

@@ -13,7 +13,7 @@ import structlog
 
 from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, RoutingKey
-from trunkline.live.hub.groups import Group, Groups
+from trunkline.live.hub.groups import Groups, SubscriberGroup
 from trunkline.live.hub.wire import Encoding, Wire
 from trunkline.store.ports.database import Events
 
@@ -59,7 +59,7 @@ class Subscription:
         self.last = max(self.last, seq if self.until is None else min(seq, self.until))
 
 
-class Account:
+class AccountEvents:
     """The subscriptions to one account's events; ``head`` is the newest number handed out.
 
     It takes the bus's events from the moment it is made, and keeps them until it has been opened.
@@ -146,7 +146,10 @@ class Account:
 
 
 def _write_all(
-    group: Group[Subscription], wire: Wire, form: Encoding, writes: Sequence[Callable[[Any], None]]
+    group: SubscriberGroup[Subscription],
+    wire: Wire,
+    form: Encoding,
+    writes: Sequence[Callable[[Any], None]],
 ) -> None:
     frame = wire.frame(form, group.binding)
     for write in writes:

@@ -32,7 +32,7 @@ class BadRequest(Exception):
     """The rest of the request cannot be granted; the message says why."""
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class SubscriptionRequest(msgspec.Struct, frozen=True):
     """A well-formed subscribe."""
 
     account_id: str
@@ -64,7 +64,7 @@ class Asker:
         except TooManyCommands as refused:
             raise BadRequest(str(refused)) from None
 
-    async def subscribe(self, token: object, data: object) -> Wanted:
+    async def subscribe(self, token: object, data: object) -> SubscriptionRequest:
         """Grant a subscribe and say what was granted.
 
         Raises BadToken, BadRequest, and TooManyConnections, after which the connection has to be
@@ -118,7 +118,7 @@ class Asker:
         return owner
 
 
-def read(data: object, limit: int) -> Wanted:
+def read(data: object, limit: int) -> SubscriptionRequest:
     """Read the data of a subscribe, at most ``limit`` bindings; raises BadRequest."""
     given: Mapping[str, Any] = data if isinstance(data, dict) else {}
     texts, account_id = binding_texts(given), given.get("account_id")
@@ -129,7 +129,7 @@ def read(data: object, limit: int) -> Wanted:
         raise BadRequest(f"missing required keys : {', '.join(missing)}")
     if not isinstance(account_id, str):
         raise BadRequest("unauthorized account id")
-    return Wanted(account_id, parsed(texts, limit), event_seq(given.get("after")))
+    return SubscriptionRequest(account_id, parsed(texts, limit), event_seq(given.get("after")))
 
 
 def parsed(texts: list[Any], limit: int) -> tuple[Binding, ...]:

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 import structlog
 
 from trunkline.events.bindings import Binding, overlaps
-from trunkline.live.hub.account import Account, Subscription
-from trunkline.live.hub.groups import Group
+from trunkline.live.hub.account import AccountEvents, Subscription
+from trunkline.live.hub.groups import SubscriberGroup
 from trunkline.live.hub.sink import Reader
 from trunkline.live.hub.wire import Encoding, Wire, gap
 
@@ -43,7 +43,7 @@ class Feed:
         "subscriptions",
     )
 
-    def __init__(self, reader: Reader, account: Account) -> None:
+    def __init__(self, reader: Reader, account: AccountEvents) -> None:
         self.reader = reader
         self.account = account
         self.subscriptions: dict[str, Subscription] = {}
@@ -56,7 +56,7 @@ class Feed:
         self._meetings = 0
 
     def add(self, binding: Binding, after: int | None, app_id: str) -> None:
-        """Subscribe, from now on or from number ``after`` on (see `Account.start`).
+        """Subscribe, from now on or from number ``after`` on (see `AccountEvents.start`).
 
         A binding that is there already is not doubled.
         """
@@ -168,7 +168,7 @@ class Feed:
         else:
             group.join(subscription, self._fast, self.reader.sink.write)
 
-    def _leave(self, subscription: Subscription) -> Group[Subscription]:
+    def _leave(self, subscription: Subscription) -> SubscriberGroup[Subscription]:
         group = self.account.groups.of(subscription.binding)
         if self._fast is None:
             del group.slow[subscription]

@@ -16,7 +16,7 @@ Member = TypeVar("Member")
 Write = Callable[[Any], None]
 
 
-class Group(Generic[Member]):
+class SubscriberGroup(Generic[Member]):
     """All that have the same binding, as it is written."""
 
     __slots__ = ("_fast", "_ready", "binding", "slow")
@@ -63,22 +63,22 @@ class Groups(Generic[Member]):
     """The groups of one account, found by the events that they match."""
 
     def __init__(self) -> None:
-        self._by_text: dict[str, Group[Member]] = {}
-        self._by_pattern: dict[RoutingKey, dict[Group[Member], None]] = {}
+        self._by_text: dict[str, SubscriberGroup[Member]] = {}
+        self._by_pattern: dict[RoutingKey, dict[SubscriberGroup[Member], None]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_text)
 
-    def of(self, binding: Binding) -> Group[Member]:
+    def of(self, binding: Binding) -> SubscriberGroup[Member]:
         """The group of a binding; made when it is the first."""
         group = self._by_text.get(binding.text)
         if group is None:
-            group = self._by_text[binding.text] = Group(binding)
+            group = self._by_text[binding.text] = SubscriberGroup(binding)
             for pattern in binding.patterns():
                 self._by_pattern.setdefault(pattern, {})[group] = None
         return group
 
-    def drop_if_empty(self, group: Group[Member]) -> None:
+    def drop_if_empty(self, group: SubscriberGroup[Member]) -> None:
         """Forget a group that nobody is in."""
         if group:
             return
@@ -89,9 +89,9 @@ class Groups(Generic[Member]):
             if not groups:
                 del self._by_pattern[pattern]
 
-    def matching(self, key: RoutingKey) -> list[Group[Member]]:
+    def matching(self, key: RoutingKey) -> list[SubscriberGroup[Member]]:
         """The groups whose bindings match, each once, oldest first."""
-        found: dict[Group[Member], None] = {}
+        found: dict[SubscriberGroup[Member], None] = {}
         for pattern in candidates(key):
             found.update(self._by_pattern.get(pattern, {}))
         return [*found]

@@ -12,7 +12,7 @@ import structlog
 
 from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding
-from trunkline.live.hub.account import Account, Subscription
+from trunkline.live.hub.account import AccountEvents, Subscription
 from trunkline.live.hub.deps import LiveLimits
 from trunkline.live.hub.feed import Feed
 from trunkline.live.hub.limits import TooManySubscriptions, Usage
@@ -60,7 +60,7 @@ class Client:
             self._hub.forget_if_idle(account_id)
 
     def _subscribe(
-        self, account: Account, bindings: Sequence[Binding], start: int | None, app_id: str
+        self, account: AccountEvents, bindings: Sequence[Binding], start: int | None, app_id: str
     ) -> None:
         account_id = account.id
         feed = self._feeds.get(account_id)
@@ -143,7 +143,7 @@ class Hub:
         self, events: Events, limits: LiveLimits, usage: Usage, clock: Callable[[], int]
     ) -> None:
         self._events = events
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, AccountEvents] = {}
         self.limits = limits
         self.usage = usage
         self.clock = clock
@@ -156,13 +156,13 @@ class Hub:
         """Is anybody subscribed to the account's events, or about to be?"""
         return account_id in self._accounts
 
-    async def start(self, account_id: str, after: int | None) -> tuple[Account, int | None]:
+    async def start(self, account_id: str, after: int | None) -> tuple[AccountEvents, int | None]:
         """The account, and ``after`` as it is there; without waiting, subscribe or let it be
         forgotten. What the log raises leaves no trace."""
         account = self._accounts.get(account_id)
         if account is None:
             # Known before its log is read: what is committed after that comes over the bus.
-            account = self._accounts[account_id] = Account(account_id, self._events)
+            account = self._accounts[account_id] = AccountEvents(account_id, self._events)
         account.users += 1
         try:
             await account.open()

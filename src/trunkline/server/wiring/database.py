@@ -23,7 +23,7 @@ from trunkline.server.setting_forms import SettingsError
 from trunkline.server.settings import Settings
 from trunkline.server.wiring.engine import views_in_postgresql
 from trunkline.store.ports.database import Database, DatabaseUnavailable
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 if TYPE_CHECKING:
     from trunkline.bus.postgres import PostgresBus
@@ -58,7 +58,7 @@ class DatabaseParts:
         return self.views is not None
 
 
-def open_parts(settings: Settings, key: Key) -> DatabaseParts:
+def open_parts(settings: Settings, key: InstallationKey) -> DatabaseParts:
     """Open, migrate if need be, and prepare the engine's own way in. Blocks.
 
     A PostgreSQL that does not answer is waited for, ``PATIENCE`` seconds long. Raises
@@ -71,7 +71,7 @@ def open_parts(settings: Settings, key: Key) -> DatabaseParts:
     return _on_postgresql(settings.place, key)
 
 
-def open_beside(settings: Settings, key: Key) -> DatabaseParts:
+def open_beside(settings: Settings, key: InstallationKey) -> DatabaseParts:
     """Open the PostgreSQL that a main server has, as it is: nothing is migrated. Blocks.
 
     It is waited for as by ``open_parts``. Raises SettingsError where the settings name none,
@@ -142,7 +142,7 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, DatabaseUnavailable) and not refused
 
 
-def _on_postgresql(url: str, key: Key) -> DatabaseParts:
+def _on_postgresql(url: str, key: InstallationKey) -> DatabaseParts:
     from trunkline.store.postgres import open_database as open_postgresql
     from trunkline.store.postgres.schema import warn_if_not_durable
 

@@ -15,7 +15,7 @@ from trunkline.engine.listen.sip_capture import MODULES
 from trunkline.server.setting_forms import address, port_range
 from trunkline.server.settings import Settings
 from trunkline.store.ports.database import Directory
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 
 def more_modules(settings: Settings) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def more_modules(settings: Settings) -> tuple[str, ...]:
     return realtime.MODULES if settings.database else ()
 
 
-def views_in_postgresql(url: str, key: Key) -> PostgresqlViews:
+def views_in_postgresql(url: str, key: InstallationKey) -> PostgresqlViews:
     """How the engine is to read a migrated database: by a role that may read its views alone.
 
     Makes the role, or brings it up to date, and tries it. Blocks. Raises DatabaseUnavailable, and

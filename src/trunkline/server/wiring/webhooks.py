@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trunkline.bus.port import Bus
-from trunkline.delivery.verdict import Rules
+from trunkline.delivery.verdict import RetryPolicy
 from trunkline.events.message_ids import MessageIds
 from trunkline.server.setting_forms import networks, pauses
 from trunkline.server.settings import Settings
 from trunkline.store.ports.database import Database
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
-from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, Limits
+from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, DeliveryLimits
 from trunkline.work.deliver.try_webhook import TryWebhook
 from trunkline.work.manage.manage_webhooks import ManageWebhooks
 
 _DAY = 86_400.0
 
 SECRETS = "webhook secrets"
-"""What the installation's key is asked for (``Key.derive``) to make secrets from."""
+"""What the installation's key is asked for (``InstallationKey.derive``) to make secrets from."""
 
 
 class Webhooks:
@@ -31,7 +31,7 @@ class Webhooks:
         settings: Settings,
         db: Database,
         bus: Bus,
-        key: Key,
+        key: InstallationKey,
         clock: Callable[[], int],
         message_ids: MessageIds,
     ) -> None:
@@ -51,14 +51,16 @@ def post(settings: Settings, clock: Callable[[], int]) -> HttpPost:
     return HttpPost(Addresses(allowed), clock, timeout=settings.webhook_timeout_seconds)
 
 
-def rules(settings: Settings) -> Rules:
+def rules(settings: Settings) -> RetryPolicy:
     """When it is tried again, and given up."""
-    return Rules(
+    return RetryPolicy(
         pauses(settings.webhook_retry_seconds, "webhook_retry_seconds"),
         settings.webhook_suspend_days * _DAY,
     )
 
 
-def limits(settings: Settings) -> Limits:
+def limits(settings: Settings) -> DeliveryLimits:
     """How many may be under way."""
-    return Limits(each=settings.webhook_endpoint_connections, all=settings.webhook_connections)
+    return DeliveryLimits(
+        each=settings.webhook_endpoint_connections, all=settings.webhook_connections
+    )

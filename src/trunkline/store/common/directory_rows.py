@@ -16,7 +16,7 @@ from trunkline.store.ports.database import (
     KeyRow,
     TrunkLine,
 )
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 TRUNK = "trunk-"
 """What a trunk's endpoint begins with; its id follows."""
@@ -24,7 +24,7 @@ TRUNK = "trunk-"
 Row = Sequence[Any]
 
 
-def app(row: Row, key: Key) -> App:
+def app(row: Row, key: InstallationKey) -> App:
     """The app of a row of ``directory.sql``; raises KeyUnusable under another key."""
     id_, account_id, name, secret, legacy, addresses, read_only, timezone = row
     return App(
@@ -62,7 +62,7 @@ def trunk_owner(row: Row | None) -> EndpointOwner | None:
     return EndpointOwner("trunk", account_id, display_name=name, trunk_id=id_)
 
 
-def trunk_line(row: Row, key: Key) -> TrunkLine:
+def trunk_line(row: Row, key: InstallationKey) -> TrunkLine:
     """The trunk of a row of ``directory.sql``; raises KeyUnusable under another key."""
     *fields, password, register, match = row
     plain = None if password is None else key.decrypt(password)

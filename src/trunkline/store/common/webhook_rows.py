@@ -7,7 +7,7 @@ from typing import Any
 
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Delivery, Outgoing, Webhook
-from trunkline.store.ports.webhooks import NewWebhook, Wanted
+from trunkline.store.ports.webhooks import DeliveryFilter, WebhookToAdd
 
 COUNTED = 100_000
 """Pending deliveries are counted so far."""
@@ -50,7 +50,7 @@ def attempt_columns(attempt: Attempt) -> dict[str, Any]:
     return {name: getattr(attempt, name) for name in _ATTEMPT}
 
 
-def new_columns(new: NewWebhook, secret: str) -> dict[str, Any]:
+def new_columns(new: WebhookToAdd, secret: str) -> dict[str, Any]:
     """A new endpoint as ``webhooks.sql: add`` takes it; ``secret`` is the encrypted one."""
     return {
         "id": new.id,
@@ -93,7 +93,9 @@ def tested_columns(webhook_id: str, sent: Outgoing, attempt: Attempt, now: int) 
     }
 
 
-def listing(webhook_id: str, wanted: Wanted, before: int, limit: int) -> tuple[str, dict[str, Any]]:
+def listing(
+    webhook_id: str, wanted: DeliveryFilter, before: int, limit: int
+) -> tuple[str, dict[str, Any]]:
     """(name, parameters) of the query of ``deliveries.sql`` that has an index for what is wanted."""
     where: dict[str, Any] = {
         "webhook_id": webhook_id,

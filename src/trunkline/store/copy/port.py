@@ -97,14 +97,14 @@ class Snapshot(Protocol):
         """Table -> the last number that was given out."""
 
 
-class Held(Snapshot, Protocol):
+class LockedSnapshot(Snapshot, Protocol):
     """A state that stays: nobody else writes."""
 
     def mark_moved(self, to: str, at: int) -> None:
         """From the end of the block on, nobody opens or writes the source any more."""
 
 
-class Source(Protocol):
+class CopySource(Protocol):
     """The database that is copied. Every method raises DatabaseUnavailable, DatabaseUnusable."""
 
     def id(self) -> str | None:
@@ -131,14 +131,14 @@ class Source(Protocol):
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """One state of it, while it goes on being written."""
 
-    def held(self) -> AbstractContextManager[Held]:
+    def held(self) -> AbstractContextManager[LockedSnapshot]:
         """Its state, with everybody else who writes waiting; raises DatabaseUnavailable."""
 
     def trim(self, applied: int) -> None:
         """Forget changes that are in the target; does nothing while others write for long."""
 
 
-class Target(Protocol):
+class CopyTarget(Protocol):
     """The database that is written. Every method raises TargetAway, DatabaseUnusable."""
 
     shown: str

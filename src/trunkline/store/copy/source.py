@@ -115,11 +115,11 @@ class SqliteSource:
             yield SqliteSnapshot(self._reader)
 
     @contextmanager
-    def held(self) -> Iterator[SqliteHeld]:
+    def held(self) -> Iterator[SqliteLockedSnapshot]:
         """Its state, with everybody else who writes waiting."""
         with self._writing() as connection:
             self._refuse_changed_schema(connection)
-            yield SqliteHeld(connection)
+            yield SqliteLockedSnapshot(connection)
 
     def trim(self, applied: int) -> None:
         """Forget changes that are in the target, but for the last: numbers are never given again."""
@@ -237,7 +237,7 @@ class SqliteSnapshot:
         return dict(self._connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
 
 
-class SqliteHeld(SqliteSnapshot):
+class SqliteLockedSnapshot(SqliteSnapshot):
     """A state that stays (see ``db.copying.port.Held``)."""
 
     def mark_moved(self, to: str, at: int) -> None:

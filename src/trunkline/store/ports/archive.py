@@ -11,7 +11,7 @@ from trunkline.calls.record import StoredEvent
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import Group, Summed
+from trunkline.store.ports.statistics import GroupBy, Summed
 
 
 class Account(NamedTuple):
@@ -86,7 +86,7 @@ class Archive(Protocol):
     def total(self, account_id: str, start: int, end: int) -> int:
         """How many calls started in [start, end)."""
 
-    def statistics(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+    def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
         """What calls came to (``db.statistics_port.Statistics.summed``)."""
 
     def sip_messages(self, account_id: str, call_ids: Sequence[str], limit: int) -> SipFound:

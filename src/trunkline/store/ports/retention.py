@@ -21,7 +21,7 @@ Place = tuple[int, int | str]
 """How far a run of steps has come; only the database knows what it means."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class KeepDays(msgspec.Struct, frozen=True):
     """For how many days an account keeps things; 0: for good; None: as the installation says."""
 
     account_id: str
@@ -32,7 +32,7 @@ class Limits(msgspec.Struct, frozen=True):
     recordings: int | None
 
 
-class Step(NamedTuple):
+class Slice(NamedTuple):
     """How many rows went, and where the next step begins; None: nothing is left to look at."""
 
     rows: int
@@ -49,7 +49,7 @@ class Removal(msgspec.Struct, frozen=True):
 class Retention(Protocol):
     """Deleting what is too old."""
 
-    async def limits(self) -> list[Limits]:
+    async def limits(self) -> list[KeepDays]:
         """Every account's, by name."""
 
     async def due(self, account_id: str, kind: Kind, before: int) -> int:
@@ -57,7 +57,7 @@ class Retention(Protocol):
 
     async def delete(
         self, account_id: str, kind: Kind, before: int, after: Place | None, limit: int, now: int
-    ) -> Step:
+    ) -> Slice:
         """Delete the account's rows of a kind from before a time, looking at ``limit`` at most.
 
         Calls count by their start, recordings by the end of their call. Recordings become removals,

@@ -16,7 +16,7 @@ DAY = 96 * QUARTER
 WIDTHS = (QUARTER, 12 * QUARTER, DAY)
 """Microseconds."""
 
-Group = Literal["none", "user", "did", "trunk", "class", "direction", "status"]
+GroupBy = Literal["none", "user", "did", "trunk", "class", "direction", "status"]
 
 _OF_WHOLE: dict[str, int] = {"class": 0, "direction": 1, "status": 2}
 
@@ -68,7 +68,9 @@ class Summed(msgspec.Struct, frozen=True):
 class Statistics(Protocol):
     """What calls came to. Deleting calls changes none of it; an account takes it along."""
 
-    async def summed(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+    async def summed(
+        self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
+    ) -> Summed:
         """The intervals [cuts[0], cuts[1]), [cuts[1], cuts[2]) …, each cut a whole quarter of an hour.
 
         Raises TooManyPoints where they have more than ``most`` keys together. An internal call is
@@ -105,12 +107,12 @@ def spans(low: int, high: int, level: int = len(WIDTHS) - 1) -> Iterator[Span]:
     yield from spans(last * width, high, level - 1)
 
 
-def dimension(group: Group) -> str:
+def dimension(group: GroupBy) -> str:
     """Where a group's sums are kept."""
     return group if group in ("user", "did", "trunk") else "all"
 
 
-def group_key(group: Group, key: str) -> str:
+def group_key(group: GroupBy, key: str) -> str:
     """A kept key as the group shows it; under ``all`` it is class/direction/status_detail."""
     if group == "none":
         return ""

@@ -16,7 +16,7 @@ from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Delivery, DeliveryState, Outgoing, Webhook
 
 
-class NewWebhook(msgspec.Struct, frozen=True, kw_only=True):
+class WebhookToAdd(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint to be added. ``secret`` is plain: never log it."""
 
     id: str
@@ -33,7 +33,7 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewWebhook(id={self.id!r}, account_id={self.account_id!r})"
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries are asked for; None stands for all."""
 
     state: DeliveryState | None = None
@@ -86,7 +86,7 @@ class Webhooks(Protocol):
     async def secrets(self, webhook_id: str, now: int) -> tuple[str, ...]:
         """The secrets that sign now, newest first; none for no endpoint."""
 
-    async def add(self, new: NewWebhook, most: int) -> Webhook | None:
+    async def add(self, new: WebhookToAdd, most: int) -> Webhook | None:
         """Add an endpoint; the same id again gives what is there. None if there are ``most``."""
 
     async def change(
@@ -163,7 +163,7 @@ class Deliveries(Protocol):
         """A delivery of the endpoint."""
 
     async def deliveries(
-        self, webhook_id: str, wanted: Wanted, before: int, limit: int
+        self, webhook_id: str, wanted: DeliveryFilter, before: int, limit: int
     ) -> list[Delivery]:
         """At most ``limit`` deliveries with ids under ``before``, newest first."""
 

@@ -15,7 +15,7 @@ from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import Group, Summed
+from trunkline.store.ports.statistics import GroupBy, Summed
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.finding import Finder
 from trunkline.store.postgres.history import read_page, read_total
@@ -97,7 +97,7 @@ class PostgresArchive:
         """How many calls started in [start, end)."""
         return self._read(lambda connection: read_total(connection, account_id, start, end))
 
-    def statistics(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+    def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
         """What calls came to (``db.statistics_port.Statistics.summed``)."""
         return self._read(lambda connection: summed(connection, account_id, group, cuts, most))
 

@@ -14,7 +14,7 @@ from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.postgres.connect import CONNECT_SECONDS
 from trunkline.store.postgres.roles import let_read, said
 from trunkline.store.postgres.schema import shown
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 _PASSED_ON = (
     *("hostaddr", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl"),
@@ -50,7 +50,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return f"Reading(host={self.host!r}, database={self.database!r}, role={self.role!r})"
 
 
-def asterisk_reads(url: str, key: Key) -> Reading:
+def asterisk_reads(url: str, key: InstallationKey) -> Reading:
     """Make the role that Asterisk reads a migrated database by, and try it.
 
     Its password comes from the key. Raises DatabaseUnavailable; DatabaseUnusable when the role cannot

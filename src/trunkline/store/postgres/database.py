@@ -21,13 +21,13 @@ from trunkline.store.postgres.statistics import PostgresStatistics
 from trunkline.store.postgres.tokens import PostgresTokens
 from trunkline.store.postgres.webhooks import PostgresWebhooks
 from trunkline.store.postgres.writer import BatchWriter, Writer
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 
 class PostgresDatabase:
     """One database, open (see ``db.port.Database``). Use it from one event loop."""
 
-    def __init__(self, url: str, key: Key) -> None:
+    def __init__(self, url: str, key: InstallationKey) -> None:
         self._reader = Reader(url)
         soon = SoonReader(self._reader)
         self._writer = Writer(url)
@@ -60,7 +60,7 @@ class PostgresDatabase:
         await self._one_at_a_time.close()
 
 
-def open_database(url: str, key: Key) -> PostgresDatabase:
+def open_database(url: str, key: InstallationKey) -> PostgresDatabase:
     """Open the database, migrated first if need be.
 
     Raises DatabaseUnusable when it cannot be: newer than this program, or under another key;

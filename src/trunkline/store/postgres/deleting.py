@@ -11,12 +11,12 @@ from typing import Any
 
 from trunkline.store.common.finding import call_row
 from trunkline.store.ports.history import FIRST, CallRow
-from trunkline.store.ports.retention import Place, Step
+from trunkline.store.ports.retention import Place, Slice
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.marking import row_of, touched, unfindable
 from trunkline.store.postgres.queries import named
 
-NOTHING = Step(0, None)
+NOTHING = Slice(0, None)
 
 
 async def lock(connection: Connection, account_id: str) -> int | None:
@@ -28,7 +28,7 @@ async def lock(connection: Connection, account_id: str) -> int | None:
 
 async def delete_old_calls(
     connection: Connection, account_id: str, before: int, after: Place | None, limit: int
-) -> Step:
+) -> Slice:
     """Look at the next calls, and delete those that are not on hold."""
     at, id_ = after or (FIRST, "")
     asked = {"account_id": account_id, "before": before, "at": at, "id": id_, "step": limit}
@@ -42,7 +42,7 @@ async def delete_old_calls(
     going = [row for row in rows if not row.hold and row.call_id in known]
     await _delete(connection, account_id, number, going)
     last = rows[-1].key if len(rows) == limit else None
-    return Step(len(going), last)
+    return Slice(len(going), last)
 
 
 async def counted_from(connection: Connection, account_id: str) -> int:
@@ -98,7 +98,7 @@ async def delete_old_recordings(
     after: Place | None,
     limit: int,
     now: int,
-) -> Step:
+) -> Slice:
     """Look at the next recordings; those not on hold are to be removed, and their calls name none."""
     sql, (at, name) = named("retention"), after or (FIRST, "")
     found = await sql.old_recordings(
@@ -114,7 +114,7 @@ async def delete_old_recordings(
         await _unname(connection, row, now)
     await sql.drop_recordings(connection, names=[row["name"] for row in going])
     last = (found[-1]["created_at"], found[-1]["name"]) if len(found) == limit else None
-    return Step(len(going), last)
+    return Slice(len(going), last)
 
 
 async def _unname(connection: Connection, recording: Any, now: int) -> None:

@@ -13,13 +13,13 @@ from trunkline.store.common.directory_rows import (
 from trunkline.store.ports.database import App, CallingDevice, Destination, EndpointOwner, TrunkLine
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 
 class PostgresDirectory:
     """Accounts, apps, users, devices, trunks and numbers (see ``db.port.Directory``)."""
 
-    def __init__(self, reader: Reader, key: Key) -> None:
+    def __init__(self, reader: Reader, key: InstallationKey) -> None:
         self._reader = reader
         self._key = key
         self._sql = named("directory")

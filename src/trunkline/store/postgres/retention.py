@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from trunkline.store.ports.retention import Kind, Limits, Place, Removal, Step
+from trunkline.store.ports.retention import KeepDays, Kind, Place, Removal, Slice
 from trunkline.store.postgres import deleting
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.partitions import Partitions
@@ -27,9 +27,9 @@ class PostgresRetention:
         self._partitions = partitions
         self._sql = named("retention")
 
-    async def limits(self) -> list[Limits]:
+    async def limits(self) -> list[KeepDays]:
         """Every account's, by name."""
-        return [Limits(*row) for row in await self._reader.all(self._sql.limits)]
+        return [KeepDays(*row) for row in await self._reader.all(self._sql.limits)]
 
     async def due(self, account_id: str, kind: Kind, before: int) -> int:
         """How many rows of a kind would go."""
@@ -39,10 +39,10 @@ class PostgresRetention:
 
     async def delete(
         self, account_id: str, kind: Kind, before: int, after: Place | None, limit: int, now: int
-    ) -> Step:
+    ) -> Slice:
         """Delete the account's rows of a kind from before a time, looking at ``limit`` at most."""
 
-        async def step(connection: Connection) -> Step:
+        async def step(connection: Connection) -> Slice:
             match kind:
                 case "calls":
                     return await deleting.delete_old_calls(
@@ -128,7 +128,7 @@ async def _due(connection: Connection, account_id: str, kind: Kind, before: int)
     return int(await getattr(sql, f"{kind}_due")(connection, **asked))
 
 
-async def _delete_events(connection: Connection, account_id: str, before: int, limit: int) -> Step:
+async def _delete_events(connection: Connection, account_id: str, before: int, limit: int) -> Slice:
     """Only ever the log's beginning: a number that is replayed has none missing after it."""
     sql = named("retention")
     if await deleting.lock(connection, account_id) is None:
@@ -141,12 +141,12 @@ async def _delete_events(connection: Connection, account_id: str, before: int, l
     upto = rows[-1][0] + 1 if young is None else young
     await sql.begin_log(connection, account_id=account_id, seq=upto)
     deleted = int(await sql.drop_events(connection, account_id=account_id, first=first, upto=upto))
-    return Step(deleted, (upto, "") if young is None and len(rows) == limit else None)
+    return Slice(deleted, (upto, "") if young is None and len(rows) == limit else None)
 
 
 async def _delete_deliveries(
     connection: Connection, account_id: str, before: int, after: Place | None, limit: int
-) -> Step:
+) -> Slice:
     sql, (at, id_) = named("retention"), after or (0, 0)
     if await deleting.lock(connection, account_id) is None:
         return deleting.NOTHING
@@ -155,7 +155,7 @@ async def _delete_deliveries(
     )
     going = [id_ for id_, _, held in rows if not held]
     await sql.drop_deliveries(connection, ids=going)
-    return Step(len(going), (rows[-1][1], rows[-1][0]) if len(rows) == limit else None)
+    return Slice(len(going), (rows[-1][1], rows[-1][0]) if len(rows) == limit else None)
 
 
 async def _kept(connection: Connection, call_ids: Sequence[str]) -> set[str]:

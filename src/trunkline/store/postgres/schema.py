@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from trunkline.store import migrations
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.postgres.connect import CONNECT_SECONDS, core_engine
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 log = structlog.get_logger()
 
@@ -104,7 +104,7 @@ def migrate(url: str, to: str = "head") -> None:
         engine.dispose()
 
 
-def check_key(url: str, key: Key) -> None:
+def check_key(url: str, key: InstallationKey) -> None:
     """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
     mark = key.derive("which key").hex()[:16]
     with connected(url) as connection:

@@ -10,7 +10,7 @@ from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
 from trunkline.store.common.statistics_rows import COLUMNS, Counted, summed_up
 from trunkline.store.ports.statistics import (
-    Group,
+    GroupBy,
     Summed,
     Sums,
     TooManyPoints,
@@ -93,7 +93,7 @@ async def _move(connection: Connection, account_id: str, low: int | None) -> Non
 
 
 async def summed(
-    connection: Connection, account_id: str, group: Group, cuts: Sequence[int], most: int
+    connection: Connection, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
 ) -> Summed:
     """``Statistics.summed`` on one connection, inside its transaction."""
     series = await _sums(connection, account_id, group, list(pairwise(cuts)), most)
@@ -105,7 +105,7 @@ async def summed(
 async def _sums(
     connection: Connection,
     account_id: str,
-    group: Group,
+    group: GroupBy,
     intervals: Sequence[tuple[int, int]],
     most: int,
 ) -> list[dict[str, Sums]]:
@@ -136,7 +136,9 @@ class PostgresStatistics:
         self._reader = reader
         self._writer = writer
 
-    async def summed(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+    async def summed(
+        self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
+    ) -> Summed:
         """The intervals between neighbouring cuts; raises TooManyPoints."""
         return await self._reader.snapshot(
             lambda connection: summed(connection, account_id, group, cuts, most)

@@ -7,12 +7,12 @@ from typing import Any
 
 from trunkline.delivery.webhook import Webhook
 from trunkline.store.common.webhook_rows import new_columns, read_webhook
-from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader
 from trunkline.store.postgres.writer import Writer
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 
 
 class PostgresWebhooks:
@@ -22,7 +22,7 @@ class PostgresWebhooks:
     processes do to a lane goes one after the other.
     """
 
-    def __init__(self, reader: Reader, writer: Writer, key: Key) -> None:
+    def __init__(self, reader: Reader, writer: Writer, key: InstallationKey) -> None:
         self._reader = reader
         self._writer = writer
         self._key = key
@@ -61,7 +61,7 @@ class PostgresWebhooks:
         row = await self._reader.one(self._sql.secrets, webhook_id=webhook_id, now=now)
         return tuple(self._key.decrypt(each) for each in row or () if each is not None)
 
-    async def add(self, new: NewWebhook, most: int) -> Webhook | None:
+    async def add(self, new: WebhookToAdd, most: int) -> Webhook | None:
         """Add an endpoint; the same id again gives what is there. None if there are ``most``."""
         secret = self._key.encrypt(new.secret)
 

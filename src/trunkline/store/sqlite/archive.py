@@ -22,7 +22,7 @@ from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable, Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import Group, Summed
+from trunkline.store.ports.statistics import GroupBy, Summed
 from trunkline.store.sqlite.finding import Finder
 from trunkline.store.sqlite.history import History
 from trunkline.store.sqlite.queries import named
@@ -121,7 +121,7 @@ class SqliteArchive:
             lambda connection: History(connection, account_id).page(start, end, limit, page)
         )
 
-    def statistics(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+    def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
         """What calls came to (``db.statistics_port.Statistics.summed``), read in this thread."""
         return self._reader.snapshot(
             lambda connection: summed(connection, account_id, group, cuts, most)

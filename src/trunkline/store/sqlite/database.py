@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trunkline.store.migrations import upgrade
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite.calls import SqliteCalls
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.deliveries import SqliteDeliveries
@@ -31,7 +31,7 @@ from trunkline.store.sqlite.writer import Writer, unavailable
 class SqliteDatabase:
     """One database, open (see ``db.port.Database``)."""
 
-    def __init__(self, path: Path, key: Key) -> None:
+    def __init__(self, path: Path, key: InstallationKey) -> None:
         self._writer = Writer(path)
         self._reader = Reader(path)
         self._pages = ThreadPoolExecutor(max_workers=2, thread_name_prefix="trunkline-page")
@@ -60,7 +60,7 @@ class SqliteDatabase:
         self._reader.close()
 
 
-def open_database(path: Path, key: Key) -> SqliteDatabase:
+def open_database(path: Path, key: InstallationKey) -> SqliteDatabase:
     """Open the database, made and migrated first if need be.
 
     Raises DatabaseUnusable when it cannot be: newer than this program, under another key, no
@@ -71,7 +71,7 @@ def open_database(path: Path, key: Key) -> SqliteDatabase:
     return SqliteDatabase(path, key)
 
 
-def check_key(path: Path, key: Key) -> None:
+def check_key(path: Path, key: InstallationKey) -> None:
     """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
     mark = key.derive("which key").hex()[:16]
     sql = named("meta")

@@ -11,14 +11,14 @@ from typing import Any
 from trunkline.store.common.finding import call_row
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.ports.history import FIRST, CallRow
-from trunkline.store.ports.retention import Place, Step
+from trunkline.store.ports.retention import Place, Slice
 from trunkline.store.sqlite.marking import row_of, touched, unfindable
 from trunkline.store.sqlite.queries import named
 
 
 def delete_old_calls(
     connection: sqlite3.Connection, account_id: str, before: int, after: Place | None, limit: int
-) -> Step:
+) -> Slice:
     """Look at the next calls, and delete those that are not on hold."""
     at, id_ = after or (FIRST, "")
     found = named("retention").old_calls(
@@ -34,7 +34,7 @@ def delete_old_calls(
     going = [row for row in rows if not row.hold]
     _delete(connection, account_id, going)
     last = rows[-1].key if len(rows) == limit else None
-    return Step(len(going), last)
+    return Slice(len(going), last)
 
 
 def counted_from(connection: sqlite3.Connection, account_id: str) -> int:
@@ -86,7 +86,7 @@ def delete_old_recordings(
     after: Place | None,
     limit: int,
     now: int,
-) -> Step:
+) -> Slice:
     """Look at the next recordings; those not on hold are to be removed, and their calls name none."""
     sql, (at, name) = named("retention"), after or (FIRST, "")
     found = list(
@@ -100,7 +100,7 @@ def delete_old_recordings(
         _unname(connection, name, call_id, now)
         sql.drop_recording(connection, name=name)
     last = (found[-1][2], found[-1][0]) if len(found) == limit else None
-    return Step(len(going), last)
+    return Slice(len(going), last)
 
 
 def _unname(connection: sqlite3.Connection, name: str, call_id: str, now: int) -> None:

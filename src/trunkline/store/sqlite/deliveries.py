@@ -23,7 +23,7 @@ from trunkline.store.common.webhook_rows import (
     read_webhook,
     tested_columns,
 )
-from trunkline.store.ports.webhooks import Announce, Backlog, Concluded, Decide, Wanted
+from trunkline.store.ports.webhooks import Announce, Backlog, Concluded, Decide, DeliveryFilter
 from trunkline.store.sqlite.events import store_events
 from trunkline.store.sqlite.queries import named
 from trunkline.store.sqlite.reader import Reader
@@ -194,7 +194,7 @@ class SqliteDeliveries:
         return None if row is None or row[1] != webhook_id else read_delivery(row)
 
     async def deliveries(
-        self, webhook_id: str, wanted: Wanted, before: int, limit: int
+        self, webhook_id: str, wanted: DeliveryFilter, before: int, limit: int
     ) -> list[Delivery]:
         """At most ``limit`` deliveries with ids under ``before``, newest first."""
         name, where = listing(webhook_id, wanted, before, limit)

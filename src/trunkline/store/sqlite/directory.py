@@ -11,7 +11,7 @@ from trunkline.store.common.directory_rows import (
     trunk_owner,
 )
 from trunkline.store.ports.database import App, CallingDevice, Destination, EndpointOwner, TrunkLine
-from trunkline.store.secrets import Key
+from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite.queries import named
 from trunkline.store.sqlite.reader import Reader
 
@@ -19,7 +19,7 @@ from trunkline.store.sqlite.reader import Reader
 class SqliteDirectory:
     """Accounts, apps, users, devices, trunks and numbers (see ``db.port.Directory``)."""
 
-    def __init__(self, reader: Reader, key: Key) -> None:
+    def __init__(self, reader: Reader, key: InstallationKey) -> None:
         self._reader = reader
         self._key = key
         self._sql = named("directory")

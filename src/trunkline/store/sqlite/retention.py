@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import msgspec
 
-from trunkline.store.ports.retention import Kind, Limits, Place, Removal, Step
+from trunkline.store.ports.retention import KeepDays, Kind, Place, Removal, Slice
 from trunkline.store.sqlite import deleting
 from trunkline.store.sqlite.queries import named
 from trunkline.store.sqlite.reader import Reader
 from trunkline.store.sqlite.writer import Writer
 
 T = TypeVar("T")
-_NOTHING = Step(0, None)
+_NOTHING = Slice(0, None)
 
 
 class SqliteRetention:
@@ -29,10 +29,10 @@ class SqliteRetention:
         self._pages = pages
         self._sql = named("retention")
 
-    async def limits(self) -> list[Limits]:
+    async def limits(self) -> list[KeepDays]:
         """Every account's, by name."""
         rows = self._reader.all(self._sql.limits)
-        return [Limits(id_, name, bool(held), *days) for id_, name, held, *days in rows]
+        return [KeepDays(id_, name, bool(held), *days) for id_, name, held, *days in rows]
 
     async def due(self, account_id: str, kind: Kind, before: int) -> int:
         """How many rows of a kind would go."""
@@ -40,10 +40,10 @@ class SqliteRetention:
 
     async def delete(
         self, account_id: str, kind: Kind, before: int, after: Place | None, limit: int, now: int
-    ) -> Step:
+    ) -> Slice:
         """Delete the account's rows of a kind from before a time, looking at ``limit`` at most."""
 
-        def step(connection: sqlite3.Connection) -> Step:
+        def step(connection: sqlite3.Connection) -> Slice:
             if not self._sql.may_delete(connection, account_id=account_id):
                 return _NOTHING
             match kind:
@@ -129,7 +129,7 @@ def _due(connection: sqlite3.Connection, account_id: str, kind: Kind, before: in
 
 def _delete_events(
     connection: sqlite3.Connection, account_id: str, before: int, limit: int
-) -> Step:
+) -> Slice:
     """Only ever the log's beginning: a number that is replayed has none missing after it."""
     sql = named("retention")
     first = sql.log_begins(connection, account_id=account_id)
@@ -140,12 +140,12 @@ def _delete_events(
     upto = rows[-1][0] + 1 if young is None else young
     sql.begin_log(connection, account_id=account_id, seq=upto)
     deleted = int(sql.drop_events(connection, account_id=account_id, first=first, upto=upto))
-    return Step(deleted, (upto, "") if young is None and len(rows) == limit else None)
+    return Slice(deleted, (upto, "") if young is None and len(rows) == limit else None)
 
 
 def _delete_deliveries(
     connection: sqlite3.Connection, account_id: str, before: int, after: Place | None, limit: int
-) -> Step:
+) -> Slice:
     sql, (at, id_) = named("retention"), after or (0, 0)
     rows = list(
         sql.old_deliveries(
@@ -154,7 +154,7 @@ def _delete_deliveries(
     )
     going = [{"id": id_} for id_, _, held in rows if not held]
     sql.drop_delivery(connection, going)
-    return Step(len(going), (rows[-1][1], rows[-1][0]) if len(rows) == limit else None)
+    return Slice(len(going), (rows[-1][1], rows[-1][0]) if len(rows) == limit else None)
 
 
 def _kept(connection: sqlite3.Connection, call_ids: Sequence[str]) -> set[str]:

@@ -12,7 +12,7 @@ from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
 from trunkline.store.common.statistics_rows import COLUMNS, Counted, summed_up
 from trunkline.store.ports.statistics import (
-    Group,
+    GroupBy,
     Summed,
     Sums,
     TooManyPoints,
@@ -68,7 +68,7 @@ def count_older(connection: sqlite3.Connection, calls: int) -> bool:
 
 
 def summed(
-    connection: sqlite3.Connection, account_id: str, group: Group, cuts: Sequence[int], most: int
+    connection: sqlite3.Connection, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
 ) -> Summed:
     """``Statistics.summed`` on one connection, inside its transaction."""
     series: list[dict[str, Sums]] = []
@@ -84,7 +84,7 @@ def summed(
 
 
 def _sums(
-    connection: sqlite3.Connection, account_id: str, group: Group, low: int, high: int
+    connection: sqlite3.Connection, account_id: str, group: GroupBy, low: int, high: int
 ) -> dict[str, Sums]:
     found: dict[str, Sums] = {}
     for span in spans(low, high):
@@ -110,7 +110,9 @@ class SqliteStatistics:
         self._writer = writer
         self._pages = pages
 
-    async def summed(self, account_id: str, group: Group, cuts: Sequence[int], most: int) -> Summed:
+    async def summed(
+        self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
+    ) -> Summed:
         """The intervals between neighbouring cuts; raises TooManyPoints."""
 
         def read() -> Summed:

@@ -8,8 +8,8 @@ from typing import Any
 
 from trunkline.delivery.webhook import Webhook
 from trunkline.store.common.webhook_rows import new_columns, read_webhook
-from trunkline.store.ports.webhooks import NewWebhook
-from trunkline.store.secrets import Key
+from trunkline.store.ports.webhooks import WebhookToAdd
+from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite.queries import named
 from trunkline.store.sqlite.reader import Reader
 from trunkline.store.sqlite.writer import Writer
@@ -18,7 +18,7 @@ from trunkline.store.sqlite.writer import Writer
 class SqliteWebhooks:
     """The endpoints (see ``db.webhook_port.Webhooks``)."""
 
-    def __init__(self, reader: Reader, writer: Writer, key: Key) -> None:
+    def __init__(self, reader: Reader, writer: Writer, key: InstallationKey) -> None:
         self._reader = reader
         self._writer = writer
         self._key = key
@@ -56,7 +56,7 @@ class SqliteWebhooks:
         row = self._reader.one(self._sql.secrets, webhook_id=webhook_id, now=now)
         return tuple(self._key.decrypt(each) for each in row or () if each is not None)
 
-    async def add(self, new: NewWebhook, most: int) -> Webhook | None:
+    async def add(self, new: WebhookToAdd, most: int) -> Webhook | None:
         """Add an endpoint; the same id again gives what is there. None if there are ``most``."""
         secret = self._key.encrypt(new.secret)
 

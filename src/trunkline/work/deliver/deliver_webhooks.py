@@ -22,7 +22,7 @@ import structlog
 from trunkline.bus.port import Bus
 from trunkline.calls.record import Announcement
 from trunkline.calls.times import SECOND
-from trunkline.delivery.verdict import Rules, Verdict, decide
+from trunkline.delivery.verdict import RetryPolicy, Verdict, decide
 from trunkline.delivery.webhook import Attempt, Delivery, Webhook, message_id
 from trunkline.events.of_webhook import webhook_stopped
 from trunkline.store.ports.database import Database, DatabaseUnavailable
@@ -42,7 +42,7 @@ _LONGEST_SLEEP = 60.0
 """Seconds. ``next_at`` is of the wall clock, which may be set; sleep goes by another one."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class DeliveryLimits(msgspec.Struct, frozen=True):
     """How many deliveries may be under way: to an endpoint, and in all; how many pending to one."""
 
     each: int = 8
@@ -50,7 +50,7 @@ class Limits(msgspec.Struct, frozen=True):
     pending: int = 10_000
 
 
-class Tally(msgspec.Struct):
+class DeliveryCounts(msgspec.Struct):
     """What was done since the process started."""
 
     attempts: Counter[str] = msgspec.field(default_factory=Counter)
@@ -72,14 +72,14 @@ class DeliverWebhooks:
         post: Post,
         clock: Callable[[], int],
         message_ids: Callable[[int], int],
-        rules: Rules | None = None,
-        limits: Limits | None = None,
+        rules: RetryPolicy | None = None,
+        limits: DeliveryLimits | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._db, self._bus, self._post, self._clock = db, bus, post, clock
         self._message_ids = message_ids
-        self._rules = rules or Rules()
-        self._limits = limits or Limits()
+        self._rules = rules or RetryPolicy()
+        self._limits = limits or DeliveryLimits()
         self._chance = chance
         self._turns = Turns(self._limits.all)
         self._examine = ExamineEvents(db, clock, self._queued, self._limits.pending)
@@ -88,7 +88,7 @@ class DeliverWebhooks:
         self._alarms: list[tuple[int, str, str]] = []
         self._set_for: dict[str, int] = {}
         self._awake = asyncio.Event()
-        self.tally = Tally()
+        self.tally = DeliveryCounts()
 
     async def run(self) -> None:
         """Deliver what is pending and what comes, until cancelled."""

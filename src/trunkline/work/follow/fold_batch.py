@@ -33,7 +33,7 @@ class Journal(Protocol):
         """Has the engine's log spoken of this call already?"""
 
 
-class Step:
+class BatchFold:
     """The batch: what it changes stands in its attributes, for the commit and for memory."""
 
     def __init__(

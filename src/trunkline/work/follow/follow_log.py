@@ -38,7 +38,7 @@ from trunkline.events import of_call as announce
 from trunkline.events.message_ids import MessageIds
 from trunkline.store.ports.database import Batch, Database, DatabaseUnavailable
 from trunkline.work.follow.bridges import Bridges
-from trunkline.work.follow.fold_batch import Meeting, Step
+from trunkline.work.follow.fold_batch import BatchFold, Meeting
 from trunkline.work.follow.signals import Signals
 from trunkline.work.keep_trying import insisting
 
@@ -59,7 +59,7 @@ class LogPart(Protocol):
     """Some rows of the engine's log, and the position after them."""
 
     @property
-    def rows(self) -> list[cel.Row]: ...
+    def rows(self) -> list[cel.CelRow]: ...
     @property
     def position(self) -> LogPosition: ...
     @property
@@ -77,7 +77,7 @@ class CallLog:
         self,
         db: Database,
         bus: Bus,
-        place: announce.Place,
+        place: announce.Node,
         clock: Callable[[], int],
         message_ids: MessageIds,
     ) -> None:
@@ -246,7 +246,7 @@ class CallLog:
             await step.take_early(leg_id)
         await self._commit(step, None)
 
-    async def _let_signals_catch_up(self, rows: list[cel.Row]) -> None:
+    async def _let_signals_catch_up(self, rows: list[cel.CelRow]) -> None:
         """The log can be faster than a signal, too: give an expected one a few milliseconds.
 
         A refusal's code that never came makes the next one be waited for no longer than others.
@@ -262,14 +262,14 @@ class CallLog:
             await asyncio.sleep(0.001)
         self._refusal_late = _CODE_LATE
 
-    def _expects_signal(self, row: cel.Row) -> bool:
+    def _expects_signal(self, row: cel.CelRow) -> bool:
         if row.event == "ANSWER":
             return not self._signals.of(row.unique_id) and self._silent(row)
         if row.event == "HANGUP":
             return self._signals.code(row.unique_id) is None and cel.has_sip_code(row)
         return False
 
-    def _silent(self, row: cel.Row) -> bool:
+    def _silent(self, row: cel.CelRow) -> bool:
         """Is this an outbound leg that has not rung yet?"""
         call = self._calls.get(self._call_of.get(row.unique_id, ""))
         leg = call.legs.get(row.unique_id) if call else None
@@ -277,7 +277,7 @@ class CallLog:
             return row.exten in ("", "s")
         return leg.direction == "outbound" and leg.ringing_at is None
 
-    async def _facts_of(self, rows: list[cel.Row]) -> list[AnyFact | Meeting]:
+    async def _facts_of(self, rows: list[cel.CelRow]) -> list[AnyFact | Meeting]:
         named = [cel.names(row) for row in rows]
         owners = await _each(self._db.directory.endpoint_owner, {each.endpoint for each in named})
         users = await _each(self._user, {each.user_id for each in named})
@@ -307,10 +307,10 @@ class CallLog:
             await step.take(fact)
         await self._commit(step, position)
 
-    def _step(self) -> Step:
-        return Step(self._calls, self._call_of, self._signals, self._db.calls, self._bridges)
+    def _step(self) -> BatchFold:
+        return BatchFold(self._calls, self._call_of, self._signals, self._db.calls, self._bridges)
 
-    async def _commit(self, step: Step, position: LogPosition | None) -> None:
+    async def _commit(self, step: BatchFold, position: LogPosition | None) -> None:
         batch = self._batch(step, position)
         events: list[StoredEvent] = []
         if self._is_worth_a_commit(batch):
@@ -336,7 +336,7 @@ class CallLog:
         self.refused_at = 0
         return stored
 
-    def _batch(self, step: Step, position: LogPosition | None) -> Batch:
+    def _batch(self, step: BatchFold, position: LogPosition | None) -> Batch:
         ended = [call for call in step.changed.values() if call.over]
         return Batch(
             facts=step.kept,
@@ -356,7 +356,7 @@ class CallLog:
             position=position,
         )
 
-    def _apply(self, step: Step) -> None:
+    def _apply(self, step: BatchFold) -> None:
         for over in (call for call in step.changed.values() if call.over):
             self._forget(over)
         for live in (call for call in step.changed.values() if not call.over):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trunkline.calls import facts as f
-from trunkline.engine.port import AnsweredInSip, Held, Rang, Signal
+from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang, Signal
 
 Early = f.LegRinging | f.LegHeld | f.LegUnheld
 
@@ -26,7 +26,7 @@ class Signals:
             self._codes[signal.leg_id] = signal.code
             while len(self._codes) > _CODES_KEPT:
                 del self._codes[next(iter(self._codes))]
-        elif isinstance(signal, Rang | Held):
+        elif isinstance(signal, Rang | HoldChanged):
             if log_is_read:
                 self._drop_before(signal.at - _KEPT)
             self._early.setdefault(signal.leg_id, []).append(_fact(signal))
@@ -61,7 +61,7 @@ class Signals:
             del self._early[leg_id]
 
 
-def _fact(signal: Rang | Held) -> Early:
+def _fact(signal: Rang | HoldChanged) -> Early:
     if isinstance(signal, Rang):
         return f.LegRinging(call_id="", at=signal.at, leg_id=signal.leg_id)
     kind = f.LegHeld if signal.held else f.LegUnheld

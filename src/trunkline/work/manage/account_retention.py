@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trunkline.directory.rules import DirectoryRefused
-from trunkline.store.directory import AccountEntry, Directory
+from trunkline.store.directory import AccountEntry, DirectoryTransaction
 
 LONGEST = 36_500
 """Days."""
 
 
-def keep(directory: Directory, account: AccountEntry, wanted: Mapping[str, str]) -> AccountEntry:
+def keep(
+    directory: DirectoryTransaction, account: AccountEntry, wanted: Mapping[str, str]
+) -> AccountEntry:
     """Set how long the account keeps kinds (calls, events, recordings), the others stay.
 
     Each is days, ``forever``, or ``default``: as the settings say. Raises DirectoryRefused.
@@ -28,7 +30,9 @@ def keep(directory: Directory, account: AccountEntry, wanted: Mapping[str, str])
     return directory.change_account(account.account_id, **days)
 
 
-def hold(directory: Directory, account: AccountEntry, reason: str, now: int) -> AccountEntry:
+def hold(
+    directory: DirectoryTransaction, account: AccountEntry, reason: str, now: int
+) -> AccountEntry:
     """Put it on hold, or change the reason; nothing of it is deleted from now on."""
     if not (0 < len(reason) <= 500 and reason.isprintable() and reason.strip()):
         raise DirectoryRefused(
@@ -39,7 +43,7 @@ def hold(directory: Directory, account: AccountEntry, reason: str, now: int) -> 
     return directory.change_account(account.account_id, held_at=held_at, hold_reason=reason)
 
 
-def release(directory: Directory, account: AccountEntry) -> AccountEntry:
+def release(directory: DirectoryTransaction, account: AccountEntry) -> AccountEntry:
     """End the hold; what is too old is deleted by the next run. Raises DirectoryRefused without one."""
     if account.held_at is None:
         raise DirectoryRefused(f"account {account.name!r} is not on hold")

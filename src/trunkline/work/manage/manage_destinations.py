@@ -14,7 +14,7 @@ from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.directory import (
     AccountEntry,
     AnnouncementEntry,
-    Directory,
+    DirectoryTransaction,
     ExtensionEntry,
     RouteEntry,
     TrunkEntry,
@@ -32,7 +32,7 @@ MOST_ROUTES = 50
 """Of an account: all of them are read into one variable of Asterisk's, which holds 8192 characters."""
 
 
-def destination(directory: Directory, account: AccountEntry, text: str) -> str:
+def destination(directory: DirectoryTransaction, account: AccountEntry, text: str) -> str:
     """The id of ``KIND:NAME`` in the account, made if its kind is; raises DirectoryRefused."""
     kind, _, name = text.partition(":")
     if kind not in _KINDS or not name:
@@ -41,20 +41,20 @@ def destination(directory: Directory, account: AccountEntry, text: str) -> str:
     return _KINDS[kind][1](directory, account, name)
 
 
-def _user(directory: Directory, account: AccountEntry, name: str) -> str:
+def _user(directory: DirectoryTransaction, account: AccountEntry, name: str) -> str:
     return find(directory, UserEntry, name, account.account_id).user_id
 
 
-def _announcement(directory: Directory, account: AccountEntry, name: str) -> str:
+def _announcement(directory: DirectoryTransaction, account: AccountEntry, name: str) -> str:
     return find(directory, AnnouncementEntry, name, account.account_id).announcement_id
 
 
-def _outside(directory: Directory, account: AccountEntry, name: str) -> str:
+def _outside(directory: DirectoryTransaction, account: AccountEntry, name: str) -> str:
     number = rules.did(name)
     return _made(directory, account, "outside", number, number=number)
 
 
-def _hangup(directory: Directory, account: AccountEntry, name: str) -> str:
+def _hangup(directory: DirectoryTransaction, account: AccountEntry, name: str) -> str:
     word = name.lower()
     if word not in _CAUSES:
         raise DirectoryRefused(
@@ -65,7 +65,7 @@ def _hangup(directory: Directory, account: AccountEntry, name: str) -> str:
 
 
 def _made(
-    directory: Directory, account: AccountEntry, kind: str, name: str, **columns: object
+    directory: DirectoryTransaction, account: AccountEntry, kind: str, name: str, **columns: object
 ) -> str:
     known = directory.destination(account.account_id, kind, name)
     if known is None:
@@ -74,7 +74,7 @@ def _made(
     return known
 
 
-_KINDS: dict[str, tuple[str, Callable[[Directory, AccountEntry, str], str]]] = {
+_KINDS: dict[str, tuple[str, Callable[[DirectoryTransaction, AccountEntry, str], str]]] = {
     "user": ("USERNAME", _user),
     "outside": ("NUMBER", _outside),
     "hangup": ("CAUSE", _hangup),
@@ -84,7 +84,7 @@ _KINDS: dict[str, tuple[str, Callable[[Directory, AccountEntry, str], str]]] = {
 
 
 def lead_on(
-    directory: Directory, account: AccountEntry, from_id: str, on: str, to: str | None
+    directory: DirectoryTransaction, account: AccountEntry, from_id: str, on: str, to: str | None
 ) -> None:
     """Have calls go on to KIND:NAME; empty: no more; None: as it was."""
     if to is not None:
@@ -92,7 +92,12 @@ def lead_on(
 
 
 def create_announcement(
-    directory: Directory, account: AccountEntry, name: str, source: str, text: str, file: str
+    directory: DirectoryTransaction,
+    account: AccountEntry,
+    name: str,
+    source: str,
+    text: str,
+    file: str,
 ) -> AnnouncementEntry:
     """Add an announcement whose prompt is in ``file``; raises DirectoryRefused."""
     rules.label(name, "an announcement's name")
@@ -108,20 +113,20 @@ def create_announcement(
     )
 
 
-def delete_announcement(directory: Directory, entry: AnnouncementEntry) -> None:
+def delete_announcement(directory: DirectoryTransaction, entry: AnnouncementEntry) -> None:
     """Delete an announcement that nothing leads to, with its prompt; raises DirectoryRefused."""
     refuse_used(directory, entry.announcement_id, f"announcement {entry.name!r}", own="")
     directory.delete_destination(entry.announcement_id)
     directory.delete_prompt(entry.file)
 
 
-def delete_extension(directory: Directory, entry: ExtensionEntry) -> None:
+def delete_extension(directory: DirectoryTransaction, entry: ExtensionEntry) -> None:
     """Delete an extension; what it leads to stays."""
     directory.delete(ExtensionEntry, entry.extension_id)
 
 
 def create_route(
-    directory: Directory,
+    directory: DirectoryTransaction,
     account: AccountEntry,
     trunk: TrunkEntry,
     *,

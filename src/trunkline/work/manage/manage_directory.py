@@ -18,7 +18,7 @@ from trunkline.store.directory import (
     AnnouncementEntry,
     AppEntry,
     DeviceEntry,
-    Directory,
+    DirectoryTransaction,
     Entry,
     ExtensionEntry,
     KeyEntry,
@@ -52,7 +52,7 @@ def new_id() -> str:
 
 
 def find(
-    directory: Directory, kind: type[AnyEntry], name: str, account_id: str | None = None
+    directory: DirectoryTransaction, kind: type[AnyEntry], name: str, account_id: str | None = None
 ) -> AnyEntry:
     """The one entry with that id or name; raises DirectoryRefused for none or several."""
     word = WORDS[kind]
@@ -68,7 +68,7 @@ def find(
 
 
 def create_account(
-    directory: Directory,
+    directory: DirectoryTransaction,
     name: str,
     *,
     timezone: str = "UTC",
@@ -95,7 +95,7 @@ def create_account(
 
 
 def create_app(
-    directory: Directory,
+    directory: DirectoryTransaction,
     account: AccountEntry,
     name: str = "",
     *,
@@ -119,7 +119,7 @@ def create_app(
 
 
 def create_user(
-    directory: Directory,
+    directory: DirectoryTransaction,
     account: AccountEntry,
     username: str,
     *,
@@ -151,7 +151,7 @@ def create_user(
 
 
 def create_extension(
-    directory: Directory, account: AccountEntry, number: str, destination_id: str
+    directory: DirectoryTransaction, account: AccountEntry, number: str, destination_id: str
 ) -> ExtensionEntry:
     """Add an internal number that leads to a destination; raises DirectoryRefused."""
     key = f"{account.account_id}:{rules.extension(number)}"
@@ -170,7 +170,7 @@ def create_extension(
 
 
 def create_device(
-    directory: Directory,
+    directory: DirectoryTransaction,
     account: AccountEntry,
     user: UserEntry,
     sip_user: str,
@@ -206,7 +206,7 @@ def ha1(sip_user: str, realm: str, password: str) -> str:
 
 
 def create_trunk(
-    directory: Directory,
+    directory: DirectoryTransaction,
     account: AccountEntry,
     name: str,
     host: str,
@@ -250,7 +250,7 @@ def create_trunk(
     )
 
 
-def accounts_at_the_same_address(directory: Directory, trunk: TrunkEntry) -> list[str]:
+def accounts_at_the_same_address(directory: DirectoryTransaction, trunk: TrunkEntry) -> list[str]:
     """The names of other accounts whose trunks take calls from an address of this trunk.
 
     A carrier is told by its address alone, so Asterisk takes a call from a shared one for any of
@@ -266,7 +266,7 @@ def accounts_at_the_same_address(directory: Directory, trunk: TrunkEntry) -> lis
 
 
 def create_number(
-    directory: Directory, account: AccountEntry, did: str, destination_id: str
+    directory: DirectoryTransaction, account: AccountEntry, did: str, destination_id: str
 ) -> NumberEntry:
     """Add an inbound number that leads to a destination; raises DirectoryRefused."""
     did = rules.did(did)
@@ -286,7 +286,7 @@ def create_number(
 
 
 def switch(
-    directory: Directory, kind: type[AnySwitched], entry: AnySwitched, enabled: bool
+    directory: DirectoryTransaction, kind: type[AnySwitched], entry: AnySwitched, enabled: bool
 ) -> AnySwitched:
     """Enable or disable an entry; gives it as it is now."""
     id_ = entry_id(kind, entry)
@@ -294,7 +294,7 @@ def switch(
     return directory.called(kind, id_)[0]
 
 
-def delete(directory: Directory, kind: type[AnyEntry], entry: AnyEntry) -> None:
+def delete(directory: DirectoryTransaction, kind: type[AnyEntry], entry: AnyEntry) -> None:
     """Delete an entry and what is its own; raises DirectoryRefused where a record would be lost."""
     if isinstance(entry, AccountEntry) and entry.held_at is not None:
         raise DirectoryRefused(
@@ -325,7 +325,7 @@ def entry_id(kind: type[Entry], entry: Entry) -> str:
 
 
 def refuse_used(
-    directory: Directory, destination_id: str, what: str, own: str = "extension"
+    directory: DirectoryTransaction, destination_id: str, what: str, own: str = "extension"
 ) -> None:
     """Raises DirectoryRefused where something leads to it but what is its own."""
     leading = directory.leading_to(destination_id)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from trunkline.directory import rules as rules
 from trunkline.directory.api_keys import PREFIX_LENGTH, SCOPES, key_hash, new_key
 from trunkline.directory.rules import DirectoryRefused
-from trunkline.store.directory import AccountEntry, Directory, KeyEntry
+from trunkline.store.directory import AccountEntry, DirectoryTransaction, KeyEntry
 from trunkline.work.manage.manage_directory import find, new_id, switch
 
 _LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdw])", re.ASCII)
@@ -17,7 +17,7 @@ _UNITS = {"h": _HOUR, "d": 24 * _HOUR, "w": 168 * _HOUR}
 
 
 def create_key(
-    directory: Directory,
+    directory: DirectoryTransaction,
     account: AccountEntry,
     name: str,
     scopes: Sequence[str],
@@ -52,7 +52,9 @@ def lifetime(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def revoke_key(directory: Directory, wanted: str, account_id: str | None = None) -> KeyEntry:
+def revoke_key(
+    directory: DirectoryTransaction, wanted: str, account_id: str | None = None
+) -> KeyEntry:
     """Revoke the key with that id, prefix or name, for good; gives it as it is now.
 
     Of several with one name the one that is not revoked is meant. Raises DirectoryRefused.
@@ -60,7 +62,7 @@ def revoke_key(directory: Directory, wanted: str, account_id: str | None = None)
     return switch(directory, KeyEntry, _find(directory, wanted, account_id), False)
 
 
-def _find(directory: Directory, wanted: str, account_id: str | None) -> KeyEntry:
+def _find(directory: DirectoryTransaction, wanted: str, account_id: str | None) -> KeyEntry:
     found = directory.called(KeyEntry, wanted, account_id)
     found += [
         entry

@@ -9,7 +9,7 @@ import msgspec
 
 from trunkline.delivery.webhook import GAP_LANE, Delivery, Outgoing, Webhook, outgoing
 from trunkline.store.ports.database import Database
-from trunkline.store.ports.webhooks import NewWebhook
+from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.webhooks.port import UrlRefused
 from trunkline.webhooks.sign import secret_for
 from trunkline.work.deliver.examine_events import CHUNK, wants
@@ -31,7 +31,7 @@ class Check(Protocol):
         """Raises UrlRefused."""
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):
     """Which events to send again: from a number or a time on (unix microseconds), up to a number."""
 
     first: int | None = None
@@ -79,7 +79,7 @@ class ManageWebhooks:
         """
         await self._check_url(url)
         await self._check_after(account_id, after)
-        new = NewWebhook(
+        new = WebhookToAdd(
             id=webhook_id,
             account_id=account_id,
             url=url,
@@ -160,7 +160,7 @@ class ManageWebhooks:
             )
         await self._changed()
 
-    async def replay(self, webhook: Webhook, span: Span) -> int:
+    async def replay(self, webhook: Webhook, span: ReplayRange) -> int:
         """Send the span's events again that its filters match, in order; gives how many.
 
         What it has not had yet is left out: it is on its way. Raises Refused RANGE_INVALID.
@@ -179,7 +179,7 @@ class ManageWebhooks:
         await self._changed()
         return queued
 
-    async def _bounds(self, webhook: Webhook, span: Span) -> tuple[int, int]:
+    async def _bounds(self, webhook: Webhook, span: ReplayRange) -> tuple[int, int]:
         oldest, _ = await self._db.events.bounds(webhook.account_id)
         if span.first is None and span.since is None:
             raise Refused("RANGE_INVALID", "Say from which number or from what time on.")

@@ -61,7 +61,7 @@ class CallPlaced(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Rules(msgspec.Struct, frozen=True):
+class CallSettings(msgspec.Struct, frozen=True):
     """The settings that placing calls goes by. ``password_failures`` as limits spells rates."""
 
     device_ring_seconds: int
@@ -76,7 +76,7 @@ class PlaceCall:
         db: Database,
         engine: Engine,
         calls: CallLog,
-        rules: Rules,
+        rules: CallSettings,
         clock: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:

@@ -18,12 +18,12 @@ import stamina
 
 from trunkline.store.copy.port import (
     CopyDiffers,
-    Held,
+    CopySource,
+    CopyTarget,
+    LockedSnapshot,
     Snapshot,
-    Source,
     Standing,
     Table,
-    Target,
     TargetAway,
     TargetBusy,
 )
@@ -73,7 +73,12 @@ class CopyDatabase:
     """One run, of as many as it takes. ``patience``: seconds for which a target may be away."""
 
     def __init__(
-        self, source: Source, target: Target, alone: Alone, tell: Tell, patience: float = 120.0
+        self,
+        source: CopySource,
+        target: CopyTarget,
+        alone: Alone,
+        tell: Tell,
+        patience: float = 120.0,
     ) -> None:
         self._source, self._target, self._alone = source, target, alone
         self._tell, self._patience = tell, patience
@@ -218,7 +223,7 @@ class CopyDatabase:
         self._finish()
         return outcome
 
-    def _last(self, held: Held) -> Mapping[str, int]:
+    def _last(self, held: LockedSnapshot) -> Mapping[str, int]:
         self._target.apply(held, self._shapes)
         rows = {shape.table: self._counted(held, shape.table) for shape in self._shapes}
         self._target.link(held.sequences())
@@ -287,7 +292,7 @@ class CopyDatabase:
             raise
 
 
-def abort(source: Source, target: Target | None) -> bool:
+def abort(source: CopySource, target: CopyTarget | None) -> bool:
     """End a copy, or take a moved source into use again; False where there is neither.
 
     An unfinished copy in the target is removed, if it is this one, or the source knows of none (it was

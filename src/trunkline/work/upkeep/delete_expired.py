@@ -18,7 +18,7 @@ import structlog
 from trunkline.calls.times import SECOND
 from trunkline.recordings.port import Store
 from trunkline.recordings.spool import Spool
-from trunkline.store.ports.retention import KINDS, Kind, Limits, Removal, Retention
+from trunkline.store.ports.retention import KINDS, KeepDays, Kind, Removal, Retention
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -118,7 +118,7 @@ class DeleteExpired:
         found.append(Expired(None, "facts", await self._facts_due(now)))
         return [expired for expired in found if expired.rows]
 
-    def _expired(self, limits: Limits, now: int) -> Iterator[tuple[Kind, int]]:
+    def _expired(self, limits: KeepDays, now: int) -> Iterator[tuple[Kind, int]]:
         """The kinds of which the account keeps only what is younger than a time, with that time."""
         if limits.held:
             return
@@ -127,14 +127,14 @@ class DeleteExpired:
             if days:
                 yield kind, now - days * DAY
 
-    def _days(self, limits: Limits, kind: Kind) -> int:
+    def _days(self, limits: KeepDays, kind: Kind) -> int:
         kept = "events" if kind == "deliveries" else kind
         own: int | None = getattr(limits, kept)
         days: int = getattr(self._kept, kept) if own is None else own
         return days
 
     async def _delete(
-        self, limits: Limits, kind: Kind, before: int, now: int, told: Told
+        self, limits: KeepDays, kind: Kind, before: int, now: int, told: Told
     ) -> Expired:
         after, rows, limit = None, 0, STEPS[kind]
         while True:

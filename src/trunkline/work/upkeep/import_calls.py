@@ -16,7 +16,7 @@ from trunkline.history.imports.formats import FORMATS
 from trunkline.history.imports.gather import Gather, Whole
 from trunkline.history.imports.leg import Reason, Skipped
 from trunkline.history.imports.people import People
-from trunkline.history.imports.source import Source
+from trunkline.history.imports.source import ForeignHistory
 from trunkline.store.ports.history import FIRST
 
 _BATCH = 250
@@ -31,7 +31,7 @@ class CallWriter(Protocol):
         """Write them in one transaction; for each, whether it was new. Raises DatabaseUnavailable."""
 
 
-class Tally(msgspec.Struct, rename="camel"):
+class ImportCounts(msgspec.Struct, rename="camel"):
     """What an import came to. ``unknown`` counts the extensions that are no user of the account."""
 
     rows: int = 0
@@ -44,7 +44,7 @@ class Tally(msgspec.Struct, rename="camel"):
     unknown: Counter[str] = msgspec.field(default_factory=Counter)
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class ImportRequest(msgspec.Struct, frozen=True):
     """What is imported, and how to read it; ``form`` None recognises each file's format.
 
     Calls that started before ``oldest`` (unix microseconds) are left out: the account does not keep
@@ -66,17 +66,17 @@ Note = Callable[[str, int, Skipped], None]
 class ImportCalls:
     """Imports files one after the other as one stream, so that a call may stand in two of them."""
 
-    def __init__(self, wanted: Wanted, writer: CallWriter, note: Note) -> None:
+    def __init__(self, wanted: ImportRequest, writer: CallWriter, note: Note) -> None:
         self._wanted, self._writer, self._note = wanted, writer, note
         self._gather = Gather()
         self._batch: list[tuple[CallRecord, Whole]] = []
         self._form = ""
-        self.tally = Tally()
+        self.tally = ImportCounts()
 
     def file(self, name: str, opened: BinaryIO) -> Iterator[int]:
         """Import a file; gives the number of rows so far now and then. Raises NotRecognised."""
         wanted = self._wanted
-        source = Source(opened, wanted.form, wanted.zone, wanted.renamed)
+        source = ForeignHistory(opened, wanted.form, wanted.zone, wanted.renamed)
         if source.form != self._form:
             self.finish()
             self._form = source.form
