@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from trunkline.store.common.finding import call_row
+from trunkline.store.common.call_rows import call_row
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.common.sql_text import filled
 from trunkline.store.place import Place

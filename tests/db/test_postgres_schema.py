@@ -281,8 +281,9 @@ def test_managing_a_database_that_is_away_is_unavailable():
 
 async def test_every_statement_is_understood(postgres_url):
     connection = await asyncpg.connect(postgres_url)
-    for file in resources.files("trunkline.store.postgres").joinpath("sql").iterdir():
-        queries = named(file.name.removesuffix(".sql"))
+    folders = [resources.files(f"trunkline.store.{each}") for each in ("common", "postgres")]
+    for subject in {f.name.removesuffix(".sql") for d in folders for f in (d / "sql").iterdir()}:
+        queries = named(subject)
         for name in queries.available_queries:
             if not name.endswith("_cursor"):
                 await connection.prepare(getattr(queries, name).sql)

@@ -14,7 +14,7 @@ import pytest
 from db.making import AT, KEY, announcement, office, record, started
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.store import postgres, sqlite
+from trunkline.store import common, postgres, sqlite
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks, TooManyTags
 from trunkline.store.ports.statistics import DAY, QUARTER, TooManyPoints
@@ -155,7 +155,7 @@ async def test_notes_and_tags_are_found_and_followed(pair):
 
 
 async def test_calls_that_started_at_once_are_told_apart(pair, monkeypatch):
-    for module in (sqlite.finding, postgres.finding):
+    for module in (sqlite.finding, common.finding):
         monkeypatch.setattr(module, "_CHUNKS", (5, 20, 60))
     chance = random.Random(12)
     calls = some_calls(240, chance)

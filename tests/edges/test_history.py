@@ -10,7 +10,7 @@ import pytest
 from db.making import AT, KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.store import postgres, sqlite
+from trunkline.store import common, sqlite
 from trunkline.store.place import Place, core_engine, open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.ports.history import (
@@ -124,7 +124,7 @@ async def test_every_filter_finds_just_what_it_says(
     indexed: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (sqlite.finding, postgres.finding):
+    for module in (sqlite.finding, common.finding):
         monkeypatch.setattr(module, "MOST_TERMS", 100)
         monkeypatch.setattr(module, "_CHUNKS", (7, 30, 90))  # many pages
     calls = many(account_id, 700)

@@ -76,7 +76,7 @@ def open_archive(place: Place) -> Archive:
         from trunkline.store.sqlite.archive import SqliteArchive
 
         return SqliteArchive(place)
-    from trunkline.store.postgres.archive import PostgresArchive
+    from trunkline.store.common.archive import PostgresArchive
 
     return PostgresArchive(place)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import resources
 
 from trunkline.calls.record import HISTORY_COLUMNS
 from trunkline.store.common.call_columns import COLUMNS, NAMES, PARAMETERS, Kind
@@ -47,3 +48,9 @@ def filled(text: str) -> str:
     for slot, columns in _SLOTS.items():
         text = text.replace(slot, columns)
     return text
+
+
+def written_in(subject: str, *packages: str) -> str:
+    """What these packages have in ``sql/<subject>.sql``, one after the other."""
+    files = [resources.files(each).joinpath("sql", f"{subject}.sql") for each in packages]
+    return "\n".join(file.read_text() for file in files if file.is_file())

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from trunkline.store.common.deliveries import PostgresDeliveries
+from trunkline.store.common.directory import PostgresDirectory
+from trunkline.store.common.history import PostgresHistory
+from trunkline.store.common.keys import PostgresKeys
+from trunkline.store.common.recordings import PostgresRecordings
+from trunkline.store.common.requests import PostgresRequests
+from trunkline.store.common.retention import PostgresRetention
+from trunkline.store.common.sip_messages import PostgresSipMessages
+from trunkline.store.common.tokens import PostgresTokens
+from trunkline.store.common.webhooks import PostgresWebhooks
 from trunkline.store.postgres.advisory_lock import OneAtATime
 from trunkline.store.postgres.calls import PostgresCalls, prepare, writing
-from trunkline.store.postgres.deliveries import PostgresDeliveries
-from trunkline.store.postgres.directory import PostgresDirectory
 from trunkline.store.postgres.events import PostgresEvents
-from trunkline.store.postgres.histories import PostgresHistory
-from trunkline.store.postgres.keys import PostgresKeys
 from trunkline.store.postgres.partitions import Partitions
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader, SoonReader
-from trunkline.store.postgres.recordings import PostgresRecordings
-from trunkline.store.postgres.requests import PostgresRequests
-from trunkline.store.postgres.retention import PostgresRetention
 from trunkline.store.postgres.schema import check_key, upgrade
-from trunkline.store.postgres.sip_messages import PostgresSipMessages
 from trunkline.store.postgres.statistics import PostgresStatistics
-from trunkline.store.postgres.tokens import PostgresTokens
-from trunkline.store.postgres.webhooks import PostgresWebhooks
 from trunkline.store.postgres.writer import BatchWriter, Writer
 from trunkline.store.secrets import InstallationKey
 

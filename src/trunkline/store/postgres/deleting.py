@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trunkline.store.common.finding import call_row
+from trunkline.store.common.call_rows import call_row
+from trunkline.store.common.marking import row_of, touched, unfindable
 from trunkline.store.ports.history import FIRST, CallRow
 from trunkline.store.ports.retention import Place, Slice
 from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.marking import row_of, touched, unfindable
 from trunkline.store.postgres.queries import named
 
 NOTHING = Slice(0, None)

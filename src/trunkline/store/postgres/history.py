@@ -16,12 +16,12 @@ from trunkline.calls.record import CallRecord, history_row
 from trunkline.calls.recording_plan import RecordingPlan
 from trunkline.store.common.call_columns import columns_of
 from trunkline.store.common.history_rows import call_terms
+from trunkline.store.common.marking import Findable, make_findable, next_number
 from trunkline.store.common.recording_rows import recording_columns
 from trunkline.store.common.spans import cover
 from trunkline.store.ports.database import Page
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import Newest
-from trunkline.store.postgres.marking import Findable, make_findable, next_number
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.statistics import count_calls
 from trunkline.store.postgres.text import storable

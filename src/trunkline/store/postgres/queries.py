@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import aiosql
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 
-from trunkline.store.common.sql_text import filled
+from trunkline.store.common.sql_text import filled, written_in
 
 
 class _Adapter(AsyncPGAdapter):
@@ -52,5 +51,5 @@ class _Adapter(AsyncPGAdapter):
 @cache
 def named(subject: str) -> Any:
     """The statements of ``sql/<subject>.sql``, each ``await``ed with (connection, **parameters)."""
-    text = resources.files(__package__).joinpath("sql", f"{subject}.sql").read_text()
+    text = written_in(subject, "trunkline.store.common", "trunkline.store.postgres")
     return aiosql.from_str(filled(text), _Adapter)  # type: ignore[arg-type]

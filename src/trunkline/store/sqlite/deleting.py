@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from trunkline.store.common.finding import call_row
+from trunkline.store.common.call_rows import call_row
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.ports.history import FIRST, CallRow
 from trunkline.store.ports.retention import Place, Slice

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from trunkline.history.terms import Lookup
-from trunkline.store.common.finding import call_row, changes, chunked, meets, newest_first, page
+from trunkline.store.common.call_rows import call_row, changes, chunked, meets, newest_first, page
 from trunkline.store.ports.history import NEWEST, CallFilter, CallKey, CallRow, Changed, Found
 from trunkline.store.sqlite.queries import named
 

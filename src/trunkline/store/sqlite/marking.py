@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.store.common.finding import MOST_AT_ONCE, call_row
+from trunkline.store.common.call_rows import MOST_AT_ONCE, call_row
 from trunkline.store.ports.history import MOST_TAGS, CallKey, CallRow, Marks, TooManyTags
 from trunkline.store.sqlite.queries import named
 

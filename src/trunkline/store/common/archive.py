@@ -11,18 +11,18 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
+from trunkline.store.common.finding import Finder
+from trunkline.store.common.sip_messages import read_messages
 from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
 from trunkline.store.ports.statistics import GroupBy, Summed
 from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.finding import Finder
 from trunkline.store.postgres.history import read_page, read_total
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader, Row
 from trunkline.store.postgres.schema import refuse_other_schema
-from trunkline.store.postgres.sip_messages import read_messages
 from trunkline.store.postgres.statistics import summed
 from trunkline.store.postgres.text import searched
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from trunkline.store.common.finding import MOST_AT_ONCE, call_row
+from trunkline.store.common.call_rows import MOST_AT_ONCE, call_row
 from trunkline.store.ports.history import MOST_TAGS, CallRow, Marks, TooManyTags
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import Newest, lock_accounts

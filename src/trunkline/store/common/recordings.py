@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.store.common.marking import row_of, touched
 from trunkline.store.common.recording_rows import recording
 from trunkline.store.ports.database import Recording
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import lock_accounts, store_events
-from trunkline.store.postgres.marking import row_of, touched
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader, Row
 from trunkline.store.postgres.text import storable

@@ -6,6 +6,8 @@ from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
 from trunkline.delivery.webhook import Delivery
+from trunkline.store.common import marking
+from trunkline.store.common.finding import Finder
 from trunkline.store.ports.history import (
     CallFilter,
     CallKey,
@@ -16,9 +18,7 @@ from trunkline.store.ports.history import (
     RecordingFile,
     WholeCall,
 )
-from trunkline.store.postgres import marking
 from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.finding import Finder
 from trunkline.store.postgres.history import read_total
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader
