@@ -24,15 +24,16 @@ import msgspec
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.store.common.call_columns import columns_of
+from trunkline.store.common.marking import index
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.directory import ManagedDirectory
 from trunkline.store.migrations import upgrade
 from trunkline.store.secrets import open_key
+from trunkline.store.sqlite import dialect
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.database import check_key
-from trunkline.store.sqlite.history import write_call
-from trunkline.store.sqlite.marking import index
-from trunkline.store.sqlite.queries import named
+from trunkline.store.sqlite.finished_calls import write_call
+from trunkline.store.sqlite.queries import driven, named
 from trunkline.store.sqlite.statistics import count_older
 from trunkline.work.manage import manage_directory as manage
 
@@ -93,12 +94,12 @@ def _make(data: Path, calls: int) -> None:
         connection.execute(
             "INSERT INTO meta (key, value) VALUES ('calls_indexed_to', '[\"\",0,\"\"]')"
         )
-        while index(connection, 20_000):
+        while driven(index(dialect, connection, 20_000)):
             pass
         connection.execute(
             "INSERT INTO call_stats_marks VALUES (?, ?)", (account.account_id, 1 << 62)
         )
-        while count_older(connection, 20_000):
+        while driven(count_older(connection, 20_000)):
             pass
         connection.execute("COMMIT")
         _check_counts(connection, account.account_id, calls)
@@ -174,7 +175,7 @@ def _check_sample(connection: sqlite3.Connection, account_id: str, size: int = 5
         for (sql,) in _all(connection, f"{tables} AND type = 'table' AND tbl_name IN ({_CALLS})"):
             mine.execute(sql)
         for record in records(account_id, size):
-            assert write_call(mine, record, START)
+            assert driven(write_call(mine, record, START))
         for row in _all(mine, "SELECT * FROM calls"):
             (found,) = _all(connection, "SELECT * FROM calls WHERE id = ?", row[2])
             assert found[:-1] == row[:-1], (found, row)  # the number of the change is another

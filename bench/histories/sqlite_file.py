@@ -22,7 +22,8 @@ from trunkline.store.directory import ManagedDirectory
 from trunkline.store.migrations import upgrade
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.database import check_key
-from trunkline.store.sqlite.history import write_calls
+from trunkline.store.sqlite.finished_calls import write_calls
+from trunkline.store.sqlite.queries import driven
 from trunkline.work.manage import manage_directory as manage
 
 from .kept import SQLITE, Kept
@@ -65,7 +66,7 @@ def _fill(connection: sqlite3.Connection, of: list[tuple[Company, str]], calls: 
         rows = records(company, account_id)
         for part in _parts(rows):
             connection.execute("BEGIN IMMEDIATE")
-            write_calls(connection, part, part[-1].ended_at)
+            driven(write_calls(connection, part, part[-1].ended_at))
             connection.execute("COMMIT")
             written += len(part)
         rate = written / (time.monotonic() - began)

@@ -119,7 +119,7 @@ class _Snapshots:
         """(total from the counts, rows, rows that started from ``since`` on)."""
         if isinstance(self._kept.place, Path):
             return self._of_file(account_id, low, high, since)
-        from trunkline.store.postgres.history import read_total
+        from trunkline.store.postgres.pages import read_total
 
         connection, count = self._connection, COUNT
         for number in (1, 2, 3):
@@ -130,11 +130,12 @@ class _Snapshots:
             return total, rows, await connection.fetchval(count, account_id, since, high)
 
     def _of_file(self, account_id: str, low: int, high: int, since: int) -> tuple[int, int, int]:
-        from trunkline.store.sqlite.history import History
+        from trunkline.store.sqlite.pages import read_total
+        from trunkline.store.sqlite.queries import driven
 
         connection = self._connection
         connection.execute("BEGIN")
-        total = History(connection, account_id).total(low, high)
+        total = driven(read_total(connection, account_id, low, high))
         (rows,) = connection.execute(COUNT, (account_id, low, high)).fetchone()
         (new,) = connection.execute(COUNT, (account_id, since, high)).fetchone()
         connection.execute("ROLLBACK")

@@ -27,7 +27,7 @@ def query(place: Place, statement: str) -> list[Any]:
 
 def everything_agrees(place: Place) -> None:
     """Counts, terms, the order of changes, ids and recordings are what the calls say."""
-    calls = [call_row(row) for row in query(place, filled("SELECT {row} FROM calls"))]
+    calls = [call_row(row) for row in query(place, filled("SELECT {row} FROM calls", {}))]
     for name, width in (("minute", MINUTE), ("hour", HOUR), ("day", DAY)):
         counted = query(place, f"SELECT account_id, bucket, n FROM call_counts_{name}")
         there = Counter((call.account_id, call.started_at // width) for call in calls)

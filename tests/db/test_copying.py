@@ -20,7 +20,7 @@ from trunkline.store.copy.target import PostgresTarget
 from trunkline.store.migrations import migrate, revisions
 from trunkline.store.ports.database import Batch, DatabaseUnusable
 from trunkline.store.ports.statistics import DAY
-from trunkline.store.sqlite.archive import SqliteArchive
+from trunkline.store.sqlite.archive import open_archive
 from trunkline.store.sqlite.connect import connect_reader, connect_writer
 from trunkline.store.sqlite.snapshot import copy_database
 from trunkline.work.upkeep import copy_database as verb
@@ -175,7 +175,7 @@ async def test_a_moved_database_is_opened_and_written_by_nobody_until_it_is_take
     move(there, empty_url)
     for opens in (
         lambda: sqlite.open_database(there.path, there.key),
-        lambda: SqliteArchive(there.path),
+        lambda: open_archive(there.path),
         lambda: copy_database(there.path, there.data / "backup", lambda _: None),
         lambda: in_directory(there.path, there.key).__enter__(),
     ):

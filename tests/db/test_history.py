@@ -13,7 +13,9 @@ from db.making import record
 from trunkline.store.common.spans import DAY, HOUR, MINUTE, WIDTHS, cover
 from trunkline.store.migrations import upgrade
 from trunkline.store.sqlite.connect import connect_writer
-from trunkline.store.sqlite.history import History, write_call
+from trunkline.store.sqlite.finished_calls import write_call
+from trunkline.store.sqlite.pages import read_page
+from trunkline.store.sqlite.queries import driven
 
 T0 = 1_700_000_000 * 1_000_000
 
@@ -63,11 +65,11 @@ def test_a_page_is_what_the_plain_query_gives(connection, starts, twice, windows
     connection.execute("BEGIN")
     try:
         for n, started_at in enumerate(starts * (1 + twice)):
-            assert write_call(connection, record(f"c{n}", "acme", started_at), 0)
-            assert write_call(connection, record(f"o{n}", "other", started_at), 0)
-            assert not write_call(connection, record(f"c{n}", "acme", started_at + 1), 0)
+            assert driven(write_call(connection, record(f"c{n}", "acme", started_at), 0))
+            assert driven(write_call(connection, record(f"o{n}", "other", started_at), 0))
+            assert not driven(write_call(connection, record(f"c{n}", "acme", started_at + 1), 0))
         for start, end, limit, page in windows:
-            found = History(connection, "acme").page(start, end, limit, page)
+            found = driven(read_page(connection, "acme", start, end, limit, page))
             got = (found.total, [row.call_id for row in found.rows])
             assert got == plain(connection, "acme", start, end, limit, page)
         for name, width in (("minute", MINUTE), ("hour", HOUR), ("day", DAY)):

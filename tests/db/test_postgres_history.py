@@ -19,7 +19,8 @@ from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.store.postgres import open_database
 from trunkline.store.postgres.connect import options
-from trunkline.store.postgres.history import read_page, write_calls
+from trunkline.store.postgres.finished_calls import write_calls
+from trunkline.store.postgres.pages import read_page
 from trunkline.store.postgres.partitions import Month, make
 from trunkline.store.postgres.schema import upgrade
 

@@ -14,11 +14,13 @@ import pytest
 from db.making import AT, KEY, announcement, office, record, started
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.store import common, postgres, sqlite
+from trunkline.store import postgres, sqlite
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks, TooManyTags
 from trunkline.store.ports.statistics import DAY, QUARTER, TooManyPoints
+from trunkline.store.postgres.finding import PostgresFinder
 from trunkline.store.sqlite.connect import connect_writer
+from trunkline.store.sqlite.finding import SqliteFinder
 
 GROUPS = ("none", "user", "did", "trunk", "class", "direction", "status")
 T0 = AT // DAY * DAY
@@ -155,8 +157,8 @@ async def test_notes_and_tags_are_found_and_followed(pair):
 
 
 async def test_calls_that_started_at_once_are_told_apart(pair, monkeypatch):
-    for module in (sqlite.finding, common.finding):
-        monkeypatch.setattr(module, "_CHUNKS", (5, 20, 60))
+    for finder in (SqliteFinder, PostgresFinder):
+        monkeypatch.setattr(finder, "chunks", (5, 20, 60))
     chance = random.Random(12)
     calls = some_calls(240, chance)
     for n, call in enumerate(calls):

@@ -10,7 +10,6 @@ import pytest
 from db.making import AT, KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.store import common, sqlite
 from trunkline.store.place import Place, core_engine, open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.ports.history import (
@@ -22,6 +21,8 @@ from trunkline.store.ports.history import (
     Marks,
     TooManyTags,
 )
+from trunkline.store.postgres.finding import PostgresFinder
+from trunkline.store.sqlite.finding import SqliteFinder
 
 SECOND = 1_000_000
 
@@ -124,9 +125,9 @@ async def test_every_filter_finds_just_what_it_says(
     indexed: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (sqlite.finding, common.finding):
-        monkeypatch.setattr(module, "MOST_TERMS", 100)
-        monkeypatch.setattr(module, "_CHUNKS", (7, 30, 90))  # many pages
+    for finder in (SqliteFinder, PostgresFinder):
+        monkeypatch.setattr(finder, "most_terms", 100)
+        monkeypatch.setattr(finder, "chunks", (7, 30, 90))  # many pages
     calls = many(account_id, 700)
     await database.calls.commit(Batch(finished=calls))
     if not indexed:

@@ -21,7 +21,8 @@ from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.ports.statistics import DAY, QUARTER, Statistics, Summed, Sums, TooManyPoints
 from trunkline.store.sqlite import SqliteDatabase, open_database
 from trunkline.store.sqlite.connect import connect_writer
-from trunkline.store.sqlite.history import write_call
+from trunkline.store.sqlite.finished_calls import write_call
+from trunkline.store.sqlite.queries import driven
 from trunkline.store.sqlite.statistics import count_older, summed
 from trunkline.work.upkeep.take_in_older_calls import count_older_calls
 
@@ -143,10 +144,10 @@ def test_the_sums_are_those_of_the_rows(connection, some, asked):
     with undone(connection):
         written = made(some)
         for call in [*written, *made(some, "other"), *written]:
-            write_call(connection, call, 0)  # the second time it is there already
+            driven(write_call(connection, call, 0))  # the second time it is there already
         for cuts in asked:
             for group in GROUPS:
-                assert summed(connection, "acme", group, cuts, 10_000) == scanned(
+                assert driven(summed(connection, "acme", group, cuts, 10_000)) == scanned(
                     written, group, cuts
                 )
 
@@ -163,30 +164,30 @@ def test_older_calls_are_counted_once_while_others_come(connection, before, mean
         old, new = made(before), made(meanwhile, "new")
         new = [record(f"new-{n}", "acme", **values) for n, values in enumerate(meanwhile)]
         for call in [*old, *made(before, "other")]:
-            write_call(connection, call, 0)
+            driven(write_call(connection, call, 0))
         forget_statistics(connection)
         waiting = list(new)
-        while count_older(connection, step):
+        while driven(count_older(connection, step)):
             if waiting:
-                write_call(connection, waiting.pop(), 0)
-            mark = summed(connection, "acme", "none", cuts, 100).counted_from
+                driven(write_call(connection, waiting.pop(), 0))
+            mark = driven(summed(connection, "acme", "none", cuts, 100)).counted_from
             if mark is not None:
                 low = -(-mark // QUARTER) * QUARTER
                 there = [*old, *(call for call in new if call not in waiting)]
                 later = [low, low + 1000 * DAY]
                 assert (
-                    summed(connection, "acme", "none", later, 100).series
+                    driven(summed(connection, "acme", "none", later, 100)).series
                     == scanned(there, "none", later).series
                 )
         for call in waiting:
-            write_call(connection, call, 0)
-        assert summed(connection, "acme", "user", cuts, 10_000) == scanned(
+            driven(write_call(connection, call, 0))
+        assert driven(summed(connection, "acme", "user", cuts, 10_000)) == scanned(
             [*old, *new], "user", cuts
         )
 
 
 def test_an_empty_account_comes_to_nothing(connection):
-    found = summed(connection, "nobody", "user", [T0, T0 + QUARTER, T0 + DAY], 1)
+    found = driven(summed(connection, "nobody", "user", [T0, T0 + QUARTER, T0 + DAY], 1))
     assert found == Summed([{}, {}], Sums(), None)
 
 

@@ -40,7 +40,7 @@ TRACED = tuple(
             "work/deliver/examine_events",
             "work/deliver/webhook_",
         ),
-        *("store/sqlite/deliveries", "store/sqlite/webhooks"),
+        *("store/common/deliveries", "store/common/webhooks"),
     )
 )
 assert all(glob.glob(f"{part}*") for part in TRACED)

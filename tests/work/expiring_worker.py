@@ -29,7 +29,10 @@ KEPT = Kept(calls=20, recordings=10, events=5, journal=5)
 
 TRACED = tuple(
     str(Path(trunkline.__file__).parent / part)
-    for part in ("recordings/", "work/upkeep/delete_expired", "store/sqlite/", "store/postgres/")
+    for part in (
+        *("recordings/", "work/upkeep/delete_expired"),
+        *("store/common/", "store/sqlite/", "store/postgres/"),
+    )
 )
 assert all(glob.glob(f"{part}*") for part in TRACED)
 

@@ -11,7 +11,7 @@ import msgspec
 from trunkline.bus.port import Listener
 from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.calls.recording_plan import Composed
-from trunkline.store.common.recording_rows import recording
+from trunkline.store.common.recordings import recording
 from trunkline.store.ports.database import DatabaseUnavailable, Recording
 
 _TABLES = """

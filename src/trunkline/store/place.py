@@ -73,12 +73,12 @@ def open_archive(place: Place) -> Archive:
     Raises DatabaseUnusable where it is not of this program's schema, and DatabaseUnavailable.
     """
     if isinstance(place, Path):
-        from trunkline.store.sqlite.archive import SqliteArchive
+        from trunkline.store.sqlite.archive import open_archive as open_file
 
-        return SqliteArchive(place)
-    from trunkline.store.common.archive import PostgresArchive
+        return open_file(place)
+    from trunkline.store.postgres.archive import open_archive as open_on_server
 
-    return PostgresArchive(place)
+    return open_on_server(place)
 
 
 def copier(place: Place, progress: Callable[[float], None]) -> tuple[str, Callable[[Path], None]]:

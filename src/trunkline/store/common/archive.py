@@ -1,152 +1,145 @@
-"""What happened, read by a program that never writes (see ``db.archive_port.Archive``)."""
+"""What happened, read by a program that never writes (see ``ports.archive.Archive``)."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from itertools import groupby
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from trunkline.calls.call import Call
-from trunkline.calls.facts import AnyFact, decode
+from trunkline.calls.facts import AnyFact
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
-from trunkline.store.common.finding import Finder
-from trunkline.store.common.sip_messages import read_messages
+from trunkline.store.common.calls import SqlCalls, live_calls
+from trunkline.store.common.dialect import Dialect, Reader, Work
+from trunkline.store.common.events import SqlEvents
+from trunkline.store.common.history import SqlHistory
+from trunkline.store.common.sip_messages import read_rows, unpacked
+from trunkline.store.common.statistics import SqlStatistics
 from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
 from trunkline.store.ports.statistics import GroupBy, Summed
-from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.history import read_page, read_total
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader, Row
-from trunkline.store.postgres.schema import refuse_other_schema
-from trunkline.store.postgres.statistics import summed
-from trunkline.store.postgres.text import searched
 
 T = TypeVar("T")
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+"""Runs a coroutine to its end in the thread that asks."""
 
 
-class PostgresArchive:
-    """See ``db.archive_port.Archive``; it has an event loop of its own."""
+class SqlArchive:
+    """See ``ports.archive.Archive``; ``close`` closes what it reads by."""
 
-    def __init__(self, url: str) -> None:
-        """Raises DatabaseUnusable where it is not of this program's schema, and DatabaseUnavailable."""
-        refuse_other_schema(url)
-        self._runner = asyncio.Runner()
-        self._reader = Reader(url)
-        self._sql = named("archive")
-
-    def close(self) -> None:
-        """Close the connections."""
-        with self._runner:
-            self._runner.run(self._reader.close())
+    def __init__(
+        self, reader: Reader, dialect: Dialect, run: Run, close: Callable[[], None]
+    ) -> None:
+        self._reader = reader
+        self._dialect = dialect
+        self._run = run
+        self.close = close
+        self._sql = dialect.named("archive")
+        self._calls = SqlCalls(reader, dialect)
+        self._events = SqlEvents(reader, _NeverWrites(), dialect)
+        self._history = SqlHistory(reader, _NeverWrites(), dialect)
+        self._statistics = SqlStatistics(reader, _NeverWrites(), dialect)
 
     def accounts(self) -> list[Account]:
-        """Every account, by name."""
         return [Account(*row) for row in self._all(self._sql.accounts)]
 
     def stopped_webhooks(self) -> list[StoppedWebhook]:
-        """Webhooks that were stopped by what they answered, or did not."""
         return [StoppedWebhook(*row) for row in self._all(self._sql.stopped_webhooks)]
 
     def trunk_names(self) -> dict[str, str]:
-        """Endpoint -> name, of every trunk."""
         return dict(self._all(self._sql.trunk_names))
 
     # ---- calls --------------------------------------------------------------------------------
 
     def live(self, account_id: str | None = None) -> list[Call]:
-        """The live calls of an account, or of all, oldest first."""
-        rows = self._all(self._sql.live)
         calls = (
-            refold([decode(fact) for *_, fact in group if fact])
-            for (_, owner), group in groupby(rows, key=lambda row: (row[0], row[1]))
+            refold(facts)
+            for _, owner, facts in live_calls(self._all(self._sql.live))
             if account_id in (None, owner)
         )
         return [call for call in calls if call is not None]
 
     def call(self, call_id: str) -> Call | None:
-        """The call as its journal makes it; None where that is not kept any more."""
         return refold(self.facts(call_id))
 
     def facts(self, call_id: str) -> list[AnyFact]:
-        """The journal of a call, in order; empty where that is not kept any more."""
-        return [decode(fact) for (fact,) in self._all(named("calls").facts, call_id=call_id)]
+        facts: list[AnyFact] = self._run(self._calls.facts(call_id))
+        return facts
 
     def record(self, call_id: str) -> dict[str, Any] | None:
-        """All columns of a finished call; None if there is none of that id."""
-        row: Any = self._one(self._sql.finished, call_id=call_id)
-        return None if row is None else dict(row)
+        call_id = self._dialect.searched(call_id)
+        return self._read(
+            lambda connection: self._dialect.by_column(
+                connection, self._sql.finished, {"call_id": call_id}
+            )
+        )
 
     def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
-        """A page of history (``db.port.Calls.page``)."""
         return self._read(
-            lambda connection: read_page(connection, account_id, start, end, limit, page)
+            lambda connection: self._dialect.read_page(
+                connection, account_id, start, end, limit, page
+            )
         )
 
     def find(self, account_id: str, wanted: CallFilter, after: CallKey, limit: int) -> Found:
-        """Finished calls, newest first (``db.history_port.History.find``)."""
-        return self._read(
-            lambda connection: Finder(connection, account_id, wanted).find(after, limit)
-        )
+        found: Found = self._run(self._history.find(account_id, wanted, after, limit))
+        return found
 
     def total(self, account_id: str, start: int, end: int) -> int:
-        """How many calls started in [start, end)."""
-        return self._read(lambda connection: read_total(connection, account_id, start, end))
+        return int(self._run(self._history.total(account_id, start, end)))
 
     def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
-        """What calls came to (``db.statistics_port.Statistics.summed``)."""
-        return self._read(lambda connection: summed(connection, account_id, group, cuts, most))
+        summed: Summed = self._run(self._statistics.summed(account_id, group, cuts, most))
+        return summed
 
     def sip_messages(self, account_id: str, call_ids: Sequence[str], limit: int) -> SipFound:
-        """SIP messages (``db.sip_port.SipMessages.of_call``)."""
-        return self._run(read_messages(self._reader, account_id, call_ids, limit))
+        rows = self._read(
+            lambda connection: read_rows(self._dialect, connection, account_id, call_ids)
+        )
+        return unpacked(rows, limit)
 
     # ---- events -------------------------------------------------------------------------------
 
     def events(self, account_id: str, after: int, limit: int) -> list[StoredEvent]:
-        """At most ``limit`` events that follow number ``after``, in order."""
-        which = {"account_id": account_id, "seq": after, "limit": limit}
-        return [StoredEvent(*row) for row in self._all(named("events").after, **which)]
+        events: list[StoredEvent] = self._run(self._events.after(account_id, after, limit))
+        return events
 
     def call_events(
         self, account_id: str, call_id: str, after: int, limit: int
     ) -> list[StoredEvent]:
-        """At most ``limit`` events of the call that follow number ``after``, in order."""
-        which = {"account_id": account_id, "call_id": call_id, "seq": after, "limit": limit}
-        return [StoredEvent(*row) for row in self._all(named("events").of_call_after, **which)]
+        events: list[StoredEvent] = self._run(
+            self._events.of_call(account_id, call_id, after, limit)
+        )
+        return events
 
     def bounds(self, account_id: str) -> tuple[int, int]:
-        """(oldest number kept, newest number given)."""
-        row: Any = self._one(named("events").bounds, account_id=account_id)
-        return (1, 0) if row is None else (row[0], row[1])
+        bounds: tuple[int, int] = self._run(self._events.bounds(account_id))
+        return bounds
 
     # ---- recordings ---------------------------------------------------------------------------
 
     def recordings(self, account_id: str, limit: int) -> list[RecordingRow]:
-        """An account's recordings, those of the newest calls first."""
         rows = self._all(self._sql.recordings, account_id=account_id, limit=limit)
         return [RecordingRow(*row) for row in rows]
 
     def recording(self, wanted: str) -> RecordingRow | None:
-        """The recording of that public name, or of the call with that id."""
-        row: Any = self._one(self._sql.recording, wanted=searched(wanted))
+        wanted = self._dialect.searched(wanted)
+        row = self._run(self._reader.one(self._sql.recording, wanted=wanted))
         return None if row is None else RecordingRow(*row)
 
     # ---- reading ------------------------------------------------------------------------------
 
-    def _one(self, query: Callable[..., Awaitable[T]], **parameters: Any) -> T | None:
-        return self._run(self._reader.one(query, **parameters))
+    def _all(self, query: Callable[..., Any], **parameters: Any) -> list[Any]:
+        return list(self._run(self._reader.all(query, **parameters)))
 
-    def _all(self, query: Callable[..., Awaitable[Any]], **parameters: Any) -> list[Row]:
-        return self._run(self._reader.all(query, **parameters))
-
-    def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    def _read(self, work: Work[T]) -> T:
         """What ``work`` gives, all of it read from one state of the database."""
-        return self._run(self._reader.snapshot(work))
+        given: T = self._run(self._reader.snapshot(work))
+        return given
 
-    def _run(self, read: Coroutine[Any, Any, T]) -> T:
-        return self._runner.run(read)
+
+class _NeverWrites:
+    async def run(self, work: Work[Any]) -> Any:
+        raise AssertionError(f"an archive writes nothing: {work}")

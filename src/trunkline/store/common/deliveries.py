@@ -3,68 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from trunkline.calls.record import StoredEvent
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Delivery, Outgoing, Webhook, outgoing_gap
-from trunkline.store.common.webhook_rows import (
-    COUNTED,
-    NOT_KEPT,
-    attempt_columns,
-    concluded_columns,
-    listing,
-    read_attempt,
-    read_delivery,
-    read_webhook,
-    tested_columns,
-)
+from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Writer
+from trunkline.store.common.webhooks import read_webhook
 from trunkline.store.ports.webhooks import Announce, Backlog, Concluded, Decide, DeliveryFilter
-from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.events import store_events
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader
-from trunkline.store.postgres.text import storable
-from trunkline.store.postgres.writer import Writer
+
+_COUNTED = 100_000
+"""Pending deliveries are counted so far."""
+_NOT_KEPT = "the event is not kept any more; a GAP was sent instead"
+"""The error of a delivery that was given up because its event is gone."""
+
+_DELIVERY = (
+    *("id", "webhook_id", "account_id", "seq", "gap_from", "lane", "call_id", "name", "kind"),
+    *("state", "attempts", "step", "first_at", "next_at", "created_at", "done_at"),
+    *("last_status", "last_error"),
+)
+_ATTEMPT = (
+    *("at", "resolve_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms"),
+    *("address", "status", "error", "answer"),
+)
 
 
-class PostgresDeliveries:
-    """The deliveries (see ``db.webhook_port.Deliveries``); see ``PostgresWebhooks`` for the locks."""
+class SqlDeliveries:
+    """See ``ports.webhooks.Deliveries``, and ``SqlWebhooks`` for the locks."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer
-        self._sql = named("deliveries")
-        self._endpoints = named("webhooks")
+        self._dialect = dialect
+        self._sql = dialect.named("deliveries")
+        self._endpoints = dialect.named("webhooks")
 
     async def examined(
         self, webhook_id: str, cursor: int, upto: int, wanted: Sequence[Outgoing], now: int
     ) -> bool:
-        """Store deliveries and move the cursor from ``cursor`` to ``upto``, in one transaction.
-
-        False, and nothing done, where the cursor stands elsewhere or the endpoint is not enabled.
-        """
-
         async def examine(connection: Connection) -> bool:
             moved = await self._endpoints.move(
                 connection, webhook_id=webhook_id, cursor=cursor, upto=upto
             )
             if moved:
-                await self._insert(connection, webhook_id, wanted, now)
+                await self._dialect.queue_deliveries(connection, webhook_id, wanted, now)
             return bool(moved)
 
         return await self._writer.run(examine)
 
     async def queue(self, webhook_id: str, wanted: Sequence[Outgoing], now: int) -> int:
-        """Store deliveries; gives how many (none for no endpoint)."""
-
         async def add(connection: Connection) -> int:
             await self._endpoints.lock(connection, webhook_id=webhook_id)
-            return await self._insert(connection, webhook_id, wanted, now)
+            return await self._dialect.queue_deliveries(connection, webhook_id, wanted, now)
 
         return await self._writer.run(add)
 
     async def lost(self, webhook_id: str, oldest: int, now: int) -> bool:
-        """Give up what is pending of events before number ``oldest``; one GAP goes out instead."""
         which = {"webhook_id": webhook_id, "oldest": oldest}
 
         async def give_up(connection: Connection) -> bool:
@@ -72,16 +66,15 @@ class PostgresDeliveries:
             first = await self._sql.first_lost(connection, **which)
             if first is None:
                 return False
-            await self._sql.give_up_lost(connection, now=now, error=NOT_KEPT, **which)
-            await self._insert(connection, webhook_id, [outgoing_gap(first, oldest - 1)], now)
+            await self._sql.give_up_lost(connection, now=now, error=_NOT_KEPT, **which)
+            gap = [outgoing_gap(first, oldest - 1)]
+            await self._dialect.queue_deliveries(connection, webhook_id, gap, now)
             await self._sql.open_lanes(connection, webhook_id=webhook_id, now=now)
             return True
 
         return await self._writer.run(give_up)
 
     async def retry(self, delivery_id: int, now: int) -> bool:
-        """Try a pending delivery again as soon as it is its turn; False if it is not pending."""
-
         async def retry(connection: Connection) -> bool:
             await self._endpoints.lock_of(connection, delivery_id=delivery_id)
             return bool(await self._sql.retry(connection, delivery_id=delivery_id, now=now))
@@ -89,16 +82,13 @@ class PostgresDeliveries:
         return await self._writer.run(retry)
 
     async def crowded(self, webhook_id: str, most: int) -> bool:
-        """Has the endpoint more than ``most`` pending deliveries?"""
         return bool(await self._reader.one(self._sql.beyond, webhook_id=webhook_id, most=most))
 
     async def due(self, webhook_id: str, now: int, limit: int) -> list[Delivery]:
-        """Deliveries that may go out now, the longest due first."""
         rows = await self._reader.all(self._sql.due, webhook_id=webhook_id, now=now, limit=limit)
         return [read_delivery(row) for row in rows]
 
     async def next_at(self, webhook_id: str, after: int) -> int | None:
-        """When the next delivery is due that is not due at ``after``."""
         at: int | None = await self._reader.one(
             self._sql.next_at, webhook_id=webhook_id, after=after
         )
@@ -107,8 +97,6 @@ class PostgresDeliveries:
     async def concluded(
         self, delivery_id: int, attempt: Attempt, decide: Decide, announce: Announce
     ) -> Concluded | None:
-        """Store an attempt with all that follows from it, in one transaction."""
-
         async def conclude(connection: Connection) -> Concluded | None:
             webhook_id = await self._endpoints.lock_of(connection, delivery_id=delivery_id)
             row = await self._sql.delivery(connection, delivery_id=delivery_id)
@@ -128,7 +116,14 @@ class PostgresDeliveries:
     ) -> None:
         await self._sql.conclude(
             connection,
-            **{**concluded_columns(delivery, attempt, verdict), "error": storable(attempt.error)},
+            delivery_id=delivery.id,
+            state=verdict.state,
+            step=verdict.step,
+            at=attempt.at,
+            next_at=verdict.next_at,
+            done_at=None if verdict.state == "pending" else attempt.ended_at,
+            status=attempt.status,
+            error=self._dialect.storable(attempt.error),
         )
         await self._add_attempt(connection, delivery.id, delivery.attempts + 1, attempt)
         if verdict.state != "pending":
@@ -179,21 +174,24 @@ class PostgresDeliveries:
         ):
             return None
         taken = await self._sql.taken_up_to(connection, webhook_id=webhook.id)
-        stored = await store_events(connection, [announce(webhook, verdict, taken)])
+        stored = await self._dialect.store_events(connection, [announce(webhook, verdict, taken)])
         return next(iter(stored), None)
 
     async def tested(
         self, webhook_id: str, sent: Outgoing, attempt: Attempt, now: int
     ) -> Delivery | None:
-        """Store a test made at ``now`` with its one attempt; nothing else follows. None for no endpoint."""
-
         async def add(connection: Connection) -> Delivery | None:
             delivery_id = await self._sql.add_test(
                 connection,
-                **{
-                    **tested_columns(webhook_id, sent, attempt, now),
-                    "error": storable(attempt.error),
-                },
+                webhook_id=webhook_id,
+                lane=sent.lane,
+                name=sent.name,
+                state="delivered" if attempt.success else "failed",
+                now=now,
+                at=attempt.at,
+                done_at=attempt.ended_at,
+                status=attempt.status,
+                error=self._dialect.storable(attempt.error),
             )
             if delivery_id is None:
                 return None
@@ -203,55 +201,53 @@ class PostgresDeliveries:
         return await self._writer.run(add)
 
     async def delivery(self, webhook_id: str, delivery_id: int) -> Delivery | None:
-        """A delivery of the endpoint."""
         row = await self._reader.one(self._sql.delivery, delivery_id=delivery_id)
         return None if row is None or row[1] != webhook_id else read_delivery(row)
 
     async def deliveries(
         self, webhook_id: str, wanted: DeliveryFilter, before: int, limit: int
     ) -> list[Delivery]:
-        """At most ``limit`` deliveries with ids under ``before``, newest first."""
-        name, where = listing(webhook_id, wanted, before, limit)
+        name, where = _listing(webhook_id, wanted, before, limit)
         query = getattr(self._sql, name)
-        return [read_delivery(row) for row in await self._reader.all(query, **where)]
+        return [read_delivery(row) for row in await self._reader.many(query, **where)]
 
     async def attempts(self, delivery_id: int) -> list[Attempt]:
-        """The attempts at a delivery, in order."""
         rows = await self._reader.all(self._sql.attempts, delivery_id=delivery_id)
-        return [read_attempt(row) for row in rows]
+        return [Attempt(**dict(zip(_ATTEMPT, row, strict=True))) for row in rows]
 
     async def backlog(self) -> Backlog:
-        """How much is still to be delivered."""
         return Backlog(
-            await self._reader.one(self._sql.pending, most=COUNTED) or 0,
+            await self._reader.one(self._sql.pending, most=_COUNTED) or 0,
             await self._reader.one(self._sql.oldest_pending),
             await self._reader.one(self._endpoints.stopped) or 0,
         )
 
-    async def _insert(
-        self, connection: Connection, webhook_id: str, wanted: Sequence[Outgoing], now: int
-    ) -> int:
-        if not wanted:
-            return 0
-        inserted: int = await self._sql.insert(
-            connection,
-            webhook_id=webhook_id,
-            now=now,
-            seqs=[each.seq for each in wanted],
-            gap_froms=[each.gap_from for each in wanted],
-            lanes=[storable(each.lane) for each in wanted],
-            call_ids=[storable(each.call_id) for each in wanted],
-            names=[each.name for each in wanted],
-            kinds=[each.kind for each in wanted],
-        )
-        return inserted
-
     async def _add_attempt(
         self, connection: Connection, delivery_id: int, number: int, attempt: Attempt
     ) -> None:
-        await self._sql.add_attempt(
-            connection,
-            delivery_id=delivery_id,
-            number=number,
-            **{**attempt_columns(attempt), "error": storable(attempt.error)},
-        )
+        columns = {name: getattr(attempt, name) for name in _ATTEMPT}
+        columns["error"] = self._dialect.storable(attempt.error)
+        await self._sql.add_attempt(connection, delivery_id=delivery_id, number=number, **columns)
+
+
+def read_delivery(row: Row) -> Delivery:
+    """The delivery of a row of ``deliveries.sql``."""
+    return Delivery(**dict(zip(_DELIVERY, row, strict=True)))
+
+
+def _listing(
+    webhook_id: str, wanted: DeliveryFilter, before: int, limit: int
+) -> tuple[str, dict[str, Any]]:
+    """(name, parameters) of the query that has an index for what is wanted."""
+    where: dict[str, Any] = {
+        "webhook_id": webhook_id,
+        "before": before,
+        "limit": limit,
+        "first": wanted.seq_from,
+        "last": wanted.seq_to,
+    }
+    if wanted.call_id is not None:
+        return "deliveries_of", {**where, "call_id": wanted.call_id, "state": wanted.state}
+    if wanted.state is not None:
+        return "deliveries_in", {**where, "state": wanted.state}
+    return "deliveries", where

@@ -1,13 +1,13 @@
-"""The finished calls, found, followed and annotated (see ``db.history_port.History``)."""
+"""The finished calls, found, followed and annotated."""
 
 from __future__ import annotations
 
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
-from trunkline.delivery.webhook import Delivery
 from trunkline.store.common import marking
-from trunkline.store.common.finding import Finder
+from trunkline.store.common.deliveries import read_delivery
+from trunkline.store.common.dialect import Connection, Dialect, Reader, Writer
 from trunkline.store.ports.history import (
     CallFilter,
     CallKey,
@@ -18,92 +18,87 @@ from trunkline.store.ports.history import (
     RecordingFile,
     WholeCall,
 )
-from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.history import read_total
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader
-from trunkline.store.postgres.text import searched
-from trunkline.store.postgres.writer import Writer
-
-_DELIVERY = Delivery.__struct_fields__
 
 
-class PostgresHistory:
-    """See ``db.history_port.History``."""
+class SqlHistory:
+    """See ``ports.history.History``."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer
+        self._dialect = dialect
+        self._sql = dialect.named("history")
 
     async def find(self, account_id: str, wanted: CallFilter, after: CallKey, limit: int) -> Found:
-        """At most ``limit`` calls that follow ``after``, newest first."""
+        finder = self._dialect.Finder
         return await self._reader.snapshot(
-            lambda connection: Finder(connection, account_id, wanted).find(after, limit)
+            lambda connection: finder(connection, account_id, wanted).find(after, limit)
         )
 
     async def changed(self, account_id: str, wanted: CallFilter, after: int, limit: int) -> Changed:
-        """At most ``limit`` calls whose last change has a number above ``after``, in its order."""
+        finder = self._dialect.Finder
         return await self._reader.snapshot(
-            lambda connection: Finder(connection, account_id, wanted).changed(after, limit)
+            lambda connection: finder(connection, account_id, wanted).changed(after, limit)
         )
 
     async def total(self, account_id: str, start: int, end: int) -> int:
-        """How many calls started in [start, end), from the counts."""
         return await self._reader.run(
-            lambda connection: read_total(connection, account_id, start, end)
+            lambda connection: self._dialect.read_total(connection, account_id, start, end)
         )
 
     async def whole(self, account_id: str, call_id: str, events: int, deliveries: int) -> WholeCall:
-        """A call, live or finished, as one state of the database has it."""
+        call_id = self._dialect.searched(call_id)
         return await self._reader.snapshot(
-            lambda connection: _whole(connection, account_id, searched(call_id), events, deliveries)
+            lambda connection: self._whole(connection, account_id, call_id, events, deliveries)
         )
 
     async def mark(self, account_id: str, call_id: str, marks: Marks, now: int) -> CallRow | None:
-        """Change a finished call's note and tags; None if there is none. Raises TooManyTags."""
+        call_id = self._dialect.searched(call_id)
         return await self._writer.run(
-            lambda connection: marking.mark(connection, account_id, searched(call_id), marks, now)
+            lambda connection: marking.mark(
+                self._dialect, connection, account_id, call_id, marks, now
+            )
         )
 
     async def index(self, limit: int) -> int:
-        """Take at most ``limit`` calls of before this schema into the index."""
-        if await self._reader.one(named("finding").indexed_to) is None:
+        if await self._reader.one(self._dialect.named("marking").indexed_to) is None:
             return 0
-        return await self._writer.run(lambda connection: marking.index(connection, limit))
+        return await self._writer.run(
+            lambda connection: marking.index(self._dialect, connection, limit)
+        )
 
+    async def _whole(
+        self, connection: Connection, account_id: str, call_id: str, events: int, deliveries: int
+    ) -> WholeCall:
+        row = await marking.row_of(self._dialect, connection, call_id)
+        facts = await self._facts(connection, account_id, call_id)
+        if row is not None and row.account_id != account_id:
+            row = None
+        if row is None and not facts:
+            return WholeCall(None, (), (), ())
+        named, which = self._dialect.named, {"account_id": account_id, "call_id": call_id}
+        told = await named("events").of_call_after(connection, **which, seq=0, limit=events)
+        sent = await named("deliveries").of_call(connection, **which, most=deliveries)
+        return WholeCall(
+            row,
+            facts,
+            tuple(StoredEvent(*one) for one in told),
+            tuple(read_delivery(one) for one in sent),
+            await self._recording(connection, account_id, row.recording if row else ""),
+        )
 
-async def _whole(
-    connection: Connection, account_id: str, call_id: str, events: int, deliveries: int
-) -> WholeCall:
-    row = await marking.row_of(connection, call_id)
-    facts = await _facts(connection, account_id, call_id)
-    if row is not None and row.account_id != account_id:
-        row = None
-    if row is None and not facts:
-        return WholeCall(None, (), (), ())
-    told = await named("events").of_call_after(
-        connection, account_id=account_id, call_id=call_id, seq=0, limit=events
-    )
-    sent = await named("finding").deliveries_of_call(
-        connection, account_id=account_id, call_id=call_id, most=deliveries
-    )
-    return WholeCall(
-        row,
-        facts,
-        tuple(StoredEvent(*one) for one in told),
-        tuple(Delivery(**dict(zip(_DELIVERY, one, strict=True))) for one in sent),
-        await _recording(connection, account_id, row.recording if row else ""),
-    )
+    async def _facts(
+        self, connection: Connection, account_id: str, call_id: str
+    ) -> tuple[AnyFact, ...]:
+        """The call's journal, if it is the account's."""
+        rows = await self._dialect.named("calls").facts(connection, call_id=call_id)
+        facts = [decode(fact) for (fact,) in rows]
+        call = refold(facts)
+        return tuple(facts) if call is not None and call.account_id == account_id else ()
 
-
-async def _facts(connection: Connection, account_id: str, call_id: str) -> tuple[AnyFact, ...]:
-    """The call's journal, if it is the account's."""
-    rows = await named("calls").facts(connection, call_id=call_id)
-    facts = [decode(fact) for (fact,) in rows]
-    call = refold(facts)
-    return tuple(facts) if call is not None and call.account_id == account_id else ()
-
-
-async def _recording(connection: Connection, account_id: str, name: str) -> RecordingFile | None:
-    found = await named("recordings").by_name(connection, account_id=account_id, name=name)
-    return None if found is None else RecordingFile(found[0], found[4], found[6], found[7])
+    async def _recording(
+        self, connection: Connection, account_id: str, name: str
+    ) -> RecordingFile | None:
+        by_name = self._dialect.named("recordings").by_name
+        found = await by_name(connection, account_id=account_id, name=name)
+        return None if found is None else RecordingFile(found[0], found[4], found[6], found[7])

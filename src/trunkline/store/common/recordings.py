@@ -1,49 +1,44 @@
-"""The recordings' rows. A row comes to be with its call's record (``history.py``)."""
+"""The recordings' rows. A row comes to be with its call's record (``write_calls``)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from trunkline.calls.record import Announcement, StoredEvent
+import msgspec
+
+from trunkline.calls.record import Announcement, CallRecord, StoredEvent
+from trunkline.calls.recording_plan import RecordingPlan, WholeFile
+from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Writer
 from trunkline.store.common.marking import row_of, touched
-from trunkline.store.common.recording_rows import recording
+from trunkline.store.common.numbering import raw_name
 from trunkline.store.ports.database import Recording
-from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.events import lock_accounts, store_events
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader, Row
-from trunkline.store.postgres.text import storable
-from trunkline.store.postgres.writer import Writer
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(RecordingPlan).decode
 
 
-def _recording(row: Row | None) -> Recording | None:
-    return None if row is None else recording(row)
+class SqlRecordings:
+    """See ``ports.database.Recordings``. ``created_at`` is the end of the call."""
 
-
-class PostgresRecordings:
-    """The recordings (see ``db.port.Recordings``). ``created_at`` is the end of the call."""
-
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer
-        self._sql = named("recordings")
+        self._dialect = dialect
+        self._sql = dialect.named("recordings")
 
     async def by_name(self, account_id: str, name: str) -> Recording | None:
-        """The account's recording of that public name."""
-        return _recording(
-            await self._reader.one(self._sql.by_name, account_id=account_id, name=name)
-        )
+        row = await self._reader.one(self._sql.by_name, account_id=account_id, name=name)
+        return _recording(row)
 
     async def any_account(self, name: str) -> Recording | None:
-        """The recording of that public name, for a URL whose signature has been checked."""
         return _recording(await self._reader.one(self._sql.any_account, name=name))
 
     async def of_raw(self, raw: str) -> list[Recording]:
-        """The recordings that a raw file is needed for, or was: of two calls, where its leg moved."""
         return [recording(row) for row in await self._reader.all(self._sql.of_raw, raw=raw)]
 
     async def claim(self, name: str, worker: str, now: int, until: int) -> Recording | None:
-        """Take an expected recording, if no other worker holds it; each claim is an attempt."""
+        """Each claim is an attempt."""
 
         async def take(connection: Connection) -> Recording | None:
             taken = await self._sql.claim(
@@ -56,7 +51,6 @@ class PostgresRecordings:
     async def done(
         self, name: str, worker: str, size: int, seconds: float, announcement: Announcement
     ) -> StoredEvent | None:
-        """Mark it done with its event; None if the claim was lost meanwhile."""
         return await self._end(
             self._sql.done, announcement, name=name, worker=worker, bytes=size, seconds=seconds
         )
@@ -64,10 +58,10 @@ class PostgresRecordings:
     async def failed(
         self, name: str, worker: str, reason: str, announcement: Announcement
     ) -> StoredEvent | None:
-        """Mark it failed for good, with its event; None if the claim was lost meanwhile."""
-
+        """None if the claim was lost meanwhile."""
+        reason = self._dialect.storable(reason)
         return await self._end(
-            self._sql.failed, announcement, name=name, worker=worker, reason=storable(reason)
+            self._sql.failed, announcement, name=name, worker=worker, reason=reason
         )
 
     async def _end(
@@ -77,33 +71,54 @@ class PostgresRecordings:
             if not await statement(connection, **parameters):
                 return None
             await self._ended(connection, parameters["name"], announcement.at)
-            return next(iter(await store_events(connection, [announcement])), None)
+            stored = await self._dialect.store_events(connection, [announcement])
+            return next(iter(stored), None)
 
         return await self._writer.run(end)
 
     async def _ended(self, connection: Connection, name: str, now: int) -> None:
         """A call whose recording failed names none; who follows its changes hears of either end."""
         ended = recording(await self._sql.any_account(connection, name=name))
-        await lock_accounts(connection, {ended.account_id})
+        await self._dialect.lock_accounts(connection, {ended.account_id})
+        row = await row_of(self._dialect, connection, ended.call_id)
+        if row is None:
+            return
         if ended.state == "failed":
-            await self._sql.unnamed(connection, name=name)
-        row = await row_of(connection, ended.call_id)
-        if row is not None:
-            await touched(connection, row, now)
+            await self._sql.unnamed(connection, account_id=row.account_id, **row.key._asdict())
+        await touched(self._dialect, connection, row, now)
 
     async def released(self, name: str, worker: str, reason: str) -> None:
-        """Give a claim back; it will be tried again."""
+        reason = self._dialect.storable(reason)
         await self._writer.run(
             lambda connection: self._sql.released(
-                connection, name=name, worker=worker, reason=storable(reason)
+                connection, name=name, worker=worker, reason=reason
             )
         )
 
     async def expected(self, before: int, limit: int) -> list[Recording]:
-        """Recordings not yet made whose call ended before ``before``, oldest first."""
         rows = await self._reader.all(self._sql.expected, before=before, limit=limit)
         return [recording(row) for row in rows]
 
     async def waiting(self) -> int:
-        """How many recordings are not yet made."""
         return int(await self._reader.one(self._sql.waiting) or 0)
+
+
+def recording(row: Iterable[Any]) -> Recording:
+    """The row's columns in the order of ``Recording``; one without a plan is a whole file."""
+    columns = dict(zip(Recording.__struct_fields__, row, strict=True))
+    plan = columns["plan"]
+    return Recording(**{**columns, "plan": _decode(plan) if plan else WholeFile(columns["id"])})
+
+
+def _recording(row: Row | None) -> Recording | None:
+    return None if row is None else recording(row)
+
+
+def recording_columns(record: CallRecord, plan: RecordingPlan | None) -> dict[str, str]:
+    """What a call's record says of its recording; ``files`` are separated by spaces."""
+    id_ = raw_name(record.recording)
+    return {
+        "recording_id": id_,
+        "plan": _encode(plan).decode() if plan else "",
+        "files": " ".join((plan or WholeFile(id_)).files),
+    }

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from trunkline.store.ports.database import Claim, Claimed, KeyReused, Replayed, UnderWay
-from trunkline.store.postgres.advisory_lock import OneAtATime
-from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.errors import Again
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.writer import Writer
+from trunkline.store.common.dialect import Again, Connection, Dialect, Writer
+from trunkline.store.ports.apps import Claim, Claimed, KeyReused, Replayed, UnderWay
+
+Alone = Callable[[str], AbstractAsyncContextManager[bool]]
+"""Has a name before every other process on the database; gives False if one has it."""
 
 
-class PostgresRequests:
-    """The keys (see ``db.port.Requests``)."""
+class SqlRequests:
+    """See ``ports.apps.Requests``."""
 
-    def __init__(self, writer: Writer, one_at_a_time: OneAtATime) -> None:
+    def __init__(self, writer: Writer, dialect: Dialect, alone: Alone) -> None:
         self._writer = writer
-        self._one_at_a_time = one_at_a_time
-        self._sql = named("requests")
+        self._alone = alone
+        self._sql = dialect.named("requests")
 
     async def claim(
         self, app_id: str, key: str, fingerprint: str, call_id: str, now: int, kept_until: int
     ) -> Claim:
-        """Take the key, or say what stands under it. An expired row counts as none."""
-
         async def take(connection: Connection) -> Claim:
             taken = await self._sql.take_key(
                 connection,
@@ -35,9 +33,9 @@ class PostgresRequests:
                 now=now,
                 kept_until=kept_until,
             )
-            return (
-                Claimed() if taken else await self._standing(connection, app_id, key, fingerprint)
-            )
+            if taken:
+                return Claimed()
+            return await self._standing(connection, app_id, key, fingerprint)
 
         return await self._writer.run(take)
 
@@ -53,7 +51,7 @@ class PostgresRequests:
         return UnderWay(call_id) if status is None else Replayed(status, body)
 
     async def answer(self, app_id: str, key: str, status: int, body: bytes) -> None:
-        """Store the answer of a claimed key; the first answer stays."""
+        """The first answer stays."""
         await self._writer.run(
             lambda connection: self._sql.answer(
                 connection, app_id=app_id, key=key, status=status, body=body
@@ -61,11 +59,10 @@ class PostgresRequests:
         )
 
     async def release(self, app_id: str, key: str) -> None:
-        """Forget a claimed key: nothing came of it. An answered one stays."""
+        """An answered one stays."""
         await self._writer.run(
             lambda connection: self._sql.release(connection, app_id=app_id, key=key)
         )
 
     def alone(self, app_id: str, key: str) -> AbstractAsyncContextManager[bool]:
-        """Have the key before every other process on the database; gives False if one has it."""
-        return self._one_at_a_time.alone(f"request {app_id} {key}")
+        return self._alone(f"request {app_id} {key}")

@@ -1,72 +1,108 @@
-"""The SIP messages of calls (see ``db.sip_port.SipMessages``)."""
+"""The SIP messages of calls: some messages of a call in each row, packed.
+
+The messages of a call say nearly the same again and again, so together they take a tenth of their
+size. A row is MessagePack under zlib.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from functools import partial
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from trunkline.sip.message import SipPart
-from trunkline.store.common.sip_rows import found, packed
+import msgspec
+
+from trunkline.sip.message import SipMessage, SipPart
+from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Writer
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader
-from trunkline.store.postgres.text import searched, storable
-from trunkline.store.postgres.writer import Writer
 
 STEP = 500
 MOST_ROWS = 2000
 """Rows that are looked at for one call."""
 
-
-async def read_messages(
-    reader: Reader, account_id: str, call_ids: Sequence[str], limit: int
-) -> SipFound:
-    """``SipMessages.of_call`` by these connections."""
-    rows = []
-    for call_id in map(searched, call_ids):
-        rows += await reader.all(
-            named("sip_messages").of_call, account_id=account_id, call_id=call_id, most=MOST_ROWS
-        )
-    return await asyncio.to_thread(found, rows, limit)
+_decoder = msgspec.msgpack.Decoder(tuple[SipMessage, ...])
+_encoder = msgspec.msgpack.Encoder()
+_LARGEST = 16 << 20
+"""Bytes that a row may unpack to."""
 
 
-class PostgresSipMessages:
-    """See ``db.sip_port.SipMessages``."""
+class SqlSipMessages:
+    """See ``ports.sip_messages.SipMessages``."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer
-        self._sql = named("sip_messages")
+        self._dialect = dialect
+        self._sql = dialect.named("sip_messages")
 
     async def add(self, parts: Sequence[SipPart]) -> None:
-        """Keep these, all in one transaction."""
         if not parts:
             return
-        rows = await asyncio.to_thread(packed, parts)
-        for row in rows:
-            row["call_id"] = storable(row["call_id"])
-        columns = {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
-        await self._writer.run(lambda connection: self._sql.add(connection, **columns))
+        rows = await asyncio.to_thread(_packed, parts, self._dialect)
+        await self._writer.run(lambda connection: self._dialect.add_sip_rows(connection, rows))
 
     async def of_call(self, account_id: str, call_ids: Sequence[str], limit: int) -> SipFound:
-        """The first ``limit`` messages kept of the account's calls of these ids, by their time."""
-        return await read_messages(self._reader, account_id, call_ids, limit)
+        rows = await self._reader.run(
+            lambda connection: read_rows(self._dialect, connection, account_id, call_ids)
+        )
+        return await asyncio.to_thread(unpacked, rows, limit)
 
     async def prune(self, before: int) -> int:
-        """Forget what was stored before that time, in small steps; gives how many rows that were."""
         deleted = after = 0
         while True:
-            found = await self._reader.one(
-                self._sql.next_rows, after=after, before=before, step=STEP
-            )
-            if found is None or not found["old"]:
+            last, old = await self._next(after, before)
+            if not old:
                 return deleted
-            rows = {"after": after, "last": found["last"], "before": before}
-            deleted += await self._writer.run(partial(self._prune, rows))
-            after = found["last"]
+            deleted += await self._prune({"after": after, "last": last, "before": before})
+            after = last
 
-    async def _prune(self, rows: dict[str, int], connection: Connection) -> int:
-        await self._sql.lock_owners(connection, **rows)
-        return int(await self._sql.prune(connection, **rows))
+    async def _next(self, after: int, before: int) -> Row:
+        ((last, old),) = await self._reader.many(
+            self._sql.next_rows, after=after, before=before, step=STEP
+        )
+        return last, old
+
+    async def _prune(self, rows: dict[str, int]) -> int:
+        async def prune(connection: Connection) -> int:
+            await self._sql.lock_owners(connection, **rows)
+            return int(await self._sql.prune(connection, **rows))
+
+        return await self._writer.run(prune)
+
+
+async def read_rows(
+    dialect: Dialect, connection: Connection, account_id: str, call_ids: Sequence[str]
+) -> list[Row]:
+    """The packed messages of calls, (skipped, body) in each row."""
+    of_call = dialect.named("sip_messages").of_call
+    rows: list[Row] = []
+    for call_id in map(dialect.searched, call_ids):
+        rows += await of_call(connection, account_id=account_id, call_id=call_id, most=MOST_ROWS)
+    return rows
+
+
+def unpacked(rows: Iterable[Row], limit: int) -> SipFound:
+    """The messages of rows (skipped, body), in the order of their times, at most ``limit``."""
+    messages: list[SipMessage] = []
+    skipped = 0
+    for each, body in rows:
+        skipped += each
+        messages += _decoder.decode(zlib.decompressobj().decompress(body, _LARGEST))
+    messages.sort(key=lambda message: message.at)
+    return SipFound(tuple(messages[:limit]), skipped > 0 or len(messages) > limit)
+
+
+def _packed(parts: Sequence[SipPart], dialect: Dialect) -> list[dict[str, Any]]:
+    """The columns of each part's row, by their names."""
+    return [
+        {
+            "account_id": part.account_id,
+            "call_id": dialect.storable(part.call_id),
+            "stored_at": part.stored_at,
+            "messages": len(part.messages),
+            "skipped": part.skipped,
+            "body": zlib.compress(_encoder.encode(part.messages), 6),
+        }
+        for part in parts
+    ]

@@ -1,8 +1,12 @@
-"""What stands in the place of ``{columns}`` and its like in the files of SQL: names from one definition."""
+"""The files of SQL, and what stands in the place of ``{columns}`` and its like in them.
+
+What both databases have is written once, in PostgreSQL's words. Names of columns come from one definition;
+what SQLite has to say otherwise is a slot that each database fills (``SLOTS`` in its ``queries.py``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 
 from trunkline.calls.record import HISTORY_COLUMNS
@@ -11,6 +15,14 @@ from trunkline.store.common.statistics_rows import Counted
 
 _MORE = ("note", "tags", "update_seq")
 _HELD = "EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = {0}.id)"
+_WANTED = """(:class_::text IS NULL OR class = :class_::text)
+    AND (:direction::text IS NULL OR direction = :direction::text)
+    AND (:statuses::text[] IS NULL OR status_detail = ANY(:statuses::text[]))
+    AND duration_seconds BETWEEN :shortest::bigint AND :longest::bigint
+    AND billing_seconds BETWEEN :billed_from::bigint AND :billed_to::bigint
+    AND (:recorded::boolean IS NULL OR (recording <> '') = :recorded::boolean)
+    AND (:held::boolean IS NULL
+         OR EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = {0}.id) = :held::boolean)"""
 _ARRAYS: dict[Kind, str] = {
     "text": "text[]",
     "number": "integer[]",
@@ -39,18 +51,21 @@ _SLOTS = {
     "{row of c}": _listed([*(f"c.{name}" for name in (*NAMES, *_MORE)), _HELD.format("c")]),
     "{history}": _listed(HISTORY_COLUMNS),
     "{counted}": _listed(Counted._fields),
+    "{wanted of calls}": _WANTED.format("calls"),
+    "{wanted of c}": _WANTED.format("c"),
 }
 
 
-def filled(text: str) -> str:
-    """A file of SQL with its slots filled: of finished calls, their columns; ``db.finding.call_row`` reads
+def filled(text: str, slots: Mapping[str, str]) -> str:
+    """SQL with its slots filled, those of a database and those of finished calls: ``call_row`` reads
     ``{row}``, ``calls.record.history_row`` reads ``{history}`` and ``Counted`` ``{counted}``."""
-    for slot, columns in _SLOTS.items():
-        text = text.replace(slot, columns)
+    for slot, standing in {**_SLOTS, **slots}.items():
+        text = text.replace(slot, standing)
     return text
 
 
-def written_in(subject: str, *packages: str) -> str:
-    """What these packages have in ``sql/<subject>.sql``, one after the other."""
-    files = [resources.files(each).joinpath("sql", f"{subject}.sql") for each in packages]
-    return "\n".join(file.read_text() for file in files if file.is_file())
+def statements(subject: str, package: str, slots: Mapping[str, str]) -> str:
+    """What ``sql/<subject>.sql`` says here and in a database's package, with its slots filled."""
+    folders = [resources.files(each) for each in (__package__, package)]
+    files = [folder.joinpath("sql", f"{subject}.sql") for folder in folders]
+    return filled("\n".join(file.read_text() for file in files if file.is_file()), slots)

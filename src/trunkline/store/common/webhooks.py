@@ -6,30 +6,33 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from trunkline.delivery.webhook import Webhook
-from trunkline.store.common.webhook_rows import new_columns, read_webhook
+from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Writer
 from trunkline.store.ports.webhooks import WebhookToAdd
-from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader
-from trunkline.store.postgres.writer import Writer
 from trunkline.store.secrets import InstallationKey
 
+_COLUMNS = (
+    *("id", "account_id", "url", "description", "events", "state", "reason", "cursor"),
+    *("previous_until", "failing_since", "failures", "not_before", "created_at", "changed_at"),
+)
 
-class PostgresWebhooks:
-    """The endpoints (see ``db.webhook_port.Webhooks``).
+
+class SqlWebhooks:
+    """See ``ports.webhooks.Webhooks``.
 
     Whatever changes an endpoint or its deliveries locks its row first, so that what several
     processes do to a lane goes one after the other.
     """
 
-    def __init__(self, reader: Reader, writer: Writer, key: InstallationKey) -> None:
+    def __init__(
+        self, reader: Reader, writer: Writer, dialect: Dialect, key: InstallationKey
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._key = key
-        self._sql = named("webhooks")
+        self._sql = dialect.named("webhooks")
+        self._deliveries = dialect.named("deliveries")
 
     async def get(self, webhook_id: str, account_id: str | None = None) -> Webhook | None:
-        """The endpoint, if it is the account's (or of any account)."""
         row = await self._reader.one(self._sql.get, webhook_id=webhook_id)
         webhook = None if row is None else read_webhook(row)
         return webhook if webhook and account_id in (None, webhook.account_id) else None
@@ -37,7 +40,6 @@ class PostgresWebhooks:
     async def listed(
         self, account_id: str | None, after: tuple[int, str], limit: int
     ) -> list[Webhook]:
-        """At most ``limit`` endpoints, oldest first, that follow (created_at, id)."""
         created_at, id_ = after
         where: dict[str, Any] = {"created_at": created_at, "id": id_, "limit": limit}
         if account_id is None:
@@ -47,30 +49,27 @@ class PostgresWebhooks:
         return [read_webhook(row) for row in rows]
 
     async def active(self, account_id: str) -> list[Webhook]:
-        """The enabled endpoints of the account, if that is enabled."""
         rows = await self._reader.all(self._sql.active, account_id=account_id)
         return [read_webhook(row) for row in rows]
 
     async def active_accounts(self) -> set[str]:
-        """Enabled accounts with enabled endpoints."""
         rows = await self._reader.all(self._sql.active_accounts)
         return {account_id for (account_id,) in rows}
 
     async def secrets(self, webhook_id: str, now: int) -> tuple[str, ...]:
-        """The secrets that sign now, newest first; raises KeyUnusable under another key."""
+        """Raises KeyUnusable under another key."""
         row = await self._reader.one(self._sql.secrets, webhook_id=webhook_id, now=now)
         return tuple(self._key.decrypt(each) for each in row or () if each is not None)
 
     async def add(self, new: WebhookToAdd, most: int) -> Webhook | None:
-        """Add an endpoint; the same id again gives what is there. None if there are ``most``."""
-        secret = self._key.encrypt(new.secret)
+        columns = _columns(new, self._key.encrypt(new.secret))
 
         async def add(connection: Connection) -> Webhook | None:
             await self._sql.lock_account(connection, account_id=new.account_id)
             found = await self._read(connection, new.id)
             if found or await self._sql.how_many(connection, account_id=new.account_id) >= most:
                 return found
-            await self._sql.add(connection, **new_columns(new, secret))
+            await self._sql.add(connection, **columns)
             return await self._read(connection, new.id)
 
         return await self._writer.run(add)
@@ -84,7 +83,6 @@ class PostgresWebhooks:
         description: str | None = None,
         events: tuple[str, ...] | None = None,
     ) -> Webhook | None:
-        """Change what is given."""
         return await self._changed(
             webhook_id,
             self._sql.change,
@@ -95,7 +93,6 @@ class PostgresWebhooks:
         )
 
     async def rotate(self, webhook_id: str, secret: str, now: int, until: int) -> Webhook | None:
-        """A new secret; the one until now signs too, until ``until``. The same again is nothing."""
         encrypted = self._key.encrypt(secret)
 
         async def rotate(connection: Connection, **values: Any) -> None:
@@ -106,22 +103,17 @@ class PostgresWebhooks:
         return await self._changed(webhook_id, rotate, now=now)
 
     async def enable(self, webhook_id: str, now: int) -> Webhook | None:
-        """Let it have what waits for it, at once and with a fresh schedule."""
-        deliveries = named("deliveries")
-
         async def enable(connection: Connection, **values: Any) -> None:
             if await self._sql.enable(connection, **values):
-                await deliveries.afresh(connection, webhook_id=webhook_id)
-                await deliveries.hasten(connection, since=0, **values)
+                await self._deliveries.afresh(connection, webhook_id=webhook_id)
+                await self._deliveries.hasten(connection, since=0, **values)
 
         return await self._changed(webhook_id, enable, now=now)
 
     async def disable(self, webhook_id: str, reason: str, now: int) -> Webhook | None:
-        """It is sent nothing until it is enabled; what comes meanwhile is kept for it."""
         return await self._changed(webhook_id, self._sql.disable, reason=reason, now=now)
 
     async def delete(self, webhook_id: str) -> bool:
-        """Forget it and its deliveries; False if there was none, or a hold keeps them."""
         gone = await self._writer.run(
             lambda connection: self._sql.delete(connection, webhook_id=webhook_id)
         )
@@ -140,3 +132,23 @@ class PostgresWebhooks:
     async def _read(self, connection: Connection, webhook_id: str) -> Webhook | None:
         row = await self._sql.get(connection, webhook_id=webhook_id)
         return None if row is None else read_webhook(row)
+
+
+def read_webhook(row: Row) -> Webhook:
+    """The endpoint of a row of ``webhooks.sql``."""
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Webhook(**{**values, "events": tuple(filter(None, values["events"].split(",")))})
+
+
+def _columns(new: WebhookToAdd, secret: str) -> dict[str, Any]:
+    """``secret`` is the encrypted one."""
+    return {
+        "id": new.id,
+        "account_id": new.account_id,
+        "url": new.url,
+        "description": new.description,
+        "events": ",".join(new.events),
+        "secret": secret,
+        "after": new.after,
+        "now": new.now,
+    }

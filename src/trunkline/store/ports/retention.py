@@ -17,7 +17,7 @@ Kind = Literal["recordings", "calls", "events", "deliveries"]
 """What is kept by account; ``deliveries`` are those of webhooks, their attempts with them."""
 KINDS: tuple[Kind, ...] = ("recordings", "calls", "events", "deliveries")
 
-Place = tuple[int, int | str]
+RetentionCursor = tuple[int, int | str]
 """How far a run of steps has come; only the database knows what it means."""
 
 
@@ -36,7 +36,7 @@ class Slice(NamedTuple):
     """How many rows went, and where the next step begins; None: nothing is left to look at."""
 
     rows: int
-    after: Place | None
+    after: RetentionCursor | None
 
 
 class Removal(msgspec.Struct, frozen=True):
@@ -56,7 +56,13 @@ class Retention(Protocol):
         """How many rows of a kind would go. Unlike a step, this may look at very many."""
 
     async def delete(
-        self, account_id: str, kind: Kind, before: int, after: Place | None, limit: int, now: int
+        self,
+        account_id: str,
+        kind: Kind,
+        before: int,
+        after: RetentionCursor | None,
+        limit: int,
+        now: int,
     ) -> Slice:
         """Delete the account's rows of a kind from before a time, looking at ``limit`` at most.
 

@@ -14,9 +14,10 @@ import asyncpg
 import stamina
 import structlog
 
+from trunkline.store.common.dialect import Again
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.postgres.connect import CONNECT_SECONDS, Connection, close, connect
-from trunkline.store.postgres.errors import FAILURES, Again, unavailable
+from trunkline.store.postgres.errors import FAILURES, unavailable
 
 log = structlog.get_logger()
 

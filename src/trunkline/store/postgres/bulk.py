@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import stamina
 
 from trunkline.calls.record import CallRecord
-from trunkline.store.common.history_rows import were_new
+from trunkline.store.common.finished_calls import were_new
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import lock_accounts
-from trunkline.store.postgres.history import write_calls
+from trunkline.store.postgres.finished_calls import write_calls
 from trunkline.store.postgres.partitions import Partitions
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader

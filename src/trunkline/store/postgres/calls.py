@@ -5,33 +5,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
-from trunkline.calls.facts import AnyFact, decode, encode
+from trunkline.calls.facts import encode
 from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.store.common.calls import SqlCalls
+from trunkline.store.common.dialect import Dialect
 from trunkline.store.common.numbering import without_number
-from trunkline.store.ports.database import Batch, LogPosition, OpenCall, Page
+from trunkline.store.ports.database import Batch, LogPosition, Page
 from trunkline.store.postgres.advisory_lock import NODE
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import CHANNEL, Newest, events_columns, numbered_in_order
-from trunkline.store.postgres.history import read_page, write_calls
+from trunkline.store.postgres.finished_calls import write_calls
+from trunkline.store.postgres.pages import read_page
 from trunkline.store.postgres.partitions import Partitions
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader
 from trunkline.store.postgres.writer import BatchWriter, Prepare, WriteAll, Writer
 
-_FARTHEST = 1 << 62
 
+class PostgresCalls(SqlCalls):
+    """See ``ports.database.Calls``."""
 
-class PostgresCalls:
-    """Journal, live calls and history (see ``db.port.Calls``)."""
-
-    def __init__(self, reader: Reader, writer: Writer, batches: BatchWriter) -> None:
-        self._reader = reader
+    def __init__(
+        self, reader: Reader, writer: Writer, dialect: Dialect, batches: BatchWriter
+    ) -> None:
+        super().__init__(reader, dialect)
         self._writer = writer
         self._batches = batches
-        self._sql = named("calls")
 
     async def commit(self, batch: Batch) -> list[StoredEvent]:
         """Write the batch in one transaction; gives the events with their numbers, in order.
@@ -47,14 +48,6 @@ class PostgresCalls:
         settled.set_result(None)
         return settled
 
-    async def open_calls(self, node_id: str) -> list[OpenCall]:
-        """The live calls of a node, oldest first, each with all its facts in order."""
-        rows = await self._reader.all(self._sql.open_calls, node_id=node_id)
-        return [
-            OpenCall(call_id, account_id, tuple(decode(fact) for *_, fact in group if fact))
-            for (call_id, account_id), group in groupby(rows, key=lambda row: (row[0], row[1]))
-        ]
-
     async def inherit(self, node_id: str) -> None:
         """Make live calls and a log position without a node this one's."""
         await self._writer.run(lambda connection: self._sql.inherit(connection, node_id=node_id))
@@ -64,26 +57,11 @@ class PostgresCalls:
         rows = await self._reader.all(self._sql.nodes_away, node_id=node_id, lock=NODE)
         return [away for (away,) in rows]
 
-    async def facts(self, call_id: str) -> list[AnyFact]:
-        """The journal of one call, in order."""
-        rows = await self._reader.all(self._sql.facts, call_id=call_id)
-        return [decode(fact) for (fact,) in rows]
-
-    async def position(self, node_id: str) -> LogPosition | None:
-        """How far the node's log has been taken in."""
-        row = await self._reader.one(self._sql.position, node_id=node_id)
-        return None if row is None else LogPosition(*row)
-
     async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
         """Page ``page`` (from 1) of the calls that started in [start, end)."""
-        low, high = max(start, -_FARTHEST), min(end, _FARTHEST)
         return await self._reader.run(
-            lambda connection: read_page(connection, account_id, low, high, limit, page)
+            lambda connection: read_page(connection, account_id, start, end, limit, page)
         )
-
-    async def known(self, call_id: str) -> bool:
-        """Has the engine spoken of this call? One that was only asked for is not known yet."""
-        return bool(await self._reader.one(self._sql.known, call_id=call_id))
 
 
 async def write_batches(

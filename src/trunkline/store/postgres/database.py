@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from trunkline.store.common.deliveries import PostgresDeliveries
-from trunkline.store.common.directory import PostgresDirectory
-from trunkline.store.common.history import PostgresHistory
-from trunkline.store.common.keys import PostgresKeys
-from trunkline.store.common.recordings import PostgresRecordings
-from trunkline.store.common.requests import PostgresRequests
-from trunkline.store.common.retention import PostgresRetention
-from trunkline.store.common.sip_messages import PostgresSipMessages
-from trunkline.store.common.tokens import PostgresTokens
-from trunkline.store.common.webhooks import PostgresWebhooks
+from trunkline.store.common.deliveries import SqlDeliveries
+from trunkline.store.common.directory import SqlDirectory
+from trunkline.store.common.history import SqlHistory
+from trunkline.store.common.keys import SqlKeys
+from trunkline.store.common.recordings import SqlRecordings
+from trunkline.store.common.requests import SqlRequests
+from trunkline.store.common.sip_messages import SqlSipMessages
+from trunkline.store.common.statistics import SqlStatistics
+from trunkline.store.common.tokens import SqlTokens
+from trunkline.store.common.webhooks import SqlWebhooks
+from trunkline.store.postgres import dialect
 from trunkline.store.postgres.advisory_lock import OneAtATime
 from trunkline.store.postgres.calls import PostgresCalls, prepare, writing
 from trunkline.store.postgres.events import PostgresEvents
 from trunkline.store.postgres.partitions import Partitions
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.reader import Reader, SoonReader
+from trunkline.store.postgres.retention import PostgresRetention
 from trunkline.store.postgres.schema import check_key, upgrade
-from trunkline.store.postgres.statistics import PostgresStatistics
 from trunkline.store.postgres.writer import BatchWriter, Writer
 from trunkline.store.secrets import InstallationKey
 
 
 class PostgresDatabase:
-    """One database, open (see ``db.port.Database``). Use it from one event loop."""
+    """One database, open (see ``ports.database.Database``). Use it from one event loop."""
 
     def __init__(self, url: str, key: InstallationKey) -> None:
-        self._reader = Reader(url)
-        soon = SoonReader(self._reader)
-        self._writer = Writer(url)
-        self._partitions = Partitions(self._writer)
-        self._batches = BatchWriter(url, prepare(self._partitions), writing(self._partitions))
-        self.directory = PostgresDirectory(soon, key)
-        self.calls = PostgresCalls(self._reader, self._writer, self._batches)
-        self.history = PostgresHistory(self._reader, self._writer)
-        self.events = PostgresEvents(self._reader, self._writer, self._batches)
+        self._reader = reader = Reader(url)
+        soon = SoonReader(reader)
+        self._writer = writer = Writer(url)
+        partitions = Partitions(writer)
+        self._batches = BatchWriter(url, prepare(partitions), writing(partitions))
         self._one_at_a_time = OneAtATime(url)
-        self.requests = PostgresRequests(self._writer, self._one_at_a_time)
-        self.tokens = PostgresTokens(soon, self._writer)
-        self.keys = PostgresKeys(soon, self._writer)
-        self.recordings = PostgresRecordings(self._reader, self._writer)
-        self.webhooks = PostgresWebhooks(self._reader, self._writer, key)
-        self.deliveries = PostgresDeliveries(self._reader, self._writer)
-        self.statistics = PostgresStatistics(self._reader, self._writer)
-        self.retention = PostgresRetention(self._reader, self._writer, self._partitions)
-        self.sip_messages = PostgresSipMessages(self._reader, self._writer)
+        self.directory = SqlDirectory(soon, key, dialect)
+        self.calls = PostgresCalls(reader, writer, dialect, self._batches)
+        self.history = SqlHistory(reader, writer, dialect)
+        self.events = PostgresEvents(reader, writer, dialect, self._batches)
+        self.requests = SqlRequests(writer, dialect, alone=self._one_at_a_time.alone)
+        self.tokens = SqlTokens(soon, writer, dialect)
+        self.keys = SqlKeys(soon, writer, dialect)
+        self.recordings = SqlRecordings(reader, writer, dialect)
+        self.webhooks = SqlWebhooks(reader, writer, dialect, key)
+        self.deliveries = SqlDeliveries(reader, writer, dialect)
+        self.statistics = SqlStatistics(reader, writer, dialect)
+        self.retention = PostgresRetention(reader, writer, dialect, partitions)
+        self.sip_messages = SqlSipMessages(reader, writer, dialect)
 
     async def ping(self) -> None:
         """Writes a little; raises DatabaseUnavailable when a write cannot be made now."""

@@ -7,12 +7,8 @@ from contextlib import contextmanager
 
 import asyncpg
 
+from trunkline.store.common.dialect import Again
 from trunkline.store.ports.database import DatabaseUnavailable
-
-
-class Again(DatabaseUnavailable):
-    """Nothing of the transaction was written, and another try may succeed at once."""
-
 
 _OWN_FAULT = {"0A", "21", "22", "23", "26", "2B", "42", "44", "P0"}
 """Classes of SQLSTATE (PostgreSQL's Appendix A) in which the statement failed, and not the server."""

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.store.common.dialect import Dialect, Reader, Writer
+from trunkline.store.common.events import SqlEvents
 from trunkline.store.common.numbering import with_number, without_number
 from trunkline.store.ports.database import Batch
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader
 from trunkline.store.postgres.text import storable
-from trunkline.store.postgres.writer import BatchWriter, Writer
+from trunkline.store.postgres.writer import BatchWriter
 
 CHANNEL = "trunkline_events"
 """Where each transaction tells of its events: ``<account id>:<first number>:<last number>``."""
@@ -119,82 +120,18 @@ async def _store(
     )
 
 
-class PostgresEvents:
-    """Each account's numbered log (see ``db.port.Events``)."""
+class PostgresEvents(SqlEvents):
+    """See ``SqlEvents``; events that belong to no call go out with the batches, too."""
 
-    def __init__(self, reader: Reader, writer: Writer, batches: BatchWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(
+        self, reader: Reader, writer: Writer, dialect: Dialect, batches: BatchWriter
+    ) -> None:
+        super().__init__(reader, writer, dialect)
         self._batches = batches
-        self._sql = named("events")
-
-    async def after(self, account_id: str, seq: int, limit: int) -> list[StoredEvent]:
-        """At most ``limit`` events that follow number ``seq``, in order."""
-        rows = await self._reader.all(self._sql.after, account_id=account_id, seq=seq, limit=limit)
-        return [StoredEvent(*row) for row in rows]
-
-    async def of_call(
-        self, account_id: str, call_id: str, seq: int, limit: int
-    ) -> list[StoredEvent]:
-        """At most ``limit`` events of the call that follow number ``seq``, in order."""
-        rows = await self._reader.all(
-            self._sql.of_call_after, account_id=account_id, call_id=call_id, seq=seq, limit=limit
-        )
-        return [StoredEvent(*row) for row in rows]
-
-    async def bounds(self, account_id: str) -> tuple[int, int]:
-        """(oldest number kept, newest number given); when none is kept, oldest is newest + 1."""
-        row = await self._reader.one(self._sql.bounds, account_id=account_id)
-        return (1, 0) if row is None else (row[0], row[1])
 
     async def newest(self) -> dict[str, int]:
         """account id -> its newest number, of every account: what ``bus.postgres`` begins with."""
-        return dict(await self._reader.all(self._sql.newest))
+        return dict(await self._reader.all(self._sql.newest))  # type: ignore[arg-type]
 
     async def append(self, announcements: Sequence[Announcement]) -> list[StoredEvent]:
-        """Number and store events that belong to no call."""
         return await self._batches.commit(Batch(announcements=list(announcements)))
-
-    async def device_state(
-        self, device_id: str, online: bool, announcement: Announcement
-    ) -> StoredEvent | None:
-        """Store the device's new state with its event; None (and no event) if it was so already.
-
-        A device that was never heard of was offline; one that is no more changes nothing.
-        """
-
-        async def change(connection: Connection) -> StoredEvent | None:
-            changed = await self._sql.set_device_state(
-                connection, device_id=device_id, online=online, at=announcement.at
-            )
-            return await _told(connection, announcement) if changed else None
-
-        return await self._writer.run(change)
-
-    async def device_states(self) -> Mapping[str, bool]:
-        """SIP user of a device -> online, as last stored."""
-        return dict(await self._reader.all(self._sql.device_states))
-
-    async def trunk_state(
-        self, trunk_id: str, up: bool, announcement: Announcement
-    ) -> StoredEvent | None:
-        """Store the trunk's new state with its event; None (and no event) if it was so already.
-
-        A trunk's first state is a change; a trunk that is no more changes nothing.
-        """
-
-        async def change(connection: Connection) -> StoredEvent | None:
-            changed = await self._sql.set_trunk_state(
-                connection, trunk_id=trunk_id, up=up, at=announcement.at
-            )
-            return await _told(connection, announcement) if changed else None
-
-        return await self._writer.run(change)
-
-    async def trunk_states(self) -> Mapping[str, bool]:
-        """trunk id -> up, as last stored."""
-        return dict(await self._reader.all(self._sql.trunk_states))
-
-
-async def _told(connection: Connection, announcement: Announcement) -> StoredEvent | None:
-    return next(iter(await store_events(connection, [announcement])), None)

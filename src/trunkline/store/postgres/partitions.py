@@ -13,9 +13,9 @@ from functools import partial
 import asyncpg
 import structlog
 
+from trunkline.store.common.dialect import Again
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.errors import Again
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.transactions import Work
 from trunkline.store.postgres.writer import Writer

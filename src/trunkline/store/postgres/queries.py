@@ -9,7 +9,20 @@ from typing import Any
 import aiosql
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 
-from trunkline.store.common.sql_text import filled, written_in
+from trunkline.store.common.sql_text import statements
+
+SLOTS = {
+    "{call_ids}": "call_ids",  # calls is kept by months, and knows an id only beside its time
+    "{calls c}": """call_ids i
+     JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id""",
+    "{devices of u}": """(SELECT string_agg(d.sip_user, '&' ORDER BY d.created_at, d.id)
+        FROM devices d WHERE d.user_id = u.id AND d.enabled)""",
+    "{raws of r}": """coalesce((
+    SELECT string_agg(f.raw, ' ' ORDER BY f.raw) FROM recording_files f WHERE f.recording_id = r.id AND NOT EXISTS (
+        SELECT 1 FROM recording_files o JOIN recordings e ON e.id = o.recording_id
+        WHERE o.raw = f.raw AND e.id <> r.id AND e.state = 'pending')), '')""",
+    "{account of j}": "convert_from(j.fact, 'UTF8')::json ->> 'account_id'",
+}
 
 
 class _Adapter(AsyncPGAdapter):
@@ -50,6 +63,5 @@ class _Adapter(AsyncPGAdapter):
 
 @cache
 def named(subject: str) -> Any:
-    """The statements of ``sql/<subject>.sql``, each ``await``ed with (connection, **parameters)."""
-    text = written_in(subject, "trunkline.store.common", "trunkline.store.postgres")
-    return aiosql.from_str(filled(text), _Adapter)  # type: ignore[arg-type]
+    """The statements of a subject, each awaited with (connection, **parameters)."""
+    return aiosql.from_str(statements(subject, __package__, SLOTS), _Adapter)  # type: ignore[arg-type]

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import asyncpg
 import stamina
 
+from trunkline.store.common.dialect import Again
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.connections import Shared
-from trunkline.store.postgres.errors import Again, unavailable
+from trunkline.store.postgres.errors import unavailable
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -43,6 +44,10 @@ class Reader:
         """The query's rows."""
         found: list[Row] | None = await self.one(query, **parameters)
         return found or []
+
+    async def many(self, query: Callable[..., Awaitable[Any]], **parameters: Any) -> list[Row]:
+        """``all``: it takes no longer."""
+        return await self.all(query, **parameters)
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """What ``work`` gives; each of its statements sees the database as it then is."""

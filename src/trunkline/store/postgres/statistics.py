@@ -9,6 +9,7 @@ from typing import Any
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
 from trunkline.store.common.statistics_rows import COLUMNS, Counted, summed_up
+from trunkline.store.ports.history import FIRST
 from trunkline.store.ports.statistics import (
     GroupBy,
     Summed,
@@ -21,13 +22,10 @@ from trunkline.store.ports.statistics import (
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import lock_accounts
 from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.reader import Reader
 from trunkline.store.postgres.text import storable
-from trunkline.store.postgres.writer import Writer
 
 _PARTS = 200
 """More than an interval can have spans, and a group kept keys for one that it shows."""
-_FIRST = -(1 << 62)
 
 
 async def count_calls(connection: Connection, records: Sequence[CallRecord]) -> None:
@@ -37,7 +35,7 @@ async def count_calls(connection: Connection, records: Sequence[CallRecord]) -> 
     marks = dict(await named("statistics").marks_of(connection, account_ids=accounts))
     await _add(
         connection,
-        [Counted.of(r) for r in records if r.started_at >= marks.get(r.account_id, _FIRST)],
+        [Counted.of(r) for r in records if r.started_at >= marks.get(r.account_id, FIRST)],
     )
 
 
@@ -78,7 +76,7 @@ async def count_older(connection: Connection, calls: int) -> bool:
     low = await sql.start_before(connection, account_id=account_id, high=high, skip=calls - 1)
     await _move(connection, account_id, low)
     older = await sql.calls_between(
-        connection, account_id=account_id, low=_FIRST if low is None else low, high=high
+        connection, account_id=account_id, low=FIRST if low is None else low, high=high
     )
     await _add(connection, map(Counted._make, older))
     return True
@@ -127,23 +125,3 @@ async def _sums(
     if sum(map(len, found)) > most:
         raise TooManyPoints
     return found
-
-
-class PostgresStatistics:
-    """What calls came to (see ``db.statistics_port.Statistics``)."""
-
-    def __init__(self, reader: Reader, writer: Writer) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def summed(
-        self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
-    ) -> Summed:
-        """The intervals between neighbouring cuts; raises TooManyPoints."""
-        return await self._reader.snapshot(
-            lambda connection: summed(connection, account_id, group, cuts, most)
-        )
-
-    async def count_older(self, calls: int) -> bool:
-        """Count about so many older calls in one transaction; False when there are none left."""
-        return await self._writer.run(lambda connection: count_older(connection, calls))

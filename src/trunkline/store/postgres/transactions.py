@@ -17,9 +17,10 @@ from typing import TypeVar
 import stamina
 import structlog
 
+from trunkline.store.common.dialect import Again
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.postgres.connect import Connection, close, connect
-from trunkline.store.postgres.errors import FAILURES, Again, is_lost, said, unavailable
+from trunkline.store.postgres.errors import FAILURES, is_lost, said, unavailable
 from trunkline.store.postgres.queries import named
 
 T = TypeVar("T")

@@ -15,10 +15,11 @@ from pathlib import Path
 import stamina
 
 from trunkline.calls.record import CallRecord
-from trunkline.store.common.history_rows import were_new
+from trunkline.store.common.finished_calls import were_new
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.sqlite.connect import connect_reader, connect_writer
-from trunkline.store.sqlite.history import write_calls
+from trunkline.store.sqlite.finished_calls import write_calls
+from trunkline.store.sqlite.queries import driven
 from trunkline.store.sqlite.writer import unavailable
 
 _ATTEMPTS = 10
@@ -53,7 +54,7 @@ class BulkWriter:
         with unavailable():
             connection.execute("BEGIN IMMEDIATE")
             try:
-                new = write_calls(connection, records, now)
+                new = driven(write_calls(connection, records, now))
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:

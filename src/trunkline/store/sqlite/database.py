@@ -4,50 +4,52 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
+from trunkline.store.common.deliveries import SqlDeliveries
+from trunkline.store.common.directory import SqlDirectory
+from trunkline.store.common.events import SqlEvents
+from trunkline.store.common.history import SqlHistory
+from trunkline.store.common.keys import SqlKeys
+from trunkline.store.common.recordings import SqlRecordings
+from trunkline.store.common.requests import SqlRequests
+from trunkline.store.common.retention import SqlRetention
+from trunkline.store.common.sip_messages import SqlSipMessages
+from trunkline.store.common.statistics import SqlStatistics
+from trunkline.store.common.tokens import SqlTokens
+from trunkline.store.common.webhooks import SqlWebhooks
 from trunkline.store.migrations import upgrade
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.secrets import InstallationKey
+from trunkline.store.sqlite import dialect
 from trunkline.store.sqlite.calls import SqliteCalls
 from trunkline.store.sqlite.connect import connect_writer
-from trunkline.store.sqlite.deliveries import SqliteDeliveries
-from trunkline.store.sqlite.directory import SqliteDirectory
-from trunkline.store.sqlite.events import SqliteEvents
-from trunkline.store.sqlite.histories import SqliteHistory
-from trunkline.store.sqlite.keys import SqliteKeys
-from trunkline.store.sqlite.queries import named
+from trunkline.store.sqlite.queries import driven, named
 from trunkline.store.sqlite.reader import Reader
-from trunkline.store.sqlite.recordings import SqliteRecordings
-from trunkline.store.sqlite.requests import SqliteRequests
-from trunkline.store.sqlite.retention import SqliteRetention
-from trunkline.store.sqlite.sip_messages import SqliteSipMessages
-from trunkline.store.sqlite.statistics import SqliteStatistics
-from trunkline.store.sqlite.tokens import SqliteTokens
-from trunkline.store.sqlite.webhooks import SqliteWebhooks
 from trunkline.store.sqlite.writer import Writer, unavailable
 
 
 class SqliteDatabase:
-    """One database, open (see ``db.port.Database``)."""
+    """One database, open (see ``ports.database.Database``)."""
 
     def __init__(self, path: Path, key: InstallationKey) -> None:
-        self._writer = Writer(path)
-        self._reader = Reader(path)
         self._pages = ThreadPoolExecutor(max_workers=2, thread_name_prefix="trunkline-page")
-        self.directory = SqliteDirectory(self._reader, key)
-        self.calls = SqliteCalls(self._reader, self._writer, self._pages)
-        self.history = SqliteHistory(self._reader, self._writer, self._pages)
-        self.events = SqliteEvents(self._reader, self._writer)
-        self.requests = SqliteRequests(self._writer)
-        self.tokens = SqliteTokens(self._reader, self._writer)
-        self.keys = SqliteKeys(self._reader, self._writer)
-        self.recordings = SqliteRecordings(self._reader, self._writer)
-        self.webhooks = SqliteWebhooks(self._reader, self._writer, key)
-        self.deliveries = SqliteDeliveries(self._reader, self._writer, self._pages)
-        self.statistics = SqliteStatistics(self._reader, self._writer, self._pages)
-        self.sip_messages = SqliteSipMessages(self._reader, self._writer, self._pages)
-        self.retention = SqliteRetention(self._reader, self._writer, self._pages)
+        self._writer = writer = Writer(path)
+        self._reader = reader = Reader(path, self._pages)
+        self.directory = SqlDirectory(reader, key, dialect)
+        self.calls = SqliteCalls(reader, writer, dialect, self._pages)
+        self.history = SqlHistory(reader, writer, dialect)
+        self.events = SqlEvents(reader, writer, dialect)
+        self.requests = SqlRequests(writer, dialect, alone=_alone)
+        self.tokens = SqlTokens(reader, writer, dialect)
+        self.keys = SqlKeys(reader, writer, dialect)
+        self.recordings = SqlRecordings(reader, writer, dialect)
+        self.webhooks = SqlWebhooks(reader, writer, dialect, key)
+        self.deliveries = SqlDeliveries(reader, writer, dialect)
+        self.statistics = SqlStatistics(reader, writer, dialect)
+        self.sip_messages = SqlSipMessages(reader, writer, dialect)
+        self.retention = SqlRetention(reader, writer, dialect)
 
     async def ping(self) -> None:
         """Writes a little; raises DatabaseUnavailable when a write cannot be made now."""
@@ -58,6 +60,11 @@ class SqliteDatabase:
         await self._writer.close()
         await asyncio.get_running_loop().run_in_executor(None, self._pages.shutdown)
         self._reader.close()
+
+
+def _alone(_: str) -> AbstractAsyncContextManager[bool]:
+    """Always: one process has the file."""
+    return nullcontext(True)
 
 
 def open_database(path: Path, key: InstallationKey) -> SqliteDatabase:
@@ -79,10 +86,10 @@ def check_key(path: Path, key: InstallationKey) -> None:
         with unavailable():
             connection = connect_writer(path)
             try:
-                found = sql.key_check(connection)
+                found = driven(sql.key_check(connection))
                 if found is None:
-                    sql.set_key_check(connection, value=mark)
-                    found = sql.key_check(connection)
+                    driven(sql.set_key_check(connection, value=mark))
+                    found = driven(sql.key_check(connection))
             finally:
                 connection.close()
     except DatabaseUnavailable as error:

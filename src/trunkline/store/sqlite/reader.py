@@ -2,45 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from trunkline.store.sqlite.connect import connect_reader
+from trunkline.store.sqlite.queries import driven
 from trunkline.store.sqlite.writer import unavailable
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+Work = Callable[[sqlite3.Connection], Coroutine[Any, Any, T]]
 
 
 class Reader:
-    """Runs named queries in the caller's thread; raises DatabaseUnavailable when it cannot read."""
+    """Point reads are answered at once, in the caller's thread; what may take longer, in one of ``threads``.
 
-    def __init__(self, path: Path) -> None:
+    Without those, all is read in the caller's thread. Raises DatabaseUnavailable when it cannot read.
+    """
+
+    def __init__(self, path: Path, threads: ThreadPoolExecutor | None = None) -> None:
         self._path = path
+        self._threads = threads
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
 
-    def one(self, query: Callable[..., Any], **parameters: Any) -> Any:
+    async def one(self, query: Callable[..., Any], **parameters: Any) -> Any:
         """The query's row or value, or None."""
         with unavailable():
-            return query(self.connection(), **parameters)
+            return await query(self.connection(), **parameters)
 
-    def all(self, query: Callable[..., Any], **parameters: Any) -> list[Row]:
+    async def all(self, query: Callable[..., Any], **parameters: Any) -> list[Row]:
         """The query's rows."""
         with unavailable():
-            return list(query(self.connection(), **parameters))
+            rows: list[Row] = await query(self.connection(), **parameters)
+            return rows
 
-    def snapshot(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def many(self, query: Callable[..., Any], **parameters: Any) -> list[Row]:
+        """The query's rows, of a read that may take longer."""
+        rows: list[Row] = await self.run(lambda connection: query(connection, **parameters))
+        return rows
+
+    async def run(self, work: Work[T]) -> T:
         """What ``work`` gives, all of it read from one state of the database."""
+        if self._threads is None:
+            return self.here(work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.here, work)
+
+    snapshot = run
+
+    def here(self, work: Work[T]) -> T:
+        """``run`` in this thread."""
         with unavailable():
             connection = self.connection()
             connection.execute("BEGIN")
             try:
-                return work(connection)
+                return driven(work(connection))
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
 from trunkline.store.common.statistics_rows import COLUMNS, Counted, summed_up
+from trunkline.store.ports.history import FIRST
 from trunkline.store.ports.statistics import (
     GroupBy,
     Summed,
@@ -21,25 +20,20 @@ from trunkline.store.ports.statistics import (
     spans,
 )
 from trunkline.store.sqlite.queries import named
-from trunkline.store.sqlite.reader import Reader
-from trunkline.store.sqlite.writer import Writer
-
-_FIRST, _LAST = -(1 << 62), 1 << 62
 
 
-def count_calls(connection: sqlite3.Connection, records: Sequence[CallRecord]) -> None:
+async def count_calls(connection: sqlite3.Connection, records: Sequence[CallRecord]) -> None:
     """Count calls that were written just now; those among the ones yet to be counted wait for them."""
     sql = named("statistics")
-    marks = {
-        account_id: _FIRST if mark is None else mark
-        for account_id in {record.account_id for record in records}
-        for mark in [sql.counted_from(connection, account_id=account_id)]
-    }
-    _add(connection, [Counted.of(r) for r in records if r.started_at >= marks[r.account_id]])
+    marks = {}
+    for account_id in {record.account_id for record in records}:
+        mark = await sql.counted_from(connection, account_id=account_id)
+        marks[account_id] = FIRST if mark is None else mark
+    await _add(connection, [Counted.of(r) for r in records if r.started_at >= marks[r.account_id]])
 
 
-def _add(connection: sqlite3.Connection, calls: Iterable[Counted]) -> None:
-    named("statistics").add_sums(
+async def _add(connection: sqlite3.Connection, calls: Iterable[Counted]) -> None:
+    await named("statistics").add_sums(
         connection,
         [
             dict(zip(COLUMNS, (*bucket, *sums), strict=True))
@@ -48,47 +42,47 @@ def _add(connection: sqlite3.Connection, calls: Iterable[Counted]) -> None:
     )
 
 
-def count_older(connection: sqlite3.Connection, calls: int) -> bool:
+async def count_older(connection: sqlite3.Connection, calls: int) -> bool:
     """One step of ``Statistics.count_older``: what is counted and the mark move together."""
     sql = named("statistics")
-    mark = sql.newest_mark(connection)
+    mark = await sql.newest_mark(connection)
     if mark is None:
         return False
     account_id, high = mark
-    low = sql.start_before(connection, account_id=account_id, high=high, skip=calls - 1)
-    older = sql.calls_between(
-        connection, account_id=account_id, low=_FIRST if low is None else low, high=high
+    low = await sql.start_before(connection, account_id=account_id, high=high, skip=calls - 1)
+    older = await sql.calls_between(
+        connection, account_id=account_id, low=FIRST if low is None else low, high=high
     )
-    _add(connection, map(Counted._make, older))
+    await _add(connection, map(Counted._make, older))
     if low is None:
-        sql.drop_mark(connection, account_id=account_id)
+        await sql.drop_mark(connection, account_id=account_id)
     else:
-        sql.move_mark(connection, account_id=account_id, counted_from=low)
+        await sql.move_mark(connection, account_id=account_id, counted_from=low)
     return True
 
 
-def summed(
+async def summed(
     connection: sqlite3.Connection, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
 ) -> Summed:
     """``Statistics.summed`` on one connection, inside its transaction."""
     series: list[dict[str, Sums]] = []
     points = 0
     for low, high in pairwise(cuts):
-        series.append(_sums(connection, account_id, group, low, high))
+        series.append(await _sums(connection, account_id, group, low, high))
         points += len(series[-1])
         if points > most:
             raise TooManyPoints
-    totals = _sums(connection, account_id, "none", cuts[0], cuts[-1]).get("", Sums())
-    mark = named("statistics").counted_from(connection, account_id=account_id)
-    return Summed(series, totals, mark)
+    totals = await _sums(connection, account_id, "none", cuts[0], cuts[-1])
+    mark = await named("statistics").counted_from(connection, account_id=account_id)
+    return Summed(series, totals.get("", Sums()), mark)
 
 
-def _sums(
+async def _sums(
     connection: sqlite3.Connection, account_id: str, group: GroupBy, low: int, high: int
 ) -> dict[str, Sums]:
     found: dict[str, Sums] = {}
     for span in spans(low, high):
-        rows = named("statistics").sums(
+        rows = await named("statistics").sums(
             connection,
             account_id=account_id,
             width=span.width // SECOND,
@@ -100,28 +94,3 @@ def _sums(
             key = group_key(group, kept)
             found[key] = found[key] + Sums(*sums) if key in found else Sums(*sums)
     return found
-
-
-class SqliteStatistics:
-    """What calls came to (see ``db.statistics_port.Statistics``)."""
-
-    def __init__(self, reader: Reader, writer: Writer, pages: ThreadPoolExecutor) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._pages = pages
-
-    async def summed(
-        self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int
-    ) -> Summed:
-        """The intervals between neighbouring cuts; raises TooManyPoints."""
-
-        def read() -> Summed:
-            return self._reader.snapshot(
-                lambda connection: summed(connection, account_id, group, cuts, most)
-            )
-
-        return await asyncio.get_running_loop().run_in_executor(self._pages, read)
-
-    async def count_older(self, calls: int) -> bool:
-        """Count about so many older calls in one transaction; False when there are none left."""
-        return await self._writer.run(lambda connection: count_older(connection, calls))

@@ -16,16 +16,18 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.sqlite.connect import connect_writer
+from trunkline.store.sqlite.queries import driven
 
 T = TypeVar("T")
-Operation = Callable[[sqlite3.Connection], T]
+Operation = Callable[[sqlite3.Connection], Coroutine[Any, Any, T]]
+"""What it gives is driven to its end in the writer's thread (``driven``)."""
 MOST_IN_A_COMMIT = 512
 
 _OWN_FAULT = {
@@ -72,7 +74,7 @@ class _Queued:
         connection.execute("SAVEPOINT operation")
         try:
             with unavailable():
-                self.result = self.operation(connection)
+                self.result = driven(self.operation(connection))
         except DatabaseUnavailable:
             raise
         except Exception as error:

@@ -3,7 +3,7 @@
 Ids are 32 hex digits, times unix microseconds. What a call writes (journal, calls, events and their
 kin) has no foreign key to an account on purpose: a call outlives a deleted account, and taking in
 the event log must never stop at one row. ``calls`` is written by one function only
-(``write_calls`` in ``db.sqlite.history`` and ``db.postgres.history``), or the counts would lie.
+(``write_calls`` in ``sqlite/finished_calls.py`` and ``postgres/finished_calls.py``), or the counts would lie.
 """
 
 from __future__ import annotations

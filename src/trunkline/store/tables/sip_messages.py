@@ -21,7 +21,7 @@ sip_messages = sa.Table(
     time("stored_at"),
     Column("messages", Integer, nullable=False),  # how many are in the body
     Column("skipped", Integer, nullable=False),  # how many more were left out
-    Column("body", LargeBinary, nullable=False),  # store/common/sip_rows.py
+    Column("body", LargeBinary, nullable=False),  # store/common/sip_messages.py
     sa.Index(None, "account_id", "call_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -8,23 +8,7 @@ WHERE webhook_id = :webhook_id AND state = 'pending';
 UPDATE webhook_deliveries SET next_at = :now
 WHERE webhook_id = :webhook_id AND next_at > :now AND (first_at IS NULL OR first_at >= :since);
 
--- name: insert(webhook_id, seqs, gap_froms, lanes, call_ids, names, kinds, now)!
--- Deliveries, in order; due at once is the first of each lane that has none pending.
-INSERT INTO webhook_deliveries
-    (webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, next_at, created_at)
-SELECT w.id, w.account_id, o.seq, o.gap_from, o.lane, o.call_id, o.name, o.kind,
-       CASE WHEN row_number() OVER (PARTITION BY o.lane ORDER BY o.n) = 1
-             AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d
-                             WHERE d.webhook_id = w.id AND d.lane = o.lane AND d.state = 'pending')
-       THEN :now::bigint END,
-       :now::bigint
-FROM webhooks w, unnest(:seqs::bigint[], :gap_froms::bigint[], :lanes::text[], :call_ids::text[],
-                        :names::text[], :kinds::text[])
-    WITH ORDINALITY AS o (seq, gap_from, lane, call_id, name, kind, n)
-WHERE w.id = :webhook_id
-ORDER BY o.n;
-
--- name: add_test(webhook_id, lane, name, state, now, at, done_at, status, error)<!
+-- name: add_test(webhook_id, lane, name, state, now, at, done_at, status, error)$
 -- A test, with what came of it.
 INSERT INTO webhook_deliveries
     (webhook_id, account_id, seq, lane, name, kind, state, attempts, first_at, created_at, done_at,
@@ -149,3 +133,10 @@ SELECT count(*) FROM (
 SELECT min((SELECT d.created_at FROM webhook_deliveries d
             WHERE d.webhook_id = w.id AND d.state = 'pending' ORDER BY d.id LIMIT 1))
 FROM webhooks w WHERE w.state = 'enabled';
+
+-- name: of_call(account_id, call_id, most)
+-- What webhooks were sent of a call, newest first.
+SELECT id, webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, state, attempts, step,
+       first_at, next_at, created_at, done_at, last_status, last_error
+FROM webhook_deliveries WHERE call_id = :call_id AND account_id = :account_id
+ORDER BY id DESC LIMIT :most;

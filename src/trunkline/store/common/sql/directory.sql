@@ -22,8 +22,7 @@ WHERE d.sip_user = :sip_user AND d.account_id = :account_id;
 -- What is behind account:extension, as the dialplan finds it, and the devices that ring for a user.
 SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''), e.number,
        CASE s.kind WHEN 'outside' THEN s.arg ELSE '' END,
-       (SELECT string_agg(d.sip_user, '&' ORDER BY d.created_at, d.id)
-        FROM devices d WHERE d.user_id = u.id AND d.enabled)
+       {devices of u}
 FROM tl_dialled s
 JOIN extensions e ON e.route_key = s.id
 LEFT JOIN users u ON u.id = s.step
@@ -35,8 +34,7 @@ SELECT s.kind, s.step, coalesce(u.username, ''), coalesce(u.name, ''),
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
        CASE s.kind WHEN 'outside' THEN s.arg ELSE '' END,
-       (SELECT string_agg(d.sip_user, '&' ORDER BY d.created_at, d.id)
-        FROM devices d WHERE d.user_id = u.id AND d.enabled)
+       {devices of u}
 FROM tl_inbound s
 LEFT JOIN users u ON u.id = s.step
 WHERE s.id = :route_key;
@@ -47,8 +45,7 @@ SELECT 'user', u.id, u.username, u.name,
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
        '',
-       (SELECT string_agg(d.sip_user, '&' ORDER BY d.created_at, d.id)
-        FROM devices d WHERE d.user_id = u.id AND d.enabled)
+       {devices of u}
 FROM users u
 WHERE u.id = :user_id;
 

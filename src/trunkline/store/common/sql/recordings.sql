@@ -1,25 +1,19 @@
 -- name: by_name(name, account_id)^
 -- The account's recording of that name.
 SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM call_ids i
-     JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id), kind, plan
+    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
 FROM recordings WHERE name = :name AND account_id = :account_id;
 
 -- name: any_account(name)^
 -- The recording of that name, whoever's it is.
 SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM call_ids i
-     JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id), kind, plan
+    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
 FROM recordings WHERE name = :name;
 
 -- name: of_raw(raw)
 -- The recordings that a raw file is needed for, or was.
 SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM call_ids i
-     JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id), kind, plan
+    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
 FROM recordings WHERE id IN (SELECT recording_id FROM recording_files WHERE raw = :raw)
 ORDER BY created_at, name;
 
@@ -40,11 +34,10 @@ WHERE name = :name AND state = 'pending' AND worker = :worker;
 UPDATE recordings SET state = 'failed', reason = :reason, worker = NULL, claimed_until = NULL
 WHERE name = :name AND state = 'pending' AND worker = :worker;
 
--- name: unnamed(name)!
+-- name: unnamed(account_id, started_at, call_id)!
 -- The call has no recording after all: its record names none. The counts are not touched by it.
-UPDATE calls c SET recording = '' FROM recordings r JOIN call_ids i ON i.id = r.call_id
-WHERE r.name = :name
-  AND c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id;
+UPDATE calls SET recording = ''
+WHERE account_id = :account_id AND started_at = :started_at AND id = :call_id;
 
 -- name: released(reason, name, worker)!
 -- The claimed recording is to be tried again.
@@ -54,9 +47,7 @@ WHERE name = :name AND state = 'pending' AND worker = :worker;
 -- name: expected(before, limit)
 -- Recordings not yet made whose call ended before a time, oldest first.
 SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM call_ids i
-     JOIN calls c ON c.account_id = i.account_id AND c.started_at = i.started_at AND c.id = i.id
-     WHERE i.id = recordings.call_id), kind, plan
+    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
 FROM recordings WHERE state = 'pending' AND created_at < :before
 ORDER BY created_at, name LIMIT :limit;
 

@@ -13,7 +13,7 @@ SELECT number FROM accounts WHERE id = :account_id AND held_at IS NULL FOR NO KE
 
 -- name: account_of(call_id)$
 -- Whose a finished call is.
-SELECT account_id FROM call_ids WHERE id = :call_id;
+SELECT account_id FROM {call_ids} WHERE id = :call_id;
 
 -- name: held_calls(call_ids)
 -- Those of the calls that are on hold.
@@ -23,7 +23,7 @@ SELECT call_id FROM call_holds WHERE call_id = ANY(:call_ids::text[]);
 -- The calls from before a time that follow (at, id), oldest first, and whether each is on hold.
 SELECT {row}
 FROM calls
-WHERE account_id = :account_id AND started_at < :before AND started_at >= :low AND started_at >= :at
+WHERE account_id = :account_id AND started_at < :before AND started_at >= :low
     AND (started_at, id) > (:at, :id)
 ORDER BY started_at, id LIMIT :step;
 
@@ -33,70 +33,6 @@ SELECT (SELECT count(*) FROM calls
         WHERE account_id = :account_id AND started_at < :before AND started_at >= :low)
     - (SELECT count(*) FROM call_holds
        WHERE account_id = :account_id AND started_at < :before AND started_at >= :low);
-
--- name: lock_recordings(call_ids)
--- The recordings of calls, for nobody else to change; before their account is locked.
-SELECT name FROM recordings WHERE call_id = ANY(:call_ids::text[]) ORDER BY name FOR UPDATE;
-
--- name: drop_calls(account_id, account_number, started_ats, call_ids, seqs)!
--- Delete calls of a locked account: their records and ids, counts, facts, place in the order of changes.
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(:started_ats::bigint[], :call_ids::text[]) AS g (started_at, id)
-), ids AS (
-    DELETE FROM call_ids i USING given g WHERE i.id = g.id
-), facts AS (
-    DELETE FROM journal j USING given g WHERE j.call_id = g.id
-), sip AS (
-    DELETE FROM sip_messages s USING given g
-    WHERE s.account_id = :account_id AND s.call_id = g.id
-), updates AS (
-    DELETE FROM call_updates
-    WHERE account_number = :account_number AND seq = ANY(:seqs::bigint[])
-), removed AS (
-    INSERT INTO recording_removals (name, account_id, call_id, raws, not_before)
-    SELECT r.name, r.account_id, r.call_id, coalesce((
-        SELECT string_agg(f.raw, ' ' ORDER BY f.raw) FROM recording_files f WHERE f.recording_id = r.id AND NOT EXISTS (
-            SELECT 1 FROM recording_files o JOIN recordings e ON e.id = o.recording_id
-            WHERE o.raw = f.raw AND e.id <> r.id AND e.state = 'pending')), ''), coalesce(r.claimed_until, 0)
-    FROM given g JOIN recordings r ON r.call_id = g.id ON CONFLICT DO NOTHING
-), recorded AS (
-    DELETE FROM recordings r USING given g WHERE r.call_id = g.id
-), less_minute AS MATERIALIZED (
-    SELECT started_at / 60000000 - (started_at % 60000000 < 0)::integer AS bucket, count(*) AS n
-    FROM given GROUP BY 1
-), fewer_minute AS (
-    UPDATE call_counts_minute c SET n = c.n - l.n FROM less_minute l
-    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n <> l.n
-), none_minute AS (
-    DELETE FROM call_counts_minute c USING less_minute l
-    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n = l.n
-), less_hour AS MATERIALIZED (
-    SELECT started_at / 3600000000 - (started_at % 3600000000 < 0)::integer AS bucket, count(*) AS n
-    FROM given GROUP BY 1
-), fewer_hour AS (
-    UPDATE call_counts_hour c SET n = c.n - l.n FROM less_hour l
-    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n <> l.n
-), none_hour AS (
-    DELETE FROM call_counts_hour c USING less_hour l
-    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n = l.n
-), less_day AS MATERIALIZED (
-    SELECT started_at / 86400000000 - (started_at % 86400000000 < 0)::integer AS bucket, count(*) AS n
-    FROM given GROUP BY 1
-), fewer_day AS (
-    UPDATE call_counts_day c SET n = c.n - l.n FROM less_day l
-    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n <> l.n
-), none_day AS (
-    DELETE FROM call_counts_day c USING less_day l
-    WHERE c.account_id = :account_id AND c.bucket = l.bucket AND c.n = l.n
-)
-DELETE FROM calls c USING given g
-WHERE c.account_id = :account_id AND c.started_at = g.started_at AND c.id = g.id;
-
--- name: starts_left(account_id, started_ats)
--- Those of the times of start that calls still have.
-SELECT g.started_at FROM unnest(:started_ats::bigint[]) AS g (started_at)
-WHERE EXISTS (SELECT 1 FROM calls c
-              WHERE c.account_id = :account_id AND c.started_at = g.started_at);
 
 -- name: old_recordings(account_id, before, at, name, step)
 -- The recordings of calls that ended before a time and follow (at, name), for nobody else to change.
@@ -113,10 +49,7 @@ WHERE account_id = :account_id AND created_at < :before
 -- name: remove_recordings(names)!
 -- Recordings are to be removed, with the raw files that no other one is still to be made of.
 INSERT INTO recording_removals (name, account_id, call_id, raws, not_before)
-SELECT name, account_id, call_id, coalesce((
-    SELECT string_agg(f.raw, ' ' ORDER BY f.raw) FROM recording_files f WHERE f.recording_id = r.id AND NOT EXISTS (
-        SELECT 1 FROM recording_files o JOIN recordings e ON e.id = o.recording_id
-        WHERE o.raw = f.raw AND e.id <> r.id AND e.state = 'pending')), ''), coalesce(claimed_until, 0)
+SELECT name, account_id, call_id, {raws of r}, coalesce(claimed_until, 0)
 FROM recordings r WHERE name = ANY(:names::text[]) ON CONFLICT DO NOTHING;
 
 -- name: drop_recordings(names)!
@@ -185,22 +118,12 @@ SELECT id, call_id, at < :before FROM journal WHERE id > :after ORDER BY id LIMI
 -- The calls that have old facts in (after, upto].
 SELECT DISTINCT call_id FROM journal WHERE id > :after AND id <= :upto AND at < :before;
 
--- name: lock_owners(call_ids)
--- Lock the accounts of these calls, as whoever holds one does; of those without a record, by their facts.
-SELECT id FROM accounts WHERE id IN (
-    SELECT account_id FROM call_ids WHERE id = ANY(:call_ids::text[])
-    UNION ALL
-    SELECT convert_from(j.fact, 'UTF8')::json ->> 'account_id' FROM journal j
-    WHERE j.call_id = ANY(:call_ids::text[])
-        AND NOT EXISTS (SELECT 1 FROM call_ids c WHERE c.id = j.call_id)
-) ORDER BY id FOR NO KEY UPDATE;
-
 -- name: kept_calls(call_ids)
 -- Of these calls, those whose facts stay: they are live, or on hold.
 SELECT k.id FROM unnest(:call_ids::text[]) AS k (id)
 WHERE EXISTS (SELECT 1 FROM live_calls l WHERE l.call_id = k.id)
     OR EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = k.id)
-    OR EXISTS (SELECT 1 FROM call_ids c JOIN accounts a ON a.id = c.account_id
+    OR EXISTS (SELECT 1 FROM {call_ids} c JOIN accounts a ON a.id = c.account_id
                WHERE c.id = k.id AND a.held_at IS NOT NULL);
 
 -- name: any_account_held()$
@@ -211,7 +134,7 @@ SELECT EXISTS (SELECT 1 FROM accounts WHERE held_at IS NOT NULL);
 -- Of these calls, those whose facts name an account on hold: some have no record.
 SELECT k.id FROM unnest(:call_ids::text[]) AS k (id)
 WHERE EXISTS (SELECT 1 FROM journal j JOIN accounts a
-                  ON a.id = convert_from(j.fact, 'UTF8')::json ->> 'account_id'
+                  ON a.id = {account of j}
               WHERE j.call_id = k.id AND a.held_at IS NOT NULL);
 
 -- name: drop_facts(after, upto, before, kept)!
@@ -228,3 +151,9 @@ DELETE FROM requests WHERE (app_id, "key") IN
 -- Delete tokens that have run out, at most ``step`` of them.
 DELETE FROM tokens WHERE token_hash IN
     (SELECT token_hash FROM tokens WHERE expires <= :now LIMIT :step);
+
+-- name: starts_left(account_id, started_ats)
+-- Those of the times of start that calls still have.
+SELECT g.started_at FROM unnest(:started_ats::bigint[]) AS g (started_at)
+WHERE EXISTS (SELECT 1 FROM calls c
+              WHERE c.account_id = :account_id AND c.started_at = g.started_at);

@@ -1,15 +1,9 @@
--- name: add(all_account_id, all_call_id, all_stored_at, all_messages, all_skipped, all_body)!
--- Keep some messages of each of some calls.
-INSERT INTO sip_messages (account_id, call_id, stored_at, messages, skipped, body)
-SELECT * FROM unnest(:all_account_id::text[], :all_call_id::text[], :all_stored_at::bigint[],
-    :all_messages::int[], :all_skipped::int[], :all_body::bytea[]);
-
 -- name: of_call(account_id, call_id, most)
 -- What is kept of a call, the oldest first.
 SELECT skipped, body FROM sip_messages
 WHERE account_id = :account_id AND call_id = :call_id ORDER BY id LIMIT :most;
 
--- name: next_rows(after, before, step)^
+-- name: next_rows(after, before, step)
 -- The next ``step`` rows after ``after``: their last id (null: no more), and how many are old.
 SELECT max(id) AS last, count(CASE WHEN stored_at < :before THEN 1 END) AS old
 FROM (SELECT id, stored_at FROM sip_messages WHERE id > :after ORDER BY id LIMIT :step) AS following;
@@ -27,7 +21,3 @@ DELETE FROM sip_messages WHERE id > :after AND id <= :last AND stored_at < :befo
     AND NOT EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = sip_messages.call_id)
     AND NOT EXISTS (SELECT 1 FROM accounts a
                     WHERE a.id = sip_messages.account_id AND a.held_at IS NOT NULL);
-
--- name: drop_of(account_id, call_ids)!
--- Those of calls go with their records.
-DELETE FROM sip_messages WHERE account_id = :account_id AND call_id = ANY (:call_ids::text[]);

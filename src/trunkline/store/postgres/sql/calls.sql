@@ -1,11 +1,3 @@
--- name: open_calls(node_id)
--- Every live call of a node with its facts, in order.
-SELECT l.call_id, l.account_id, j.fact
-FROM live_calls l
-LEFT JOIN journal j ON j.call_id = l.call_id
-WHERE l.node_id = :node_id
-ORDER BY l.opened_at, l.call_id, j.id;
-
 -- name: inherit(node_id)!
 -- Make live calls and a log position without a node this one's; where it has a position, that one holds.
 WITH calls AS (
@@ -26,17 +18,3 @@ WHERE l.node_id NOT IN ('', :node_id) AND NOT EXISTS (
     WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 1
         AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())
         AND (k.classid::bigint << 32) | k.objid::bigint = hashtextextended(:lock || l.node_id, 0));
-
--- name: facts(call_id)
--- One call's facts, in order.
-SELECT fact FROM journal WHERE call_id = :call_id ORDER BY id;
-
--- name: known(call_id)$
--- Has the event log spoken of this call? What was only asked for is not known yet.
-SELECT EXISTS (SELECT 1 FROM call_ids WHERE id = :call_id)
-    OR EXISTS (SELECT 1 FROM journal WHERE call_id = :call_id
-               AND kind NOT IN ('CallRequested', 'RequestWithdrawn'));
-
--- name: position(node_id)^
--- How far a node's log has been taken in.
-SELECT file_id, "offset" FROM log_positions WHERE node_id = :node_id;

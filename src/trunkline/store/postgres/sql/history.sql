@@ -5,10 +5,6 @@ SELECT * FROM unnest(:ids::text[], :account_ids::text[], :started_ats::bigint[])
 ORDER BY t.id
 ON CONFLICT DO NOTHING RETURNING id;
 
--- name: ids_there(ids)
--- Which of these calls are there.
-SELECT id FROM call_ids WHERE id = ANY(:ids::text[]);
-
 -- name: add_calls({all_names}, all_recording_id, all_plan, all_files, all_update_seq, updated_at)!
 -- Write finished calls whose ids are taken, count them, and expect their recordings.
 WITH given AS MATERIALIZED (

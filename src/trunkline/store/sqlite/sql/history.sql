@@ -3,10 +3,6 @@
 INSERT INTO calls ({columns}, updated_at, update_seq)
 VALUES ({values}, :updated_at, :update_seq);
 
--- name: ids_there(ids)
--- Which of these calls (a JSON array of ids) are there.
-SELECT id FROM calls WHERE id IN (SELECT value FROM json_each(:ids));
-
 -- name: count_minute(account_id, bucket, n)*!
 -- So many calls more in this minute.
 INSERT INTO call_counts_minute (account_id, bucket, n) VALUES (:account_id, :bucket, :n)

@@ -1,4 +1,4 @@
-"""What a finished call brings along when it is written: the same in every database."""
+"""What a finished call brings along when it is written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 -- name: ping()!
 -- Write something, to see that writing works.
 INSERT INTO meta ("key", value) VALUES ('ping', '1')
-ON CONFLICT ("key") DO UPDATE SET value = CAST(value AS INTEGER) + 1;
+ON CONFLICT ("key") DO UPDATE SET value = CAST(CAST(meta.value AS bigint) + 1 AS text);
 
 -- name: key_check()$
 -- The mark of the key that this database's secrets are encrypted under.

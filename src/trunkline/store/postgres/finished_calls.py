@@ -1,10 +1,4 @@
-"""The finished calls: writing them, and reading any page of them at the cost of the first.
-
-Beside ``calls`` stand the numbers of calls in each minute, hour and day of each account. One
-statement covers the window by the widest whole buckets that fit, goes through their sums to the one
-that holds the page's first call, and from there through finer ones to its minute (``history.sql``):
-what it sees is one state of the database, so the total is exact whatever is written meanwhile.
-"""
+"""Writing the finished calls, with all that is kept beside them."""
 
 from __future__ import annotations
 
@@ -12,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from trunkline.calls.record import CallRecord, history_row
+from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import RecordingPlan
 from trunkline.store.common.call_columns import columns_of
-from trunkline.store.common.history_rows import call_terms
-from trunkline.store.common.marking import Findable, make_findable, next_number
-from trunkline.store.common.recording_rows import recording_columns
-from trunkline.store.common.spans import cover
-from trunkline.store.ports.database import Page
+from trunkline.store.common.finished_calls import call_terms
+from trunkline.store.common.recordings import recording_columns
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import Newest
+from trunkline.store.postgres.indexing import Findable, make_findable, next_number
 from trunkline.store.postgres.queries import named
 from trunkline.store.postgres.statistics import count_calls
 from trunkline.store.postgres.text import storable
@@ -91,37 +83,4 @@ def _columns(record: CallRecord, plan: RecordingPlan | None) -> dict[str, Any]:
     return {
         name: storable(value) if isinstance(value, str) else value
         for name, value in columns.items()
-    }
-
-
-async def read_page(
-    connection: Connection, account_id: str, start: int, end: int, limit: int, page: int
-) -> Page:
-    """Page ``page`` (from 1) of the calls that started in [start, end), newest first."""
-    rows = await named("history").page(
-        connection,
-        account_id=account_id,
-        skip=(page - 1) * limit,
-        limit=limit,
-        **_window(start, end),
-    )
-    return Page(rows[0][0], [history_row(*row) for _, *row in rows if row[-1] is not None])
-
-
-async def read_total(connection: Connection, account_id: str, start: int, end: int) -> int:
-    """How many calls started in [start, end)."""
-    total: int = await named("history").total(
-        connection, account_id=account_id, **_window(start, end)
-    )
-    return total
-
-
-def _window(start: int, end: int) -> dict[str, Any]:
-    spans = list(cover(start, end))
-    return {
-        "levels": [span.level for span in spans],
-        "lows": [span.low for span in spans],
-        "highs": [span.high for span in spans],
-        "low": start,
-        "high": end,
     }

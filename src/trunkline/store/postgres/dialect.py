@@ -1,0 +1,73 @@
+"""What PostgreSQL does in its own way (see ``common.dialect.Dialect``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from trunkline.delivery.webhook import Outgoing
+from trunkline.store.postgres.connect import Connection
+from trunkline.store.postgres.deleting import delete_calls, lock_owners, lock_recordings
+from trunkline.store.postgres.events import lock_accounts, store_events
+from trunkline.store.postgres.finding import PostgresFinder as Finder
+from trunkline.store.postgres.indexing import add_terms, drop_terms, index_calls
+from trunkline.store.postgres.pages import read_page, read_total
+from trunkline.store.postgres.queries import named
+from trunkline.store.postgres.statistics import count_older, summed
+from trunkline.store.postgres.text import searched, storable
+
+__all__ = [
+    "Finder",
+    "add_sip_rows",
+    "add_terms",
+    "by_column",
+    "count_older",
+    "delete_calls",
+    "drop_terms",
+    "index_calls",
+    "lock_accounts",
+    "lock_owners",
+    "lock_recordings",
+    "named",
+    "queue_deliveries",
+    "read_page",
+    "read_total",
+    "searched",
+    "storable",
+    "store_events",
+    "summed",
+]
+
+
+async def queue_deliveries(
+    connection: Connection, webhook_id: str, wanted: Sequence[Outgoing], now: int
+) -> int:
+    """See ``Dialect.queue_deliveries``."""
+    if not wanted:
+        return 0
+    inserted: int = await named("deliveries").insert(
+        connection,
+        webhook_id=webhook_id,
+        now=now,
+        seqs=[each.seq for each in wanted],
+        gap_froms=[each.gap_from for each in wanted],
+        lanes=[storable(each.lane) for each in wanted],
+        call_ids=[storable(each.call_id) for each in wanted],
+        names=[each.name for each in wanted],
+        kinds=[each.kind for each in wanted],
+    )
+    return inserted
+
+
+async def add_sip_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """See ``Dialect.add_sip_rows``."""
+    columns = {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
+    await named("sip_messages").add(connection, **columns)
+
+
+async def by_column(
+    connection: Connection, query: Callable[..., Any], given: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """See ``Dialect.by_column``."""
+    row = await query(connection, **given)
+    return None if row is None else dict(row)

@@ -1,0 +1,78 @@
+"""What SQLite does in its own way (see ``common.dialect.Dialect``)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from trunkline.delivery.webhook import Outgoing
+from trunkline.store.common.dialect import Text
+from trunkline.store.sqlite.deleting import delete_calls, lock_owners, lock_recordings
+from trunkline.store.sqlite.events import lock_accounts, store_events
+from trunkline.store.sqlite.finding import SqliteFinder as Finder
+from trunkline.store.sqlite.indexing import add_terms, drop_terms, index_calls
+from trunkline.store.sqlite.pages import read_page, read_total
+from trunkline.store.sqlite.queries import named
+from trunkline.store.sqlite.statistics import count_older, summed
+
+__all__ = [
+    "Finder",
+    "add_sip_rows",
+    "add_terms",
+    "by_column",
+    "count_older",
+    "delete_calls",
+    "drop_terms",
+    "index_calls",
+    "lock_accounts",
+    "lock_owners",
+    "lock_recordings",
+    "named",
+    "queue_deliveries",
+    "read_page",
+    "read_total",
+    "searched",
+    "storable",
+    "store_events",
+    "summed",
+]
+
+
+def storable(text: Text) -> Text:
+    """As it is: SQLite's texts may have a NUL."""
+    return text
+
+
+def searched(text: str) -> str:
+    """As it is."""
+    return text
+
+
+async def queue_deliveries(
+    connection: sqlite3.Connection, webhook_id: str, wanted: Sequence[Outgoing], now: int
+) -> int:
+    """See ``Dialect.queue_deliveries``."""
+    insert, inserted = named("deliveries").insert, 0
+    for each in wanted:
+        columns = msgspec.structs.asdict(each)
+        inserted += await insert(connection, webhook_id=webhook_id, now=now, **columns)
+    return inserted
+
+
+async def add_sip_rows(connection: sqlite3.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """See ``Dialect.add_sip_rows``."""
+    for row in rows:
+        await named("sip_messages").add(connection, **row)
+
+
+async def by_column(
+    connection: sqlite3.Connection, query: Any, given: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """See ``Dialect.by_column``."""
+    cursor = connection.execute(query.sql, given)
+    row = cursor.fetchone()
+    names = [name for name, *_ in cursor.description]
+    return None if row is None else dict(zip(names, row, strict=True))
