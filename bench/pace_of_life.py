@@ -31,8 +31,8 @@ from trunkline.engine.listen.cel import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.place import Node as Where
-from trunkline.store.place import open_database
+from trunkline.store.opening import Node as Where
+from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.secrets import open_key
 from trunkline.work.follow.follow_log import CallLog

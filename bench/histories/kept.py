@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from trunkline.store.directory import AccountEntry, ManagedDirectory, UserEntry
-from trunkline.store.place import Place
+from trunkline.store.opening import Place
 from trunkline.store.ports.database import Database
 from trunkline.store.secrets import InstallationKey, open_key
 from trunkline.work.manage import manage_directory as manage

@@ -15,7 +15,7 @@ from trunkline.calls.outcome import record
 from trunkline.calls.record import Announcement
 from trunkline.events import of_call as announce
 from trunkline.store.directory import AccountEntry, ManagedDirectory
-from trunkline.store.place import Place, open_database
+from trunkline.store.opening import Place, open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key
 from trunkline.work.manage import manage_directory as manage

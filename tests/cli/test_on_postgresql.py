@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from cluster import Cluster
 from trunkline.cli import app
-from trunkline.store.place import core_engine
+from trunkline.store.opening import core_engine
 
 from .office import CALL, NAME, Office
 from .served import Start

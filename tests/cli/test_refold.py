@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from db.making import record
 from trunkline.cli import app
-from trunkline.store.place import core_engine
+from trunkline.store.opening import core_engine
 from trunkline.store.ports.database import Batch
 
 from .office import CALL, Office, Run, refused

@@ -13,7 +13,7 @@ import psycopg
 from trunkline.store.common.call_rows import call_row
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.common.sql_text import filled
-from trunkline.store.place import Place
+from trunkline.store.opening import Place
 
 
 def query(place: Place, statement: str) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
 from trunkline.calls.record import Announcement, CallRecord
 from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
-from trunkline.store.place import Place
+from trunkline.store.opening import Place
 from trunkline.store.secrets import InstallationKey
 from trunkline.work.manage import manage_directory as manage
 

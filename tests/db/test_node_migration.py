@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.test_short_terms import A, migrate, opened, place, query
-from trunkline.store.place import Place, upgrade
+from trunkline.store.opening import Place, upgrade
 from trunkline.store.ports.database import LogPosition
 
 __all__ = ["place"]

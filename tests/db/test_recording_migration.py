@@ -7,7 +7,7 @@ import pytest
 from db.making import record
 from db.test_short_terms import A, migrate, opened, place, query
 from trunkline.calls.recording_plan import Composed, WholeFile
-from trunkline.store.place import Place, upgrade
+from trunkline.store.opening import Place, upgrade
 from trunkline.store.ports.database import Batch
 
 __all__ = ["place"]

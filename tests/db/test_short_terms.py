@@ -13,7 +13,7 @@ from cluster import Cluster
 from db.making import KEY
 from edges.test_history import follow_all, read_all
 from trunkline.store import migrations
-from trunkline.store.place import Place, core_engine, open_database, upgrade
+from trunkline.store.opening import Place, core_engine, open_database, upgrade
 from trunkline.store.ports.history import CallFilter, Marks
 from trunkline.store.postgres.schema import migrate as migrate_server
 

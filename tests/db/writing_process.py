@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from db.making import KEY, announcement, record, started
-from trunkline.store.place import Place, open_database
+from trunkline.store.opening import Place, open_database
 from trunkline.store.ports.database import Batch, LogPosition
 
 

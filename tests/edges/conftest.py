@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from db.making import KEY, office
-from trunkline.store.place import Place, open_database
+from trunkline.store.opening import Place, open_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

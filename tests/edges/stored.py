@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from cluster import binaries
-from trunkline.store.place import Place
+from trunkline.store.opening import Place
 
 
 def everything_stored(place: Place) -> bytes:

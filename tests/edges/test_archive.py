@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from db.making import AT, KEY, announcement, ended, record, requested, started
-from trunkline.store import place as places
+from trunkline.store import opening as places
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.place import Place, open_archive, open_database
+from trunkline.store.opening import Place, open_archive, open_database
 from trunkline.store.ports.archive import Account, Archive, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Batch, DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.ports.history import NEWEST, CallFilter

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from db.making import AT, KEY, office, record
 from trunkline.calls.facts import Party
 from trunkline.store.check import Difference, check, terms
-from trunkline.store.place import Place, core_engine, open_database
+from trunkline.store.opening import Place, core_engine, open_database
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.statistics import DAY, QUARTER

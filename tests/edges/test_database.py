@@ -17,7 +17,7 @@ from trunkline.directory.api_keys import key_hash
 from trunkline.routing.dialling import Rights
 from trunkline.store import tables
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.place import Place, core_engine, open_database
+from trunkline.store.opening import Place, core_engine, open_database
 from trunkline.store.ports.database import (
     ApiKey,
     Batch,

@@ -10,7 +10,7 @@ import pytest
 from db.making import AT, KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.store.place import Place, core_engine, open_database
+from trunkline.store.opening import Place, core_engine, open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.ports.history import (
     MOST_TAGS,

@@ -26,7 +26,7 @@ from trunkline.calls.record import CallRecord
 from trunkline.calls.record import shown as shown_in_history
 from trunkline.calls.times import rfc3339
 from trunkline.cli.calls.one_call import whole_call
-from trunkline.store.place import Place, open_archive
+from trunkline.store.opening import Place, open_archive
 from trunkline.store.ports.archive import Archive
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.ports.history import NEWEST, CallFilter

@@ -18,7 +18,7 @@ from trunkline.directory.rules import DirectoryRefused
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store import postgres
 from trunkline.store.directory import AccountEntry, ManagedDirectory
-from trunkline.store.place import Place, open_database
+from trunkline.store.opening import Place, open_database
 from trunkline.store.ports.database import Batch, Claimed
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.retention import KINDS, KeepDays, Kind

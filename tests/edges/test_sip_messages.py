@@ -11,7 +11,7 @@ import pytest
 from db.making import AT, KEY, office, record
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store.directory import AccountEntry, ManagedDirectory
-from trunkline.store.place import Place, open_database
+from trunkline.store.opening import Place, open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.store.ports.sip_messages import NOTHING

@@ -20,7 +20,7 @@ from typing import Any
 import trunkline
 from db.making import AT, KEY
 from trunkline.recordings.disk import DiskStore
-from trunkline.store.place import open_database
+from trunkline.store.opening import open_database
 from trunkline.work.upkeep import delete_expired
 from trunkline.work.upkeep.delete_expired import DAY, DeleteExpired, Kept
 

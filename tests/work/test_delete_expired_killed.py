@@ -15,7 +15,7 @@ from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, office, record, started
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
-from trunkline.store.place import Place, open_database
+from trunkline.store.opening import Place, open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.work.upkeep.delete_expired import DAY

@@ -14,7 +14,7 @@ from trunkline.calls import facts as f
 from trunkline.calls.cel import LogPosition
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node as Where
-from trunkline.store.place import Place, open_database
+from trunkline.store.opening import Place, open_database
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.work.follow.close_left_calls import GONE_SECONDS, CloseLeftCalls
 from trunkline.work.follow.follow_log import CallLog

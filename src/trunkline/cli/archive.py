@@ -16,13 +16,13 @@ from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
     from trunkline.server.settings import Settings
-    from trunkline.store.place import Place
+    from trunkline.store.opening import Place
     from trunkline.store.ports.archive import Account, Archive
 
 
 def existing_place(settings: Settings) -> Place:
     """Where the database is that is there; raises CommandFailed where there is none."""
-    from trunkline.store.place import exists, shown
+    from trunkline.store.opening import exists, shown
 
     place = settings.place
     if exists(place):
@@ -41,7 +41,7 @@ def existing_place(settings: Settings) -> Place:
 @contextmanager
 def archive(ctx: typer.Context) -> Iterator[Archive]:
     """The database, open for reading; raises CommandFailed where there is none."""
-    from trunkline.store.place import open_archive
+    from trunkline.store.opening import open_archive
 
     with closing(open_archive(existing_place(settings_of(ctx)))) as opened:
         yield opened

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from trunkline.store import tables
-from trunkline.store.place import Place, check_key, core_engine, upgrade
+from trunkline.store.opening import Place, check_key, core_engine, upgrade
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.secrets import InstallationKey
 

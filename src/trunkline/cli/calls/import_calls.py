@@ -147,7 +147,7 @@ def _renaming(text: str) -> tuple[str, str]:
 @contextmanager
 def _writer(ctx: typer.Context, dry_run: bool) -> Iterator[Any]:
     from trunkline.cli.running import running_server
-    from trunkline.store.place import call_writer, dry_writer
+    from trunkline.store.opening import call_writer, dry_writer
 
     settings = settings_of(ctx)
     data, place = data_directory(settings), settings.place

@@ -108,7 +108,7 @@ def _contents(
     from trunkline.backups.manifest import DATABASE, DUMP, KEY, PURPOSE
     from trunkline.backups.writing import Contents
     from trunkline.calls.times import rfc3339
-    from trunkline.store.place import copier, exists
+    from trunkline.store.opening import copier, exists
     from trunkline.store.secrets import open_key
 
     settings = settings_of(ctx)
@@ -134,7 +134,7 @@ def _contents(
 def _check(folder: Path, url: str) -> bytes | None:
     """The database is sound, and under this key if there is one; gives what the manifest is signed by."""
     from trunkline.backups.manifest import DATABASE, DUMP, KEY, PURPOSE
-    from trunkline.store.place import check_key
+    from trunkline.store.opening import check_key
     from trunkline.store.secrets import open_key
 
     if (folder / DUMP).exists():

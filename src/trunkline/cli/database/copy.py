@@ -125,7 +125,7 @@ def _abort(ctx: typer.Context, source: SqliteSource, target: PostgresTarget | No
 def _run(
     file: Path, source: SqliteSource, target: PostgresTarget, wait: bool, compare: bool
 ) -> Outcome:
-    from trunkline.store.place import check_key
+    from trunkline.store.opening import check_key
     from trunkline.store.secrets import open_key
     from trunkline.work.upkeep.copy_database import CopyDatabase
 
@@ -151,7 +151,7 @@ def _alone(directory: Path) -> Iterator[bool]:
 
 
 def _check_key(file: Path, to: str) -> None:
-    from trunkline.store.place import check_key
+    from trunkline.store.opening import check_key
     from trunkline.store.secrets import open_key
 
     check_key(to, open_key(file.parent / "secret.key"))

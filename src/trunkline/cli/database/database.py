@@ -44,7 +44,7 @@ def check(
     Exit status 1 if anything differs, also when it was repaired. A server may run meanwhile.
     """
     from trunkline.store.check import check as check_all
-    from trunkline.store.place import open_archive
+    from trunkline.store.opening import open_archive
 
     place = existing_place(settings_of(ctx))
     open_archive(place).close()  # one of another schema is refused

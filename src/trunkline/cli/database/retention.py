@@ -101,7 +101,7 @@ async def _hold(settings: Settings, call_id: str, hold: bool) -> dict[str, Any]:
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
     """The installation's database, open beside a server; raises CommandFailed where there is none."""
-    from trunkline.store.place import open_database
+    from trunkline.store.opening import open_database
     from trunkline.store.secrets import open_key
 
     key = open_key(settings.directory / "secret.key")

@@ -26,7 +26,7 @@ _MEND_ROLES = "have an administrator run ALTER ROLE {} CREATEROLE"
 def database(chosen: Settings, followed: bool) -> Iterator[Finding]:
     """The database, and its trunks and webhooks; ``followed``: a server runs on it."""
     from trunkline.engine.process.examine import Finding
-    from trunkline.store.place import exists, open_archive
+    from trunkline.store.opening import exists, open_archive
     from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 
     if isinstance(chosen.place, str):
@@ -46,7 +46,7 @@ def database(chosen: Settings, followed: bool) -> Iterator[Finding]:
 
 
 def _where(chosen: Settings) -> str:
-    from trunkline.store.place import shown
+    from trunkline.store.opening import shown
 
     return shown(chosen.place)
 

@@ -74,7 +74,7 @@ def now() -> int:
 def work_on(ctx: typer.Context, work: Callable[[Desk], Awaitable[T]], changes: bool = False) -> T:
     """Do it with the database open; after a change, the server is told. Raises CommandFailed."""
     from trunkline.server.wiring import webhooks as webhook_parts
-    from trunkline.store.place import open_database
+    from trunkline.store.opening import open_database
     from trunkline.store.secrets import open_key
     from trunkline.work.manage.manage_webhooks import ManageWebhooks
     from trunkline.work.refused import Refused

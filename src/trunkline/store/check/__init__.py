@@ -12,7 +12,7 @@ from typing import Literal
 from trunkline.store.check import counts, sums, terms
 from trunkline.store.check.days import days
 from trunkline.store.check.steps import Difference, Steps
-from trunkline.store.place import Place
+from trunkline.store.opening import Place
 
 __all__ = ["PARTS", "Difference", "Part", "check"]
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from trunkline.store import tables
-from trunkline.store.place import Place
+from trunkline.store.opening import Place
 from trunkline.store.ports.database import DatabaseUnavailable
 
 _ONE = sa.pool.StaticPool
