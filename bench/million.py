@@ -27,13 +27,13 @@ from trunkline.store.common.call_columns import columns_of
 from trunkline.store.common.marking import index
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.migrations import upgrade
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import dialect
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.database import check_key
 from trunkline.store.sqlite.finished_calls import write_call
 from trunkline.store.sqlite.queries import driven, named
+from trunkline.store.sqlite.schema import upgrade
 from trunkline.store.sqlite.statistics import count_older
 from trunkline.work.manage import manage_directory as manage
 

@@ -19,10 +19,10 @@ import psycopg
 import sqlalchemy as sa
 
 from trunkline.store import tables
-from trunkline.store.migrations import upgrade as upgrade_file
 from trunkline.store.postgres.partitions import Month, attaching
 from trunkline.store.postgres.schema import upgrade as upgrade_server
 from trunkline.store.sqlite.connect import connect_writer
+from trunkline.store.sqlite.schema import upgrade as upgrade_file
 
 from .kept import Kept
 from .naive import Naive

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from trunkline.store.directory import AccountEntry, ManagedDirectory, UserEntry
-from trunkline.store.opening import Place
+from trunkline.store.location import Location
 from trunkline.store.ports.database import Database
 from trunkline.store.secrets import InstallationKey, open_key
 from trunkline.work.manage import manage_directory as manage
@@ -41,7 +41,7 @@ class Kept(msgspec.Struct, frozen=True):
     accounts: list[str]
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Location:
         """The database."""
         return self.where if self.name == POSTGRESQL else Path(self.where)
 

@@ -19,11 +19,11 @@ import msgspec
 
 from trunkline.calls.record import CallRecord
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.migrations import upgrade
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.database import check_key
 from trunkline.store.sqlite.finished_calls import write_calls
 from trunkline.store.sqlite.queries import driven
+from trunkline.store.sqlite.schema import upgrade
 from trunkline.work.manage import manage_directory as manage
 
 from .kept import SQLITE, Kept

@@ -15,7 +15,8 @@ from trunkline.calls.outcome import record
 from trunkline.calls.record import Announcement
 from trunkline.events import of_call as announce
 from trunkline.store.directory import AccountEntry, ManagedDirectory
-from trunkline.store.opening import Place, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key
 from trunkline.work.manage import manage_directory as manage
@@ -31,7 +32,7 @@ Told = Callable[..., Any]
 class Office:
     """An account whose calls are written as a server would write them."""
 
-    def __init__(self, data: Path, place: Place | None = None) -> None:
+    def __init__(self, data: Path, place: Location | None = None) -> None:
         self.data = data
         self.file = data / "trunkline.db"
         self.place = place or self.file

@@ -13,10 +13,10 @@ import psycopg
 from trunkline.store.common.call_rows import call_row
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.common.sql_text import filled
-from trunkline.store.opening import Place
+from trunkline.store.location import Location
 
 
-def query(place: Place, statement: str) -> list[Any]:
+def query(place: Location, statement: str) -> list[Any]:
     if isinstance(place, Path):
         with closing(sqlite3.connect(place)) as connection, connection:
             return connection.execute(statement).fetchall()
@@ -25,7 +25,7 @@ def query(place: Place, statement: str) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
-def everything_agrees(place: Place) -> None:
+def everything_agrees(place: Location) -> None:
     """Counts, terms, the order of changes, ids and recordings are what the calls say."""
     calls = [call_row(row) for row in query(place, filled("SELECT {row} FROM calls", {}))]
     for name, width in (("minute", MINUTE), ("hour", HOUR), ("day", DAY)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
 from trunkline.calls.record import Announcement, CallRecord
 from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
-from trunkline.store.opening import Place
+from trunkline.store.location import Location
 from trunkline.store.secrets import InstallationKey
 from trunkline.work.manage import manage_directory as manage
 
@@ -70,7 +70,7 @@ def ended(call_id: str, at: int = AT) -> CallEnded:
 
 
 def office(
-    path: Place, name: str = "acme", sip_user: str = "an1"
+    path: Location, name: str = "acme", sip_user: str = "an1"
 ) -> tuple[AccountEntry, UserEntry, DeviceEntry]:
     """An account with a user on extension 101 and a device of theirs."""
     with ManagedDirectory(path, KEY).transaction() as directory:

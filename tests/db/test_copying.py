@@ -13,15 +13,16 @@ from db.copying import as_moved, end, in_directory, move, query, rows_of, schema
 from db.living_process import Life
 from db.making import AT, KEY, office, record
 from trunkline.store import postgres, sqlite
-from trunkline.store.check import check
 from trunkline.store.copy.port import CopyDiffers, TargetAway
 from trunkline.store.copy.source import SqliteSource
 from trunkline.store.copy.target import PostgresTarget
-from trunkline.store.migrations import migrate, revisions
+from trunkline.store.migrations import revisions
+from trunkline.store.opening import check
 from trunkline.store.ports.database import Batch, DatabaseUnusable
 from trunkline.store.ports.statistics import DAY
 from trunkline.store.sqlite.archive import open_archive
 from trunkline.store.sqlite.connect import connect_reader, connect_writer
+from trunkline.store.sqlite.schema import migrate
 from trunkline.store.sqlite.snapshot import copy_database
 from trunkline.work.upkeep import copy_database as verb
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from db.making import record
 from trunkline.store.common.spans import DAY, HOUR, MINUTE, WIDTHS, cover
-from trunkline.store.migrations import upgrade
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.finished_calls import write_call
 from trunkline.store.sqlite.pages import read_page
 from trunkline.store.sqlite.queries import driven
+from trunkline.store.sqlite.schema import upgrade
 
 T0 = 1_700_000_000 * 1_000_000
 

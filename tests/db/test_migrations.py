@@ -13,6 +13,7 @@ from db.making import AT, KEY
 from trunkline.store import migrations
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.sqlite import open_database
+from trunkline.store.sqlite.schema import migrate, upgrade
 
 ACCOUNT = "a" * 32
 
@@ -35,7 +36,7 @@ def revision(path: Path) -> str:
 def first(tmp_path: Path) -> Path:
     """A database of the first revision, with a call's events and what belongs to an account."""
     path = tmp_path / "trunkline.db"
-    migrations.migrate(path, "0001")
+    migrate(path, "0001")
     query(
         path,
         "INSERT INTO accounts (id, name, last_seq, created_at) VALUES (?, 'acme', 3, ?)",
@@ -92,9 +93,9 @@ async def test_calls_of_before_are_found_after_they_were_indexed(first: Path) ->
     assert [row.update for row in followed.rows] == [1]
     await database.history.mark(ACCOUNT, "c1", Marks(note="x", tags=("y",)), AT)
     await database.close()
-    migrations.migrate(first, "0003")
+    migrate(first, "0003")
     assert query(first, "SELECT id, callee_number FROM calls") == [("c1", "101")]
-    migrations.upgrade(first)
+    upgrade(first)
     assert query(first, "SELECT id, note, update_seq FROM calls") == [("c1", "", 0)]
 
 
@@ -102,14 +103,14 @@ def test_every_step_down_gives_what_was_before(first: Path) -> None:
     steps = migrations.revisions()
     before = {"0001": schema(first)}
     for step in steps[1:]:
-        migrations.migrate(first, step)
+        migrate(first, step)
         before[step] = schema(first)
     for step in reversed(steps[:-1]):
-        migrations.migrate(first, step)
+        migrate(first, step)
         assert (revision(first), schema(first)) == (step, before[step])
     assert query(first, "SELECT seq FROM events ORDER BY seq") == [(1,), (2,), (3,)]
     assert query(first, "SELECT name, last_seq FROM accounts") == [("acme", 3)]
-    migrations.upgrade(first)
+    upgrade(first)
     assert schema(first) == before[steps[-1]]
 
 
@@ -135,14 +136,14 @@ async def test_users_and_numbers_of_before_lead_where_they_led(first: Path) -> N
         " VALUES ('n2', ?, 'o', '288', 'x:288', ?)",
         ACCOUNT, AT,
     )  # fmt: skip
-    migrations.migrate(first, "0008")
+    migrate(first, "0008")
     assert query(first, "SELECT id, extension, route_key FROM users ORDER BY id") == [
         ("u1", "101", f"{ACCOUNT}:101"),
         ("u2", None, None),
     ]
     assert query(first, "SELECT id, user_id FROM numbers") == [("n1", "u1")]
     assert query(first, "SELECT id, user_id FROM devices") == [("d1", "u1")]
-    migrations.upgrade(first)
+    upgrade(first)
     assert query(first, "SELECT number, destination_id FROM extensions") == [("101", "u1")]
     query(first, "DELETE FROM accounts")
     for table in ("destinations", "extensions", "users", "numbers", "devices"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from db.test_short_terms import A, migrate, opened, place, query
-from trunkline.store.opening import Place, upgrade
+from trunkline.store.location import Location
+from trunkline.store.opening import upgrade
 from trunkline.store.ports.database import LogPosition
 
 __all__ = ["place"]
@@ -15,7 +16,7 @@ LOGS = 'SELECT log, file_id, "offset" FROM log_positions ORDER BY log'
 
 
 @pytest.fixture
-def old(place: Place) -> Place:
+def old(place: Location) -> Location:
     """An account at 0008, as the release before had it, with two live calls; no log has been read."""
     migrate(place, "0008")
     query(place, f"INSERT INTO accounts (id, name, created_at) VALUES ('{A}', 'acme', 1)")
@@ -24,11 +25,11 @@ def old(place: Place) -> Place:
     return place
 
 
-def read_to(place: Place, log: str, offset: int) -> None:
+def read_to(place: Location, log: str, offset: int) -> None:
     query(place, f"INSERT INTO log_positions VALUES ('{log}', 7, {offset})")
 
 
-async def inherited(place: Place, node_id: str) -> tuple[list[str], LogPosition | None]:
+async def inherited(place: Location, node_id: str) -> tuple[list[str], LogPosition | None]:
     """What a node has once it has started."""
     upgrade(place)
     database = opened(place)
@@ -39,12 +40,12 @@ async def inherited(place: Place, node_id: str) -> tuple[list[str], LogPosition 
     return calls, position
 
 
-async def test_what_is_of_before_is_the_node_s_that_starts(old: Place) -> None:
+async def test_what_is_of_before_is_the_node_s_that_starts(old: Location) -> None:
     read_to(old, "cel", 100)
     assert await inherited(old, "tl1") == (["c1", "c2"], LogPosition(7, 100))
 
 
-async def test_a_log_with_a_name_says_whose_the_calls_are(old: Place) -> None:
+async def test_a_log_with_a_name_says_whose_the_calls_are(old: Location) -> None:
     read_to(old, "cel:tl1", 100)
     upgrade(old)
     assert query(old, "SELECT DISTINCT node_id FROM live_calls") == [("tl1",)]
@@ -52,7 +53,7 @@ async def test_a_log_with_a_name_says_whose_the_calls_are(old: Place) -> None:
 
 
 async def test_a_position_that_came_with_a_copy_is_of_no_use_beside_the_node_s_own(
-    old: Place,
+    old: Location,
 ) -> None:
     read_to(old, "cel", 1)
     read_to(old, "cel:tl1", 100)
@@ -60,7 +61,7 @@ async def test_a_position_that_came_with_a_copy_is_of_no_use_beside_the_node_s_o
     assert query(old, "SELECT node_id FROM log_positions") == [("tl1",)]
 
 
-async def test_the_way_down_gives_what_the_version_before_reads(old: Place) -> None:
+async def test_the_way_down_gives_what_the_version_before_reads(old: Location) -> None:
     read_to(old, "cel", 100)
     calls, logs = query(old, CALLS), query(old, LOGS)
     upgrade(old)
@@ -74,7 +75,7 @@ async def test_the_way_down_gives_what_the_version_before_reads(old: Place) -> N
     assert await inherited(old, "tl1") == (["c1", "c2"], LogPosition(7, 100))
 
 
-async def test_positions_of_several_nodes_go_down_together(old: Place) -> None:
+async def test_positions_of_several_nodes_go_down_together(old: Location) -> None:
     upgrade(old)
     for node_id in ("tl1", "tl2"):
         read_to(old, node_id, int(node_id[2:]))

@@ -17,14 +17,14 @@ from db.making import KEY, office
 from trunkline.store import migrations
 from trunkline.store.ports.database import DatabaseUnusable
 from trunkline.store.secrets import InstallationKey, KeyUnusable, open_key
-from trunkline.store.sqlite import open_database
+from trunkline.store.sqlite import open_database, schema
 from trunkline.store.sqlite.connect import connect_writer, core_engine
 from trunkline.store.tables import metadata
 
 
 def test_the_migrations_give_the_tables_of_the_code(tmp_path):
     path = tmp_path / "trunkline.db"
-    migrations.upgrade(path)
+    schema.upgrade(path)
     engine = core_engine(path)
     with engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -36,13 +36,13 @@ def test_the_migrations_give_the_tables_of_the_code(tmp_path):
 def test_many_may_open_a_new_database_at_once(tmp_path):
     path = tmp_path / "trunkline.db"
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert pool.map(migrations.upgrade, [path] * 4) == [None] * 4
+        assert pool.map(schema.upgrade, [path] * 4) == [None] * 4
     open_key(tmp_path / "secret.key")
 
 
 async def test_a_database_from_the_future_is_refused(tmp_path):
     path = tmp_path / "trunkline.db"
-    migrations.upgrade(path)
+    schema.upgrade(path)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()

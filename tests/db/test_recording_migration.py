@@ -7,7 +7,8 @@ import pytest
 from db.making import record
 from db.test_short_terms import A, migrate, opened, place, query
 from trunkline.calls.recording_plan import Composed, WholeFile
-from trunkline.store.opening import Place, upgrade
+from trunkline.store.location import Location
+from trunkline.store.opening import upgrade
 from trunkline.store.ports.database import Batch
 
 __all__ = ["place"]
@@ -18,7 +19,7 @@ SEEN = "SELECT name, call_id, raw, state, bytes, created_at FROM recordings ORDE
 
 
 @pytest.fixture
-def old(place: Place) -> Place:
+def old(place: Location) -> Location:
     """An account at 0010 with a recording in each state, and one whose files are to go."""
     migrate(place, "0010")
     query(place, f"INSERT INTO accounts (id, name, created_at) VALUES ('{A}', 'acme', 1)")
@@ -36,7 +37,7 @@ def old(place: Place) -> Place:
     return place
 
 
-async def test_recordings_of_before_are_made_of_the_one_file_that_they_had(old: Place) -> None:
+async def test_recordings_of_before_are_made_of_the_one_file_that_they_had(old: Location) -> None:
     upgrade(old)
     database = opened(old)
     for number, state in enumerate(STATES):
@@ -52,7 +53,7 @@ async def test_recordings_of_before_are_made_of_the_one_file_that_they_had(old: 
     await database.close()
 
 
-async def test_the_way_down_gives_what_was_before(old: Place) -> None:
+async def test_the_way_down_gives_what_was_before(old: Location) -> None:
     before = query(old, SEEN)
     upgrade(old)
     migrate(old, "0010")
@@ -63,7 +64,7 @@ async def test_the_way_down_gives_what_was_before(old: Place) -> None:
 
 
 async def test_one_made_of_many_files_is_looked_for_under_its_id_on_the_way_down(
-    old: Place,
+    old: Location,
 ) -> None:
     upgrade(old)
     plan = Composed(length=1, parts=(), files=("x1", "x2"), spent=("x1",))

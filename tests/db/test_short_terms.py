@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from cluster import Cluster
 from db.making import KEY
 from edges.test_history import follow_all, read_all
-from trunkline.store import migrations
-from trunkline.store.opening import Place, core_engine, open_database, upgrade
+from trunkline.store.location import Location
+from trunkline.store.opening import core_engine, open_database, upgrade
 from trunkline.store.ports.history import CallFilter, Marks
 from trunkline.store.postgres.schema import migrate as migrate_server
+from trunkline.store.sqlite import schema
 
 A, B, GONE = "a" * 32, "b" * 32, "c" * 32
 AT = -50_000_000
@@ -23,7 +24,7 @@ AT = -50_000_000
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Location]:
     if request.param == "sqlite":
         yield tmp_path / "trunkline.db"
     else:
@@ -33,15 +34,15 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         cluster.drop(name)
 
 
-def migrate(place: Place, to: str) -> None:
-    (migrations.migrate if isinstance(place, Path) else migrate_server)(place, to)  # type: ignore[operator]
+def migrate(place: Location, to: str) -> None:
+    (schema.migrate if isinstance(place, Path) else migrate_server)(place, to)  # type: ignore[operator]
 
 
-def opened(place: Place) -> Any:
+def opened(place: Location) -> Any:
     return open_database(place, KEY)
 
 
-def query(place: Place, statement: str) -> list[Any]:
+def query(place: Location, statement: str) -> list[Any]:
     engine = core_engine(place)
     with engine.begin() as connection:
         found = connection.execute(sa.text(statement))
@@ -51,7 +52,7 @@ def query(place: Place, statement: str) -> list[Any]:
 
 
 @pytest.fixture
-def old(place: Place) -> Place:
+def old(place: Location) -> Location:
     """Two accounts at 0005, with calls that started at once, and what is left of a third account."""
     migrate(place, "0005")
     for account_id, name in ((A, "acme"), (B, "bell")):
@@ -83,7 +84,7 @@ def old(place: Place) -> Place:
     return place
 
 
-async def test_calls_are_found_and_followed_as_before(old: Place) -> None:
+async def test_calls_are_found_and_followed_as_before(old: Location) -> None:
     upgrade(old)
     assert query(old, "SELECT number FROM accounts ORDER BY id") == [(1,), (2,)]
     assert query(old, "SELECT count(*) FROM call_terms") == [(3 + 2 + 2,)]
@@ -100,7 +101,7 @@ async def test_calls_are_found_and_followed_as_before(old: Place) -> None:
         await database.close()
 
 
-async def test_on_the_way_down_and_up_again_nothing_is_lost(old: Place) -> None:
+async def test_on_the_way_down_and_up_again_nothing_is_lost(old: Location) -> None:
     before = query(old, "SELECT * FROM calls ORDER BY id")
     migrate(old, "0006")
     migrate(old, "0005")

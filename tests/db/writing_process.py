@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from db.making import KEY, announcement, record, started
-from trunkline.store.opening import Place, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, LogPosition
 
 
-async def main(place: Place, account_id: str) -> None:
+async def main(place: Location, account_id: str) -> None:
     database = open_database(place, KEY)
     numbers = itertools.count()
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from db.making import KEY, office
-from trunkline.store.opening import Place, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """An empty database of each kind."""
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgres_url"))
@@ -21,7 +22,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-async def database(place: Place) -> AsyncIterator[Any]:
+async def database(place: Location) -> AsyncIterator[Any]:
     """It, open."""
     opened = open_database(place, KEY)
     yield opened
@@ -29,6 +30,6 @@ async def database(place: Place) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def account_id(place: Place) -> str:
+def account_id(place: Location) -> str:
     """An account in it."""
     return office(place)[0].account_id

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 from cluster import binaries
-from trunkline.store.opening import Place
+from trunkline.store.location import Location
 
 
-def everything_stored(place: Place) -> bytes:
+def everything_stored(place: Location) -> bytes:
     """All of the database, as bytes that a secret would be found in."""
     if isinstance(place, Path):
         return b"".join(file.read_bytes() for file in place.parent.glob("trunkline.db*"))

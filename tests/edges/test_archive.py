@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from db.making import AT, KEY, announcement, ended, record, requested, started
-from trunkline.store import opening as places
+from trunkline.store import location as locations
+from trunkline.store import opening
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.opening import Place, open_archive, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_archive, open_database
 from trunkline.store.ports.archive import Account, Archive, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Batch, DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.ports.history import NEWEST, CallFilter
@@ -25,7 +27,7 @@ Write = Callable[[Callable[[Any], Awaitable[Any]]], Any]
 
 
 @pytest.fixture
-def write(place: Place) -> Write:
+def write(place: Location) -> Write:
     """As a server would, which is not seen to be another process."""
 
     async def run(work: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -39,13 +41,13 @@ def write(place: Place) -> Write:
 
 
 @pytest.fixture
-def archive(place: Place, account_id: str) -> Iterator[Archive]:
+def archive(place: Location, account_id: str) -> Iterator[Archive]:
     with closing(open_archive(place)) as opened:
         yield opened
 
 
 def test_accounts_come_by_name_with_their_newest_number(
-    place: Place, archive: Archive, account_id: str, write: Write
+    place: Location, archive: Archive, account_id: str, write: Write
 ) -> None:
     with ManagedDirectory(place, KEY).transaction() as directory:
         others = [
@@ -138,7 +140,7 @@ def test_recordings_come_with_the_newest_calls(
 
 
 def test_trunks_and_stopped_webhooks(
-    place: Place, archive: Archive, account_id: str, write: Write
+    place: Location, archive: Archive, account_id: str, write: Write
 ) -> None:
     with ManagedDirectory(place, KEY).transaction() as directory:
         [account] = directory.all(manage.AccountEntry)
@@ -151,7 +153,7 @@ def test_trunks_and_stopped_webhooks(
     )  # fmt: skip
     assert write(lambda db: db.webhooks.add(new, 9))
     assert archive.stopped_webhooks() == []
-    engine = places.core_engine(place)
+    engine = opening.core_engine(place)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE webhooks SET state = 'suspended', reason = 'silent'")
     engine.dispose()
@@ -170,15 +172,15 @@ def test_what_it_reads_is_as_new_as_the_question(
         write(lambda db: db.events.append([announcement(account_id)]))
 
 
-def test_another_schema_is_refused(place: Place, account_id: str) -> None:
+def test_another_schema_is_refused(place: Location, account_id: str) -> None:
     for revision, says in (("0001", "of an older Trunkline"), ("9999", "of a newer Trunkline")):
-        engine = places.core_engine(place)
+        engine = opening.core_engine(place)
         with engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
         engine.dispose()
         with pytest.raises(DatabaseUnusable, match=says):
             open_archive(place)
-        assert places.exists(place)
+        assert locations.exists(place)
 
 
 # ---- PostgreSQL's own ---------------------------------------------------------------------------
@@ -188,7 +190,7 @@ def test_an_empty_database_has_nothing(cluster: Any) -> None:
     name = cluster.create()
     url = cluster.url(name)
     try:
-        assert not places.exists(url)
+        assert not locations.exists(url)
         with pytest.raises(
             DatabaseUnusable, match="there is nothing of Trunkline in postgresql://"
         ):
@@ -205,7 +207,7 @@ def test_no_part_of_a_url_that_cannot_be_read_is_told() -> None:
         "postgresql://u:s3#cret@h:x/n",
     ):
         with pytest.raises(DatabaseUnavailable) as raised:
-            places.exists(url)
+            locations.exists(url)
         for part in ("s3", "cr%zz", "cret"):
             assert part not in str(raised.value)
-            assert part not in places.shown(url)
+            assert part not in locations.shown(url)

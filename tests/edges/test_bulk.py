@@ -8,7 +8,8 @@ from typing import Any
 from db.making import AT, office, record
 from edges.test_history import FILTERS, follow_all, many, read_all
 from trunkline.calls.record import CallRecord
-from trunkline.store.opening import Place, call_writer, dry_writer
+from trunkline.store.location import Location
+from trunkline.store.opening import call_writer, dry_writer
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import CallFilter
 from trunkline.store.ports.statistics import DAY, QUARTER
@@ -33,7 +34,7 @@ def calls_of(account_id: str, n: int) -> list[CallRecord]:
     ]
 
 
-def write(place: Place, batches: list[list[CallRecord]]) -> list[list[bool]]:
+def write(place: Location, batches: list[list[CallRecord]]) -> list[list[bool]]:
     writer = call_writer(place, lambda: False)
     try:
         return [writer.write(batch) for batch in batches]
@@ -47,7 +48,7 @@ async def off_loop(work: Any, *given: Any) -> Any:
     return await asyncio.to_thread(work, *given)
 
 
-async def test_each_call_is_written_once(place: Place, database: Any) -> None:
+async def test_each_call_is_written_once(place: Location, database: Any) -> None:
     account_id = office(place)[0].account_id
     a, b, c = calls_of(account_id, 3)
     await database.calls.commit(Batch(finished=[b]))
@@ -59,7 +60,7 @@ async def test_each_call_is_written_once(place: Place, database: Any) -> None:
     assert await database.history.total(account_id, T0, T0 + 3 * DAY) == 3
 
 
-async def test_many_at_once_come_to_what_one_by_one_does(place: Place, database: Any) -> None:
+async def test_many_at_once_come_to_what_one_by_one_does(place: Location, database: Any) -> None:
     bulk, single = (office(place, name, name)[0].account_id for name in ("bulk", "single"))
     await off_loop(write, place, [calls_of(bulk, 90)[at : at + 40] for at in (0, 40, 80)])
     for each in calls_of(single, 90):
@@ -84,7 +85,7 @@ def _fields(each: CallRecord) -> dict[str, Any]:
     return {name: getattr(each, name) for name in each.__struct_fields__}
 
 
-async def test_calls_written_at_once_are_found(place: Place, database: Any) -> None:
+async def test_calls_written_at_once_are_found(place: Location, database: Any) -> None:
     account_id = office(place)[0].account_id
     calls = many(account_id, 300)
     await off_loop(write, place, [calls[:150], calls[150:]])
@@ -93,7 +94,7 @@ async def test_calls_written_at_once_are_found(place: Place, database: Any) -> N
         assert set(await read_all(database, account_id, wanted, 40)) == expected, name
 
 
-async def test_an_account_that_is_no_more_stops_nothing(place: Place, database: Any) -> None:
+async def test_an_account_that_is_no_more_stops_nothing(place: Location, database: Any) -> None:
     account_id = office(place)[0].account_id
     here, gone = record("here", account_id), record("gone", "f" * 32)
     assert await off_loop(write, place, [[gone, here]]) == [[True, True]]
@@ -101,7 +102,7 @@ async def test_an_account_that_is_no_more_stops_nothing(place: Place, database: 
     assert await database.history.total("f" * 32, AT, AT + 1) == 1
 
 
-async def test_a_dry_run_tells_the_same_and_writes_nothing(place: Place, database: Any) -> None:
+async def test_a_dry_run_tells_the_same_and_writes_nothing(place: Location, database: Any) -> None:
     account_id = office(place)[0].account_id
     a, b = calls_of(account_id, 2)
     await database.calls.commit(Batch(finished=[a]))

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from db.making import AT, KEY, office, record
 from trunkline.calls.facts import Party
-from trunkline.store.check import Difference, check, terms
-from trunkline.store.opening import Place, core_engine, open_database
+from trunkline.store.check import Difference, terms
+from trunkline.store.location import Location
+from trunkline.store.opening import check, core_engine, open_database
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.statistics import DAY, QUARTER
@@ -21,7 +22,7 @@ STEP = QUARTER // 3
 
 
 @pytest.fixture
-async def filled(place: Place) -> str:
+async def filled(place: Location) -> str:
     """Calls of three days, some of which start at once, one of them with a note; and of before 1970."""
     account_id = office(place)[0].account_id
     database = open_database(place, KEY)
@@ -44,7 +45,7 @@ async def filled(place: Place) -> str:
     return account_id
 
 
-def change(place: Place, *statements: str) -> None:
+def change(place: Location, *statements: str) -> None:
     engine = core_engine(place)
     with engine.begin() as connection:
         for statement in statements:
@@ -52,11 +53,11 @@ def change(place: Place, *statements: str) -> None:
     engine.dispose()
 
 
-def look(place: Place, repair: bool = False) -> list[Difference]:
+def look(place: Location, repair: bool = False) -> list[Difference]:
     return list(check(place, repair))
 
 
-def mended(place: Place) -> list[Difference]:
+def mended(place: Location) -> list[Difference]:
     """What is wrong, and is so no more."""
     found = look(place)
     assert look(place, repair=True) == found
@@ -64,13 +65,13 @@ def mended(place: Place) -> list[Difference]:
     return found
 
 
-def test_all_that_was_written_is_right(place: Place, filled: str, monkeypatch: Any) -> None:
+def test_all_that_was_written_is_right(place: Location, filled: str, monkeypatch: Any) -> None:
     monkeypatch.setattr(terms, "STEP", 7)
     assert look(place) == []
     assert look(place, repair=True) == []
 
 
-def test_wrong_counts_are_made_anew(place: Place, filled: str) -> None:
+def test_wrong_counts_are_made_anew(place: Location, filled: str) -> None:
     minute = f"(SELECT min(bucket) FROM call_counts_minute WHERE bucket > {T0 // 60_000_000})"
     change(
         place,
@@ -83,7 +84,7 @@ def test_wrong_counts_are_made_anew(place: Place, filled: str) -> None:
     assert Difference("ghost", "calls", "day", -3 * DAY, 7, 0) in found
 
 
-def test_wrong_sums_are_made_anew(place: Place, filled: str) -> None:
+def test_wrong_sums_are_made_anew(place: Location, filled: str) -> None:
     at = f"(SELECT min(bucket) FROM call_stats WHERE width = 900 AND bucket > {T0 // QUARTER})"
     change(
         place,
@@ -99,7 +100,7 @@ def test_wrong_sums_are_made_anew(place: Place, filled: str) -> None:
     assert "calls of trunk trunk-1" in {each.of for each in found}
 
 
-def test_sums_of_deleted_calls_stay(place: Place, filled: str) -> None:
+def test_sums_of_deleted_calls_stay(place: Location, filled: str) -> None:
     day = f"started_at >= {T0} AND started_at < {T0 + DAY}"
     change(
         place,
@@ -115,7 +116,9 @@ def test_sums_of_deleted_calls_stay(place: Place, filled: str) -> None:
     assert {(each.width, each.starts_at) for each in mended(place)} == {("day", T0)}
 
 
-async def test_calls_are_made_findable_again(place: Place, filled: str, monkeypatch: Any) -> None:
+async def test_calls_are_made_findable_again(
+    place: Location, filled: str, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(terms, "STEP", 7)
     change(
         place,
@@ -135,7 +138,7 @@ async def test_calls_are_made_findable_again(place: Place, filled: str, monkeypa
     await database.close()
 
 
-async def test_what_is_not_taken_in_yet_is_not_missing(place: Place, filled: str) -> None:
+async def test_what_is_not_taken_in_yet_is_not_missing(place: Location, filled: str) -> None:
     change(
         place,
         "DELETE FROM call_stats",

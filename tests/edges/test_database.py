@@ -17,7 +17,8 @@ from trunkline.directory.api_keys import key_hash
 from trunkline.routing.dialling import Rights
 from trunkline.store import tables
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.opening import Place, core_engine, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import core_engine, open_database
 from trunkline.store.ports.database import (
     ApiKey,
     Batch,
@@ -35,12 +36,12 @@ from trunkline.store.postgres.database import PostgresDatabase
 from trunkline.work.manage import manage_directory as manage
 from trunkline.work.manage import manage_keys
 
-Opened = tuple[Any, Place]
+Opened = tuple[Any, Location]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opened]:
-    place: Place = tmp_path / "trunkline.db"
+    place: Location = tmp_path / "trunkline.db"
     if request.param == "postgresql":
         place = request.getfixturevalue("postgres_url")
     database = open_database(place, KEY)

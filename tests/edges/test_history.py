@@ -10,7 +10,8 @@ import pytest
 from db.making import AT, KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.store.opening import Place, core_engine, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import core_engine, open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.ports.history import (
     MOST_TAGS,
@@ -27,7 +28,7 @@ from trunkline.store.sqlite.finding import SqliteFinder
 SECOND = 1_000_000
 
 
-def change(place: Place, *statements: str) -> None:
+def change(place: Location, *statements: str) -> None:
     """Change the database behind everybody's back."""
     engine = core_engine(place)
     with engine.begin() as connection:
@@ -121,7 +122,7 @@ FILTERS: dict[str, tuple[CallFilter, Any]] = {
 async def test_every_filter_finds_just_what_it_says(
     database: Any,
     account_id: str,
-    place: Place,
+    place: Location,
     indexed: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -156,7 +157,7 @@ async def follow_all(
     return set(read)
 
 
-def forget_index(place: Place) -> None:
+def forget_index(place: Location) -> None:
     """What a database of before the index is like, but for the order of changes."""
     change(place, "DELETE FROM call_terms", NOT_INDEXED)
 
@@ -213,7 +214,7 @@ async def test_marks(database: Database, account_id: str) -> None:
 
 
 async def test_calls_of_before_are_indexed_in_steps(
-    database: Any, account_id: str, place: Place
+    database: Any, account_id: str, place: Location
 ) -> None:
     calls = many(account_id, 250)
     await database.calls.commit(Batch(finished=calls[:200]))

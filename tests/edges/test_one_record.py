@@ -26,7 +26,8 @@ from trunkline.calls.record import CallRecord
 from trunkline.calls.record import shown as shown_in_history
 from trunkline.calls.times import rfc3339
 from trunkline.cli.calls.one_call import whole_call
-from trunkline.store.opening import Place, open_archive
+from trunkline.store.location import Location
+from trunkline.store.opening import open_archive
 from trunkline.store.ports.archive import Archive
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.ports.history import NEWEST, CallFilter
@@ -92,7 +93,7 @@ async def record(database: Database, account_id: str) -> CallRecord:
     return finished
 
 
-async def looked_up(place: Place, look: Callable[[Archive], T]) -> T:
+async def looked_up(place: Location, look: Callable[[Archive], T]) -> T:
     """What a command sees, which has no event loop."""
 
     def see() -> T:
@@ -111,7 +112,7 @@ def test_every_field_is_set_and_to_no_default() -> None:
 
 
 async def test_the_database_gives_back_what_it_was_given(
-    database: Database, record: CallRecord, place: Place
+    database: Database, record: CallRecord, place: Location
 ) -> None:
     account_id, call_id = record.account_id, record.call_id
     rows = list((await database.history.find(account_id, CallFilter(), NEWEST, 10)).rows)
@@ -143,7 +144,7 @@ async def test_the_contract_has_its_ten_keys(database: Database, record: CallRec
 
 
 async def test_every_way_out_of_v1_and_of_the_command_line_agrees(
-    database: Database, record: CallRecord, place: Place
+    database: Database, record: CallRecord, place: Location
 ) -> None:
     (row,) = (await database.history.find(record.account_id, CallFilter(), NEWEST, 10)).rows
     expected = {

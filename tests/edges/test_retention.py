@@ -18,7 +18,8 @@ from trunkline.directory.rules import DirectoryRefused
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store import postgres
 from trunkline.store.directory import AccountEntry, ManagedDirectory
-from trunkline.store.opening import Place, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, Claimed
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.retention import KINDS, KeepDays, Kind
@@ -34,7 +35,7 @@ Change = Callable[[Callable[..., Any]], Any]
 
 
 @pytest.fixture
-async def database(place: Place) -> AsyncIterator[Any]:
+async def database(place: Location) -> AsyncIterator[Any]:
     opened: Any = open_database(place, KEY)
     opened.place = place
     yield opened
@@ -43,7 +44,7 @@ async def database(place: Place) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def change(place: Place) -> Change:
+def change(place: Location) -> Change:
     def run(work: Callable[..., Any]) -> Any:
         with ManagedDirectory(place, KEY).transaction() as directory:
             return work(directory)

@@ -11,7 +11,8 @@ import pytest
 from db.making import AT, KEY, office, record
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store.directory import AccountEntry, ManagedDirectory
-from trunkline.store.opening import Place, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.store.ports.sip_messages import NOTHING
@@ -34,7 +35,7 @@ FIRST = SipMessage(
 
 
 @pytest.fixture
-async def database(place: Place) -> AsyncIterator[Any]:
+async def database(place: Location) -> AsyncIterator[Any]:
     office(place)
     opened = open_database(place, KEY)
     yield opened
@@ -100,7 +101,7 @@ async def test_what_is_old_goes(database: Any) -> None:
     assert await database.sip_messages.prune(AT + 1) == 0
 
 
-async def test_what_is_on_hold_stays(database: Any, place: Place) -> None:
+async def test_what_is_on_hold_stays(database: Any, place: Location) -> None:
     ours, theirs = (office(place, name, f"{name}1")[0].account_id for name in ("ours", "theirs"))
     await database.calls.commit(Batch(finished=[record("held", ours), record("free", ours)]))
     await database.history.mark(ours, "held", Marks(hold=True), AT)
@@ -115,7 +116,7 @@ async def test_what_is_on_hold_stays(database: Any, place: Place) -> None:
     assert await times(database, theirs, "any") == [2]
 
 
-async def test_they_go_with_their_call(database: Any, place: Place) -> None:
+async def test_they_go_with_their_call(database: Any, place: Location) -> None:
     ours = office(place, "ours", "ours1")[0].account_id
     await database.calls.commit(Batch(finished=[record("gone", ours)]))
     await database.sip_messages.add(

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from db.making import KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
-from trunkline.store.migrations import migrate, upgrade
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.ports.statistics import DAY, QUARTER, Statistics, Summed, Sums, TooManyPoints
 from trunkline.store.sqlite import SqliteDatabase, open_database
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.finished_calls import write_call
 from trunkline.store.sqlite.queries import driven
+from trunkline.store.sqlite.schema import migrate, upgrade
 from trunkline.store.sqlite.statistics import count_older, summed
 from trunkline.work.upkeep.take_in_older_calls import count_older_calls
 

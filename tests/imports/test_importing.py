@@ -23,7 +23,7 @@ from cli.office import Office, refused
 from cli.served import Served
 from trunkline.cli import app, retries
 from trunkline.cli.calls import import_calls as importing
-from trunkline.store.check import check
+from trunkline.store.opening import check
 from trunkline.store.sqlite import bulk
 from trunkline.work.upkeep.import_calls import ImportRequest
 

@@ -15,7 +15,8 @@ from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, office, record, started
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
-from trunkline.store.opening import Place, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.work.upkeep.delete_expired import DAY
@@ -28,14 +29,14 @@ CALLS = 160
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgres_url"))
     return tmp_path / "trunkline.db"
 
 
 async def test_whatever_dies_when_all_agrees_and_nothing_is_left(
-    place: Place, tmp_path: Path
+    place: Location, tmp_path: Path
 ) -> None:
     """A file is there while its row says so, and in the end not a file longer."""
     chance = random.Random(5)
@@ -61,7 +62,7 @@ async def test_whatever_dies_when_all_agrees_and_nothing_is_left(
     assert events == {f"c{n}" for n in range(140, CALLS)} | held
 
 
-async def filled(place: Place, folder: Path) -> set[str]:
+async def filled(place: Location, folder: Path) -> set[str]:
     """Recorded calls with facts, events and files; gives those on hold."""
     account_id = office(place)[0].account_id
     database = open_database(place, KEY)
@@ -85,7 +86,7 @@ async def filled(place: Place, folder: Path) -> set[str]:
     return held
 
 
-def made(place: Place) -> list[str]:
+def made(place: Location) -> list[str]:
     return [name for (name,) in query(place, "SELECT name FROM recordings")]
 
 
@@ -93,7 +94,7 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-async def worker(place: Place, folder: Path, lines: int) -> int:
+async def worker(place: Location, folder: Path, lines: int) -> int:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "work.expiring_worker", str(place), str(folder), str(lines)),

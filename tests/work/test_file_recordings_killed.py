@@ -23,9 +23,9 @@ from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import Composed, Part, Source
 from trunkline.recordings.spool import Spool
 from trunkline.store.directory import ManagedDirectory
-from trunkline.store.migrations import upgrade
 from trunkline.store.ports.database import Batch, Recording, Recordings
 from trunkline.store.secrets import open_key
+from trunkline.store.sqlite.schema import upgrade
 from trunkline.work.manage import manage_directory as manage
 
 from .fake_recordings import FakeRecordings

@@ -14,7 +14,8 @@ from trunkline.calls import facts as f
 from trunkline.calls.cel import LogPosition
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node as Where
-from trunkline.store.opening import Place, open_database
+from trunkline.store.location import Location
+from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.work.follow.close_left_calls import GONE_SECONDS, CloseLeftCalls
 from trunkline.work.follow.follow_log import CallLog
@@ -27,7 +28,7 @@ SECOND = 1_000_000
 class Nodes:
     """An account, and its calls on any number of nodes."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Location) -> None:
         self.account_id = office(place)[0].account_id
         self.database: Any = open_database(place, KEY)
 
@@ -57,7 +58,7 @@ class Nodes:
 
 
 @pytest.fixture
-async def nodes(place: Place) -> AsyncIterator[Nodes]:
+async def nodes(place: Location) -> AsyncIterator[Nodes]:
     made = Nodes(place)
     yield made
     await made.database.close()

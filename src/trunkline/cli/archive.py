@@ -16,13 +16,13 @@ from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
     from trunkline.server.settings import Settings
-    from trunkline.store.opening import Place
+    from trunkline.store.location import Location
     from trunkline.store.ports.archive import Account, Archive
 
 
-def existing_place(settings: Settings) -> Place:
+def existing_place(settings: Settings) -> Location:
     """Where the database is that is there; raises CommandFailed where there is none."""
-    from trunkline.store.opening import exists, shown
+    from trunkline.store.location import exists, shown
 
     place = settings.place
     if exists(place):

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from trunkline.store import tables
-from trunkline.store.opening import Place, check_key, core_engine, upgrade
+from trunkline.store.location import Location
+from trunkline.store.opening import check_key, core_engine, upgrade
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.secrets import InstallationKey
 
@@ -461,7 +462,7 @@ class ManagedDirectory:
     Raises DatabaseUnusable; DatabaseUnavailable where PostgreSQL is away.
     """
 
-    def __init__(self, place: Place, key: InstallationKey) -> None:
+    def __init__(self, place: Location, key: InstallationKey) -> None:
         upgrade(place)
         check_key(place, key)
         self._engine = core_engine(place)

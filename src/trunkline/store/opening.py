@@ -1,156 +1,182 @@
-"""Where a database is: a SQLite file's path, or PostgreSQL's URL. The one place that tells them apart.
+"""Opening a database by its location, whichever it is: the one place that tells them apart.
 
 Each function is the implementation's own; nothing is imported before it is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from trunkline.calls.record import CallRecord
+from trunkline.store.location import Location
 from trunkline.store.secrets import InstallationKey
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from trunkline.store.check import Difference, Part
     from trunkline.store.ports.archive import Archive
+    from trunkline.store.ports.call_writer import CallWriter
     from trunkline.store.ports.database import Database
-
-Place = Path | str
-"""A path, or ``postgresql://…``."""
+    from trunkline.store.postgres.examining import Looked
 
 
-class CallWriter(Protocol):
-    """Writes finished calls from a process of its own, not the server's."""
-
-    def write(self, records: Sequence[CallRecord]) -> list[bool]:
-        """Write them in one transaction, with their counts; for each, whether it was new.
-
-        What is acknowledged is on the disk. Raises DatabaseUnavailable, and then none is written.
-        """
-
-    def close(self) -> None:
-        """Close what it has open."""
-
-
-def exists(place: Place) -> bool:
-    """Is there a database of Trunkline? Makes none. Raises DatabaseUnavailable."""
-    if isinstance(place, Path):
-        return place.exists()
-    from trunkline.store.postgres.schema import exists as exists_on_server
-
-    return exists_on_server(place)
-
-
-def shown(place: Place) -> str:
-    """The database for people; of a URL nothing that is secret."""
-    if isinstance(place, Path):
-        return str(place)
-    from trunkline.store.postgres.schema import shown as shown_url
-
-    return shown_url(place)
-
-
-def open_database(place: Place, key: InstallationKey) -> Database:
+def open_database(location: Location, key: InstallationKey) -> Database:
     """The database open, made and migrated first if need be.
 
     Raises DatabaseUnusable, and DatabaseUnavailable where PostgreSQL is away.
     """
-    if isinstance(place, Path):
+    if isinstance(location, Path):
         from trunkline.store.sqlite import open_database as open_file
 
-        return open_file(place, key)
+        return open_file(location, key)
     from trunkline.store.postgres import open_database as open_on_server
 
-    return open_on_server(place, key)
+    return open_on_server(location, key)
 
 
-def open_archive(place: Place) -> Archive:
+def open_archive(location: Location) -> Archive:
     """The database open for reading only, beside a server.
 
     Raises DatabaseUnusable where it is not of this program's schema, and DatabaseUnavailable.
     """
-    if isinstance(place, Path):
+    if isinstance(location, Path):
         from trunkline.store.sqlite.archive import open_archive as open_file
 
-        return open_file(place)
+        return open_file(location)
     from trunkline.store.postgres.archive import open_archive as open_on_server
 
-    return open_on_server(place)
+    return open_on_server(location)
 
 
-def copier(place: Place, progress: Callable[[float], None]) -> tuple[str, Callable[[Path], None]]:
+def copier(
+    location: Location, progress: Callable[[float], None]
+) -> tuple[str, Callable[[Path], None]]:
     """The schema's revision, and what copies the database, as it is at one moment, into a new file.
 
     The copy is verified; of PostgreSQL it is what pg_dump writes. Raise DatabaseUnusable, and
     DatabaseUnavailable.
     """
-    if isinstance(place, Path):
-        from trunkline.store.sqlite.snapshot import copy_database, schema
+    if isinstance(location, Path):
+        from trunkline.store.sqlite.schema import revision as revision_of
+        from trunkline.store.sqlite.snapshot import copy_database
 
-        return schema(place), lambda target: copy_database(place, target, progress)
+        return revision_of(location), lambda target: copy_database(location, target, progress)
     from trunkline.store.postgres.dumping import dump, revision
 
-    return revision(place), lambda target: dump(place, target)
+    return revision(location), lambda target: dump(location, target)
 
 
-def call_writer(place: Place, shared: Callable[[], bool]) -> CallWriter:
+def call_writer(location: Location, shared: Callable[[], bool]) -> CallWriter:
     """Writes many calls; ``shared()`` says whether a server runs on the database now.
 
     Raises DatabaseUnavailable.
     """
-    if isinstance(place, Path):
+    if isinstance(location, Path):
         from trunkline.store.sqlite.bulk import BulkWriter as FileWriter
 
-        return FileWriter(place, shared)
+        return FileWriter(location, shared)
     from trunkline.store.postgres.bulk import BulkWriter
 
-    return BulkWriter(place)
+    return BulkWriter(location)
 
 
-def dry_writer(place: Place) -> CallWriter:
+def dry_writer(location: Location) -> CallWriter:
     """Looks which calls would be new, and writes nothing. Raises DatabaseUnavailable."""
-    if isinstance(place, Path):
+    if isinstance(location, Path):
         from trunkline.store.sqlite.bulk import DryWriter as DryFile
 
-        return DryFile(place)
+        return DryFile(location)
     from trunkline.store.postgres.bulk import DryWriter
 
-    return DryWriter(place)
+    return DryWriter(location)
 
 
-def upgrade(place: Place) -> None:
+def upgrade(location: Location) -> None:
     """Bring the database up to what this program needs; raises DatabaseUnusable."""
-    if isinstance(place, Path):
-        from trunkline.store.migrations import upgrade as upgrade_file
+    if isinstance(location, Path):
+        from trunkline.store.sqlite.schema import upgrade as upgrade_file
 
-        upgrade_file(place)
+        upgrade_file(location)
     else:
         from trunkline.store.postgres.schema import upgrade as upgrade_server
 
-        upgrade_server(place)
+        upgrade_server(location)
 
 
-def check_key(place: Place, key: InstallationKey) -> None:
+def check_key(location: Location, key: InstallationKey) -> None:
     """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
-    if isinstance(place, Path):
-        from trunkline.store.sqlite.database import check_key as check_file
+    if isinstance(location, Path):
+        from trunkline.store.sqlite.schema import check_key as check_file
 
-        check_file(place, key)
+        check_file(location, key)
     else:
         from trunkline.store.postgres.schema import check_key as check_server
 
-        check_server(place, key)
+        check_server(location, key)
 
 
-def core_engine(place: Place) -> sa.Engine:
+def core_engine(location: Location) -> sa.Engine:
     """SQLAlchemy Core on the database; of its transactions one is under way at a time."""
-    if isinstance(place, Path):
+    if isinstance(location, Path):
         from trunkline.store.sqlite.connect import core_engine as engine_of_file
 
-        return engine_of_file(place)
+        return engine_of_file(location)
     from trunkline.store.postgres.connect import core_engine as engine_of_server
 
-    return engine_of_server(place)
+    return engine_of_server(location)
+
+
+def check(
+    location: Location, repair: bool, parts: tuple[Part, ...] | None = None
+) -> Iterator[Difference]:
+    """Compare what is kept beside the calls with them (``store.check.check``). Raises DatabaseUnavailable."""
+    from trunkline.store.check import PARTS
+    from trunkline.store.check import check as check_with
+
+    if isinstance(location, Path):
+        from trunkline.store.sqlite.connect import checking_engine as engine_of_file
+
+        engine = engine_of_file(location, repair)
+    else:
+        from trunkline.store.postgres.connect import checking_engine as engine_of_server
+
+        engine = engine_of_server(location)
+    return check_with(engine, repair, parts or PARTS)
+
+
+# ---- a copy, and a server before it is used ----------------------------------------------------------
+
+
+def examine_copy(file: Path, dumped: bool) -> None:
+    """Raises DatabaseUnusable unless what ``copier`` has written can be used; ``dumped``: of PostgreSQL."""
+    if dumped:
+        from trunkline.store.postgres.dumping import examine as examine_dump
+
+        examine_dump(file)
+    else:
+        from trunkline.store.sqlite.snapshot import examine as examine_file
+
+        examine_file(file)
+
+
+def refuse_full(url: str) -> None:
+    """Raises DatabaseUnusable unless the database is empty, and DatabaseUnavailable."""
+    from trunkline.store.postgres import dumping
+
+    dumping.refuse_full(url)
+
+
+def load_dump(url: str, file: Path) -> None:
+    """Bring a dump into an empty database: whole, or not at all (``postgres.dumping.load``)."""
+    from trunkline.store.postgres import dumping
+
+    dumping.load(url, file)
+
+
+def look(url: str) -> Looked:
+    """What there is to say of a PostgreSQL server; changes nothing. Raises DatabaseUnavailable."""
+    from trunkline.store.postgres import examining
+
+    return examining.look(url)

@@ -25,9 +25,8 @@ from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
 from trunkline.directory.api_keys import SCOPES
 from trunkline.events.message_ids import MessageIds
-from trunkline.store import migrations
 from trunkline.store.directory import AccountEntry, KeyEntry, ManagedDirectory
-from trunkline.store.sqlite import open_database
+from trunkline.store.sqlite import open_database, schema
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
 from trunkline.work.control.transfer_call import TransferCall
@@ -48,7 +47,7 @@ def _migrated() -> Path:
     """An empty database: making one costs more than most tests."""
     path = Path(tempfile.mkdtemp()) / "trunkline.db"
     atexit.register(shutil.rmtree, path.parent)
-    migrations.upgrade(path)
+    schema.upgrade(path)
     return path
 
 

@@ -108,7 +108,8 @@ def _contents(
     from trunkline.backups.manifest import DATABASE, DUMP, KEY, PURPOSE
     from trunkline.backups.writing import Contents
     from trunkline.calls.times import rfc3339
-    from trunkline.store.opening import copier, exists
+    from trunkline.store.location import exists
+    from trunkline.store.opening import copier
     from trunkline.store.secrets import open_key
 
     settings = settings_of(ctx)
@@ -140,9 +141,9 @@ def _check(folder: Path, url: str) -> bytes | None:
     if (folder / DUMP).exists():
         _examine_dump(folder / DUMP, url)
     else:
-        from trunkline.store.sqlite.snapshot import examine
+        from trunkline.store.opening import examine_copy
 
-        examine(folder / DATABASE)
+        examine_copy(folder / DATABASE, dumped=False)
     if not (folder / KEY).exists():
         return None
     key = open_key(folder / KEY)
@@ -157,10 +158,10 @@ def _examine_dump(file: Path, url: str) -> None:
             "this is the backup of a PostgreSQL database: make a new, empty one, and name it by "
             "TRUNKLINE_DATABASE or --database"
         )
-    from trunkline.store.postgres.dumping import examine, refuse_full
+    from trunkline.store.opening import examine_copy, refuse_full
 
     refuse_full(url)
-    examine(file)
+    examine_copy(file, dumped=True)
 
 
 def _load(folder: Path, url: str) -> None:
@@ -170,10 +171,10 @@ def _load(folder: Path, url: str) -> None:
 
     if not (folder / DUMP).exists():
         return
-    from trunkline.store.postgres.dumping import load
+    from trunkline.store.opening import load_dump
 
     write_setting(folder / SETTINGS, "database", url)
-    load(url, folder / DUMP)
+    load_dump(url, folder / DUMP)
     (folder / DUMP).unlink()
 
 

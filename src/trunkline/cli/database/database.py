@@ -43,7 +43,7 @@ def check(
 
     Exit status 1 if anything differs, also when it was repaired. A server may run meanwhile.
     """
-    from trunkline.store.check import check as check_all
+    from trunkline.store.opening import check as check_all
     from trunkline.store.opening import open_archive
 
     place = existing_place(settings_of(ctx))

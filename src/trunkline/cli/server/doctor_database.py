@@ -26,7 +26,8 @@ _MEND_ROLES = "have an administrator run ALTER ROLE {} CREATEROLE"
 def database(chosen: Settings, followed: bool) -> Iterator[Finding]:
     """The database, and its trunks and webhooks; ``followed``: a server runs on it."""
     from trunkline.engine.process.examine import Finding
-    from trunkline.store.opening import exists, open_archive
+    from trunkline.store.location import exists
+    from trunkline.store.opening import open_archive
     from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 
     if isinstance(chosen.place, str):
@@ -46,7 +47,7 @@ def database(chosen: Settings, followed: bool) -> Iterator[Finding]:
 
 
 def _where(chosen: Settings) -> str:
-    from trunkline.store.opening import shown
+    from trunkline.store.location import shown
 
     return shown(chosen.place)
 
@@ -54,16 +55,16 @@ def _where(chosen: Settings) -> str:
 def _server(url: str) -> Iterator[Finding]:
     """PostgreSQL itself; what is wrong with the way to it, ``database`` says."""
     from trunkline.engine.process.examine import Finding
+    from trunkline.store.opening import look
     from trunkline.store.ports.database import DatabaseUnavailable
-    from trunkline.store.postgres.examining import OLDEST, look
 
     try:
         found = look(url)
     except DatabaseUnavailable:
         return
-    right = found.major >= OLDEST and not found.is_standby and found.encoding == "UTF8"
+    right = found.major >= found.oldest and not found.is_standby and found.encoding == "UTF8"
     said = f"{found.version}, {found.encoding}{', a standby' if found.is_standby else ''}"
-    yield Finding("postgresql", right, said, "" if right else _MEND_SERVER.format(OLDEST))
+    yield Finding("postgresql", right, said, "" if right else _MEND_SERVER.format(found.oldest))
     off = ", ".join(f"{name} is off" for name in found.not_durable)
     durable = off or "what it has acknowledged stays"
     yield Finding("postgresql durable", not off, durable, _MEND_DURABLE if off else "")

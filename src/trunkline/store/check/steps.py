@@ -5,17 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from trunkline.store import tables
-from trunkline.store.opening import Place
 from trunkline.store.ports.database import DatabaseUnavailable
 
-_ONE = sa.pool.StaticPool
 _OWN_FAULT = (DataError, IntegrityError, ProgrammingError)
 
 
@@ -37,9 +34,9 @@ class Difference(NamedTuple):
 class Steps:
     """A database that is read, and mended where ``repair`` is true. Raises DatabaseUnavailable."""
 
-    def __init__(self, place: Place, repair: bool) -> None:
+    def __init__(self, engine: sa.Engine, repair: bool) -> None:
         self.repair = repair
-        self._engine = _engine(place, repair)
+        self._engine = engine
 
     def __enter__(self) -> Self:
         return self
@@ -80,18 +77,3 @@ def _unavailable() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database cannot be used now: {error.orig}") from error
     except sqlite3.DatabaseError as error:  # of who connects
         raise DatabaseUnavailable(f"the database cannot be used now: {error}") from error
-
-
-def _engine(place: Place, repair: bool) -> sa.Engine:
-    """One connection, which begins nothing by itself; unlike ``core_engine`` it shuts nobody out."""
-    if isinstance(place, Path):
-        from trunkline.store.sqlite.connect import connect_reader, connect_writer
-
-        file, connect = place, connect_writer if repair else connect_reader
-        return sa.create_engine("sqlite://", creator=lambda: connect(file), poolclass=_ONE)
-    from trunkline.store.postgres.connect import connect_synchronous
-
-    url = place
-    return sa.create_engine(
-        "postgresql+psycopg://", creator=lambda: connect_synchronous(url), poolclass=_ONE
-    )

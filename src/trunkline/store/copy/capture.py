@@ -9,26 +9,19 @@ says of itself: ``changes()`` and ``RETURNING`` do not count its rows
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 from trunkline.store.copy.port import Table
 from trunkline.store.ports.database import DatabaseUnusable
+from trunkline.store.sqlite.copy_marks import MOVED, Moved, drop_triggers, is_there, take_off
 
 _TABLES = (
     "CREATE TABLE copy_state (id TEXT NOT NULL)",
     # No AUTOINCREMENT, which costs a write more: the newest row is never forgotten (Source.trim).
     'CREATE TABLE copy_changes (id INTEGER PRIMARY KEY, "table" TEXT NOT NULL, "key" TEXT NOT NULL)',
 )
-_MOVED = "moved_to"
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """Where a database was moved to, for people, and when (unix microseconds)."""
-
-    to: str
-    at: int
 
 
 def tables(connection: sqlite3.Connection) -> list[Table]:
@@ -65,16 +58,9 @@ def put_on(connection: sqlite3.Connection, id_: str) -> None:
             connection.execute(statement)
 
 
-def take_off(connection: sqlite3.Connection) -> None:
-    """Note nothing any more, and forget what was noted; in the caller's transaction."""
-    _drop_triggers(connection, "copy_*")
-    for name in ("copy_state", "copy_changes"):
-        connection.execute(f"DROP TABLE IF EXISTS {name}")
-
-
 def copy_id(connection: sqlite3.Connection) -> str | None:
     """The id of the copy that is under way."""
-    if not _is_there(connection, "copy_state"):
+    if not is_there(connection, "copy_state"):
         return None
     row = connection.execute("SELECT id FROM copy_state").fetchone()
     return None if row is None else str(row[0])
@@ -89,7 +75,7 @@ def is_whole(connection: sqlite3.Connection) -> bool:
         )
     }
     wanted = {f"copy_{table.name}_{change}" for table in tables(connection) for change in _CHANGES}
-    return wanted <= there and _is_there(connection, "copy_changes")
+    return wanted <= there and is_there(connection, "copy_changes")
 
 
 def mark_moved(connection: sqlite3.Connection, moved: Moved) -> None:
@@ -97,12 +83,12 @@ def mark_moved(connection: sqlite3.Connection, moved: Moved) -> None:
 
     The triggers stop who had it open before, such as an import: what they wrote would be lost.
     """
-    _drop_triggers(connection, "copy_*")
+    drop_triggers(connection, "copy_*")
     value = msgspec.json.encode(moved).decode()
     connection.execute(
         'INSERT INTO meta ("key", value) VALUES (?, ?)'
         ' ON CONFLICT ("key") DO UPDATE SET value = excluded.value',
-        (_MOVED, value),
+        (MOVED, value),
     )
     says = f"this database was moved to {moved.to}".replace("'", "''")
     for table in tables(connection):
@@ -115,26 +101,8 @@ def mark_moved(connection: sqlite3.Connection, moved: Moved) -> None:
 
 def unmark_moved(connection: sqlite3.Connection) -> None:
     """It is in use again; in the caller's transaction."""
-    _drop_triggers(connection, "moved_*")
-    connection.execute('DELETE FROM meta WHERE "key" = ?', (_MOVED,))
-
-
-def moved(connection: sqlite3.Connection) -> Moved | None:
-    """Where the database was moved to, if it was."""
-    if not _is_there(connection, "meta"):
-        return None
-    row = connection.execute('SELECT value FROM meta WHERE "key" = ?', (_MOVED,)).fetchone()
-    return None if row is None else msgspec.json.decode(row[0], type=Moved)
-
-
-def refuse_moved(connection: sqlite3.Connection, name: object) -> None:
-    """Raises DatabaseUnusable for a database that was moved."""
-    found = moved(connection)
-    if found is not None:
-        raise DatabaseUnusable(
-            f"the database {name} has been moved to {found.to}: set database to that, with its user and"
-            " password, in trunkline.toml; trunkline db copy --abort takes this one into use again"
-        )
+    drop_triggers(connection, "moved_*")
+    connection.execute('DELETE FROM meta WHERE "key" = ?', (MOVED,))
 
 
 _CHANGES = ("insert", "update", "rekey", "delete")
@@ -154,22 +122,3 @@ def _trigger(table: Table, change: str, when: str, row: str) -> str:
         f'CREATE TRIGGER "copy_{table.name}_{change}" {when} ON "{table.name}" BEGIN'
         f' INSERT INTO copy_changes ("table", "key") VALUES (\'{table.name}\', json_array({key})); END'
     )
-
-
-def _drop_triggers(connection: sqlite3.Connection, like: str) -> None:
-    for name in _names(connection, like):
-        connection.execute(f'DROP TRIGGER "{name}"')
-
-
-def _names(connection: sqlite3.Connection, like: str) -> Iterable[str]:
-    found = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name GLOB ?", (like,)
-    )
-    return [name for (name,) in found.fetchall()]
-
-
-def _is_there(connection: sqlite3.Connection, table: str) -> bool:
-    found = connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)
-    )
-    return found.fetchone() is not None

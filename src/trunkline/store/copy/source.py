@@ -15,8 +15,9 @@ from trunkline.store.copy.port import Chunk, Copied, Key, Table
 from trunkline.store.copy.rows import Shape
 from trunkline.store.migrations import revisions
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
+from trunkline.store.sqlite import copy_marks
 from trunkline.store.sqlite.connect import connect_reader, connect_writer
-from trunkline.store.sqlite.snapshot import schema
+from trunkline.store.sqlite.schema import revision
 from trunkline.store.sqlite.writer import unavailable
 
 ROWS = 20_000
@@ -37,7 +38,7 @@ class SqliteSource:
     def __init__(self, path: Path) -> None:
         """Raises DatabaseUnusable unless it is of this program's schema."""
         self._path = path
-        found = schema(path)
+        found = revision(path)
         if found != revisions()[-1]:
             raise DatabaseUnusable(
                 f"{path} has schema {found}, and this program copies {revisions()[-1]}: "
@@ -58,7 +59,7 @@ class SqliteSource:
     def moved(self) -> str | None:
         """Where it was moved to."""
         with unavailable():
-            found = capture.moved(self._reader)
+            found = copy_marks.moved(self._reader)
             return None if found is None else found.to
 
     def tables(self) -> list[Table]:
@@ -69,19 +70,19 @@ class SqliteSource:
     def capture(self, id_: str) -> None:
         """From now on, note every change."""
         with self._writing() as connection:
-            capture.refuse_moved(connection, self._path)
+            copy_marks.refuse_moved(connection, self._path)
             capture.put_on(connection, id_)
 
     def release(self) -> None:
         """Note nothing any more."""
         with self._writing() as connection:
-            capture.take_off(connection)
+            copy_marks.take_off(connection)
 
     def abort(self) -> None:
         """As it was before any copy."""
         with self._writing() as connection:
             capture.unmark_moved(connection)
-            capture.take_off(connection)
+            copy_marks.take_off(connection)
 
     def chunk(self, shape: Shape, after: Key | None) -> Chunk:
         """The rows that follow a key."""
@@ -242,7 +243,7 @@ class SqliteLockedSnapshot(SqliteSnapshot):
 
     def mark_moved(self, to: str, at: int) -> None:
         """Nobody opens or writes it any more."""
-        capture.mark_moved(self._connection, capture.Moved(to, at))
+        capture.mark_moved(self._connection, copy_marks.Moved(to, at))
 
 
 def _columns(names: Any) -> str:

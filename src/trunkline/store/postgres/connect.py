@@ -102,3 +102,14 @@ def core_engine(url: str) -> sa.Engine:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('trunkline directory'))")
 
     return engine
+
+
+def checking_engine(url: str) -> sa.Engine:
+    """One connection, which begins nothing by itself; unlike ``core_engine`` it shuts nobody out."""
+    import sqlalchemy as sa
+
+    return sa.create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect_synchronous(url),
+        poolclass=sa.pool.StaticPool,
+    )

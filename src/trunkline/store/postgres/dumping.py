@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from trunkline.store import migrations
 from trunkline.store.ports.database import DatabaseUnusable
+from trunkline.store.postgres.connect import checking_engine
 from trunkline.store.postgres.examining import look
 from trunkline.store.postgres.schema import connected, refuse_other_schema, shown
 
@@ -152,7 +153,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> None:
 def _refuse_wrong_counts(url: str) -> None:
     from trunkline.store.check import check
 
-    wrong = next(check(url, repair=False, parts=("counts",)), None)
+    wrong = next(check(checking_engine(url), False, ("counts",)), None)
     if wrong is not None:
         raise DatabaseUnusable(
             f"account {wrong.account_id} has {wrong.there} calls where {wrong.counted} are counted: "

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from trunkline.store.postgres.schema import connected, shown
 
 OLDEST = 15
-"""The oldest major version that will do."""
 
 _LOOK = """SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,
     pg_encoding_to_char(encoding), pg_is_in_recovery(),
@@ -30,6 +29,8 @@ class Looked(NamedTuple):
     """Settings that are off, so that the server may lose what it has acknowledged."""
     user: str
     may_make_roles: bool
+    oldest: int = OLDEST
+    """The oldest major version that will do."""
 
 
 def look(url: str) -> Looked:

@@ -67,3 +67,13 @@ def core_engine(path: Path) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def checking_engine(path: Path, repair: bool) -> sa.Engine:
+    """One connection, which begins nothing by itself; unlike ``core_engine`` it shuts nobody out."""
+    import sqlalchemy as sa
+
+    connect = connect_writer if repair else connect_reader
+    return sa.create_engine(
+        "sqlite://", creator=lambda: connect(path), poolclass=sa.pool.StaticPool
+    )

@@ -19,15 +19,13 @@ from trunkline.store.common.sip_messages import SqlSipMessages
 from trunkline.store.common.statistics import SqlStatistics
 from trunkline.store.common.tokens import SqlTokens
 from trunkline.store.common.webhooks import SqlWebhooks
-from trunkline.store.migrations import upgrade
-from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import dialect
 from trunkline.store.sqlite.calls import SqliteCalls
-from trunkline.store.sqlite.connect import connect_writer
-from trunkline.store.sqlite.queries import driven, named
+from trunkline.store.sqlite.queries import named
 from trunkline.store.sqlite.reader import Reader
-from trunkline.store.sqlite.writer import Writer, unavailable
+from trunkline.store.sqlite.schema import check_key, upgrade
+from trunkline.store.sqlite.writer import Writer
 
 
 class SqliteDatabase:
@@ -76,25 +74,3 @@ def open_database(path: Path, key: InstallationKey) -> SqliteDatabase:
     upgrade(path)
     check_key(path, key)
     return SqliteDatabase(path, key)
-
-
-def check_key(path: Path, key: InstallationKey) -> None:
-    """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
-    mark = key.derive("which key").hex()[:16]
-    sql = named("meta")
-    try:
-        with unavailable():
-            connection = connect_writer(path)
-            try:
-                found = driven(sql.key_check(connection))
-                if found is None:
-                    driven(sql.set_key_check(connection, value=mark))
-                    found = driven(sql.key_check(connection))
-            finally:
-                connection.close()
-    except DatabaseUnavailable as error:
-        raise DatabaseUnusable(f"{path}: {error}") from error
-    if found != mark:
-        raise DatabaseUnusable(
-            f"the database {path} belongs to another secret.key: put that file back beside it"
-        )

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from trunkline.store.copy.capture import refuse_moved, take_off
 from trunkline.store.migrations import revisions
 from trunkline.store.ports.database import DatabaseUnusable
-from trunkline.store.sqlite.connect import connect_reader
+from trunkline.store.sqlite.connect import checking_engine, connect_reader
+from trunkline.store.sqlite.copy_marks import refuse_moved, take_off
+from trunkline.store.sqlite.schema import revision
 from trunkline.store.sqlite.writer import unavailable
 
 _PAGES_A_STEP = 2048
@@ -51,25 +52,15 @@ def _new(target: Path) -> sqlite3.Connection:
     return connection
 
 
-def schema(path: Path) -> str:
-    """The revision of the database's tables; raises DatabaseUnusable where it has none."""
-    try:
-        with closing(connect_reader(path)) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise DatabaseUnusable(f"{path} is no database of Trunkline's: {error}") from error
-    return str(row[0]) if row else ""
-
-
 def examine(path: Path) -> None:
     """Raises DatabaseUnusable unless the database is sound, known, and its counts are right."""
-    revision = schema(path)
-    if revision not in revisions():
-        raise DatabaseUnusable(f"{path} is of a newer Trunkline (schema {revision}): use that one")
+    found = revision(path)
+    if found not in revisions():
+        raise DatabaseUnusable(f"{path} is of a newer Trunkline (schema {found}): use that one")
     try:
         with closing(connect_reader(path)) as connection:
             trouble = _trouble(connection)
-        if not trouble and revision == revisions()[-1]:
+        if not trouble and found == revisions()[-1]:
             trouble = _wrong_count(path)
     except sqlite3.DatabaseError as error:
         trouble = str(error)
@@ -92,7 +83,7 @@ def _wrong_count(path: Path) -> str:
     # SQLAlchemy takes long to import.
     from trunkline.store.check import check
 
-    wrong = next(check(path, repair=False, parts=("counts",)), None)
+    wrong = next(check(checking_engine(path, repair=False), False, ("counts",)), None)
     if wrong is None:
         return ""
     return f"account {wrong.account_id} has {wrong.there} calls where {wrong.counted} are counted: run trunkline db check --repair"

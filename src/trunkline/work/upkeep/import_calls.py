@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, Protocol
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,18 +17,12 @@ from trunkline.history.imports.gather import Gather, Whole
 from trunkline.history.imports.leg import Reason, Skipped
 from trunkline.history.imports.people import People
 from trunkline.history.imports.source import ForeignHistory
+from trunkline.store.ports.call_writer import CallWriter
 from trunkline.store.ports.history import FIRST
 
 _BATCH = 250
 """Calls in one transaction: so few that a server which writes at the same time hardly waits."""
 _MOST_UNKNOWN = 1000
-
-
-class CallWriter(Protocol):
-    """Where finished calls go."""
-
-    def write(self, records: Sequence[CallRecord]) -> list[bool]:
-        """Write them in one transaction; for each, whether it was new. Raises DatabaseUnavailable."""
 
 
 class ImportCounts(msgspec.Struct, rename="camel"):

@@ -1,7 +1,3 @@
--- name: revision()$
--- The schema's revision.
-SELECT version_num FROM alembic_version;
-
 -- name: recordings(account_id, limit)
 -- An account's recordings, those of the newest calls first.
 SELECT r.name, r.account_id, r.call_id, r.state, r.bytes, r.seconds, r.reason, r.created_at
