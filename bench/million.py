@@ -26,7 +26,7 @@ from trunkline.calls.record import CallRecord
 from trunkline.store.common.call_columns import columns_of
 from trunkline.store.common.marking import index
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import dialect
 from trunkline.store.sqlite.connect import connect_writer

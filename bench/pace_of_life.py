@@ -30,8 +30,8 @@ from trunkline.calls.record import StoredEvent
 from trunkline.engine.listen.cel import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
-from trunkline.store.directory import ManagedDirectory
 from trunkline.store.location import Node as Where
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.secrets import open_key

@@ -11,7 +11,7 @@ import statistics
 import time
 from pathlib import Path
 
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
 from trunkline.work.manage import manage_directory as manage
 

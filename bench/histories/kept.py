@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.store.directory import AccountEntry, ManagedDirectory, UserEntry
+from trunkline.directory.entries import AccountEntry, UserEntry
 from trunkline.store.location import Location
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Database
 from trunkline.store.secrets import InstallationKey, open_key
 from trunkline.work.manage import manage_directory as manage

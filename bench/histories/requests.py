@@ -29,8 +29,9 @@ import httpx
 from tests.whole.api import sha256
 from tests.whole.waiting import until
 
+from trunkline.directory.entries import AccountEntry
 from trunkline.store.common.spans import DAY, HOUR
-from trunkline.store.directory import AccountEntry, ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.work.manage import manage_directory as manage
 
 from ..figures import Figure, quantile

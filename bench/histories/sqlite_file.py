@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from trunkline.calls.record import CallRecord
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.database import check_key
 from trunkline.store.sqlite.finished_calls import write_calls

@@ -19,7 +19,7 @@ from trunkline.calls.record import Announcement
 from trunkline.live import build_live
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import SqliteDatabase, open_database
 from trunkline.work.manage import manage_directory as manage

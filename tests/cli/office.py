@@ -13,9 +13,10 @@ from trunkline.calls import facts as f
 from trunkline.calls.fold import fold
 from trunkline.calls.outcome import record
 from trunkline.calls.record import Announcement
+from trunkline.directory.entries import AccountEntry
 from trunkline.events import of_call as announce
-from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.location import Location
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key

@@ -73,7 +73,7 @@ class Office:
 
 @contextlib.contextmanager
 def in_directory(path: Path, key: Any) -> Iterator[Any]:
-    from trunkline.store.directory import ManagedDirectory
+    from trunkline.store.managed_directory import ManagedDirectory
 
     with ManagedDirectory(path, key).transaction() as directory:
         yield directory

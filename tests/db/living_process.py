@@ -17,8 +17,9 @@ from db.making import AT, announcement, record, started
 from trunkline.calls.facts import Party
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Outgoing
+from trunkline.directory.entries import AccountEntry, DeviceEntry, UserEntry
 from trunkline.server.listening import data_lock
-from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Batch, LogPosition
 from trunkline.store.ports.history import Marks
 from trunkline.store.ports.webhooks import WebhookToAdd

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
 from trunkline.calls.record import Announcement, CallRecord
-from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
+from trunkline.directory.entries import AccountEntry, DeviceEntry, UserEntry
 from trunkline.store.location import Location
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey
 from trunkline.work.manage import manage_directory as manage
 

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from cluster import Cluster
 from db.making import AT, KEY, office
 from trunkline.store import migrations
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 from trunkline.store.postgres import open_database
 from trunkline.store.postgres.connect import core_engine

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.making import KEY, office
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.sqlite.connect import connect_reader
 from trunkline.work.manage import manage_directory as manage
 

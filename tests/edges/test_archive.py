@@ -12,8 +12,8 @@ import pytest
 from db.making import AT, KEY, announcement, ended, record, requested, started
 from trunkline.store import location as locations
 from trunkline.store import opening
-from trunkline.store.directory import ManagedDirectory
 from trunkline.store.location import Location
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_archive, open_database
 from trunkline.store.ports.archive import Account, Archive, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Batch, DatabaseUnavailable, DatabaseUnusable

@@ -16,8 +16,8 @@ from trunkline.calls.record import shown
 from trunkline.directory.api_keys import key_hash
 from trunkline.routing.dialling import Rights
 from trunkline.store import tables
-from trunkline.store.directory import ManagedDirectory
 from trunkline.store.location import Location
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import core_engine, open_database
 from trunkline.store.ports.database import (
     ApiKey,

@@ -14,11 +14,12 @@ from db.agreeing import everything_agrees, query
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from trunkline.calls.recording_plan import Composed
 from trunkline.delivery.webhook import outgoing
+from trunkline.directory.entries import AccountEntry
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store import postgres
-from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.location import Location
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, Claimed
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks

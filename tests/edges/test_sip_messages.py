@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from db.making import AT, KEY, office, record
+from trunkline.directory.entries import AccountEntry
 from trunkline.sip.message import SipMessage, SipPart
-from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.location import Location
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks

@@ -115,7 +115,8 @@ async def test_lists_go_on_where_they_ended(database, account_id, place):
 async def test_only_enabled_ones_of_enabled_accounts_are_active(
     database, account_id, webhook, place
 ):
-    from trunkline.store.directory import AccountEntry, ManagedDirectory
+    from trunkline.directory.entries import AccountEntry
+    from trunkline.store.managed_directory import ManagedDirectory
 
     assert (await database.webhooks.active(account_id)) == [webhook]
     assert (await database.webhooks.active_accounts()) == {account_id}

@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from cluster import Cluster
 from db.making import KEY
+from trunkline.directory.entries import AccountEntry, DeviceEntry, UserEntry
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.commands.ami import Ami
 from trunkline.engine.config import configuration, realtime
@@ -22,7 +23,7 @@ from trunkline.engine.install.choose import EngineInstallError, Installed, find
 from trunkline.engine.port import EndpointChanged, Signal
 from trunkline.engine.process.supervisor import Supervisor
 from trunkline.server.wiring.engine import views_in_postgresql
-from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import DatabaseUnusable
 from trunkline.store.postgres.asterisk_role import role_of
 from trunkline.store.postgres.schema import upgrade

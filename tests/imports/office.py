@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from cli.office import Office
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.work.manage import manage_directory as manage
 
 HEAD = "calldate,clid,src,dst,channel,dstchannel,duration,billsec,disposition,uniqueid,linkedid\n"

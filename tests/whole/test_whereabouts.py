@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from trunkline.engine.config import registered
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
 from trunkline.work.manage import manage_directory as manage
 

@@ -84,7 +84,7 @@ def _serve() -> None:
     names = [each.name for each in pkgutil.iter_modules(trunkline.cli.__path__, "trunkline.cli.")]
     lazily = [
         "trunkline.server.wiring.database",
-        "trunkline.store.directory",
+        "trunkline.store.managed_directory",
         "trunkline.work.manage.manage_directory",
     ]
     for name in [*names, *lazily]:

@@ -15,7 +15,7 @@ from db.making import KEY
 from trunkline.bus.local import LocalBus
 from trunkline.engine.port import Channel, Originate
 from trunkline.events.message_ids import MessageIds
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import App
 from trunkline.store.sqlite import open_database
 from trunkline.work.follow.follow_log import CallLog

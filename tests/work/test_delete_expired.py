@@ -11,9 +11,10 @@ from obstore.store import MemoryStore
 
 from db.agreeing import everything_agrees
 from db.making import AT, KEY, announcement, office, record, started
+from trunkline.directory.entries import AccountEntry
 from trunkline.recordings.objects import ObjectStore
 from trunkline.recordings.port import RecordingMissing
-from trunkline.store.directory import AccountEntry, ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.sqlite import open_database

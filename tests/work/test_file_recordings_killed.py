@@ -22,7 +22,7 @@ from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import Composed, Part, Source
 from trunkline.recordings.spool import Spool
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Batch, Recording, Recordings
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.schema import upgrade

@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from calls.replay import PLACE
+from trunkline.directory.entries import TrunkEntry
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
-from trunkline.store.directory import TrunkEntry
 from trunkline.store.sqlite import writer
 from trunkline.work.manage import manage_directory as manage
 from trunkline.work.manage.manage_destinations import destination

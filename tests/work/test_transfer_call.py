@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from trunkline.calls import facts as f
+from trunkline.directory.entries import DeviceEntry
 from trunkline.engine.port import EngineUnavailable, TransferFailed
-from trunkline.store.directory import DeviceEntry
 from trunkline.work.control.transfer_call import TransferCall, Transferred, TransferWanted
 from trunkline.work.manage import manage_directory as manage
 from trunkline.work.refused import Refused

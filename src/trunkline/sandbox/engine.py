@@ -19,7 +19,7 @@ from trunkline.sandbox.prepare import Sandbox, prepare_sandbox
 from trunkline.server.setting_forms import address, port_range
 from trunkline.server.settings import Settings
 from trunkline.server.system import System
-from trunkline.store.directory import ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 
 log = structlog.get_logger()
 

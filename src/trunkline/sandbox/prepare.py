@@ -9,13 +9,8 @@ import secrets
 
 import msgspec
 
-from trunkline.store.directory import (
-    AccountEntry,
-    DeviceEntry,
-    DirectoryTransaction,
-    TrunkEntry,
-    UserEntry,
-)
+from trunkline.directory.entries import AccountEntry, DeviceEntry, TrunkEntry, UserEntry
+from trunkline.store.managed_directory import DirectoryTransaction
 from trunkline.work.manage import manage_directory as manage
 
 ACCOUNT = "sandbox"

@@ -24,8 +24,9 @@ from trunkline.api.v1.door import V1
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
 from trunkline.directory.api_keys import SCOPES
+from trunkline.directory.entries import AccountEntry, KeyEntry
 from trunkline.events.message_ids import MessageIds
-from trunkline.store.directory import AccountEntry, KeyEntry, ManagedDirectory
+from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.sqlite import open_database, schema
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost

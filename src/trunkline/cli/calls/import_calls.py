@@ -18,9 +18,10 @@ from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_one
 
 if TYPE_CHECKING:
+    from trunkline.directory.entries import AccountEntry
     from trunkline.history.imports.leg import Skipped
     from trunkline.history.imports.people import People
-    from trunkline.store.directory import AccountEntry, DirectoryTransaction
+    from trunkline.store.managed_directory import DirectoryTransaction
     from trunkline.work.upkeep.import_calls import ImportCalls, ImportCounts, ImportRequest, Note
 
 _GZIP = b"\x1f\x8b"
@@ -115,8 +116,8 @@ def _oldest(call_days: int, owner: AccountEntry) -> int:
 
 
 def _people(directory: DirectoryTransaction, owner: AccountEntry) -> People:
+    from trunkline.directory.entries import DeviceEntry, UserEntry
     from trunkline.history.imports.people import People, Person
-    from trunkline.store.directory import DeviceEntry, UserEntry
 
     users = directory.all(UserEntry, owner.account_id)
     by_id = {user.user_id: Person(user.user_id, user.username, user.name) for user in users}

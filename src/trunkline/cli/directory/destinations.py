@@ -24,7 +24,7 @@ from trunkline.cli.failure import CommandFailed
 from trunkline.cli.showing import show_all, show_one
 
 if TYPE_CHECKING:
-    from trunkline.store.directory import AnnouncementEntry
+    from trunkline.directory.entries import AnnouncementEntry
 
 extension = group("Extensions: numbers inside an account.")
 announcement = group("Announcements: what callers are told.")
@@ -81,7 +81,7 @@ def create_announcement(
     as_json: Json = False,
 ) -> None:
     """Add an announcement: a prompt that is said, and where calls go on then."""
-    from trunkline.store.directory import AnnouncementEntry
+    from trunkline.directory.entries import AnnouncementEntry
     from trunkline.work.manage import manage_destinations as destinations
     from trunkline.work.manage import manage_directory as manage
     from trunkline.work.manage import prompts
@@ -114,7 +114,7 @@ def list_announcements(
     ctx: typer.Context, account: AccountIf = None, as_json: Json = False
 ) -> None:
     """List announcements."""
-    from trunkline.store.directory import AnnouncementEntry
+    from trunkline.directory.entries import AnnouncementEntry
 
     with directory_of(ctx) as directory:
         account_id = find_account(directory, account).account_id if account else None
@@ -127,7 +127,7 @@ def delete_announcement(
     ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
 ) -> None:
     """Delete an announcement that nothing leads to."""
-    from trunkline.store.directory import AnnouncementEntry
+    from trunkline.directory.entries import AnnouncementEntry
     from trunkline.work.manage import prompts
     from trunkline.work.manage.manage_destinations import delete_announcement as delete
     from trunkline.work.manage.manage_directory import find
@@ -158,7 +158,7 @@ def create_route(
     as_json: Json = False,
 ) -> None:
     """Add an outbound route. Once an account has one, it dials by its routes alone."""
-    from trunkline.store.directory import TrunkEntry
+    from trunkline.directory.entries import TrunkEntry
     from trunkline.work.manage import manage_destinations as destinations
     from trunkline.work.manage.manage_directory import find
 

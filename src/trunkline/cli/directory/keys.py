@@ -18,7 +18,7 @@ from trunkline.cli.directory.manage import (
 from trunkline.cli.showing import show_all, show_one
 
 if TYPE_CHECKING:
-    from trunkline.store.directory import KeyEntry
+    from trunkline.directory.entries import KeyEntry
 
 key = typer.Typer(
     help="Keys: what programs use /v1 with.", no_args_is_help=True, rich_markup_mode=None
@@ -63,7 +63,7 @@ def create_key(
 @key.command("list")
 def list_keys(ctx: typer.Context, account: AccountIf = None, as_json: Json = False) -> None:
     """List keys, also those that are good no more; never the keys themselves."""
-    from trunkline.store.directory import KeyEntry
+    from trunkline.directory.entries import KeyEntry
 
     with directory_of(ctx) as directory:
         account_id = find_account(directory, account).account_id if account else None

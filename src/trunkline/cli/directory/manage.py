@@ -18,7 +18,8 @@ from trunkline.cli.running import tell_server
 from trunkline.cli.showing import show_all, show_one
 
 if TYPE_CHECKING:
-    from trunkline.store.directory import AccountEntry, DirectoryTransaction, Entry
+    from trunkline.directory.entries import AccountEntry, Entry
+    from trunkline.store.managed_directory import DirectoryTransaction
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Account = Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")]
@@ -47,7 +48,7 @@ number = group("Numbers: what is called from outside.")
 def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[DirectoryTransaction]:
     """The directory in one transaction; after one that changes it, the server is told."""
     from trunkline.directory.rules import DirectoryRefused
-    from trunkline.store.directory import ManagedDirectory
+    from trunkline.store.managed_directory import ManagedDirectory
     from trunkline.store.secrets import KeyUnusable, open_key
 
     settings = settings_of(ctx)
@@ -64,7 +65,7 @@ def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[Director
 
 def find_account(directory: DirectoryTransaction, name: str) -> AccountEntry:
     """The account with that name or id."""
-    from trunkline.store.directory import AccountEntry
+    from trunkline.directory.entries import AccountEntry
     from trunkline.work.manage.manage_directory import find
 
     return find(directory, AccountEntry, name)
@@ -194,7 +195,7 @@ def set_user(
     as_json: Json = False,
 ) -> None:
     """Set where a user's calls go on, as user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
-    from trunkline.store.directory import UserEntry
+    from trunkline.directory.entries import UserEntry
     from trunkline.work.manage.manage_destinations import lead_on
     from trunkline.work.manage.manage_directory import find
 
@@ -219,7 +220,7 @@ def create_device(
     as_json: Json = False,
 ) -> None:
     """Add a SIP phone, and show its password: this once."""
-    from trunkline.store.directory import UserEntry
+    from trunkline.directory.entries import UserEntry
     from trunkline.work.manage import manage_directory as manage
 
     with directory_of(ctx, changes=True) as directory:

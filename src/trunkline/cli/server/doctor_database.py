@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from trunkline.server.settings import Settings
 
 if TYPE_CHECKING:
+    from trunkline.directory.entries import TrunkEntry
     from trunkline.engine.process.examine import Finding
-    from trunkline.store.directory import TrunkEntry
     from trunkline.store.ports.archive import Archive
 
 _MEND = (
@@ -90,7 +90,8 @@ def _trunks(chosen: Settings, followed: bool) -> list[Finding]:
 
 
 def _trunk_lines(chosen: Settings, key: Path) -> list[TrunkEntry]:
-    from trunkline.store.directory import ManagedDirectory, TrunkEntry
+    from trunkline.directory.entries import TrunkEntry
+    from trunkline.store.managed_directory import ManagedDirectory
     from trunkline.store.secrets import open_key
 
     if not key.exists():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trunkline.directory.entries import AccountEntry
 from trunkline.directory.rules import DirectoryRefused
-from trunkline.store.directory import AccountEntry, DirectoryTransaction
+from trunkline.store.managed_directory import DirectoryTransaction
 
 LONGEST = 36_500
 """Days."""

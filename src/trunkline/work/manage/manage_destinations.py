@@ -10,16 +10,16 @@ from collections.abc import Callable
 
 from trunkline.calls.causes import NAMES
 from trunkline.directory import rules as rules
-from trunkline.directory.rules import DirectoryRefused
-from trunkline.store.directory import (
+from trunkline.directory.entries import (
     AccountEntry,
     AnnouncementEntry,
-    DirectoryTransaction,
     ExtensionEntry,
     RouteEntry,
     TrunkEntry,
     UserEntry,
 )
+from trunkline.directory.rules import DirectoryRefused
+from trunkline.store.managed_directory import DirectoryTransaction
 from trunkline.work.manage.manage_directory import find, new_id, refuse_used
 
 _CAUSES = {name.lower(): number for number, name in NAMES.items() if 0 < number < 128} | {

@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from trunkline.directory import rules as rules
-from trunkline.directory.rules import DirectoryRefused
-from trunkline.store.directory import (
+from trunkline.directory.entries import (
     AccountEntry,
     AnnouncementEntry,
     AppEntry,
     DeviceEntry,
-    DirectoryTransaction,
     Entry,
     ExtensionEntry,
     KeyEntry,
@@ -28,6 +26,8 @@ from trunkline.store.directory import (
     TrunkEntry,
     UserEntry,
 )
+from trunkline.directory.rules import DirectoryRefused
+from trunkline.store.managed_directory import DirectoryTransaction
 
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
 AnySwitched = TypeVar("AnySwitched", bound=Switched)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from trunkline.directory import rules as rules
 from trunkline.directory.api_keys import PREFIX_LENGTH, SCOPES, key_hash, new_key
+from trunkline.directory.entries import AccountEntry, KeyEntry
 from trunkline.directory.rules import DirectoryRefused
-from trunkline.store.directory import AccountEntry, DirectoryTransaction, KeyEntry
+from trunkline.store.managed_directory import DirectoryTransaction
 from trunkline.work.manage.manage_directory import find, new_id, switch
 
 _LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdw])", re.ASCII)
