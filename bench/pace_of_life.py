@@ -27,7 +27,7 @@ from tests.cluster import Cluster
 
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.store.directory import ManagedDirectory

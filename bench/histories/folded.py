@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.store.ports.database import Batch, Database

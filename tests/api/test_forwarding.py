@@ -14,7 +14,7 @@ import pytest
 
 from trunkline.api.http.application import build_api
 from trunkline.server import server_file
-from trunkline.server.main_server import MainServer
+from trunkline.server.main_server_client import MainServer
 from trunkline.store.secrets import InstallationKey
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.place.place_call import CallWanted
@@ -96,7 +96,7 @@ async def test_another_installation_may_not_forward(world: World) -> None:
 async def test_a_change_is_told_again_until_it_has_been_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("trunkline.server.main_server._AGAIN", 0.01)
+    monkeypatch.setattr("trunkline.server.main_server_client._AGAIN", 0.01)
     answers, heard = iter([503, 401, 204]), asyncio.Event()
 
     def answer(request: httpx.Request) -> httpx.Response:

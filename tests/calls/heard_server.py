@@ -12,7 +12,7 @@ import msgspec
 
 from trunkline.cli import main
 from trunkline.engine.port import EndpointChanged, Signal, TrunkChanged
-from trunkline.server.system import System
+from trunkline.server.main_server import System
 
 _take = System._on_signal
 

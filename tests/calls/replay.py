@@ -16,7 +16,7 @@ from trunkline.calls.call import Call
 from trunkline.calls.cel import CelRow
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, refold
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang
 from trunkline.events.of_call import Node
 from trunkline.store.ports.database import EndpointOwner

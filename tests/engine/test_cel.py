@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from log_writer import append, record
 
 from trunkline.calls.cel import CelRow
-from trunkline.engine.listen import cel
-from trunkline.engine.listen.cel import LogFollower, Taken
+from trunkline.engine.listen import log_follower as cel
+from trunkline.engine.listen.log_follower import LogFollower, Taken
 
 Numbers = list[int]
 

@@ -16,9 +16,9 @@ from trunkline.engine.config.credentials import credentials, with_free_port
 from trunkline.engine.install.choose import Installed
 from trunkline.engine.process.supervisor import Supervisor, run_directory
 from trunkline.sandbox.prepare import Sandbox, prepare_sandbox
+from trunkline.server.main_server import System
 from trunkline.server.setting_forms import address, port_range
 from trunkline.server.settings import Settings
-from trunkline.server.system import System
 from trunkline.store.directory import ManagedDirectory
 
 log = structlog.get_logger()

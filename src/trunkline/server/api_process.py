@@ -15,9 +15,9 @@ from trunkline.api.http.deps import ApiDeps
 from trunkline.bus.postgres import PostgresBus
 from trunkline.calls.record import StoredEvent
 from trunkline.recordings.disk import DiskStore
-from trunkline.server.main_server import MainServer
+from trunkline.server.main_server_client import MainServer
 from trunkline.server.settings import Settings
-from trunkline.server.wiring import web as web_parts
+from trunkline.server.wiring import doors as web_parts
 from trunkline.server.wiring.database import DatabaseParts
 from trunkline.server.wiring.webhooks import SECRETS, post
 from trunkline.store.secrets import InstallationKey

@@ -12,7 +12,7 @@ import pytest
 from trunkline.api.docs.openapi import openapi_document
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings
-from trunkline.server.wiring import web as web_parts
+from trunkline.server.wiring import doors as web_parts
 
 from .conftest import Office, problem_of, until
 

@@ -42,7 +42,7 @@ def up(
     import uvloop
 
     from trunkline.server import logs
-    from trunkline.server.serve import serve
+    from trunkline.server.main import serve
 
     flags: dict[str, Any] = {
         "http": http,

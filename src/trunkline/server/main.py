@@ -13,9 +13,9 @@ from trunkline.engine.install.choose import Installed, find, install
 from trunkline.sandbox.engine import SandboxEngine
 from trunkline.server import open_files
 from trunkline.server.listening import data_lock, listen
+from trunkline.server.main_server import System
 from trunkline.server.serving import Serving, Stop, local_url
 from trunkline.server.settings import Settings, default_cache
-from trunkline.server.system import System
 from trunkline.server.wiring.database import as_main, open_parts
 from trunkline.server.wiring.engine import more_modules
 from trunkline.store.secrets import open_key
