@@ -11,11 +11,11 @@ import msgspec
 
 from calls.replay import PLACE, folded, scenario
 from trunkline.calls.facts import Party
-from trunkline.calls.record import Announcement
 from trunkline.events.of_call import announce
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
+from trunkline.events.stored import Announcement
 from trunkline.store.common.numbering import numbered
 
 FILE = Path(__file__).parents[2] / "src" / "trunkline" / "api" / "docs" / "event_examples.json"

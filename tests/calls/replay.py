@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from at_once import at_once
-from trunkline.calls import cel as cel
+from trunkline.calls import cel
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.cel import CelRow

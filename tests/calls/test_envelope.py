@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from calls.replay import PLACE, folded, names, scenario
-from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.events.envelope import EventEnvelope, envelope, key, snaked
 from trunkline.events.of_call import announce
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed
 from trunkline.events.of_webhook import webhook_stopped
 from trunkline.events.payloads import AnyEvent
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.numbering import numbered
 
 AT = 1_700_000_000_123_456

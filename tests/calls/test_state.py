@@ -12,11 +12,11 @@ from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
 from trunkline.calls.fold import fold
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.times import rfc3339
 from trunkline.events.of_call import announce
 from trunkline.events.payloads import AnyEvent
 from trunkline.events.state import call_state, call_status
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.numbering import numbered
 
 FORWARD = ("requested", "started", "ringing", "answered", "talking", "ended")

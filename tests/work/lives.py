@@ -16,9 +16,9 @@ from calls.replay import PLACE, RecordedUser, Scenario
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.cel import CelRow, LogPosition
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import AnsweredInSip
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import DatabaseUnavailable, EndpointOwner
 from trunkline.store.sqlite import open_database
 from trunkline.work.follow.follow_log import CallLog

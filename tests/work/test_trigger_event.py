@@ -10,9 +10,9 @@ import pytest
 from calls.replay import PLACE
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
+from trunkline.events.stored import StoredEvent
 from trunkline.store.sqlite import open_database
 from trunkline.work.deliver.trigger_event import TriggerEvent
 from trunkline.work.refused import Refused

@@ -14,10 +14,11 @@ from msgspec import UNSET
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.fold import Heard
-from trunkline.calls.record import Announcement, HistoryRow, shown
 from trunkline.calls.times import SECOND, gregorian, rfc3339
 from trunkline.events.payloads import KINDS, CallEnded, CallMerged, Variables
 from trunkline.events.state import call_state, party
+from trunkline.events.stored import Announcement
+from trunkline.history.row import HistoryRow, shown
 
 CHANNEL_EVENTS = (
     "CHANNEL_CREATE",

@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from trunkline.api.http.deps import ApiDeps
 from trunkline.bus.postgres import PostgresBus
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.recordings.disk import DiskStore
-from trunkline.server.main_server_client import MainServer
+from trunkline.server.main_server_client import MainServerClient
 from trunkline.server.settings import Settings
-from trunkline.server.wiring import doors as web_parts
+from trunkline.server.wiring import doors
 from trunkline.server.wiring.database import DatabaseParts
 from trunkline.server.wiring.webhooks import SECRETS, post
 from trunkline.store.secrets import InstallationKey
@@ -40,10 +40,10 @@ class ApiProcess:
     def __init__(self, settings: Settings, key: InstallationKey, parts: DatabaseParts) -> None:
         self._settings, self._key, self._parts = settings, key, parts
         self.db, self.bus = parts.db, parts.bus
-        self.main = MainServer(settings.directory, settings.main_url, key)
+        self.main = MainServerClient(settings.directory, settings.main_url, key)
         self.vitals = ApiVitals(self.main, lambda: _hears(parts))
 
-    def web(self) -> web_parts.Web:
+    def web(self) -> doors.Web:
         """The HTTP door and the event sockets."""
         poster = post(self._settings, now)
         deps = ApiDeps(
@@ -66,7 +66,7 @@ class ApiProcess:
             clock=now,
             shared=True,
         )
-        web = web_parts.web(self._settings, deps)
+        web = doors.web(self._settings, deps)
         self.vitals.event_connections = web.live.connections
         return web
 
@@ -89,7 +89,7 @@ class ApiProcess:
 class ApiVitals:
     """How an API process is doing (``work.vital_signs.VitalSigns``)."""
 
-    def __init__(self, main: MainServer, hears: Callable[[], bool]) -> None:
+    def __init__(self, main: MainServerClient, hears: Callable[[], bool]) -> None:
         self._main, self._hears = main, hears
         self._looked: tuple[float, str] = (-_LOOK_EVERY, "")
         self.draining = False

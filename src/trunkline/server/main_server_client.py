@@ -28,7 +28,7 @@ _AGAIN = 5.0
 _read = msgspec.json.Decoder(CallDone | TransferDone | CallRefused).decode
 
 
-class MainServer:
+class MainServerClient:
     """The one that has the engine. Use it from one event loop, and close it."""
 
     def __init__(

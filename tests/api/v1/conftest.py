@@ -22,9 +22,9 @@ from trunkline.api.http.application import build_api
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.v1.door import V1
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
 from trunkline.directory.api_keys import SCOPES
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store import migrations
 from trunkline.store.directory import AccountEntry, KeyEntry, ManagedDirectory
 from trunkline.store.sqlite import open_database

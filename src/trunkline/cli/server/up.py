@@ -41,6 +41,7 @@ def up(
     """
     import uvloop
 
+    from trunkline.sandbox.engine import SandboxEngine
     from trunkline.server import logs
     from trunkline.server.main import serve
 
@@ -56,7 +57,8 @@ def up(
         flags["data"] = data
     settings = settings_of(ctx, **flags)
     logs.configure(settings)
-    uvloop.run(serve(settings, _progress, _ready))
+    beside = SandboxEngine if settings.sandbox else None
+    uvloop.run(serve(settings, _progress, _ready, beside))
 
 
 def _progress(what: str, done: float | None) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.events.samples import MARK, SampleRequest, SampleUnknown, samples
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Events
 from trunkline.work.refused import Refused
 

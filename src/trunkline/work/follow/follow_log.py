@@ -23,19 +23,18 @@ from typing import Protocol, TypeVar
 import structlog
 
 from trunkline.bus.port import Bus
-from trunkline.calls import cel as cel
+from trunkline.calls import cel, outcome
 from trunkline.calls import facts as f
-from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
 from trunkline.engine.port import AnsweredInSip, Signal
-from trunkline.events import of_call as announce
+from trunkline.events import of_call
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Batch, Database, DatabaseUnavailable
 from trunkline.work.follow.bridges import Bridges
 from trunkline.work.follow.fold_batch import BatchFold, Meeting
@@ -77,7 +76,7 @@ class CallLog:
         self,
         db: Database,
         bus: Bus,
-        place: announce.Node,
+        place: of_call.Node,
         clock: Callable[[], int],
         message_ids: MessageIds,
     ) -> None:
@@ -341,7 +340,7 @@ class CallLog:
         return Batch(
             facts=step.kept,
             announcements=[
-                announce.announce(call, heard, self._place, self._message_ids(heard.at))
+                of_call.announce(call, heard, self._place, self._message_ids(heard.at))
                 for call, heard in step.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
