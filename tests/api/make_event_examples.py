@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from calls.replay import PLACE, folded, scenario
+from calls.replay import NODE, folded, scenario
 from trunkline.calls.facts import Party
 from trunkline.events.of_call import announce
 from trunkline.events.of_endpoint import device_state, trunk_state
@@ -28,7 +28,7 @@ HARD_TO_QUOTE = rb"An \\ \"Agent\""
 def calls() -> list[Announcement]:
     """All that is told of two recorded calls."""
     return [
-        announce(call, heard, PLACE, heard.at)
+        announce(call, heard, NODE, heard.at)
         for name in SCENES
         for call, heard in folded(scenario(name)).heard
     ]

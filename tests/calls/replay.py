@@ -25,7 +25,7 @@ from trunkline.work.follow.fold_batch import BatchFold, Meeting
 from trunkline.work.follow.signals import Signals
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-PLACE = Node("trunkline", "tl00000000")
+NODE = Node("trunkline", "tl00000000")
 AnySignal = Rang | HoldChanged | AnsweredInSip
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calls.replay import PLACE, Ledger, Scenario, names, scenario
+from calls.replay import NODE, Ledger, Scenario, names, scenario
 from trunkline.calls import cel, outcome
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call
@@ -206,7 +206,7 @@ def lived(facts: list[AnyFact]) -> tuple[Call | None, list[Heard]]:
         told += heard
         for each in heard:
             assert call is not None
-            assert of_call.announce(call, each, PLACE, n).body.msg_id == str(n)
+            assert of_call.announce(call, each, NODE, n).body.msg_id == str(n)
     return call, told
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
+from calls.replay import NODE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
 from trunkline.calls.fold import fold
@@ -31,7 +31,7 @@ def scene(request: pytest.FixtureRequest) -> Scenario:
 def stored(ledger: Ledger) -> list[StoredEvent]:
     """All events of the scene, numbered as the database does it."""
     return [
-        numbered(announce(call, heard, PLACE, seq), seq)
+        numbered(announce(call, heard, NODE, seq), seq)
         for seq, (call, heard) in enumerate(ledger.heard, start=1)
     ]
 

@@ -48,7 +48,7 @@ class SampleRequest(NamedTuple):
     account_id: str
     call_id: str
     at: int
-    place: Node
+    node: Node
     message_ids: MessageIds
 
 
@@ -93,7 +93,7 @@ def _first(name: str, wanted: SampleRequest, began_at: int) -> tuple[Call, Heard
 
 
 def _announced(wanted: SampleRequest, call: Call, heard: Heard) -> Announcement:
-    return announce(call, heard, wanted.place, wanted.message_ids(heard.at))
+    return announce(call, heard, wanted.node, wanted.message_ids(heard.at))
 
 
 def _folded(facts: Iterable[AnyFact]) -> list[tuple[Call, Heard]]:

@@ -76,14 +76,14 @@ class CallLog:
         self,
         db: Database,
         bus: Bus,
-        place: of_call.Node,
+        node: of_call.Node,
         clock: Callable[[], int],
         message_ids: MessageIds,
     ) -> None:
-        self._node_id = place.media_server
+        self._node_id = node.id
         self._db = db
         self._bus = bus
-        self._place = place
+        self._node = node
         self._clock = clock
         self._message_ids = message_ids
         self._lock = asyncio.Lock()
@@ -340,7 +340,7 @@ class CallLog:
         return Batch(
             facts=step.kept,
             announcements=[
-                of_call.announce(call, heard, self._place, self._message_ids(heard.at))
+                of_call.announce(call, heard, self._node, self._message_ids(heard.at))
                 for call, heard in step.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
