@@ -26,11 +26,11 @@ from typing import NamedTuple
 from tests.cluster import Cluster
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
-from trunkline.store.location import Node as Where
+from trunkline.events.stored import StoredEvent
+from trunkline.store.location import Location as Where
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, Database

@@ -12,9 +12,9 @@ from typer.testing import Result
 from trunkline.calls import facts as f
 from trunkline.calls.fold import fold
 from trunkline.calls.outcome import record
-from trunkline.calls.record import Announcement
 from trunkline.directory.entries import AccountEntry
 from trunkline.events import of_call as announce
+from trunkline.events.stored import Announcement
 from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
-from trunkline.calls.record import Announcement, CallRecord
+from trunkline.calls.record import CallRecord
 from trunkline.directory.entries import AccountEntry, DeviceEntry, UserEntry
+from trunkline.events.stored import Announcement
 from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.calls.record import StoredEvent
 from trunkline.directory.entries import TrunkEntry
 from trunkline.engine.port import EndpointChanged, TrunkChanged
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.manage import manage_directory as manage

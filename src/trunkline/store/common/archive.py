@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.calls import SqlCalls, live_calls
 from trunkline.store.common.dialect import Dialect, Reader, Work
 from trunkline.store.common.events import SqlEvents

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Delivery, Outgoing, Webhook, outgoing_gap
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Writer
 from trunkline.store.common.webhooks import read_webhook
 from trunkline.store.ports.webhooks import Announce, Backlog, Concluded, Decide, DeliveryFilter

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.delivery.webhook import Outgoing
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.ports.database import DatabaseUnavailable, Page
 from trunkline.store.ports.history import CallFilter, CallKey, CallRow, Changed, Found
 from trunkline.store.ports.statistics import GroupBy, Summed

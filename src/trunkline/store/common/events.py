@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.dialect import Connection, Dialect, Reader, Writer
 
 

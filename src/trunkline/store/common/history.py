@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common import marking
 from trunkline.store.common.deliveries import read_delivery
 from trunkline.store.common.dialect import Connection, Dialect, Reader, Writer

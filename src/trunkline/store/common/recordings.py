@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from trunkline.calls.record import Announcement, CallRecord, StoredEvent
+from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import RecordingPlan, WholeFile
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Writer
 from trunkline.store.common.marking import row_of, touched
 from trunkline.store.common.numbering import raw_name

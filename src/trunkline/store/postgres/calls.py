@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 from trunkline.calls.facts import encode
-from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.calls.record import CallRecord
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.calls import SqlCalls
 from trunkline.store.common.dialect import Dialect
 from trunkline.store.common.numbering import without_number

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trunkline.calls.record import history_row
+from trunkline.history.row import history_row
 from trunkline.store.common.spans import cover
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import FIRST, LAST

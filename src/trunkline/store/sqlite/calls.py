@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from trunkline.calls.facts import AnyFact, encode
-from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import RecordingPlan
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.calls import SqlCalls
 from trunkline.store.common.dialect import Dialect
 from trunkline.store.common.recordings import recording_columns

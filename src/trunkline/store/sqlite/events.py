@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.numbering import numbered
 from trunkline.store.sqlite.queries import named
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from trunkline.calls.record import history_row
+from trunkline.history.row import history_row
 from trunkline.store.common.spans import WIDTHS, Span, cover
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import FIRST, LAST
