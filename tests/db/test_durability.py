@@ -51,7 +51,7 @@ async def test_writes_that_wait_together_share_a_commit(tmp_path):
     commits = []
     holding, go_on = threading.Event(), threading.Event()
 
-    def hold(connection: sqlite3.Connection) -> None:
+    async def hold(connection: sqlite3.Connection) -> None:
         connection.set_trace_callback(commits.append)
         holding.set()
         go_on.wait(30)
@@ -71,6 +71,20 @@ async def test_writes_that_wait_together_share_a_commit(tmp_path):
         "COMMIT",
     ]
     assert all([await database.calls.facts(f"c{n}") for n in range(50)])
+    await database.close()
+
+
+async def test_what_waits_for_something_else_amid_a_transaction_is_refused(tmp_path):
+    account_id = office(tmp_path / "trunkline.db")[0].account_id
+    database = open_database(tmp_path / "trunkline.db", KEY)
+
+    async def wait(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM users")
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="amid a transaction"):
+        await database._writer.run(wait)
+    assert await database.directory.device(account_id, "an1")
     await database.close()
 
 
@@ -98,7 +112,7 @@ async def test_a_full_disk_is_unavailable_for_all_who_share_the_commit(tmp_path)
     database = open_database(path, KEY)
 
     def pages(most: int) -> writer.Operation[None]:
-        def set_most(connection: sqlite3.Connection) -> None:
+        async def set_most(connection: sqlite3.Connection) -> None:
             connection.execute(f"PRAGMA max_page_count = {most}")
 
         return set_most
@@ -193,7 +207,11 @@ async def test_early_commits_that_share_one_with_others_are_on_the_disk_with_the
     statements: list[str] = []
     synced: list[int] = []
     monkeypatch.setattr(writer.os, "fdatasync", synced.append)
-    await database._writer.run(lambda connection: connection.set_trace_callback(statements.append))
+
+    async def trace(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(statements.append)
+
+    await database._writer.run(trace)
     early, _ = await asyncio.gather(
         database.calls.commit_early(Batch(facts=[started("c1", account_id)])),
         database.calls.commit(Batch(facts=[started("c2", account_id)])),

@@ -158,12 +158,12 @@ async def test_filters(
     page = (await client.get(f"/v1/calls?{query}")).json()
     assert (page["total"] is None) == (not query.startswith("started"))
     assert await ids(client, f"{query}&updated_after=0") == found
+
     # a database of before the index gives the same
-    await office.db._writer.run(
-        lambda c: (
-            c.execute("INSERT INTO meta VALUES ('calls_indexed_to', '[\"\",0,\"\"]')").rowcount
-        )
-    )
+    async def unindex(connection: Any) -> None:
+        connection.execute("INSERT INTO meta VALUES ('calls_indexed_to', '[\"\",0,\"\"]')")
+
+    await office.db._writer.run(unindex)
     assert await ids(client, query) == found
 
 

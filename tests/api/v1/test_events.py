@@ -33,7 +33,7 @@ async def online(office: Office, name: str, event: str = "DEVICE_ONLINE") -> Non
 async def prune(office: Office, upto: int) -> None:
     """What retention does: the beginning goes."""
 
-    def delete(connection: Any) -> None:
+    async def delete(connection: Any) -> None:
         connection.execute("DELETE FROM events WHERE seq <= ?", (upto,))
         connection.execute("UPDATE accounts SET events_from = ?", (upto + 1,))
 
