@@ -17,15 +17,17 @@ _COUNTED = 100_000
 _NOT_KEPT = "the event is not kept any more; a GAP was sent instead"
 """The error of a delivery that was given up because its event is gone."""
 
-_DELIVERY = (
+DELIVERY = (
     *("id", "webhook_id", "account_id", "seq", "gap_from", "lane", "call_id", "name", "kind"),
     *("state", "attempts", "step", "first_at", "next_at", "created_at", "done_at"),
     *("last_status", "last_error"),
 )
-_ATTEMPT = (
+"""``{delivery}`` in SQL."""
+ATTEMPT = (
     *("at", "resolve_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms"),
     *("address", "status", "error", "answer"),
 )
+"""``{attempt}`` in SQL."""
 
 
 class SqlDeliveries:
@@ -213,7 +215,7 @@ class SqlDeliveries:
 
     async def attempts(self, delivery_id: int) -> list[Attempt]:
         rows = await self._reader.all(self._sql.attempts, delivery_id=delivery_id)
-        return [Attempt(**dict(zip(_ATTEMPT, row, strict=True))) for row in rows]
+        return [Attempt(**dict(zip(ATTEMPT, row, strict=True))) for row in rows]
 
     async def backlog(self) -> Backlog:
         return Backlog(
@@ -225,14 +227,14 @@ class SqlDeliveries:
     async def _add_attempt(
         self, connection: Connection, delivery_id: int, number: int, attempt: Attempt
     ) -> None:
-        columns = {name: getattr(attempt, name) for name in _ATTEMPT}
+        columns = {name: getattr(attempt, name) for name in ATTEMPT}
         columns["error"] = self._dialect.storable(attempt.error)
         await self._sql.add_attempt(connection, delivery_id=delivery_id, number=number, **columns)
 
 
 def read_delivery(row: Row) -> Delivery:
     """The delivery of a row of ``deliveries.sql``."""
-    return Delivery(**dict(zip(_DELIVERY, row, strict=True)))
+    return Delivery(**dict(zip(DELIVERY, row, strict=True)))
 
 
 def _listing(

@@ -11,7 +11,10 @@ from importlib import resources
 
 from trunkline.history.row import HISTORY_COLUMNS
 from trunkline.store.common.call_columns import COLUMNS, NAMES, PARAMETERS, Kind
+from trunkline.store.common.deliveries import ATTEMPT, DELIVERY
 from trunkline.store.common.statistics_rows import Counted
+from trunkline.store.common.webhooks import WEBHOOK
+from trunkline.store.ports.database import Recording
 
 _MORE = ("note", "tags", "update_seq")
 _HELD = "EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = {0}.id)"
@@ -23,6 +26,9 @@ _WANTED = """(:class_::text IS NULL OR class = :class_::text)
     AND (:recorded::boolean IS NULL OR (recording <> '') = :recorded::boolean)
     AND (:held::boolean IS NULL
          OR EXISTS (SELECT 1 FROM call_holds h WHERE h.call_id = {0}.id) = :held::boolean)"""
+_OF_ITS_CALL = {
+    "client_ref": "(SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id)"
+}
 _ARRAYS: dict[Kind, str] = {
     "text": "text[]",
     "number": "integer[]",
@@ -51,6 +57,11 @@ _SLOTS = {
     "{row of c}": _listed([*(f"c.{name}" for name in (*NAMES, *_MORE)), _HELD.format("c")]),
     "{history}": _listed(HISTORY_COLUMNS),
     "{counted}": _listed(Counted._fields),
+    "{webhook}": ", ".join(WEBHOOK),
+    "{webhook of w}": ", ".join(f"w.{name}" for name in WEBHOOK),
+    "{delivery}": ", ".join(DELIVERY),
+    "{attempt}": ", ".join(ATTEMPT),
+    "{recording}": ", ".join(_OF_ITS_CALL.get(name, name) for name in Recording.__struct_fields__),
     "{wanted of calls}": _WANTED.format("calls"),
     "{wanted of c}": _WANTED.format("c"),
 }

@@ -10,10 +10,11 @@ from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Wri
 from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.store.secrets import InstallationKey
 
-_COLUMNS = (
+WEBHOOK = (
     *("id", "account_id", "url", "description", "events", "state", "reason", "cursor"),
     *("previous_until", "failing_since", "failures", "not_before", "created_at", "changed_at"),
 )
+"""What is read of an endpoint, as ``{webhook}`` in SQL; its secrets are not."""
 
 
 class SqlWebhooks:
@@ -136,7 +137,7 @@ class SqlWebhooks:
 
 def read_webhook(row: Row) -> Webhook:
     """The endpoint of a row of ``webhooks.sql``."""
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(WEBHOOK, row, strict=True))
     return Webhook(**{**values, "events": tuple(filter(None, values["events"].split(",")))})
 
 

@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(list[Any]).decode
 
 
 class SqliteSource:
-    """The database in a file (see ``db.copying.port.Source``)."""
+    """The database in a file (see ``copy.port.Source``)."""
 
     def __init__(self, path: Path) -> None:
         """Raises DatabaseUnusable unless it is of this program's schema."""
@@ -169,7 +169,7 @@ class SqliteSource:
 
 
 class SqliteSnapshot:
-    """One state, while the connection's transaction lasts (see ``db.copying.port.Snapshot``)."""
+    """One state, while the connection's transaction lasts (see ``copy.port.Snapshot``)."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -239,7 +239,7 @@ class SqliteSnapshot:
 
 
 class SqliteLockedSnapshot(SqliteSnapshot):
-    """A state that stays (see ``db.copying.port.Held``)."""
+    """A state that stays (see ``copy.port.Held``)."""
 
     def mark_moved(self, to: str, at: int) -> None:
         """Nobody opens or writes it any more."""

@@ -2,7 +2,7 @@
 
 How far the copy is stands in tables of its own (``copy_state``, ``copy_tables``, ``copy_postponed``),
 in the same transactions as the rows: killed anywhere, it goes on from there. While they are there,
-no server opens the database (``db.postgres.schema.upgrade``).
+no server opens the database (``postgres.schema.upgrade``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LIKE_NEW = frozenset({"meta", "commit_marks"})
 
 
 class PostgresTarget:
-    """The database at a URL (see ``db.copying.port.Target``). One program at a time writes to it."""
+    """The database at a URL (see ``copy.port.Target``). One program at a time writes to it."""
 
     def __init__(self, url: str) -> None:
         """Raises DatabaseUnusable for what is no such URL."""

@@ -1,6 +1,6 @@
 """What a database keeps of what applications hold: tokens, keys, and what their requests were answered.
 
-A part of ``db.port``, which has its rules.
+A part of ``ports.database``, which has its rules.
 """
 
 from __future__ import annotations

@@ -78,19 +78,19 @@ class Archive(Protocol):
         """All columns of a finished call; None if there is none of that id."""
 
     def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
-        """A page of history (``db.port.Calls.page``)."""
+        """A page of history (``Calls.page``)."""
 
     def find(self, account_id: str, wanted: CallFilter, after: CallKey, limit: int) -> Found:
-        """Finished calls, newest first (``db.history_port.History.find``)."""
+        """Finished calls, newest first (``ports.history.History.find``)."""
 
     def total(self, account_id: str, start: int, end: int) -> int:
         """How many calls started in [start, end)."""
 
     def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
-        """What calls came to (``db.statistics_port.Statistics.summed``)."""
+        """What calls came to (``ports.statistics.Statistics.summed``)."""
 
     def sip_messages(self, account_id: str, call_ids: Sequence[str], limit: int) -> SipFound:
-        """SIP messages (``db.sip_port.SipMessages.of_call``)."""
+        """SIP messages (``ports.sip_messages.SipMessages.of_call``)."""
 
     # ---- events -------------------------------------------------------------------------------
 

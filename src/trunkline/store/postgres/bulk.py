@@ -29,7 +29,7 @@ _REMEMBERED = 1_000_000
 
 
 class BulkWriter:
-    """Writes batches of calls (see ``db.place.CallWriter``), in an event loop of its own."""
+    """Writes batches of calls (see ``ports.call_writer.CallWriter``), in an event loop of its own."""
 
     def __init__(self, url: str) -> None:
         self._runner = asyncio.Runner()

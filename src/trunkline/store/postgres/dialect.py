@@ -7,36 +7,24 @@ from typing import Any
 
 from trunkline.delivery.webhook import Outgoing
 from trunkline.store.postgres.connect import Connection
-from trunkline.store.postgres.deleting import delete_calls, lock_owners, lock_recordings
-from trunkline.store.postgres.events import lock_accounts, store_events
-from trunkline.store.postgres.finding import PostgresFinder as Finder
-from trunkline.store.postgres.indexing import add_terms, drop_terms, index_calls
-from trunkline.store.postgres.pages import read_page, read_total
-from trunkline.store.postgres.queries import named
-from trunkline.store.postgres.statistics import count_older, summed
-from trunkline.store.postgres.text import searched, storable
+from trunkline.store.postgres.deleting import delete_calls as delete_calls
+from trunkline.store.postgres.deleting import lock_owners as lock_owners
+from trunkline.store.postgres.deleting import lock_recordings as lock_recordings
+from trunkline.store.postgres.events import lock_accounts as lock_accounts
+from trunkline.store.postgres.events import store_events as store_events
+from trunkline.store.postgres.finding import PostgresFinder
+from trunkline.store.postgres.indexing import add_terms as add_terms
+from trunkline.store.postgres.indexing import drop_terms as drop_terms
+from trunkline.store.postgres.indexing import index_calls as index_calls
+from trunkline.store.postgres.pages import read_page as read_page
+from trunkline.store.postgres.pages import read_total as read_total
+from trunkline.store.postgres.queries import named as named
+from trunkline.store.postgres.statistics import count_older as count_older
+from trunkline.store.postgres.statistics import summed as summed
+from trunkline.store.postgres.text import searched as searched
+from trunkline.store.postgres.text import storable as storable
 
-__all__ = [
-    "Finder",
-    "add_sip_rows",
-    "add_terms",
-    "by_column",
-    "count_older",
-    "delete_calls",
-    "drop_terms",
-    "index_calls",
-    "lock_accounts",
-    "lock_owners",
-    "lock_recordings",
-    "named",
-    "queue_deliveries",
-    "read_page",
-    "read_total",
-    "searched",
-    "storable",
-    "store_events",
-    "summed",
-]
+Finder = PostgresFinder
 
 
 async def queue_deliveries(

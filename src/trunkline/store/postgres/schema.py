@@ -146,7 +146,7 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
 
 
 def _refuse_unfinished(connection: psycopg.Connection, url: str) -> None:
-    """Until a copy is whole (db/copying), nobody else may touch it."""
+    """Until a copy is whole (``store.copy``), nobody else may touch it."""
     found = connection.execute("SELECT to_regclass('copy_state') IS NOT NULL").fetchone()
     if found == (True,):
         raise DatabaseUnusable(

@@ -10,35 +10,22 @@ import msgspec
 
 from trunkline.delivery.webhook import Outgoing
 from trunkline.store.common.dialect import Text
-from trunkline.store.sqlite.deleting import delete_calls, lock_owners, lock_recordings
-from trunkline.store.sqlite.events import lock_accounts, store_events
-from trunkline.store.sqlite.finding import SqliteFinder as Finder
-from trunkline.store.sqlite.indexing import add_terms, drop_terms, index_calls
-from trunkline.store.sqlite.pages import read_page, read_total
-from trunkline.store.sqlite.queries import named
-from trunkline.store.sqlite.statistics import count_older, summed
+from trunkline.store.sqlite.deleting import delete_calls as delete_calls
+from trunkline.store.sqlite.deleting import lock_owners as lock_owners
+from trunkline.store.sqlite.deleting import lock_recordings as lock_recordings
+from trunkline.store.sqlite.events import lock_accounts as lock_accounts
+from trunkline.store.sqlite.events import store_events as store_events
+from trunkline.store.sqlite.finding import SqliteFinder
+from trunkline.store.sqlite.indexing import add_terms as add_terms
+from trunkline.store.sqlite.indexing import drop_terms as drop_terms
+from trunkline.store.sqlite.indexing import index_calls as index_calls
+from trunkline.store.sqlite.pages import read_page as read_page
+from trunkline.store.sqlite.pages import read_total as read_total
+from trunkline.store.sqlite.queries import named as named
+from trunkline.store.sqlite.statistics import count_older as count_older
+from trunkline.store.sqlite.statistics import summed as summed
 
-__all__ = [
-    "Finder",
-    "add_sip_rows",
-    "add_terms",
-    "by_column",
-    "count_older",
-    "delete_calls",
-    "drop_terms",
-    "index_calls",
-    "lock_accounts",
-    "lock_owners",
-    "lock_recordings",
-    "named",
-    "queue_deliveries",
-    "read_page",
-    "read_total",
-    "searched",
-    "storable",
-    "store_events",
-    "summed",
-]
+Finder = SqliteFinder
 
 
 def storable(text: Text) -> Text:

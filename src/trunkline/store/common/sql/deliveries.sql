@@ -48,8 +48,7 @@ WHERE webhook_id = :webhook_id AND state = 'pending' LIMIT 1 OFFSET :most;
 
 -- name: due(webhook_id, now, limit)
 -- What may go out now, the longest due first.
-SELECT id, webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, state, attempts, step,
-       first_at, next_at, created_at, done_at, last_status, last_error
+SELECT {delivery}
 FROM webhook_deliveries
 WHERE webhook_id = :webhook_id AND next_at IS NOT NULL AND next_at <= :now
 ORDER BY next_at, id LIMIT :limit;
@@ -61,8 +60,7 @@ WHERE webhook_id = :webhook_id AND next_at IS NOT NULL AND next_at > :after;
 
 -- name: delivery(delivery_id)^
 -- A delivery.
-SELECT id, webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, state, attempts, step,
-       first_at, next_at, created_at, done_at, last_status, last_error
+SELECT {delivery}
 FROM webhook_deliveries WHERE id = :delivery_id;
 
 -- name: conclude(state, step, at, next_at, done_at, status, error, delivery_id)!
@@ -87,7 +85,7 @@ VALUES (:delivery_id, :number, :at, :resolve_ms, :connect_ms, :tls_ms,
 
 -- name: attempts(delivery_id)
 -- The attempts at a delivery, in order.
-SELECT at, resolve_ms, connect_ms, tls_ms, first_byte_ms, total_ms, address, status, error, answer
+SELECT {attempt}
 FROM webhook_attempts WHERE delivery_id = :delivery_id ORDER BY number;
 
 -- name: taken_up_to(webhook_id)$
@@ -98,16 +96,14 @@ FROM webhooks w WHERE w.id = :webhook_id;
 
 -- name: deliveries(webhook_id, before, first, last, limit)
 -- Deliveries to an endpoint, newest first.
-SELECT id, webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, state, attempts, step,
-       first_at, next_at, created_at, done_at, last_status, last_error
+SELECT {delivery}
 FROM webhook_deliveries
 WHERE webhook_id = :webhook_id AND id < :before AND seq BETWEEN :first AND :last
 ORDER BY id DESC LIMIT :limit;
 
 -- name: deliveries_in(webhook_id, state, before, first, last, limit)
 -- Deliveries to an endpoint that are in a state, newest first.
-SELECT id, webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, state, attempts, step,
-       first_at, next_at, created_at, done_at, last_status, last_error
+SELECT {delivery}
 FROM webhook_deliveries
 WHERE webhook_id = :webhook_id AND state = :state AND id < :before
   AND seq BETWEEN :first AND :last
@@ -115,8 +111,7 @@ ORDER BY id DESC LIMIT :limit;
 
 -- name: deliveries_of(webhook_id, call_id, state, before, first, last, limit)
 -- Deliveries of a call's events to an endpoint, newest first.
-SELECT id, webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, state, attempts, step,
-       first_at, next_at, created_at, done_at, last_status, last_error
+SELECT {delivery}
 FROM webhook_deliveries
 WHERE call_id = :call_id AND webhook_id = :webhook_id AND (:state::text IS NULL OR state = :state::text)
   AND id < :before AND seq BETWEEN :first AND :last
@@ -136,7 +131,6 @@ FROM webhooks w WHERE w.state = 'enabled';
 
 -- name: of_call(account_id, call_id, most)
 -- What webhooks were sent of a call, newest first.
-SELECT id, webhook_id, account_id, seq, gap_from, lane, call_id, name, kind, state, attempts, step,
-       first_at, next_at, created_at, done_at, last_status, last_error
+SELECT {delivery}
 FROM webhook_deliveries WHERE call_id = :call_id AND account_id = :account_id
 ORDER BY id DESC LIMIT :most;

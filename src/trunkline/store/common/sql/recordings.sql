@@ -1,19 +1,16 @@
 -- name: by_name(name, account_id)^
 -- The account's recording of that name.
-SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
+SELECT {recording}
 FROM recordings WHERE name = :name AND account_id = :account_id;
 
 -- name: any_account(name)^
 -- The recording of that name, whoever's it is.
-SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
+SELECT {recording}
 FROM recordings WHERE name = :name;
 
 -- name: of_raw(raw)
 -- The recordings that a raw file is needed for, or was.
-SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
+SELECT {recording}
 FROM recordings WHERE id IN (SELECT recording_id FROM recording_files WHERE raw = :raw)
 ORDER BY created_at, name;
 
@@ -46,8 +43,7 @@ WHERE name = :name AND state = 'pending' AND worker = :worker;
 
 -- name: expected(before, limit)
 -- Recordings not yet made whose call ended before a time, oldest first.
-SELECT name, account_id, call_id, id, state, attempts, bytes, seconds, created_at,
-    (SELECT c.client_ref FROM {calls c} WHERE c.id = recordings.call_id), kind, plan
+SELECT {recording}
 FROM recordings WHERE state = 'pending' AND created_at < :before
 ORDER BY created_at, name LIMIT :limit;
 

@@ -24,28 +24,24 @@ SELECT count(*) FROM webhooks WHERE account_id = :account_id;
 
 -- name: get(webhook_id)^
 -- An endpoint, without its secrets.
-SELECT id, account_id, url, description, events, state, reason, cursor, previous_until,
-       failing_since, failures, not_before, created_at, changed_at
+SELECT {webhook}
 FROM webhooks WHERE id = :webhook_id;
 
 -- name: listed(created_at, id, limit)
 -- Every account's endpoints that follow one, oldest first.
-SELECT id, account_id, url, description, events, state, reason, cursor, previous_until,
-       failing_since, failures, not_before, created_at, changed_at
+SELECT {webhook}
 FROM webhooks WHERE (created_at, id) > (:created_at, :id)
 ORDER BY created_at, id LIMIT :limit;
 
 -- name: listed_of(account_id, created_at, id, limit)
 -- An account's endpoints that follow one, oldest first.
-SELECT id, account_id, url, description, events, state, reason, cursor, previous_until,
-       failing_since, failures, not_before, created_at, changed_at
+SELECT {webhook}
 FROM webhooks WHERE account_id = :account_id AND (created_at, id) > (:created_at, :id)
 ORDER BY created_at, id LIMIT :limit;
 
 -- name: active(account_id)
 -- The enabled endpoints of an enabled account.
-SELECT w.id, w.account_id, w.url, w.description, w.events, w.state, w.reason, w.cursor,
-       w.previous_until, w.failing_since, w.failures, w.not_before, w.created_at, w.changed_at
+SELECT {webhook of w}
 FROM webhooks w JOIN accounts a ON a.id = w.account_id
 WHERE w.account_id = :account_id AND w.state = 'enabled' AND a.enabled;
 
