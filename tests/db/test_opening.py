@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from trunkline.store.ports.database import DatabaseUnusable
 from trunkline.store.secrets import InstallationKey, KeyUnusable, open_key
 from trunkline.store.sqlite import open_database, schema
 from trunkline.store.sqlite.connect import connect_writer, core_engine
+from trunkline.store.sqlite.queries import named
 from trunkline.store.tables import metadata
 
 
@@ -120,3 +124,19 @@ def test_opening_the_database_twice_in_one_process_keeps_its_locks(tmp_path):
     first.execute("INSERT INTO t VALUES (2)")
     seen.append(rows_seen_by_another_process())
     assert seen == [1, 2]
+
+
+def test_every_statement_is_understood(tmp_path):
+    path = tmp_path / "trunkline.db"
+    schema.upgrade(path)
+    folders = [resources.files(f"trunkline.store.{each}") for each in ("common", "sqlite")]
+    with closing(connect_writer(path)) as connection:
+        for subject in {
+            f.name.removesuffix(".sql") for d in folders for f in (d / "sql").iterdir()
+        }:
+            queries = named(subject)
+            for name in queries.available_queries:
+                if not name.endswith("_cursor"):
+                    sql = getattr(queries, name).sql
+                    given = dict.fromkeys(re.findall(r":(\w+)", sql))
+                    connection.execute(f"EXPLAIN {sql}", given)

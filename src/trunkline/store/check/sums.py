@@ -16,7 +16,7 @@ from trunkline.calls.times import SECOND
 from trunkline.store import tables
 from trunkline.store.check.days import Day
 from trunkline.store.check.steps import Difference, Steps
-from trunkline.store.common.statistics_rows import COLUMNS, Bucket, Counted, summed_up, wider
+from trunkline.store.common.call_sums import COLUMNS, Bucket, Counted, summed_up, wider
 from trunkline.store.ports.statistics import QUARTER, WIDTHS, Sums
 
 Kept = Mapping[Bucket, Sequence[int]]

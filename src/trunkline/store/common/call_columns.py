@@ -1,4 +1,4 @@
-"""The columns of ``calls``, as the fields of a record make them: the same in every database.
+"""The columns of ``calls``, as the fields of a record make them.
 
 A field is a column of its own name; a party is five, ``caller_number`` and so on; ``call_id`` is ``id``.
 """

@@ -1,4 +1,4 @@
-"""How an announcement becomes a numbered event, the same in every database."""
+"""How an announcement becomes a numbered event."""
 
 from __future__ import annotations
 
@@ -35,8 +35,3 @@ def with_number(announcement: Announcement, body: bytes, seq: int) -> StoredEven
         at=announcement.at,
         body=b"%b%d}" % (body, seq),
     )
-
-
-def raw_name(recording: str) -> str:
-    """``call_recording_X.mp3`` -> ``X``, the base name of the raw file that it is made from."""
-    return recording.removeprefix("call_recording_").removesuffix(".mp3")

@@ -1,4 +1,4 @@
-"""How a window of history is made of the widest steps that are counted: the same in every database."""
+"""How a window of history is made of the widest steps that are counted."""
 
 from __future__ import annotations
 

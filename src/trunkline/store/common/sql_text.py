@@ -11,8 +11,8 @@ from importlib import resources
 
 from trunkline.history.row import HISTORY_COLUMNS
 from trunkline.store.common.call_columns import COLUMNS, NAMES, PARAMETERS, Kind
+from trunkline.store.common.call_sums import Counted
 from trunkline.store.common.deliveries import ATTEMPT, DELIVERY
-from trunkline.store.common.statistics_rows import Counted
 from trunkline.store.common.webhooks import WEBHOOK
 from trunkline.store.ports.database import Recording
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
-from trunkline.store.common.statistics_rows import COLUMNS, Counted, summed_up
+from trunkline.store.common.call_sums import COLUMNS, Counted, summed_up
 from trunkline.store.ports.history import FIRST
 from trunkline.store.ports.statistics import (
     GroupBy,

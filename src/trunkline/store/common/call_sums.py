@@ -1,4 +1,4 @@
-"""What calls add to the sums that are kept of them (``call_stats``): the same in every database."""
+"""What calls add to the sums that are kept of them (``call_stats``)."""
 
 from __future__ import annotations
 
