@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from db.making import announcement, record
+from store.making import announcement, record
 from trunkline.recordings.disk import DiskStore
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key

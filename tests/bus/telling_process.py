@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from db.making import KEY, announcement
+from store.making import KEY, announcement
 from trunkline.store.postgres import open_database
 
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from cluster import Cluster
-from db.making import KEY, announcement, office
+from store.making import KEY, announcement, office
 from trunkline.bus.postgres import PostgresBus
 from trunkline.events.stored import StoredEvent
 from trunkline.store.postgres import PostgresDatabase, open_database

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from db.making import record
+from store.making import record
 from trunkline.cli import app
 from trunkline.store.opening import core_engine
 from trunkline.store.ports.database import Batch

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from db.agreeing import everything_agrees
-from db.making import announcement, record
+from store.agreeing import everything_agrees
+from store.making import announcement, record
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
 from trunkline.store.ports.database import Batch

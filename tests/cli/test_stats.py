@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from db.making import record
+from store.making import record
 from trunkline.calls.facts import Party
 from trunkline.cli.calls.stats_shown import span
 from trunkline.store.ports.database import Batch

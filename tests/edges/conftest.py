@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from db.making import KEY, office
+from store.making import KEY, office
 from trunkline.store.location import Location
 from trunkline.store.opening import open_database
 

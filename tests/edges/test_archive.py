@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from db.making import AT, KEY, announcement, ended, record, requested, started
+from store.making import AT, KEY, announcement, ended, record, requested, started
 from trunkline.store import location as locations
 from trunkline.store import opening
 from trunkline.store.location import Location

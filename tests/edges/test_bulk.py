@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from db.making import AT, office, record
 from edges.test_history import FILTERS, follow_all, many, read_all
+from store.making import AT, office, record
 from trunkline.calls.record import CallRecord
 from trunkline.store.location import Location
 from trunkline.store.opening import call_writer, dry_writer

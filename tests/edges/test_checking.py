@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from db.making import AT, KEY, office, record
+from store.making import AT, KEY, office, record
 from trunkline.calls.facts import Party
 from trunkline.store.check import Difference, terms
 from trunkline.store.location import Location

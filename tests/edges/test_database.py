@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from edges.stored import everything_stored
+from store.making import AT, KEY, announcement, ended, office, record, requested, started
 from trunkline.directory.api_keys import key_hash
 from trunkline.history.row import shown
 from trunkline.routing.dialling import Rights

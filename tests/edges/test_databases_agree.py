@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 import pytest
 
-from db.making import AT, KEY, announcement, office, record, started
+from store.making import AT, KEY, announcement, office, record, started
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.store import postgres, sqlite

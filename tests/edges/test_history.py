@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from db.making import AT, KEY, record
+from store.making import AT, KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.store.location import Location

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from db.making import AT
+from store.making import AT
 from trunkline.api.v1.call_shown import shown as shown_in_v1
 from trunkline.api.v1.export_formats import Csv, JsonLines, Parquet
 from trunkline.api.v1.one_call import ShownOneCall, _finished

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from db.agreeing import everything_agrees, query
-from db.making import AT, KEY, announcement, ended, office, record, requested, started
+from store.agreeing import everything_agrees, query
+from store.making import AT, KEY, announcement, ended, office, record, requested, started
 from trunkline.calls.recording_plan import Composed
 from trunkline.delivery.webhook import outgoing
 from trunkline.directory.entries import AccountEntry

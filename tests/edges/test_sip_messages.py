@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from db.making import AT, KEY, office, record
+from store.making import AT, KEY, office, record
 from trunkline.directory.entries import AccountEntry
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store.location import Location

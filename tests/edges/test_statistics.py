@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.making import KEY, record
+from store.making import KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.store.ports.database import Batch, DatabaseUnavailable

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from db.expiring import delete_expired
-from db.making import AT, KEY, announcement, office
 from edges.stored import everything_stored
+from store.expiring import delete_expired
+from store.making import AT, KEY, announcement, office
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import (
     Attempt,

@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from cluster import Cluster
-from db.making import KEY
+from store.making import KEY
 from trunkline.directory.entries import AccountEntry, DeviceEntry, UserEntry
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.commands.ami import Ami

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from db.making import office
+from store.making import office
 from trunkline.engine.config import registered
 from trunkline.engine.config.contacts import refuse_steered
 from trunkline.store.sqlite.connect import connect_reader

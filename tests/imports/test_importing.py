@@ -195,7 +195,7 @@ def test_calls_recorded_meanwhile_are_all_there(office: Office, tmp_path: Path) 
 WRITER = """
 import asyncio, itertools, os, sys
 from pathlib import Path
-from db.making import record, announcement
+from store.making import record, announcement
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import open_database

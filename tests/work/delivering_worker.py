@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 import trunkline
-from db.making import KEY
+from store.making import KEY
 from trunkline.bus.local import LocalBus
 from trunkline.delivery.verdict import RetryPolicy
 from trunkline.events.message_ids import MessageIds

@@ -11,7 +11,7 @@ import pytest
 
 from at_once import at_once
 from calls.replay import NODE
-from db.making import KEY
+from store.making import KEY
 from trunkline.bus.local import LocalBus
 from trunkline.engine.port import Channel, Originate
 from trunkline.events.message_ids import MessageIds

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 import trunkline
-from db.making import AT, KEY
+from store.making import AT, KEY
 from trunkline.recordings.disk import DiskStore
 from trunkline.store.opening import open_database
 from trunkline.work.upkeep import delete_expired

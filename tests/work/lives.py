@@ -13,7 +13,7 @@ import msgspec
 
 from at_once import at_once
 from calls.replay import NODE, RecordedUser, Scenario
-from db.making import KEY, office
+from store.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.cel import CelRow, LogPosition
 from trunkline.engine.port import AnsweredInSip

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from obstore.store import MemoryStore
 
-from db.agreeing import everything_agrees
-from db.making import AT, KEY, announcement, office, record, started
+from store.agreeing import everything_agrees
+from store.making import AT, KEY, announcement, office, record, started
 from trunkline.directory.entries import AccountEntry
 from trunkline.recordings.objects import ObjectStore
 from trunkline.recordings.port import RecordingMissing

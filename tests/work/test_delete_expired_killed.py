@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from db.agreeing import everything_agrees, query
-from db.making import AT, KEY, announcement, office, record, started
+from store.agreeing import everything_agrees, query
+from store.making import AT, KEY, announcement, office, record, started
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool
 from trunkline.store.location import Location

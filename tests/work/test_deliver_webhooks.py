@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import WebhookVerificationError
 
-from db.expiring import delete_expired
+from store.expiring import delete_expired
 from trunkline.delivery.verdict import RetryPolicy
 from webhooks.receiver import Got, hangs, receiving, resets, says
 

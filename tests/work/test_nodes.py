@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from db.making import AT, KEY, office, started
-from db.test_short_terms import place
+from store.making import AT, KEY, office, started
+from store.test_short_terms import place
 from trunkline.bus.local import LocalBus
 from trunkline.calls import facts as f
 from trunkline.calls.cel import LogPosition

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calls.replay import NODE
-from db.making import KEY, office
+from store.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node

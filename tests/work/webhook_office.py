@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from at_once import at_once
-from db.making import KEY, office
+from store.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.delivery.verdict import RetryPolicy
 from trunkline.delivery.webhook import Delivery, Webhook

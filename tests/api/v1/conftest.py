@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from calls.replay import NODE
-from db.making import KEY, announcement
+from store.making import KEY, announcement
 from trunkline.api.http.application import build_api
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.v1.door import V1

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import uvicorn
 
-from db.making import AT
+from store.making import AT
 from trunkline.api.http.application import build_api
 from trunkline.api.v1 import events as endpoint
 from trunkline.events.stored import Announcement

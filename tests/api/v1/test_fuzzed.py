@@ -15,7 +15,7 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi import checks
 
-from db.making import record
+from store.making import record
 from trunkline.api.docs.openapi import openapi_document
 from trunkline.api.http.application import build_api
 from trunkline.store.ports.database import Batch

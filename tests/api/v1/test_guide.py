@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from db.making import record
+from store.making import record
 from trunkline.api.http.application import build_api
 from trunkline.api.v1 import events
 from trunkline.api.v1.calls import CallsQuery

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from db.making import record
+from store.making import record
 from trunkline.api.v1.routing import Route
 from trunkline.api.v1.table import ROUTES
 from trunkline.store.ports.database import Batch

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from db.making import record
+from store.making import record
 from trunkline.calls.facts import Party
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.statistics import GroupBy

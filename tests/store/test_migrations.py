@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from db.making import AT, KEY
+from store.making import AT, KEY
 from trunkline.store import migrations
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.sqlite import open_database

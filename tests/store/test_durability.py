@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from db.making import AT, KEY, announcement, office, started
+from store.making import AT, KEY, announcement, office, started
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.sqlite import connect, open_database, writer
 
@@ -24,7 +24,7 @@ async def test_kill_9_loses_nothing_acknowledged(tmp_path, lines):
     path = tmp_path / "trunkline.db"
     account_id = office(path)[0].account_id
     with subprocess.Popen(  # noqa: ASYNC220 (nothing else runs here)
-        [sys.executable, str(TESTS / "db/writing_process.py"), str(path), account_id],
+        [sys.executable, str(TESTS / "store/writing_process.py"), str(path), account_id],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(TESTS)},
     ) as process:

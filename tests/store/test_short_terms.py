@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from cluster import Cluster
-from db.making import KEY
 from edges.test_history import follow_all, read_all
+from store.making import KEY
 from trunkline.store.location import Location
 from trunkline.store.opening import core_engine, open_database, upgrade
 from trunkline.store.ports.history import CallFilter, Marks

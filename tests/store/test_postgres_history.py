@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster import Cluster
-from db.making import AT, KEY, office, record
-from db.test_history import T0, moments
+from store.making import AT, KEY, office, record
+from store.test_history import T0, moments
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks

@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from db.making import KEY, office
+from store.making import KEY, office
 from trunkline.store import migrations
 from trunkline.store.ports.database import DatabaseUnusable
 from trunkline.store.secrets import InstallationKey, KeyUnusable, open_key

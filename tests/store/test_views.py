@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from db.making import KEY, office
+from store.making import KEY, office
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.sqlite.connect import connect_reader
 from trunkline.work.manage import manage_directory as manage

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.making import record
+from store.making import record
 from trunkline.store.common.spans import DAY, HOUR, MINUTE, WIDTHS, cover
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.finished_calls import write_call

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from db.making import KEY, announcement, record, started
+from store.making import KEY, announcement, record, started
 from trunkline.store.location import Location
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, LogPosition

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cluster import Cluster
-from db.copying import as_moved, end, move, rows_of
+from store.copying import as_moved, end, move, rows_of
 from trunkline.store.copy import source
 from trunkline.store.copy.source import SqliteSource
 from trunkline.store.copy.target import PostgresTarget

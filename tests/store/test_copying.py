@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from db.copying import as_moved, end, in_directory, move, query, rows_of, schema, tables_of
-from db.living_process import Life
-from db.making import AT, KEY, office, record
+from store.copying import as_moved, end, in_directory, move, query, rows_of, schema, tables_of
+from store.living_process import Life
+from store.making import AT, KEY, office, record
 from trunkline.store import postgres, sqlite
 from trunkline.store.copy.port import CopyDiffers, TargetAway
 from trunkline.store.copy.source import SqliteSource

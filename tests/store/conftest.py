@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster import Cluster
-from db.copying import Office
+from store.copying import Office
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from cluster import Cluster
-from db.making import AT, KEY, office
+from store.making import AT, KEY, office
 from trunkline.store import migrations
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable

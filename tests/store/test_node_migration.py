@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from db.test_short_terms import A, migrate, opened, place, query
+from store.test_short_terms import A, migrate, opened, place, query
 from trunkline.store.location import Location
 from trunkline.store.opening import upgrade
 from trunkline.store.ports.database import LogPosition

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from db.living_process import Life
+from store.living_process import Life
 from trunkline.store import sqlite
 from trunkline.store.copy import capture
 from trunkline.store.copy.source import SqliteSource

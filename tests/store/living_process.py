@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from db.making import AT, announcement, record, started
+from store.making import AT, announcement, record, started
 from trunkline.calls.facts import Party
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Outgoing

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from cluster import Cluster
-from db.making import AT, KEY, announcement, office, record, started
+from store.making import AT, KEY, announcement, office, record, started
 from trunkline.store.ports.database import Batch, DatabaseUnavailable, LogPosition
 from trunkline.store.postgres import PostgresDatabase, open_database, reader
 from trunkline.store.postgres import transactions as lane
@@ -137,7 +137,7 @@ async def test_other_work_goes_on_by_itself_after_a_crash(own_cluster):
 @pytest.mark.parametrize("lines", [1, 40, 300])
 async def test_kill_9_of_a_writer_loses_nothing_acknowledged(postgres_url, account_id, lines):
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(TESTS / "db/writing_process.py"), postgres_url, account_id),
+        *(sys.executable, str(TESTS / "store/writing_process.py"), postgres_url, account_id),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(TESTS)},
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from db.making import record
-from db.test_short_terms import A, migrate, opened, place, query
+from store.making import record
+from store.test_short_terms import A, migrate, opened, place, query
 from trunkline.calls.recording_plan import Composed, WholeFile
 from trunkline.store.location import Location
 from trunkline.store.opening import upgrade
