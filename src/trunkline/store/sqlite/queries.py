@@ -22,6 +22,8 @@ T = TypeVar("T")
 SLOTS = {
     "{call_ids}": "calls",
     "{calls c}": "calls c",
+    "{from the month of last_at}": "",
+    "{to the month of at}": "",
     "{devices of u}": """(SELECT group_concat(r.sip_user, '&') FROM
            (SELECT d.sip_user FROM devices d WHERE d.user_id = u.id AND d.enabled
             ORDER BY d.created_at, d.id) r)""",

@@ -31,7 +31,7 @@ ORDER BY seq LIMIT :most;
 -- name: key_at(account_id, low, at, id, skip)^
 -- The key of the call that comes ``skip`` calls after the one that follows (at, id), newest first.
 SELECT started_at, id FROM calls
-WHERE account_id = :account_id AND started_at >= :low AND started_at <= :at
+WHERE account_id = :account_id AND started_at >= :low {to the month of at}
     AND (started_at, id) < (:at, :id)
 ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET :skip;
 
@@ -39,7 +39,7 @@ ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET :skip;
 -- Calls from the one that follows (at, id) to (last_at, last_id), newest first, of those that are wanted.
 SELECT {row}
 FROM calls
-WHERE account_id = :account_id AND started_at >= :last_at AND started_at <= :at
+WHERE account_id = :account_id {from the month of last_at} {to the month of at}
     AND (started_at, id) < (:at, :id) AND (started_at, id) >= (:last_at, :last_id)
     AND {wanted of calls}
 ORDER BY started_at DESC, id DESC LIMIT :most;
