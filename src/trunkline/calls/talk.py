@@ -11,14 +11,13 @@ replace = msgspec.structs.replace
 
 
 def with_leg(call: Call, leg: Leg) -> Call:
-    """The call with this leg as it is now."""
     return replace(call, legs={**call.legs, leg.id: leg})
 
 
 def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tuple[str, ...]]:
-    """Join those who are in a bridge together and were not joined, and the newcomer anew.
+    """Join the legs that are in a bridge together and were not joined; join the newcomer anew.
 
-    Gives the call, and the legs that were joined.
+    Returns the call, and the legs that were joined.
     """
     present = call.in_bridge(bridge)
     if len(present) < 2:
@@ -41,7 +40,7 @@ def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tu
 
 
 def leave(call: Call, leg: Leg, at: int) -> Call:
-    """Take a leg out of its bridge; who is left there alone talks no more."""
+    """Take a leg out of its bridge; a leg that stays there alone talks no more."""
     bridge = leg.bridge
     call = with_leg(call, _gone(_parted(leg, at), at))
     present = call.in_bridge(bridge)

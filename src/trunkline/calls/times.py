@@ -88,7 +88,6 @@ def rfc3339(at: int) -> str:
 
 
 def maybe(at: int | None) -> str | None:
-    """The same, of what may not have happened yet."""
     return None if at is None else rfc3339(at)
 
 
