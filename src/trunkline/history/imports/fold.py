@@ -1,8 +1,8 @@
-"""All rows of one foreign call to the one record that it is here.
+"""The one record that all rows of a foreign call make.
 
 The rules are those of ``calls/outcome.py`` and ``docs/guides/history.md``: one call is one record,
-the callee is the first person who answered, and two people were joined as long as any answered leg
-says so. What a foreign row cannot tell (who hung up first) is not guessed.
+the callee is the first person who answered, and two people were joined for as long as any answered leg
+says. What a foreign row cannot tell (who hung up first) is not guessed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHAPES: dict[Way, tuple[Class, Direction]] = {
 
 
 def import_id(form: str, account_id: str, call: str) -> str:
-    """The same for the same call of the same account, whenever it is imported."""
+    """The same call of the same account always gets the same id, whenever it is imported."""
     digest = hashlib.sha256(f"{account_id}\0{call}".encode()).hexdigest()
     return f"import-{form}-{digest[:32]}"
 
@@ -62,7 +62,7 @@ def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str)
 
 
 def _answered(legs: Sequence[ForeignLeg]) -> list[ForeignLeg]:
-    """The legs in which people talked, the first answer first; those that were dialled say it best."""
+    """The legs in which people talked, the first answer first; of the dialled legs alone, where one was answered."""
     talking = [leg for leg in legs if leg.outcome == "SUCCESS"]
     far = [leg for leg in talking if leg.far]
     return sorted(far or talking, key=_joined_at)
@@ -73,7 +73,7 @@ def _joined_at(leg: ForeignLeg) -> int:
 
 
 def _way(legs: Sequence[ForeignLeg], caller_inside: bool, callee_inside: bool) -> Way:
-    """What a row says, else what the two numbers do."""
+    """What a row says, else what the two numbers tell."""
     for leg in legs:
         if leg.way is not None:
             return leg.way
@@ -96,7 +96,7 @@ def _status(legs: Sequence[ForeignLeg], way: Way, answered: bool) -> StatusDetai
 
 
 def _last_far(legs: Sequence[ForeignLeg]) -> ForeignLeg:
-    """The last that was dialled; but a phone that another one was faster than says nothing."""
+    """The leg that was dialled last, without phones that were slower than another one: they say nothing."""
     dialled = (leg for leg in reversed(legs) if leg.far and leg.cause != "LOSE_RACE")
     return next(dialled, legs[0])
 
@@ -121,7 +121,7 @@ def _ringing(answered: Sequence[ForeignLeg]) -> int:
 
 
 def _named(party: Party, otherwise: str) -> Party:
-    """A caller who withheld their number, too, is somebody."""
+    """A caller who withheld the number is somebody, too."""
     return party if party.number else Party(otherwise, name=party.name)
 
 

@@ -1,4 +1,4 @@
-"""FusionPBX: rows of ``v_xml_cdr``, a row for each leg that it was set to keep."""
+"""FusionPBX: rows of ``v_xml_cdr``, one for each leg that it was set to keep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STATUS: dict[str, StatusDetail] = {
 
 
 def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
-    """One row of the table, of its export or of its API; raises Unusable."""
+    """One row of the table, its export or its API; raises Unusable."""
     starts = ("start_epoch", "start_stamp")
     started_at, ended_at = span(
         present(stamp(cells, zone, *starts), *starts),
@@ -51,7 +51,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
 
 
 def _call(cells: Cells, far: bool, started_at: int) -> str:
-    """A far leg names the one that dialled it."""
+    """A far leg names the leg that dialled it."""
     own = text(cells, "xml_cdr_uuid", "uuid")
     dialled_by = text(cells, "originating_leg_uuid")
     if far and not dialled_by:

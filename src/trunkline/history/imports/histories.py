@@ -1,4 +1,4 @@
-"""The Open API's own ``GET /oapi/v1/call/histories``: its JSON, of another Trunkline or another vendor."""
+"""The Open API's own ``GET /oapi/v1/call/histories`` in JSON, from another Trunkline or another vendor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CALL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,79}")
 
 
 def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
-    """One record; its ``call_id``, if it has one, stays its own. Raises Unusable."""
+    """One record, which keeps its ``call_id`` if it has one. Raises Unusable."""
     started_at = moment(cells, zone, "unix_timestamp")
     lasted = duration(cells, "duration_seconds") or 0
     talked = min(duration(cells, "billing_seconds") or 0, lasted)

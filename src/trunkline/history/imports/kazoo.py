@@ -1,8 +1,8 @@
 """Kazoo: call detail records as Crossbar's ``/cdrs`` gives them, CSV or JSON; a row for each leg.
 
-``direction`` is the leg's, seen from the switch: a call begins with an inbound leg, of a device or of
-a carrier, and each phone or carrier dialled for it is an outbound one. ``timestamp`` is the leg's
-start in some versions and its end in others; the first part of ``interaction_id``, the call's start in
+``direction`` is the leg's, seen from the switch: a call begins with an inbound leg, from a device or
+a carrier, and each phone or carrier that it dials is an outbound leg. ``timestamp`` is the leg's
+start in some versions and its end in others. The first part of ``interaction_id``, the call's start in
 Gregorian seconds, tells which.
 """
 
@@ -46,7 +46,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
 
 
 def _with_variables(cells: Cells) -> Cells:
-    """A whole document has the account's variables in an object of its own."""
+    """A whole document has the account's variables in an object of their own."""
     variables = cells.get("custom_channel_vars")
     if not isinstance(variables, Mapping):
         return cells
@@ -77,14 +77,14 @@ def _call(cells: Cells, started_at: int) -> str:
 
 
 def _outcome(cells: Cells, billed: int, cause: str, far: bool) -> StatusDetail:
-    """A leg that nobody was joined to, and that was answered, was answered by the system."""
+    """An answered leg that was joined to nobody was answered by the system."""
     if not billed:
         return unanswered(cause)
     return "SUCCESS" if far or text(cells, "other_leg_call_id") else "IVR"
 
 
 def _way(cells: Cells) -> Way | None:
-    """Whose leg began the call: nobody's means a carrier's. Inside or outside the numbers tell."""
+    """A carrier began the call if its first leg is nobody's. The numbers tell inside from outside."""
     kind = text(cells, "authorizing_type").lower()
     if kind in ("resource", "sys_info", "trunkstore"):
         return "inbound"

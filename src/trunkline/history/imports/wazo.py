@@ -38,7 +38,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
 
 
 def _answered_at(answer: Stamp | None, started_at: int, ended_at: int) -> int | None:
-    """Amid the call, where that can be."""
+    """The moment that lies within the call, where one does."""
     if answer is None:
         return None
     return next((at for at in answer.moments if started_at <= at <= ended_at), answer.moments[0])
