@@ -1,4 +1,4 @@
-"""How the values of settings are written: read, or refused with what would do."""
+"""How values of settings are written: each function parses one, or refuses it and says what would do."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def pauses(text: str, setting: str) -> tuple[float, ...]:
     return seconds
 
 
-# What the two drivers read alike (libpq's connection URIs, PostgreSQL's documentation 34.1.2).
+# The parameters that both drivers understand (libpq's connection URIs, PostgreSQL's documentation 34.1.2).
 _URL_PARAMETERS = frozenset(
     ("host", "port", "dbname", "user", "password", "passfile", "target_session_attrs")
 ) | {f"ssl{name}" for name in ("mode", "cert", "key", "password", "rootcert")}
 
 
 def check_database(url: str) -> None:
-    """Raises SettingsError, without any part of the URL: there is a password in it."""
+    """Raises SettingsError, which shows no part of the URL: there is a password in it."""
     form = "take postgresql://USER:PASSWORD@HOST/NAME"
     try:
         parts = urlsplit(url)
