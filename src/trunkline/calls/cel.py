@@ -81,7 +81,6 @@ def parse(columns: Sequence[str]) -> CelRow | None:
 
 
 def read(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
-    """The fact that a row states; None if it states none."""
     reader = _READERS.get(row.event)
     return reader(row, whose, user) if reader else None
 

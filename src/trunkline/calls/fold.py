@@ -63,8 +63,6 @@ class Heard(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """The call as it is now, and what is to be announced, in order."""
-
     call: Call | None
     heard: tuple[Heard, ...] = ()
 
@@ -80,7 +78,6 @@ def fold(call: Call | None, fact: AnyFact) -> Folded:
 
 
 def refold(facts: list[AnyFact]) -> Call | None:
-    """The call that these facts, in their order, make."""
     call: Call | None = None
     for fact in facts:
         call = fold(call, fact).call
@@ -238,7 +235,7 @@ def _leg_joined(call: Call, fact: f.LegJoined) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.ended_at or fact.at <= leg.bridged_at:
         return Folded(call)
-    if leg.bridge is not None:  # its leaving was not told
+    if leg.bridge is not None:  # the log has not told that it left
         call = talk.leave(call, leg, fact.at)
         leg = call.legs[leg.id]
     call = with_leg(call, replace(leg, bridge=fact.bridge_id, bridged_at=fact.at))

@@ -152,7 +152,9 @@ def _taken_back(leg: Leg) -> bool:
 def _why_taken_back(leg: Leg) -> str:
     if leg.lost_race or leg.cause == causes.ANSWERED_ELSEWHERE:
         return "LOSE_RACE"
-    timed_out = (0,) if leg.dialled_by else (0, causes.NO_ANSWER)  # originated: its own cause
+    timed_out = (
+        (0,) if leg.dialled_by else (0, causes.NO_ANSWER)
+    )  # the cause of an originated leg is its own
     return "NO_ANSWER" if leg.cause in timed_out else "ORIGINATOR_CANCEL"
 
 

@@ -15,7 +15,7 @@ def recording_plan(call: Call) -> Composed:
     to the end of this call.
     """
     assert call.ended_at is not None
-    # Who was dialled sits opposite to whoever took over from the caller before that.
+    # Whoever was dialled sits opposite the one who took over from the caller before that.
     legs = sorted(call.legs.values(), key=lambda leg: leg.role == "dialled")
     return plan([_recorded(leg, call.ended_at) for leg in legs])
 

@@ -117,7 +117,7 @@ def plan(legs: Sequence[RecordedLeg]) -> Composed:
     return Composed(
         length=at,
         parts=_run_together(parts),
-        # Also of legs that were in no bridge: whoever took one over before it was has its recorder.
+        # Also for legs that were never in a bridge: whoever took one over before that has its recorder.
         files=tuple(leg.raw for leg in legs),
         spent=tuple(leg.raw for leg in legs if leg.ended),
     )

@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 GREGORIAN = 62_167_219_200
 """Seconds from year 0 to 1970: what Erlang, and so Kazoo, counts from."""
 
-SECOND = 1_000_000
-"""Microseconds."""
+SECOND = 1_000_000  # microseconds
 
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)

@@ -56,7 +56,6 @@ def history_row(
     client_ref: str | None,
     call_id: str,
 ) -> HistoryRow:
-    """A record as the Open API shows it, from its columns by their names."""
     return HistoryRow(
         caller=shown_party(caller_number, caller_username),
         callee=shown_party(callee_number, callee_username),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
+from trunkline.history.imports.leg import CallKind, Cells, ForeignLeg, Side, Unusable
 from trunkline.history.imports.values import (
     caller_id,
     duration,
@@ -78,17 +78,17 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     )
     disposition = text(cells, "disposition").upper()
     outcome = _outcome(cells, disposition)
-    way = _way(cells)
+    kind = _kind(cells)
     return ForeignLeg(
         call=_call(cells, started_at),
         started_at=started_at,
         ended_at=ended_at,
         talked=min(billed, ended_at - started_at) if outcome == "SUCCESS" else 0,
         outcome=outcome,
-        caller=_caller(cells, way),
-        callee=_callee(cells, way),
-        way=way,
-        did=_did(cells, way),
+        caller=_caller(cells, kind),
+        callee=_callee(cells, kind),
+        kind=kind,
+        did=_did(cells, kind),
         cause=_CAUSES.get(disposition, ""),
         recorded=bool(text(cells, "recordingfile")),
     )
@@ -107,16 +107,16 @@ def _call(cells: Cells, started_at: int) -> str:
     return shared or f"{started_at} {text(cells, 'channel')} {text(cells, 'src')}"
 
 
-def _way(cells: Cells) -> Way | None:
+def _kind(cells: Cells) -> CallKind | None:
     """Only what the row says for sure; the numbers tell the rest."""
     if text(cells, "did") or _FROM_OUTSIDE.search(text(cells, "dcontext").lower()):
         return "inbound"
     return "outbound" if text(cells, "outbound_cnum") else None
 
 
-def _did(cells: Cells, way: Way | None) -> str:
+def _did(cells: Cells, kind: CallKind | None) -> str:
     """A short number is the group or the extension to which the DID led."""
-    dialled = _dialled(cells) if way == "inbound" else ""
+    dialled = _dialled(cells) if kind == "inbound" else ""
     return text(cells, "did") or (dialled if len(dialled) > _LONGEST_INSIDE else "")
 
 
@@ -125,22 +125,22 @@ def _dialled(cells: Cells) -> str:
     return "" if dst in _NOBODY else dst
 
 
-def _caller(cells: Cells, way: Way | None) -> Side:
+def _caller(cells: Cells, kind: CallKind | None) -> Side:
     name, number = caller_id(text(cells, "clid"))
     aliases = (peer(text(cells, "channel")), text(cells, "cnum"))
     return Side(
         number=text(cells, "src") or text(cells, "cnum") or number,
         name=text(cells, "cnam") or name,
-        aliases=() if way == "inbound" else aliases,
-        inside=False if way == "inbound" else None,
+        aliases=() if kind == "inbound" else aliases,
+        inside=False if kind == "inbound" else None,
     )
 
 
-def _callee(cells: Cells, way: Way | None) -> Side:
+def _callee(cells: Cells, kind: CallKind | None) -> Side:
     dialled, far = _dialled(cells), peer(text(cells, "dstchannel"))
     return Side(
         number=dialled or text(cells, "did") or far or text(cells, "dst"),
         name=text(cells, "dst_cnam"),
-        aliases=() if way == "outbound" else (far,),
-        inside=False if way == "outbound" else None,
+        aliases=() if kind == "outbound" else (far,),
+        inside=False if kind == "outbound" else None,
     )

@@ -27,22 +27,22 @@ def quoting(sample: Sequence[str], delimiter: str) -> Quoting | None:
     if not any("\\" in line for line in sample):
         return None
     best, found = _good_rows(csv.reader(sample, delimiter=delimiter, strict=True)), None
-    for way in (Quoting(True), Quoting(False)):
-        if not way.enclosed and sample[0].startswith('"'):
+    for how in (Quoting(True), Quoting(False)):
+        if not how.enclosed and sample[0].startswith('"'):
             continue
-        good = _good_rows(reader(sample, delimiter, way, strict=True))
+        good = _good_rows(reader(sample, delimiter, how, strict=True))
         if good > best:
-            best, found = good, way
+            best, found = good, how
     return found
 
 
-def reader(text: Iterable[str], delimiter: str, way: Quoting, strict: bool = False) -> Any:
+def reader(text: Iterable[str], delimiter: str, how: Quoting, strict: bool = False) -> Any:
     """A ``csv.reader`` of such lines; it gives NULL as an empty cell."""
     return csv.reader(
         _without_nulls(text, delimiter),
         delimiter=delimiter,
         escapechar="\\",
-        quoting=csv.QUOTE_MINIMAL if way.enclosed else csv.QUOTE_NONE,
+        quoting=csv.QUOTE_MINIMAL if how.enclosed else csv.QUOTE_NONE,
         strict=strict,
     )
 

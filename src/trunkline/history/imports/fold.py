@@ -14,10 +14,10 @@ from trunkline.calls.facts import Class, Direction, Party
 from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.times import SECOND
 from trunkline.history.imports.causes import DEFAULTS
-from trunkline.history.imports.leg import ForeignLeg, Way
+from trunkline.history.imports.leg import CallKind, ForeignLeg
 from trunkline.history.imports.people import People
 
-_SHAPES: dict[Way, tuple[Class, Direction]] = {
+_SHAPES: dict[CallKind, tuple[Class, Direction]] = {
     "internal": ("one_one", "from_ab"),
     "outbound": ("trunking", "from_ab"),
     "inbound": ("trunking", "to_ab"),
@@ -37,10 +37,10 @@ def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str)
     answered = _answered(legs)
     caller, caller_inside = people.settle(first.caller)
     callee, callee_inside = people.settle((answered[0] if answered else first).callee)
-    way = _way(legs, caller_inside, callee_inside)
-    status = _status(legs, way, bool(answered))
+    kind = _kind(legs, caller_inside, callee_inside)
+    status = _status(legs, kind, bool(answered))
     ended_at = max(leg.ended_at for leg in legs)
-    class_, direction = _SHAPES[way]
+    class_, direction = _SHAPES[kind]
     decisive = answered[0] if answered else _last_far(legs)
     return CallRecord(
         call_id=first.call_id or import_id(form, account_id, first.call),
@@ -49,7 +49,7 @@ def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str)
         callee=_named(callee, "unknown"),
         class_=class_,
         direction=direction,
-        did_number=_did(legs, way),
+        did_number=_did(legs, kind),
         status_detail=status,
         started_at=first.started_at,
         answered_at=_joined_at(answered[0]) if answered else None,
@@ -72,17 +72,17 @@ def _joined_at(leg: ForeignLeg) -> int:
     return leg.ended_at - leg.talked
 
 
-def _way(legs: Sequence[ForeignLeg], caller_inside: bool, callee_inside: bool) -> Way:
+def _kind(legs: Sequence[ForeignLeg], caller_inside: bool, callee_inside: bool) -> CallKind:
     """What a row says, else what the two numbers tell."""
     for leg in legs:
-        if leg.way is not None:
-            return leg.way
+        if leg.kind is not None:
+            return leg.kind
     if not caller_inside:
         return "inbound"
     return "internal" if callee_inside else "outbound"
 
 
-def _status(legs: Sequence[ForeignLeg], way: Way, answered: bool) -> StatusDetail:
+def _status(legs: Sequence[ForeignLeg], kind: CallKind, answered: bool) -> StatusDetail:
     if answered:
         return "SUCCESS"
     if any(leg.outcome == "IVR" for leg in legs):
@@ -90,7 +90,7 @@ def _status(legs: Sequence[ForeignLeg], way: Way, answered: bool) -> StatusDetai
     outcomes = {leg.outcome for leg in legs if leg.far} or {leg.outcome for leg in legs}
     if outcomes == {"BUSY"}:
         return "BUSY"
-    if way != "inbound" and "CANCELLED" in {leg.outcome for leg in legs}:
+    if kind != "inbound" and "CANCELLED" in {leg.outcome for leg in legs}:
         return "CANCELLED"
     return "UNSUCCESS"
 
@@ -101,8 +101,8 @@ def _last_far(legs: Sequence[ForeignLeg]) -> ForeignLeg:
     return next(dialled, legs[0])
 
 
-def _did(legs: Sequence[ForeignLeg], way: Way) -> str | None:
-    if way != "inbound":
+def _did(legs: Sequence[ForeignLeg], kind: CallKind) -> str | None:
+    if kind != "inbound":
         return None
     return next((leg.did for leg in legs if leg.did), None)
 

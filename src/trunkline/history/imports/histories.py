@@ -8,7 +8,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
+from trunkline.history.imports.leg import CallKind, Cells, ForeignLeg, Side, Unusable
 from trunkline.history.imports.values import clean, duration, moment, shown, text
 
 _CALL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,79}")
@@ -31,7 +31,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
         outcome=outcome,
         caller=caller,
         callee=callee,
-        way=_way(cells),
+        kind=_kind(cells),
         did=text(cells, "did_number"),
         recorded=bool(text(cells, "recording")),
         call_id=own if _CALL_ID.fullmatch(own) else None,
@@ -59,7 +59,7 @@ def _party(party: Any) -> Side:
     )
 
 
-def _way(cells: Cells) -> Way:
+def _kind(cells: Cells) -> CallKind:
     if text(cells, "class") == "one_one":
         return "internal"
     return "inbound" if text(cells, "direction") == "to_ab" else "outbound"

@@ -10,7 +10,7 @@ import msgspec
 
 from trunkline.calls.record import StatusDetail
 
-Way = Literal["internal", "outbound", "inbound"]
+CallKind = Literal["internal", "outbound", "inbound"]
 
 Reason = Literal[
     "row_unreadable",
@@ -71,7 +71,7 @@ class ForeignLeg(msgspec.Struct, frozen=True, kw_only=True):
     outcome: StatusDetail
     caller: Side
     callee: Side
-    way: Way | None = None
+    kind: CallKind | None = None
     did: str = ""
     cause: str = ""
     far: bool = True

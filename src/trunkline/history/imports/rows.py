@@ -69,11 +69,11 @@ def csv_rows(text: Iterable[str]) -> Iterator[ForeignRow]:
     sample = list(_beginning(text))
     delimiter = _delimiter(sample[0] if sample else "")
     whole = chain(sample, text)
-    way = backslashes.quoting(sample, delimiter)
-    if way is None:
+    quoting = backslashes.quoting(sample, delimiter)
+    if quoting is None:
         reader = csv.reader(whole, delimiter=delimiter)
     else:
-        reader = backslashes.reader(whole, delimiter, way)
+        reader = backslashes.reader(whole, delimiter, quoting)
     while True:
         try:
             cells = next(reader)

@@ -57,7 +57,6 @@ def _as_text(value: str | float) -> str:
 
 
 def shown(name: str, value: str) -> str:
-    """A column and its value, for a report."""
     return f"{name}: {value[:_SHOWN]!r}"
 
 
