@@ -61,7 +61,6 @@ def is_allowed(path: str) -> bool:
 
 
 def sign(manifest: bytes, key: bytes) -> str:
-    """HMAC-SHA-256, hex."""
     return hmac.new(key, manifest, hashlib.sha256).hexdigest()
 
 

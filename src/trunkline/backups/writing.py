@@ -171,7 +171,7 @@ class _Folder:
 
     def add(self, path: str, source: Path) -> FileEntry:
         target = self._root / path
-        if path in m.DATABASES:  # it was made here
+        if path in m.DATABASES:  # it was written here
             stat = target.stat()
             return FileEntry(path, stat.st_size, m.sha256(target), stat.st_mtime_ns)
         make_folder(target.parent)

@@ -109,7 +109,6 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def success(self) -> bool:
-        """Any 2xx (Standard Webhooks)."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
@@ -118,7 +117,6 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lane(event: StoredEvent) -> str:
-    """An event's lane: its call or, without one, its subject."""
     return event.call_id or f"{event.category}:{event.subject}"
 
 
@@ -129,7 +127,6 @@ def outgoing(event: StoredEvent, kind: DeliveryKind = "event") -> Outgoing:
 
 
 def outgoing_gap(first: int, last: int) -> Outgoing:
-    """The news that these numbers are kept no more."""
     return Outgoing(seq=last, lane=GAP_LANE, name=GAP, kind="gap", gap_from=first)
 
 

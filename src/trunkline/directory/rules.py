@@ -110,7 +110,6 @@ def caller_id(text: str | None) -> str | None:
 
 
 def prefixes(parts: Sequence[str], option: str) -> str:
-    """The prefixes, comma-separated."""
     for part in parts:
         _refuse_unless(
             _PREFIX.fullmatch(part),
@@ -137,7 +136,6 @@ def did(text: str) -> str:
 
 
 def networks(parts: Sequence[str], option: str) -> str:
-    """IP addresses and networks, comma-separated."""
     try:
         return ",".join(_network(part) for part in parts)
     except ValueError as error:

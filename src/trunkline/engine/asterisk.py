@@ -254,9 +254,8 @@ class Asterisk:
         await self._forget_objects()  # no change reached it while we were cut off
         await self._control.list_new_alone()
         await self.refuse_new_calls(False)
-        found = await self._ari.request(
-            "GET", "endpoints"
-        )  # by technology: 404 while none is known
+        # Asked by technology, ARI answers 404 while it knows none.
+        found = await self._ari.request("GET", "endpoints")
         now = time.time_ns() // 1000
         states = {each["resource"]: each.get("state") == "online" for each in found}
         gone = {name: False for name in self._endpoints if name not in states}

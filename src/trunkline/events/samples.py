@@ -117,8 +117,7 @@ _USER = Party(
 _NUMBER = "+12025550142"  # of those that are kept for fiction
 _TRUNK = "0" * 31 + "3"
 _BRIDGE = "sample-bridge"
-_LASTS = 19_870_000
-"""Microseconds."""
+_LASTS = 19_870_000  # microseconds
 
 
 def _facts(wanted: SampleRequest, began_at: int) -> list[AnyFact]:

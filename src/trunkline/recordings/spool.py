@@ -28,11 +28,9 @@ class Spool:
             folder.mkdir(parents=True, exist_ok=True)
 
     def waiting(self) -> list[str]:
-        """The raw names in ``done/``."""
         return _raw_names(self.done)
 
     def raw(self, name: str) -> Path:
-        """Where the raw audio of that name waits."""
         return self.done / f"{name}{ENDING}"
 
     def writes(self, name: str) -> bool:
@@ -40,7 +38,6 @@ class Spool:
         return (self.live / f"{name}{ENDING}").exists()
 
     def holds(self, name: str) -> bool:
-        """Is the audio still being written, or waiting?"""
         return self.writes(name) or self.raw(name).exists()
 
     def came(self, name: str) -> int | None:
@@ -65,7 +62,6 @@ class Spool:
             left.unlink()
 
     def drop(self, name: str) -> None:
-        """Remove the raw audio from ``done/``."""
         self.raw(name).unlink(missing_ok=True)
 
     def forget(self, name: str) -> None:
@@ -77,7 +73,6 @@ class Spool:
                 _sync(folder)
 
     def put_away(self, name: str, folder: Path) -> None:
-        """Move the raw audio from ``done/`` to another of the folders."""
         if self.raw(name).exists():
             self.raw(name).replace(folder / f"{name}{ENDING}")
 
@@ -93,7 +88,6 @@ class Spool:
             self._hand_over(n for n in names if live / f"{n}{ENDING}" not in still_open)
 
     def hand_over(self, name: str) -> None:
-        """Move one file that the engine has closed from ``live/`` to ``done/``."""
         self._hand_over([name])
 
     def salvage(self) -> list[str]:

@@ -29,7 +29,6 @@ _PHONES_SECONDS = 20.0
 
 
 def sandbox_file(data: Path) -> Path:
-    """The file with the sandbox's credentials (0600)."""
     return data / "sandbox" / "sandbox.json"
 
 

@@ -23,7 +23,7 @@ _RETRY = 5
 _CONNECT, _ANSWER, _SYNC, _LOOK = 2.0, 30.0, 5.0, 2.0
 # uvicorn closes an idle connection after 5 s: below that, it never does so under a request.
 _IDLE = 2.0
-_TELL_EVERY = 5.0
+_AGAIN = 5.0
 
 _read = msgspec.json.Decoder(CallDone | TransferDone | CallRefused).decode
 
@@ -120,7 +120,7 @@ class MainServerClient:
             "main.not_told", mend="is trunkline up running? It is told as soon as it answers"
         )
         while await self._tell_once() is not None:  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(_TELL_EVERY)
+            await asyncio.sleep(_AGAIN)
         log.info("main.told")
 
     async def _tell_once(self) -> str | None:

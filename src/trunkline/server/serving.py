@@ -60,7 +60,7 @@ class Serving:
     async def end(self, haste: bool) -> None:
         """Close sockets and streams, have long polls answered, let requests end; raises the failure of serving."""
         self._web.end_polls()
-        await self._web.live.close()  # first: uvicorn would wait for open sockets and long polls
+        await self._web.live.close()  # before: uvicorn would wait for open sockets and long polls
         self._server.should_exit = True
         self._server.force_exit = haste
         await self._serving

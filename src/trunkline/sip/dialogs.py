@@ -66,8 +66,8 @@ class _Dialog:
     def __init__(self) -> None:
         self.leg_id: str | None = None
         self.disputed = self.rings = False
-        self.tags: set[str] = set()  # ours, of one that we began
-        self.theirs: set[tuple[str, str]] = set()  # tag and host of who began it with us
+        self.tags: set[str] = set()  # ours, in a dialog that we began
+        self.theirs: set[tuple[str, str]] = set()  # tag and host of the side that began it
         self.branches: set[str] = set()
         self.waiting: list[SipMessage] = []
         self.last = 0
@@ -95,7 +95,6 @@ class SipDialogs:
         """Messages of calls that were not kept, for lack of room."""
 
     def heard(self, leg_id: str, sip_call_id: str) -> None:
-        """The engine has told a leg's Call-ID."""
         if sip_call_id and self._sip_ids.get(leg_id) != sip_call_id:
             while len(self._sip_ids) >= MOST_DIALOGS:
                 del self._sip_ids[next(iter(self._sip_ids))]

@@ -229,7 +229,6 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connects to the first address that accepts."""
         for address in self._addresses[:-1]:
             try:
                 return await self._connect(address, port, local_address, socket_options)

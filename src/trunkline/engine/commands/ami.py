@@ -58,15 +58,11 @@ class Ami:
         try:
             async with self._turn, asyncio.timeout(_TIMEOUT):
                 return await self._on_connection(action, lines)
-        except (
-            OSError,
-            EOFError,
-            asyncio.LimitOverrunError,
-        ) as error:  # TimeoutError is an OSError
+        except (OSError, EOFError, asyncio.LimitOverrunError) as error:  # also TimeoutError
             self.close()
             raise EngineUnavailable(f"the phone engine's AMI: {error!r}") from error
         except asyncio.CancelledError:
-            self.close()  # the answer would be the next one's
+            self.close()  # else the next action would read this answer
             raise
 
     async def _on_connection(self, action: str, lines: list[str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ _TIMEOUT = 5.0
 APP = "trunkline"
 # All other events stay in Asterisk: encoding them costs it more than the calls do.
 WANTED = (
-    "RESTResponse",  # the filter holds back answers too
+    "RESTResponse",  # the filter holds back answers, too
     "ChannelStateChange",
     "Dial",
     "ChannelHangupRequest",

@@ -36,7 +36,7 @@ def run_directory(home: Path) -> Path:
     if place == home / "run":
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         return place
-    with contextlib.suppress(FileExistsError):  # no directory: said by the check
+    with contextlib.suppress(FileExistsError):  # the check says so if it is no directory
         place.mkdir(mode=0o700, exist_ok=True)
     _check(place, home)
     return place

@@ -25,8 +25,7 @@ from trunkline.calls.cel import CelRow, LogPosition, parse
 
 log = structlog.get_logger()
 
-_LOOKS_EVERY = 0.02
-"""Seconds."""
+_LOOKS_EVERY = 0.02  # seconds
 GATHER = 0.003
 """Seconds between the first new row and the reading, so that rows that belong together come together."""
 _AGAIN = 0.5

@@ -97,7 +97,6 @@ def rtp(span: tuple[int, int], ours: Iterable[int]) -> Finding:
 
 
 def disk(data: Path) -> Finding:
-    """Is there room on the disk of the data directory?"""
     place = next((p for p in (data, *data.parents) if p.exists()), Path("/"))
     free = shutil.disk_usage(place).free
     detail = f"{free / (1 << 30):.1f} GiB free in {place}"
@@ -189,7 +188,6 @@ def key_file(file: Path) -> Finding:
 
 
 def sockets(home: Path) -> Finding:
-    """Where are the engine's sockets, whose path must fit into a socket's address?"""
     place = run_directory_of(home)
     if place == home / "run":
         return Finding("sockets", True, str(place))

@@ -74,7 +74,6 @@ class EngineLife:
         await self._supervisor.stop(_GRACE)
 
     async def leave(self) -> None:
-        """Let it run; the next start adopts it."""
         await self._supervisor.leave()
 
     def open_files(self) -> frozenset[Path] | None:

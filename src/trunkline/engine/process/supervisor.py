@@ -90,7 +90,6 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """The engine's process; None while it does not live."""
         return self._process.pid if self._process else None
 
     def on_state(self, listener: Callable[[State], None]) -> None:
@@ -265,7 +264,7 @@ class Supervisor:
 
     async def _beat(self) -> None:
         while True:
-            with contextlib.suppress(OSError):  # a later one will do
+            with contextlib.suppress(OSError):  # the next one will do
                 if self._pidfd is not None:
                     self._alive_file.touch()
             await asyncio.sleep(_BEAT)

@@ -18,7 +18,6 @@ def held_by(kind: Kind, port: int, pids: Iterable[int]) -> bool:
 
 
 def others_in(kind: Kind, first: int, last: int, ours: Iterable[int]) -> int:
-    """The number of ports from first to last that other processes hold."""
     own = _owned(ours)
     return len(
         {port for port, inode in _sockets(kind) if first <= port <= last and inode not in own}

@@ -48,7 +48,7 @@ def api_process(
             ),
             try_webhook=TryWebhook(parts.db, poster, now),
             webhook_tally=None,
-            sync_token="",  # nobody has to come in here by /internal
+            sync_token="",  # nobody comes in here by /internal
             url_key=key.derive("recording links"),
             answers_key=key.derive("kept answers"),
             bus=parts.bus,

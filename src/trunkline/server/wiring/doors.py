@@ -66,7 +66,6 @@ def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits) -> LiveDeps:
 
 
 def live_limits(settings: Settings) -> LiveLimits:
-    """What one app, or one key, may use of the event sockets."""
     return LiveLimits(
         connections_per_app=settings.event_connections_per_app,
         subscriptions_per_app=settings.event_subscriptions_per_app,

@@ -37,7 +37,7 @@ class Webhooks:
     ) -> None:
         poster = post(settings, clock)
         self.deliver = DeliverWebhooks(
-            db, bus, poster, clock, message_ids, rules(settings), limits(settings)
+            db, bus, poster, clock, message_ids, retry_policy(settings), delivery_limits(settings)
         )
         self.manage = ManageWebhooks(
             db, poster.check, key.derive(SECRETS), clock, self.deliver.refresh
@@ -51,16 +51,14 @@ def post(settings: Settings, clock: Callable[[], int]) -> HttpPost:
     return HttpPost(Addresses(allowed), clock, timeout=settings.webhook_timeout_seconds)
 
 
-def rules(settings: Settings) -> RetryPolicy:
-    """When a delivery is tried again, and when it is given up."""
+def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(
         pauses(settings.webhook_retry_seconds, "webhook_retry_seconds"),
         settings.webhook_suspend_days * _DAY,
     )
 
 
-def limits(settings: Settings) -> DeliveryLimits:
-    """How many deliveries may be under way."""
+def delivery_limits(settings: Settings) -> DeliveryLimits:
     return DeliveryLimits(
         each=settings.webhook_endpoint_connections, all=settings.webhook_connections
     )

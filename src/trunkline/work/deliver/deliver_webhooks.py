@@ -125,7 +125,7 @@ class DeliverWebhooks:
             self._take_due_alarms()
             while (turn := self._turns.next()) is not None:
                 await self._serve(tasks, *turn)
-                await asyncio.sleep(0)  # others have the loop between two deliveries
+                await asyncio.sleep(0)  # let others run between two deliveries
             await self._until_something_is_due()
 
     async def _serve(self, tasks: asyncio.TaskGroup, account_id: str, webhook_id: str) -> None:

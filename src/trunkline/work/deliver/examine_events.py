@@ -61,7 +61,6 @@ class ExamineEvents:
         return account_id in self.accounts
 
     def heard(self, events: Sequence[StoredEvent]) -> None:
-        """Events have been committed."""
         self._look_at(self.accounts.intersection(event.account_id for event in events))
 
     def sent(self, account_id: str, webhook_id: str) -> None:
@@ -121,7 +120,7 @@ class ExamineEvents:
             self._queued(webhook.account_id, webhook.id)
 
     async def _is_crowded(self, webhook_id: str) -> bool:
-        self._crowded.add(webhook_id)  # before it is read: `sent` may come meanwhile
+        self._crowded.add(webhook_id)  # added before the reading: `sent` may come meanwhile
         crowded = await self._db.deliveries.crowded(webhook_id, self._most_pending)
         if not crowded:
             self._crowded.discard(webhook_id)

@@ -32,7 +32,6 @@ class Signals:
             self._early.setdefault(signal.leg_id, []).append(_fact(signal))
 
     def legs(self) -> list[str]:
-        """The legs that have signals which are not in their call yet."""
         return list(self._early)
 
     def of(self, leg_id: str) -> Sequence[Early]:
@@ -40,7 +39,6 @@ class Signals:
         return self._early.get(leg_id, ())
 
     def code(self, leg_id: str) -> int | None:
-        """The SIP status with which the leg's far end refused it."""
         return self._codes.get(leg_id)
 
     def used(self, leg_id: str, facts: Sequence[Early]) -> None:

@@ -20,8 +20,7 @@ from trunkline.store.ports.sip_messages import SipMessages
 
 log = structlog.get_logger()
 
-WRITE_EVERY = 1.0
-"""Seconds."""
+WRITE_EVERY = 1.0  # seconds
 DAY = 86_400_000_000
 _PRUNE_EVERY = 3600.0
 _FORGET_EVERY = 10_000_000

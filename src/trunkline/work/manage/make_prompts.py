@@ -73,11 +73,7 @@ def _read(file: Path) -> tuple[int, Sequence[float]]:
             samples = array("d")
             while frames := opened.readframes(_FRAMES):
                 samples.extend(_mixed(frames, width, channels))
-    except (
-        wave.Error,
-        EOFError,
-        RuntimeError,
-    ) as error:  # RuntimeError: wave's, for a wrong length
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a wrong length
         raise PromptRefused(f"{file} is no WAV that can be read ({error}): {_USE}") from error
     except OSError as error:
         raise PromptRefused(f"cannot read {file}: {error.strerror}") from error

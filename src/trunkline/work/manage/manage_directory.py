@@ -47,7 +47,6 @@ WORDS: dict[type[Entry], str] = {
 
 
 def new_id() -> str:
-    """32 random hex digits."""
     return secrets.token_hex(16)
 
 
@@ -151,7 +150,6 @@ def create_user(
 def create_extension(
     directory: DirectoryTransaction, account: AccountEntry, number: str, destination_id: str
 ) -> ExtensionEntry:
-    """Add an internal number that leads to a destination."""
     key = f"{account.account_id}:{rules.extension(number)}"
     for taken in directory.with_value(ExtensionEntry, "route_key", key):
         raise DirectoryRefused(
@@ -266,7 +264,6 @@ def accounts_at_the_same_address(directory: DirectoryTransaction, trunk: TrunkEn
 def create_number(
     directory: DirectoryTransaction, account: AccountEntry, did: str, destination_id: str
 ) -> NumberEntry:
-    """Add an inbound number that leads to a destination."""
     did = rules.did(did)
     key = f"{account.account_id}:{did.removeprefix('+')}"
     _refuse_taken(

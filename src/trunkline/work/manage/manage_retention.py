@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.directory import AccountEntry, DirectoryTransaction
 
-LONGEST = 36_500
-"""Days."""
+LONGEST = 36_500  # days
 
 
 def keep(

@@ -16,8 +16,7 @@ from trunkline.work.deliver.examine_events import CHUNK, wants
 from trunkline.work.manage import webhook_rules as rules
 from trunkline.work.refused import Refused
 
-MOST = 20
-"""Of an account."""
+MOST = 20  # endpoints of an account
 MOST_REPLAYED = 100_000
 """Numbers that one replay may span."""
 OVERLAP = 24 * 3600 * 1_000_000

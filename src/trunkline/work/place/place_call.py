@@ -118,7 +118,9 @@ class PlaceCall:
         key = (app.id, wanted.sip_user)
         self._check_failures(key)
         device = await self._db.directory.device(app.account_id, wanted.sip_user)
-        self._check_failures(key)  # others were wrong meanwhile; from here on nothing waits
+        self._check_failures(
+            key
+        )  # others may have failed meanwhile; from here on nothing is awaited
         realm, ha1 = (device.realm, device.ha1) if device else ("", "-" * 32)
         given = hashlib.md5(  # noqa: S324 - RFC 7616's HA1
             f"{wanted.sip_user}:{realm}:{wanted.sip_password}".encode()

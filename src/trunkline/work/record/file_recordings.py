@@ -135,7 +135,7 @@ class FileRecordings:
                     if event.name is None or event.name.suffix != ENDING:
                         continue
                     if event.watch is closing:
-                        self._hand_over(event.name.stem)  # and hear of it in done/
+                        self._hand_over(event.name.stem)  # inotify then tells of it in done/
                     else:
                         self._offer([event.name.stem])
         except OSError as error:  # no watches left on this machine: the sweep finds it all
@@ -261,7 +261,7 @@ class FileRecordings:
         if came is None:
             return
         age = self._clock() - came
-        unanswered = silent and self._is_over(raw, age)  # and its record names no recording
+        unanswered = silent and self._is_over(raw, age)  # then its record names no recording
         if not unanswered and age < (SILENT_AFTER if silent else UNCLAIMED_AFTER):
             self._waiting.add(raw)
         elif silent or known:
