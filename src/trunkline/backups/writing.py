@@ -26,7 +26,6 @@ from trunkline.backups.manifest import BackupUnusable, FileEntry, Manifest
 
 _PIECE = 1 << 20
 _PARTIAL = ".partial-"
-Progress = Callable[[str, float | None], None]
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ class ObjectStore:
             yield bytes(piece)
 
     async def delete(self, name: str) -> None:
-        """A recording that cannot be, is no error either."""
+        """A name that no recording can have is no error either."""
         if NAME.fullmatch(name):
             try:
                 await obstore.delete_async(self._objects, name)

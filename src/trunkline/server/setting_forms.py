@@ -1,4 +1,4 @@
-"""How values of settings are written: each function parses one, or raises SettingsError, which says what would do."""
+"""Reads the values of settings: each function parses one, or raises SettingsError, which says what would do."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ a reload after that is done.
 """
 
 SECONDS, AT_MOST = 10, 100
-"""A phone that has registered is listed for so long, and so many phones are. The engine makes each of them
+"""A phone that has registered is listed for so long, and at most so many are. The engine makes each of them
 anew (45 µs) for each phone that registers for the first time.
 """
 SECONDS_OF_ALL = 60

@@ -25,7 +25,7 @@ from trunkline.work.follow.follow_log import CallLog
 log = structlog.get_logger()
 
 _LOOKS = 6
-"""So often it looks at a leg in the time after which the leg is silent; so exact is the last sign's time."""
+"""So often it looks at a leg before the leg counts as silent; the last sign may be one such interval older."""
 _LONGEST_ROUND = 5.0
 
 

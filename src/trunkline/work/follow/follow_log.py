@@ -110,7 +110,7 @@ class CallLog:
         return self._calls
 
     def live_raws(self) -> frozenset[str]:
-        """The names of the raw recordings of their legs."""
+        """The names of the raw recordings of live calls' legs."""
         return frozenset(map(raw_name, self._call_of))
 
     async def load(self) -> None:
