@@ -13,13 +13,11 @@ NO_ANSWER = 19
 CALL_REJECTED = 21
 REDIRECTION = 23
 ANSWERED_ELSEWHERE = 26
-INTERWORKING = 127
 
 MEDIA_TIMEOUT = "MEDIA_TIMEOUT"
 """The cause of a leg that the switch hung up because it fell silent (FreeSWITCH's name; Q.850 has none)."""
 
 BUSY_CAUSES = frozenset({USER_BUSY, CALL_REJECTED})
-TAKEN_BACK = frozenset({NORMAL_CLEARING, CALL_REJECTED, INTERWORKING})
 NO_TALK = frozenset({1, 3, 17, 18, 19, 20, 21, 22, 23, 26, 28})
 """Why nobody picked up."""
 BUSY_CODES = frozenset({486, 600, 603})

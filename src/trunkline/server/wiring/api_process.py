@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from trunkline.api.http.deps import ApiDeps
 from trunkline.events.stored import StoredEvent
 from trunkline.recordings.disk import DiskStore
 from trunkline.server.api_process import ApiProcess, ApiVitals
+from trunkline.server.clock import now
 from trunkline.server.main_server_client import MainServerClient
 from trunkline.server.settings import Settings
 from trunkline.server.wiring.database import DatabaseParts
@@ -18,10 +18,6 @@ from trunkline.store.secrets import InstallationKey
 from trunkline.work.deliver.try_webhook import TryWebhook
 from trunkline.work.manage.manage_webhooks import ManageWebhooks
 from trunkline.work.refused import Refused
-
-
-def now() -> int:
-    return time.time_ns() // 1000
 
 
 def api_process(

@@ -18,6 +18,7 @@ from trunkline.engine.process.life import EngineLife
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.recordings.disk import DiskStore
+from trunkline.server.clock import now
 from trunkline.server.listening import refuse_taken_sip
 from trunkline.server.main_server import MainServer
 from trunkline.server.server_file import internal_token
@@ -40,10 +41,6 @@ from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.place.place_call import CallSettings, PlaceCall
 from trunkline.work.record.file_recordings import FileRecordings, salvage
 from trunkline.work.upkeep.read_vitals import ReadVitals
-
-
-def now() -> int:
-    return time.time_ns() // 1000
 
 
 def main_server(

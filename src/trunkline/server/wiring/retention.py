@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from trunkline.recordings.port import Store
+from trunkline.server.clock import now
 from trunkline.server.settings import Settings
 from trunkline.store.ports.retention import Retention
 from trunkline.work.upkeep.delete_expired import DeleteExpired, Kept
@@ -18,4 +17,4 @@ def delete_expired(settings: Settings, retention: Retention, store: Store) -> De
         journal=settings.journal_days,
     )
     spool = settings.directory / "engine" / "spool"
-    return DeleteExpired(retention, store, spool, kept, lambda: time.time_ns() // 1000)
+    return DeleteExpired(retention, store, spool, kept, now)

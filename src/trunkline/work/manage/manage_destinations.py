@@ -15,7 +15,6 @@ from trunkline.store.directory import (
     AccountEntry,
     AnnouncementEntry,
     DirectoryTransaction,
-    ExtensionEntry,
     RouteEntry,
     TrunkEntry,
     UserEntry,
@@ -118,11 +117,6 @@ def delete_announcement(directory: DirectoryTransaction, entry: AnnouncementEntr
     refuse_used(directory, entry.announcement_id, f"announcement {entry.name!r}", own="")
     directory.delete_destination(entry.announcement_id)
     directory.delete_prompt(entry.file)
-
-
-def delete_extension(directory: DirectoryTransaction, entry: ExtensionEntry) -> None:
-    """What it leads to stays."""
-    directory.delete(ExtensionEntry, entry.extension_id)
 
 
 def create_route(
