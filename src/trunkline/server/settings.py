@@ -291,7 +291,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def directory(self) -> Path:
-        """The data directory."""
         return Path(self.data).expanduser().absolute() if self.data else _default_data()
 
 
