@@ -1,7 +1,7 @@
 """What the rest of Trunkline may ask of a database, whichever one it is.
 
-Point reads are synchronous: they cost tens of microseconds and run in the caller's thread. What may
-take longer, and every write, is awaited. A write that returned is on the disk.
+All of it is awaited. In SQLite, point reads cost tens of microseconds and are answered at once, in the
+caller's thread. A write that returned is on the disk.
 Times are unix microseconds.
 """
 
