@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from trunkline.cli.events.event_view import Seen, from_envelope
-from trunkline.cli.webhooks.forwarding import ATTEMPTS, Forwarded, Forwarder
+from trunkline.cli.event_log.event_view import Seen, from_envelope
+from trunkline.cli.webhooks.listen_forwarder import ATTEMPTS, Forwarded, Forwarder
 from trunkline.delivery.webhook import Attempt
 
 SECRET = "whsec_" + "QUJD" * 8

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.output import show_all, show_one
 
 ROW = {"callerName": "An \x1b[2J\u202e", "note": "one\ntwo", "heldAt": 1_700_000_000_000_000, "tags": ["a", "b"]}  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 
 from db.making import record
 from trunkline.calls.facts import Party
-from trunkline.cli.calls.stats_shown import span
+from trunkline.cli.calls.stats_chart import span
 from trunkline.store.ports.database import Batch
 
 from .office import Office, Run, Told, refused

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.archive import account_called, accounts_called, archive, local
 from trunkline.cli.calls.export import export
 from trunkline.cli.calls.refold import refold
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all
+from trunkline.cli.opening import account_called, accounts_called, archive, local
+from trunkline.cli.output import show_all
 
 if TYPE_CHECKING:
     from trunkline.calls.call import Call
@@ -76,9 +76,9 @@ def tail(
     They are read from each account's numbered log, so none is missed or repeated, also while the
     server is started again. Event-Seq of the last one is the N to go on from.
     """
-    from trunkline.cli.events.event_lines import printer
-    from trunkline.cli.events.event_view import from_log
-    from trunkline.cli.events.following import follow
+    from trunkline.cli.event_log.event_lines import printer
+    from trunkline.cli.event_log.event_view import from_log
+    from trunkline.cli.event_log.local import follow
 
     if after is not None and account is None:
         raise CommandFailed("--after needs --account: each account counts its own events")
@@ -112,7 +112,7 @@ def show(
     """
     import msgspec
 
-    from trunkline.cli.calls.one_call import print_call, whole_call
+    from trunkline.cli.calls.show import print_call, whole_call
 
     with archive(ctx) as opened:
         whole, trunks = whole_call(opened, call_id), opened.trunk_names()
@@ -141,8 +141,8 @@ def transfer(
     That happens under the rights of the phone that leaves, and does not wait for anybody to answer.
     """
     from trunkline.cli.context import settings_of
-    from trunkline.cli.running import ask_for_transfer
-    from trunkline.cli.showing import show_one
+    from trunkline.cli.output import show_one
+    from trunkline.cli.running_server import ask_for_transfer
 
     left, number = ask_for_transfer(settings_of(ctx).directory, call_id, to, leg)
     show_one({"callId": call_id, "leg": left, "to": number}, as_json)
@@ -228,7 +228,7 @@ def _row(row: HistoryRow, timezone: str) -> dict[str, Any]:
 
 
 def _live(call: Call, account: Account) -> dict[str, Any]:
-    from trunkline.cli.calls.one_call import who
+    from trunkline.cli.calls.show import who
     from trunkline.events.state import call_status
 
     return {

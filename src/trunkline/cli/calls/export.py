@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from trunkline.cli.archive import account_called, archive
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.opening import account_called, archive
 
 if TYPE_CHECKING:
     from trunkline.api.v1.export_formats import Format

@@ -15,7 +15,7 @@ import typer
 
 from trunkline.cli.context import data_directory, settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_one
+from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
     from trunkline.history.imports.leg import Skipped
@@ -90,7 +90,7 @@ def _format(form: str) -> str | None:
 def _wanted(
     ctx: typer.Context, account: str, form: str | None, timezone: str | None, renamed: list[str]
 ) -> ImportRequest:
-    from trunkline.cli.directory.manage import directory_of, find_account
+    from trunkline.cli.directory.entries import directory_of, find_account
     from trunkline.work.upkeep.import_calls import ImportRequest
 
     with directory_of(ctx) as directory:
@@ -146,7 +146,7 @@ def _renaming(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _writer(ctx: typer.Context, dry_run: bool) -> Iterator[Any]:
-    from trunkline.cli.running import running_server
+    from trunkline.cli.running_server import running_server
     from trunkline.store.place import call_writer, dry_writer
 
     settings = settings_of(ctx)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from trunkline.cli.archive import accounts_called, archive, local
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.opening import accounts_called, archive, local
+from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.recordings.port import Store

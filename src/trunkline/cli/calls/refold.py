@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.archive import accounts_called, archive
 from trunkline.cli.calls.export import counting
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import plain, show_one
+from trunkline.cli.opening import accounts_called, archive
+from trunkline.cli.output import plain, show_one
 
 if TYPE_CHECKING:
     from trunkline.store.ports.archive import Archive

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from trunkline.cli.showing import plain
+from trunkline.cli.output import plain
 
 _GAP = 30
 """Columns from one party's line to the next."""

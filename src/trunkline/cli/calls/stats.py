@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from trunkline.cli.archive import account_called, archive
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.opening import account_called, archive
 
 if TYPE_CHECKING:
     from trunkline.api.statistics import Stats
@@ -70,7 +70,7 @@ def stats(
 
         typer.echo(msgspec.json.encode(found).decode())
         return
-    from trunkline.cli.calls.stats_shown import show_stats
+    from trunkline.cli.calls.stats_chart import show_stats
 
     show_stats(found, owner.name, by)
 

@@ -13,7 +13,7 @@ import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_one
+from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
     from trunkline.store.copy.source import SqliteSource

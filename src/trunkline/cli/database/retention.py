@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.archive import existing_place
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.opening import existing_place
+from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.server.settings import Settings

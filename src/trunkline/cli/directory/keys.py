@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.directory.manage import (
+from trunkline.cli.directory.entries import (
     Account,
     AccountIf,
     Json,
@@ -15,7 +15,7 @@ from trunkline.cli.directory.manage import (
     find_account,
     listed,
 )
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.store.directory import KeyEntry

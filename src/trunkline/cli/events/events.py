@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.events.event_log import Bindings, Key, Server, event_log, server_log
+from trunkline.cli.event_log.opening import Bindings, Key, Server, event_log, server_log
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_one
+from trunkline.cli.output import show_one
 
 AccountIf = Annotated[
     str | None,
@@ -55,8 +55,8 @@ def tail(
     Examples: `trunkline events tail --types call.CALL_ENDED.* --json` and
     `trunkline events tail --server https://phone.example.com --after 41`
     """
-    from trunkline.cli.events.event_lines import printer
-    from trunkline.cli.events.event_view import bindings_in
+    from trunkline.cli.event_log.event_lines import printer
+    from trunkline.cli.event_log.event_view import bindings_in
 
     bindings = bindings_in(types)
     show = printer(as_json)
@@ -101,8 +101,8 @@ def replay(
     Examples: `trunkline events replay --account acme --from 1200 --to 1250` and
     `trunkline events replay --account acme --from 1 --types device.# --json`
     """
-    from trunkline.cli.events.event_lines import printer
-    from trunkline.cli.events.event_view import bindings_in
+    from trunkline.cli.event_log.event_lines import printer
+    from trunkline.cli.event_log.event_view import bindings_in
 
     if last is not None and last < first:
         raise CommandFailed("--to is before --from: swap them")
@@ -174,7 +174,7 @@ def _send_again(
     ctx: typer.Context, account: str | None, webhook: str, first: int, last: int | None
 ) -> int:
     """How many events the server of the data directory sends to the webhook again."""
-    from trunkline.cli.archive import account_called, archive
+    from trunkline.cli.opening import account_called, archive
     from trunkline.cli.webhooks.endpoints import Desk, work_on
     from trunkline.work.manage.manage_webhooks import ReplayRange
 
@@ -191,11 +191,11 @@ def _send_again(
 
 
 def _trigger(ctx: typer.Context, name: str, account: str, call: str | None, as_json: bool) -> None:
-    from trunkline.cli.archive import account_called, archive
     from trunkline.cli.context import settings_of
-    from trunkline.cli.events.event_lines import printer
-    from trunkline.cli.events.event_view import from_envelope
-    from trunkline.cli.running import ask_for_sample
+    from trunkline.cli.event_log.event_lines import printer
+    from trunkline.cli.event_log.event_view import from_envelope
+    from trunkline.cli.opening import account_called, archive
+    from trunkline.cli.running_server import ask_for_sample
     from trunkline.events.samples import MARK
 
     if call is not None and not call.startswith(MARK):

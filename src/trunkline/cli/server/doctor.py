@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from trunkline.cli.context import settings_of
-from trunkline.cli.running import running_server
+from trunkline.cli.running_server import running_server
 from trunkline.server import setting_forms, settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.output import show_all, show_one
 
 app = typer.Typer(
     help="The sandbox: virtual phones and a pretend carrier (trunkline up --sandbox).",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from trunkline.cli.context import data_directory, settings_of
-from trunkline.cli.directory.manage import (
+from trunkline.cli.directory.entries import (
     Account,
     AccountIf,
     Json,
@@ -24,8 +24,8 @@ from trunkline.cli.directory.manage import (
     listed,
 )
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.running import tell_server
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.output import show_all, show_one
+from trunkline.cli.running_server import tell_server
 
 if TYPE_CHECKING:
     from trunkline.delivery.webhook import Attempt, Delivery, Webhook

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.events.event_log import Bindings, EventLog, Key, Server, event_log
+from trunkline.cli.event_log.opening import Bindings, EventLog, Key, Server, event_log
 from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
-    from trunkline.cli.webhooks.forwarding import Forwarded, Forwarder
+    from trunkline.cli.webhooks.listen_forwarder import Forwarded, Forwarder
     from trunkline.events.bindings import Binding
     from trunkline.webhooks.port import Post
 
@@ -68,7 +68,7 @@ def listen(
     Examples: `trunkline webhooks listen --forward-to http://localhost:3000/hooks` and, in another
     window, `trunkline events trigger call --account acme`
     """
-    from trunkline.cli.events.event_view import bindings_in
+    from trunkline.cli.event_log.event_view import bindings_in
 
     bindings = bindings_in(types)
     if not (print_secret or forward_to):
@@ -87,7 +87,7 @@ def listen(
 
 
 def _secret(given: str | None, account_id: str) -> str:
-    from trunkline.cli.webhooks.listening_secret import checked, kept_secret
+    from trunkline.cli.webhooks.listen_secret import checked, kept_secret
     from trunkline.server.settings import default_config
 
     return checked(given) if given else kept_secret(default_config(), account_id)
@@ -125,7 +125,7 @@ def _forward(
     from anyio.from_thread import start_blocking_portal
 
     from trunkline.cli.retries import telling_of_retries
-    from trunkline.cli.webhooks.forwarding import Forwarder
+    from trunkline.cli.webhooks.listen_forwarder import Forwarder
 
     async def forwarder() -> Forwarder:
         return Forwarder(post, url, secret, _now, told)
@@ -171,7 +171,7 @@ def _in_colours() -> Callable[[Forwarded], None]:
     from rich.console import Console
     from rich.text import Text
 
-    from trunkline.cli.events.event_lines import STYLES, clock
+    from trunkline.cli.event_log.event_lines import STYLES, clock
 
     console = Console(highlight=False)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trunkline.cli.context import data_directory, settings_of
-from trunkline.cli.directory.manage import (
+from trunkline.cli.directory.entries import (
     Account,
     AccountIf,
     Json,
@@ -21,7 +21,7 @@ from trunkline.cli.directory.manage import (
     shown,
 )
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.store.directory import AnnouncementEntry

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.archive import existing_place
 from trunkline.cli.context import settings_of
 from trunkline.cli.database.copy import copy
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all
+from trunkline.cli.opening import existing_place
+from trunkline.cli.output import show_all
 
 if TYPE_CHECKING:
     from trunkline.store.check import Difference

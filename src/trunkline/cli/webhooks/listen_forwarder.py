@@ -10,7 +10,7 @@ from types import TracebackType
 import msgspec
 import stamina
 
-from trunkline.cli.events.event_view import GAP, Seen
+from trunkline.cli.event_log.event_view import GAP, Seen
 from trunkline.cli.retries import Passing
 from trunkline.delivery.webhook import Attempt, Outgoing, message_id, outgoing_gap
 from trunkline.webhooks.port import Post

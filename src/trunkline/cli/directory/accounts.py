@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.directory.manage import Json, Named, account, directory_of, find_account, shown
+from trunkline.cli.directory.entries import Json, Named, account, directory_of, find_account, shown
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_one
+from trunkline.cli.output import show_one
 
 __all__ = ["account"]
 

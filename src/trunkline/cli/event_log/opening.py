@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 
 import typer
 
-from trunkline.cli.archive import account_called, archive
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.opening import account_called, archive
 
 if TYPE_CHECKING:
-    from trunkline.cli.events.event_view import Seen
-    from trunkline.cli.events.remote import RemoteLog
+    from trunkline.cli.event_log.event_view import Seen
+    from trunkline.cli.event_log.remote import RemoteLog
     from trunkline.events.bindings import Binding
     from trunkline.store.ports.archive import Account, Archive
 
@@ -82,8 +82,8 @@ class LocalLog(NamedTuple):
         self, after: int | None, once: bool, bindings: tuple[Binding, ...]
     ) -> Iterator[tuple[Seen, str | None]]:
         """See ``EventLog``; raises CommandFailed for a number of nobody's."""
-        from trunkline.cli.events.event_view import from_log, wanted
-        from trunkline.cli.events.following import follow
+        from trunkline.cli.event_log.event_view import from_log, wanted
+        from trunkline.cli.event_log.local import follow
 
         if after is not None and self.account is None:
             raise CommandFailed("--after needs --account: each account counts its own events")
@@ -97,8 +97,8 @@ class LocalLog(NamedTuple):
         self, first: int, last: int | None, bindings: tuple[Binding, ...], call_id: str | None
     ) -> Iterator[tuple[Seen, str | None]]:
         """See ``EventLog``."""
-        from trunkline.cli.events.event_view import from_log, wanted
-        from trunkline.cli.events.following import stretch
+        from trunkline.cli.event_log.event_view import from_log, wanted
+        from trunkline.cli.event_log.local import stretch
 
         owner, matches = self._one(), wanted(bindings)
         upto = owner.last_seq if last is None else min(last, owner.last_seq)
@@ -132,7 +132,7 @@ def event_log(
 @contextmanager
 def server_log(account: str | None, server: str, key: str | None) -> Iterator[RemoteLog]:
     """The log of the key's account on a server; raises CommandFailed."""
-    from trunkline.cli.events.remote import remote_log
+    from trunkline.cli.event_log.remote import remote_log
 
     if account is not None:
         raise CommandFailed("--account is of the data directory: with --server the key names it")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from trunkline.cli.archive import local
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.opening import local
+from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.calls.call import Call, Leg, Step

@@ -17,7 +17,7 @@ from httpx_sse import SSEError, connect_sse
 
 from trunkline import __version__
 from trunkline.calls.times import rfc3339
-from trunkline.cli.events.event_view import Seen, from_envelope
+from trunkline.cli.event_log.event_view import Seen, from_envelope
 from trunkline.cli.failure import CommandFailed
 from trunkline.cli.retries import Passing, telling_of_retries
 from trunkline.events.bindings import Binding

@@ -14,8 +14,8 @@ import typer
 
 from trunkline.cli.context import data_directory, settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.running import tell_server
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.output import show_all, show_one
+from trunkline.cli.running_server import tell_server
 
 if TYPE_CHECKING:
     from trunkline.store.directory import AccountEntry, DirectoryTransaction, Entry

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from trunkline.cli.events.event_view import GAP, Seen
+from trunkline.cli.event_log.event_view import GAP, Seen
 
 Show = Callable[[Seen, str | None], None]
 """Prints an event, given it and its account's time zone (None: this machine's)."""
