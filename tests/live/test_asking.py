@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from trunkline.live import LiveLimits
-from trunkline.live.hub.asking import Asker, BadRequest
+from trunkline.live.hub.client_commands import Asker, BadRequest
 from trunkline.live.hub.command_queue import InTurn
 from trunkline.store.ports.database import TokenOwner
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.live.socketio import engine_io
-from trunkline.live.socketio.said import PacketInvalid
+from trunkline.live.socketio.client_packet import PacketInvalid
 
 TEXTS = st.lists(
     st.text(st.characters(exclude_characters="\x1e", exclude_categories=["Cs"])), min_size=1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from trunkline.live.hub.heartbeat import Heartbeat
+from trunkline.live.http.heartbeat import Heartbeat
 
 from .conftest import until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from trunkline.live.socketio.pace import Wheel
+from trunkline.live.socketio.timers import Wheel
 
 from .conftest import until
 

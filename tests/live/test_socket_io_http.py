@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from trunkline.live import LiveLimits
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets_09 as socket_io_09
-from trunkline.live.socketio.pace import Pace
 from trunkline.live.socketio.sessions import Session
+from trunkline.live.socketio.timers import Pace
 
 from .conftest import Start, World, until
 from .fakes import ACCOUNT, TOKEN

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trunkline.live.socketio import packets as socket_io_packets
 from trunkline.live.socketio import packets_09 as socket_io_09
-from trunkline.live.socketio.said import NOTHING, Kind, PacketInvalid, Said
+from trunkline.live.socketio.client_packet import NOTHING, Kind, PacketInvalid, Said
 
 DIGITS = st.text("0123456789", max_size=20)
 WORDS = st.text(st.characters(exclude_characters=",:?", exclude_categories=["Cs"]))

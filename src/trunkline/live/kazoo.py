@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import structlog
 
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.websocket import FAILED, GOING_AWAY, TOO_MANY, TOO_SLOW, WebSocket
-from trunkline.live.hub.asking import TOO_MANY_WAIT, Asker, BadRequest, BadToken
+from trunkline.live.hub.client_commands import TOO_MANY_WAIT, Asker, BadRequest, BadToken
 from trunkline.live.hub.command_queue import InTurn
-from trunkline.live.hub.deps import LiveDeps
 from trunkline.live.hub.hub import Hub
-from trunkline.live.hub.limits import TooManyConnections
+from trunkline.live.hub.usage import TooManyConnections
 from trunkline.live.hub.wire import Encoding
 
 log = structlog.get_logger()

@@ -22,8 +22,8 @@ from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 
-from trunkline.live.hub.deps import LiveLimits
-from trunkline.live.hub.heartbeat import Heartbeat
+from trunkline.live.deps import LiveLimits
+from trunkline.live.http.heartbeat import Heartbeat
 from trunkline.live.hub.wire import text_frame
 
 log = structlog.get_logger()

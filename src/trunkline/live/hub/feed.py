@@ -20,8 +20,8 @@ import structlog
 
 from trunkline.events.bindings import Binding, overlaps
 from trunkline.live.hub.account import AccountEvents, Subscription
+from trunkline.live.hub.connection import Reader
 from trunkline.live.hub.groups import SubscriberGroup
-from trunkline.live.hub.sink import Reader
 from trunkline.live.hub.wire import Encoding, Wire, gap
 
 log = structlog.get_logger()

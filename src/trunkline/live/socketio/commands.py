@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 
 from trunkline.live.http.websocket import TOO_MANY
-from trunkline.live.hub.asking import TOO_MANY_WAIT, BadRequest, BadToken
-from trunkline.live.hub.limits import TooManyConnections
-from trunkline.live.socketio.said import Said
+from trunkline.live.hub.client_commands import TOO_MANY_WAIT, BadRequest, BadToken
+from trunkline.live.hub.usage import TooManyConnections
+from trunkline.live.socketio.client_packet import Said
 from trunkline.live.socketio.sessions import Session
 
 log = structlog.get_logger()

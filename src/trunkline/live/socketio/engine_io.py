@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trunkline.live.socketio.said import BINARY, PacketInvalid
+from trunkline.live.socketio.client_packet import BINARY, PacketInvalid
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0", "1", "2", "3", "4", "5", "6"
 PROBE = "probe"

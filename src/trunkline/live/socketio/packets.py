@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.live.socketio.said import (
+from trunkline.live.socketio.client_packet import (
     BINARY,
     NOTHING,
     Kind,

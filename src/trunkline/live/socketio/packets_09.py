@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from trunkline.live.socketio.engine_io import length, units
-from trunkline.live.socketio.said import (
+from trunkline.live.socketio.client_packet import (
     NOTHING,
     Kind,
     PacketInvalid,
@@ -23,6 +22,7 @@ from trunkline.live.socketio.said import (
     read_json,
     write_json,
 )
+from trunkline.live.socketio.engine_io import length, units
 
 (DISCONNECT, CONNECT, HEARTBEAT, MESSAGE, JSON, EVENT, ACK, ERROR, NOOP) = "012345678"
 TRANSPORTS = ("websocket", "xhr-polling")

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from trunkline.live.http.asgi import Receive, Send
-from trunkline.live.socketio.outbox import Outbox
-from trunkline.live.socketio.said import PacketInvalid
+from trunkline.live.socketio.client_packet import PacketInvalid
+from trunkline.live.socketio.poll_queue import Outbox
 from trunkline.live.socketio.sessions import Session
 
 BATCH = 16

@@ -14,16 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.websocket import FAILED, TOO_SLOW, WebSocket
-from trunkline.live.hub.asking import Asker, BadRequest
+from trunkline.live.hub.client_commands import Asker, BadRequest
 from trunkline.live.hub.command_queue import InTurn
-from trunkline.live.hub.deps import LiveDeps
 from trunkline.live.hub.hub import Hub
 from trunkline.live.hub.wire import Encoding
-from trunkline.live.socketio.dialects import Dialect
-from trunkline.live.socketio.outbox import Outbox
-from trunkline.live.socketio.pace import Pace, Wheel
-from trunkline.live.socketio.said import BINARY, Kind, PacketInvalid, Said
+from trunkline.live.socketio.client_packet import BINARY, Kind, PacketInvalid, Said
+from trunkline.live.socketio.packet_codecs import Dialect
+from trunkline.live.socketio.poll_queue import Outbox
+from trunkline.live.socketio.timers import Pace, Wheel
 
 NORMAL = 1000
 ROOT = "/"

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import Receive, Scope, Send
 from trunkline.live.http.websocket import GOING_AWAY, Refusal, SocketHandler
-from trunkline.live.hub.asking import origin_allowed
-from trunkline.live.hub.deps import LiveDeps
+from trunkline.live.hub.client_commands import origin_allowed
 from trunkline.live.hub.hub import Hub
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets_09 as socket_io_09
 from trunkline.live.socketio import polling as socket_io_http
-from trunkline.live.socketio.ages import ENGINES, Session09
 from trunkline.live.socketio.commands import answer
 from trunkline.live.socketio.engine_io import Fault
-from trunkline.live.socketio.pace import Pace
+from trunkline.live.socketio.revisions import ENGINES, Session09
 from trunkline.live.socketio.sessions import House, Session
-from trunkline.live.socketio.websocket_line import Line, Upgrade
+from trunkline.live.socketio.timers import Pace
+from trunkline.live.socketio.websocket_transport import Line, Upgrade
 
 PATH = "/socket.io/"
 OLD_PATH = "/socket.io/1/"

@@ -9,7 +9,7 @@ from trunkline.live.hub.wire import Encoding
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets as socket_io_packets
 from trunkline.live.socketio import packets_09 as socket_io_09
-from trunkline.live.socketio.said import NOTHING, Kind, PacketInvalid, Said, write_json
+from trunkline.live.socketio.client_packet import NOTHING, Kind, PacketInvalid, Said, write_json
 
 
 class Dialect(Protocol):

@@ -8,9 +8,9 @@ from typing import Any
 
 from trunkline.live.http.websocket import WebSocket
 from trunkline.live.socketio import engine_io
-from trunkline.live.socketio.dialects import ENGINE_IO, OLD
-from trunkline.live.socketio.outbox import Outbox
-from trunkline.live.socketio.said import PacketInvalid
+from trunkline.live.socketio.client_packet import PacketInvalid
+from trunkline.live.socketio.packet_codecs import ENGINE_IO, OLD
+from trunkline.live.socketio.poll_queue import Outbox
 from trunkline.live.socketio.sessions import House, Session
 
 

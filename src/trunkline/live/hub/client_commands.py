@@ -11,9 +11,9 @@ import msgspec
 
 from trunkline.calls.times import SECOND
 from trunkline.events.bindings import Binding, BindingInvalid, parse
-from trunkline.live.hub.deps import LiveDeps
+from trunkline.live.deps import LiveDeps
 from trunkline.live.hub.hub import Client
-from trunkline.live.hub.limits import TooManyCommands, TooManySubscriptions, Usage
+from trunkline.live.hub.usage import TooManyCommands, TooManySubscriptions, Usage
 from trunkline.store.ports.database import TokenOwner
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from trunkline.live.hub.deps import LiveLimits
+from trunkline.live.deps import LiveLimits
 from trunkline.live.hub.wire import Encoding
 
 
