@@ -16,11 +16,11 @@ from at_once import at_once
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, RoutingKey, parse
-from trunkline.live.deps import LiveLimits
 from trunkline.live.hub.command_queue import InTurn
 from trunkline.live.hub.hub import Client, Hub
 from trunkline.live.hub.usage import TooManySubscriptions, Usage
 from trunkline.live.hub.wire import Encoding
+from trunkline.live.limits import LiveLimits
 
 from .fakes import ACCOUNT, FakeEvents, Phones, WaitingEvents
 

@@ -17,9 +17,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from trunkline.live import LiveLimits
+from trunkline.live.http.frames import text_frame
 from trunkline.live.http.protocol import EventHttp
 from trunkline.live.http.websocket import Refusal, SocketHandler, WebSocket, WebSockets
-from trunkline.live.hub.wire import text_frame
 
 from .conftest import api, until
 

@@ -7,7 +7,8 @@ from websockets.frames import Frame, Opcode
 
 from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import parse
-from trunkline.live.hub.wire import Encoding, Wire, chunk, gap, text_frame
+from trunkline.live.http.frames import chunk, text_frame
+from trunkline.live.hub.wire import Encoding, Wire, gap
 
 EVENT = StoredEvent("acc", 7, "call", "CHANNEL_CREATE", "a.b", "c1", 0, b'{"Call-ID":"a.b"}')
 ANY = parse("call.*.*")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from trunkline.live import kazoo, sse
 from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.websocket import Refusal, SocketHandler, WebSockets
-from trunkline.live.hub.client_commands import origin_allowed
 from trunkline.live.hub.hub import Hub
 from trunkline.live.hub.usage import Usage
 from trunkline.live.socketio import socket_io

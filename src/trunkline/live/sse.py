@@ -13,12 +13,13 @@ import structlog
 from trunkline.events.bindings import Binding
 from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import Headers, Message, Receive, Scope, Send, header
+from trunkline.live.http.frames import chunk
 from trunkline.live.http.heartbeat import Heartbeat
+from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.protocol import lent
-from trunkline.live.hub.client_commands import origin_allowed
 from trunkline.live.hub.hub import Client, Hub
 from trunkline.live.hub.usage import TooManyConnections, TooManySubscriptions, Usage
-from trunkline.live.hub.wire import Encoding, chunk
+from trunkline.live.hub.wire import Encoding
 from trunkline.store.ports.database import ApiKey
 from trunkline.work.refused import Refused
 

@@ -22,9 +22,9 @@ from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 
-from trunkline.live.deps import LiveLimits
+from trunkline.live.http.frames import text_frame
 from trunkline.live.http.heartbeat import Heartbeat
-from trunkline.live.hub.wire import text_frame
+from trunkline.live.limits import LiveLimits
 
 log = structlog.get_logger()
 

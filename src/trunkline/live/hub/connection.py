@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from trunkline.live.deps import LiveLimits
 from trunkline.live.hub.wire import Encoding
+from trunkline.live.limits import LiveLimits
 
 
 class Sink(Protocol):

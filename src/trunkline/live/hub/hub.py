@@ -12,11 +12,11 @@ import structlog
 
 from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding
-from trunkline.live.deps import LiveLimits
 from trunkline.live.hub.account import AccountEvents, Subscription
 from trunkline.live.hub.connection import Sink
 from trunkline.live.hub.feed import Feed
 from trunkline.live.hub.usage import TooManySubscriptions, Usage
+from trunkline.live.limits import LiveLimits
 from trunkline.store.ports.database import Events
 
 __all__ = ["Client", "Hub", "Sink"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trunkline.calls.times import SECOND
-from trunkline.live.deps import LiveLimits
+from trunkline.live.limits import LiveLimits
 
 
 class TooManyConnections(Exception):

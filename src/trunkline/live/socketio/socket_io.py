@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 
 from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import Receive, Scope, Send
+from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.websocket import GOING_AWAY, Refusal, SocketHandler
-from trunkline.live.hub.client_commands import origin_allowed
 from trunkline.live.hub.hub import Hub
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets_09 as socket_io_09
