@@ -10,8 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 
 from trunkline.live import LiveLimits
-from trunkline.live.hub.client_commands import Asker, BadRequest
-from trunkline.live.hub.command_queue import InTurn
+from trunkline.live.hub.client_commands import ClientCommands
+from trunkline.live.hub.command_queue import CommandQueue
+from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.store.ports.database import TokenOwner
 
 from .conftest import Start, World, until
@@ -44,7 +45,7 @@ WANTED = {"account_id": ACCOUNT, "binding": "call.*.*"}
 
 async def test_who_leaves_while_the_token_is_looked_up_is_not_counted(world: World) -> None:
     tokens, hub = slow(world), world.live._hub
-    asker = Asker(world.live._deps, hub.usage, hub.client(Reader()), "connection")
+    asker = ClientCommands(world.live._deps, hub.usage, hub.client(Reader()), "connection")
     asking = asyncio.create_task(asker.subscribe(TOKEN, WANTED))
     await tokens.asked.wait()
     asker.close()
@@ -66,7 +67,7 @@ async def test_who_leaves_while_the_log_is_read_is_not_counted(world: World) -> 
         return await bounds(account_id)
 
     world.events.bounds = slowly  # type: ignore[method-assign]
-    asker = Asker(world.live._deps, hub.usage, hub.client(Reader()), "connection")
+    asker = ClientCommands(world.live._deps, hub.usage, hub.client(Reader()), "connection")
     asking = asyncio.create_task(asker.subscribe(TOKEN, WANTED))
     await reading.wait()
     asker.close()
@@ -80,21 +81,21 @@ async def test_who_leaves_while_the_log_is_read_is_not_counted(world: World) -> 
 async def test_requests_wait_for_those_before_them_and_only_so_many() -> None:
     done: list[int] = []
     may = asyncio.Event()
-    in_turn = InTurn(3)
+    command_queue = CommandQueue(3)
 
     async def act(number: int) -> None:
         await may.wait()
         done.append(number)
 
     taken = 0
-    while not in_turn.is_full:
-        in_turn.take(lambda number=taken: act(number))  # type: ignore[misc]
+    while not command_queue.is_full:
+        command_queue.take(lambda number=taken: act(number))  # type: ignore[misc]
         taken += 1
     may.set()
     await until(lambda: len(done) == taken)
 
     assert done == [0, 1, 2]
-    assert not in_turn.is_full
+    assert not command_queue.is_full
 
 
 async def test_a_socket_is_refused_more_while_too_much_of_it_waits(start: Start) -> None:

@@ -16,7 +16,7 @@ from at_once import at_once
 from trunkline.bus.local import LocalBus
 from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, RoutingKey, parse
-from trunkline.live.hub.command_queue import InTurn
+from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Client, Hub
 from trunkline.live.hub.usage import TooManySubscriptions, Usage
 from trunkline.live.hub.wire import Encoding
@@ -38,7 +38,7 @@ class Reader:
         self.got: list[tuple[str, int, str]] = []
         self.full = False
         self.waiting = 0
-        self.failed = False
+        self.has_failed = False
         self.cut: int | None = None
 
     def take(self, frame: bytes | str) -> None:
@@ -55,8 +55,8 @@ class Reader:
         while self.full:  # noqa: ASYNC110 (a turn of the loop at a time is what is tested)
             await asyncio.sleep(0)
 
-    def replay_failed(self) -> None:
-        self.failed = True
+    def failed(self) -> None:
+        self.has_failed = True
         self.client.close()
 
     def fill(self, full: bool) -> None:
@@ -254,7 +254,7 @@ async def test_the_log_cannot_be_read() -> None:
     s.events.after = None  # type: ignore[method-assign, assignment]
     await settle()
 
-    assert s.reader.failed
+    assert s.reader.has_failed
 
 
 async def test_limits_and_the_end_of_subscriptions() -> None:
@@ -354,7 +354,7 @@ async def test_a_reader_that_cannot_be_written_to_is_let_go_and_nobody_else_mind
     s.phones.say("CHANNEL_CREATE")
 
     assert [reader.seqs() for reader in readers] == [[1, 2], [], [1, 2]]
-    assert [reader.failed for reader in readers] == [False, True, False]
+    assert [reader.has_failed for reader in readers] == [False, True, False]
 
 
 async def test_a_write_that_congests_its_reader_amid_a_delivery() -> None:
@@ -452,7 +452,7 @@ class Story:
         self.stored: list[StoredEvent] = []
         self.published = 0
         self.starts: dict[str, int] = {}
-        self.in_turn = InTurn(10**6)
+        self.command_queue = CommandQueue(10**6)
         self.resuming: int | None = None
         self.early = early
 
@@ -476,7 +476,7 @@ class Story:
     def subscribe_all(self, asked: tuple[Sequence[str], int | None]) -> None:
         """In its turn, as a connection does it."""
         client = self.setting.client
-        self.in_turn.take(lambda: self._subscribe(client, *asked))
+        self.command_queue.take(lambda: self._subscribe(client, *asked))
 
     async def _subscribe(self, client: Client, texts: Sequence[str], after: int | None) -> None:
         if after is not None:
@@ -492,7 +492,7 @@ class Story:
 
     def unsubscribe(self, binding: str) -> None:
         client = self.setting.client
-        self.in_turn.take(lambda: self._unsubscribe(client, binding))
+        self.command_queue.take(lambda: self._unsubscribe(client, binding))
 
     async def _unsubscribe(self, client: Client, binding: str) -> None:
         client.unsubscribe([binding])
@@ -513,8 +513,8 @@ class Story:
         self.resuming = after
         reader.cut, reader.full, reader.waiting = None, False, 0
         self.setting.client = self.setting.connect(reader)
-        self.in_turn.close()
-        self.in_turn = InTurn(10**6)
+        self.command_queue.close()
+        self.command_queue = CommandQueue(10**6)
         self.subscribe_all((list(self.starts), after))
 
     async def turn(self, count: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from trunkline.live.socketio.timers import Wheel
+from trunkline.live.socketio.timers import TimerWheel
 
 from .conftest import until
 
@@ -22,7 +22,7 @@ class Alarm:
 
 
 async def test_each_rings_once_and_never_early() -> None:
-    wheel, start = Wheel(0.01), asyncio.get_running_loop().time()
+    wheel, start = TimerWheel(0.01), asyncio.get_running_loop().time()
     alarms = [Alarm() for _ in range(100)]
     for n, alarm in enumerate(alarms):
         wheel.set(alarm, n / 1000)
@@ -33,7 +33,7 @@ async def test_each_rings_once_and_never_early() -> None:
 
 
 async def test_setting_again_moves_and_clearing_takes_off() -> None:
-    wheel = Wheel(0.01)
+    wheel = TimerWheel(0.01)
     moved, cleared, last = Alarm(), Alarm(), Alarm()
     for alarm in (moved, cleared):
         wheel.set(alarm, 0.01)
@@ -49,7 +49,7 @@ async def test_setting_again_moves_and_clearing_takes_off() -> None:
 
 
 async def test_one_that_fails_or_clears_another_or_itself_sets_again_does_no_harm() -> None:
-    wheel = Wheel(0.01)
+    wheel = TimerWheel(0.01)
     failing = Alarm(lambda: 1 / 0)
     victim = Alarm()
     clearing = Alarm(lambda: wheel.clear(victim))
@@ -62,7 +62,7 @@ async def test_one_that_fails_or_clears_another_or_itself_sets_again_does_no_har
 
 
 async def test_it_rests_while_there_is_nothing_and_starts_again() -> None:
-    wheel, first, second = Wheel(0.01), Alarm(), Alarm()
+    wheel, first, second = TimerWheel(0.01), Alarm(), Alarm()
     wheel.set(first, 0)
     await until(lambda: wheel._timer is None)
     wheel.set(second, 0)

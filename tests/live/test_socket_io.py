@@ -238,7 +238,7 @@ async def test_leaving_leaves_nothing_behind(world: World) -> None:
     await until(lambda: not len(world.live._socket_io))
 
     assert not world.live._hub._accounts
-    assert not len(world.live._socket_io._house.wheel)
+    assert not len(world.live._socket_io._context.wheel)
 
 
 async def test_shutdown_lets_everybody_go(world: World) -> None:
@@ -329,7 +329,7 @@ async def test_the_javascript_client_comes_back_by_itself_and_misses_nothing(
     async with listening(listen_js, world, "call.*.*", "--after", "0") as js:
         world.phones.say("CHANNEL_CREATE")
         first = [await js.next() for _ in range(2)]
-        (session,) = world.live._socket_io._house.sessions.values()
+        (session,) = world.live._socket_io._context.sessions.values()
         session.cut("test", 4008)
         world.phones.say("CHANNEL_ANSWER")
         second = [await js.next() for _ in range(4)]

@@ -156,7 +156,7 @@ async def test_a_client_that_was_cut_off_comes_back_by_itself(
         await client.ask("subscribe", binding=CREATED)
         world.phones.say("CHANNEL_CREATE")
         await client.until("CHANNEL_CREATE")
-        (session,) = world.live._socket_io._house.sessions.values()
+        (session,) = world.live._socket_io._context.sessions.values()
         session.cut("test", 4008)
         error = await client.until("error")
         world.phones.say("CHANNEL_CREATE")
@@ -186,10 +186,10 @@ async def test_another_namespace_is_refused_and_the_first_goes_on(
 async def test_leaving_leaves_nothing_behind(world: World, kind: tuple[str, str]) -> None:
     async with speaking(world, *kind) as client:
         await client.ask("subscribe", binding=CREATED)
-        house = world.live._socket_io._house
-        assert len(house.sessions) == 1
+        context = world.live._socket_io._context
+        assert len(context.sessions) == 1
         client.say("disconnect")
-        await until(lambda: not house.sessions)
+        await until(lambda: not context.sessions)
 
         assert not world.live._hub._accounts
-        assert not len(house.wheel)
+        assert not len(context.wheel)

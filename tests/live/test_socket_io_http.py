@@ -18,7 +18,7 @@ from trunkline.live import LiveLimits
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets_09 as socket_io_09
 from trunkline.live.socketio.sessions import Session
-from trunkline.live.socketio.timers import Pace
+from trunkline.live.socketio.timers import HeartbeatTimes
 
 from .conftest import Start, World, until
 from .fakes import ACCOUNT, TOKEN
@@ -77,11 +77,11 @@ async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
 def pace(world: World, **seconds: float) -> None:
     """Other heartbeats, for sessions from now on."""
     door = world.live._socket_io
-    door._house = replace(door._house, pace=replace(Pace(), **seconds))
+    door._context = replace(door._context, times=replace(HeartbeatTimes(), **seconds))
 
 
 def only(world: World) -> Session:
-    (session,) = world.live._socket_io._house.sessions.values()
+    (session,) = world.live._socket_io._context.sessions.values()
     return session
 
 
@@ -111,9 +111,9 @@ async def test_a_hanging_poll_gets_what_happens_and_the_next_goes_on(
     await poller.open()
     done = await poller.post(SUBSCRIBE)
     hanging = asyncio.create_task(poller.seqs())
-    outbox = only(world).outbox
-    assert outbox
-    await until(lambda: outbox.polled)
+    poll_queue = only(world).poll_queue
+    assert poll_queue
+    await until(lambda: poll_queue.polled)
     for _ in range(20):
         world.phones.say("CHANNEL_CREATE", "😀")
 
@@ -131,9 +131,9 @@ async def test_an_upgrade_in_three_steps_loses_and_repeats_nothing(
     await poller.post(SUBSCRIBE)
     hanging = asyncio.create_task(poller.get())
     async with poller.upgrade() as socket, asyncio.timeout(20):
-        outbox = only(world).outbox
-        assert outbox
-        await until(lambda: outbox.polled)
+        poll_queue = only(world).poll_queue
+        assert poll_queue
+        await until(lambda: poll_queue.polled)
         await step(socket, "2probe", "3probe")
         noop = await hanging
         world.phones.say("CHANNEL_CREATE")
@@ -177,9 +177,9 @@ async def test_two_polls_at_once_are_an_error(world: World, http: httpx.AsyncCli
     poller = Poller(http, 4)
     await poller.open()
     first = asyncio.create_task(poller.get())
-    outbox = only(world).outbox
-    assert outbox
-    await until(lambda: outbox.polled)
+    poll_queue = only(world).poll_queue
+    assert poll_queue
+    await until(lambda: poll_queue.polled)
     second = await http.get("/socket.io/", params=poller.params)
 
     assert (second.status_code, second.json()["code"]) == (400, 3)
@@ -436,7 +436,7 @@ async def test_0_9_comes_back_with_its_sid_and_keeps_its_subscriptions(
         world.phones.say("CHANNEL_CREATE")
         assert '"Event-Seq":1' in str(await socket.recv())
         socket.transport.abort()
-    await until(lambda: only(world).outbox)
+    await until(lambda: only(world).poll_queue)
     world.phones.say("CHANNEL_CREATE")
     async with poller.socket() as socket, asyncio.timeout(20):
         back = [str(await socket.recv()) for _ in range(2)]
@@ -474,9 +474,9 @@ async def test_0_9_a_new_poll_sends_the_old_one_home(world: World, http: httpx.A
     await poller.open()
     await poller.get()
     first = asyncio.create_task(poller.get())
-    outbox = only(world).outbox
-    assert outbox
-    await until(lambda: outbox.polled)
+    poll_queue = only(world).poll_queue
+    assert poll_queue
+    await until(lambda: poll_queue.polled)
     second = asyncio.create_task(poller.seqs())
     await poller.post(SUBSCRIBE_09)
 

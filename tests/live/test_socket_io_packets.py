@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trunkline.live.socketio import packets as socket_io_packets
 from trunkline.live.socketio import packets_09 as socket_io_09
-from trunkline.live.socketio.client_packet import NOTHING, Kind, PacketInvalid, Said
+from trunkline.live.socketio.client_packet import NOTHING, ClientPacket, PacketInvalid, PacketKind
 
 DIGITS = st.text("0123456789", max_size=20)
 WORDS = st.text(st.characters(exclude_characters=",:?", exclude_categories=["Cs"]))
@@ -52,16 +52,16 @@ def test_a_packet_of_0_9_is_read_as_it_was_written(packet: socket_io_09.Packet) 
 def test_events_say_the_same_in_both(name: str, args: list[object], number: str) -> None:
     new = f"2{number}{json.dumps([name, *args])}"
     old = f"5:{number}{'+' if number else ''}::{json.dumps({'name': name, 'args': args})}"
-    said = Said(Kind.EVENT, "/", name, tuple(args), number or None)
+    packet = ClientPacket(PacketKind.EVENT, "/", name, tuple(args), number or None)
 
-    assert socket_io_packets.said(new) == socket_io_09.said(old) == said
+    assert socket_io_packets.client_packet(new) == socket_io_09.client_packet(old) == packet
 
 
 @given(st.text())
 def test_any_text_says_something_or_is_refused(text: str) -> None:
-    for said in (socket_io_packets.said, socket_io_09.said):
+    for read in (socket_io_packets.client_packet, socket_io_09.client_packet):
         with contextlib.suppress(PacketInvalid):
-            assert said(text)
+            assert read(text)
 
 
 @given(
@@ -90,43 +90,43 @@ def test_a_broken_payload_of_0_9_is_refused(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "packet"),
     [
-        ("0", Said(Kind.CONNECT)),
-        ('0{"token":1}', Said(Kind.CONNECT)),
-        ("0/ns?a=1,", Said(Kind.CONNECT, "/ns")),
-        ("0/ns", Said(Kind.CONNECT, "/ns")),
-        ("1", Said(Kind.DISCONNECT)),
-        ('2/ns,7["a",1]', Said(Kind.EVENT, "/ns", "a", (1,), "7")),
+        ("0", ClientPacket(PacketKind.CONNECT)),
+        ('0{"token":1}', ClientPacket(PacketKind.CONNECT)),
+        ("0/ns?a=1,", ClientPacket(PacketKind.CONNECT, "/ns")),
+        ("0/ns", ClientPacket(PacketKind.CONNECT, "/ns")),
+        ("1", ClientPacket(PacketKind.DISCONNECT)),
+        ('2/ns,7["a",1]', ClientPacket(PacketKind.EVENT, "/ns", "a", (1,), "7")),
         ("31[]", NOTHING),
     ],
 )
-def test_what_clients_1_to_4_say(text: str, said: Said) -> None:
-    assert socket_io_packets.said(text) == said
+def test_what_clients_1_to_4_say(text: str, packet: ClientPacket) -> None:
+    assert socket_io_packets.client_packet(text) == packet
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "packet"),
     [
-        ("0::", Said(Kind.CLOSE)),
-        ("0::/ns", Said(Kind.DISCONNECT, "/ns")),
-        ("1::/ns?a=1", Said(Kind.CONNECT, "/ns")),
-        ("2::", Said(Kind.PONG)),
-        ("2:::", Said(Kind.PONG)),
-        ('5:1+::{"name":"a"}', Said(Kind.EVENT, "/", "a", (), "1")),
+        ("0::", ClientPacket(PacketKind.CLOSE)),
+        ("0::/ns", ClientPacket(PacketKind.DISCONNECT, "/ns")),
+        ("1::/ns?a=1", ClientPacket(PacketKind.CONNECT, "/ns")),
+        ("2::", ClientPacket(PacketKind.PONG)),
+        ("2:::", ClientPacket(PacketKind.PONG)),
+        ('5:1+::{"name":"a"}', ClientPacket(PacketKind.EVENT, "/", "a", (), "1")),
         ("6:::1", NOTHING),
         ("7:::1+0", NOTHING),
         ("8::", NOTHING),
     ],
 )
-def test_what_clients_0_9_say(text: str, said: Said) -> None:
-    assert socket_io_09.said(text) == said
+def test_what_clients_0_9_say(text: str, packet: ClientPacket) -> None:
+    assert socket_io_09.client_packet(text) == packet
 
 
 @pytest.mark.parametrize("text", ["3:::hello", '4:::{"a":1}'])
 def test_what_is_no_event_is_refused_with_a_word(text: str) -> None:
     with pytest.raises(PacketInvalid, match="only events are supported"):
-        socket_io_09.said(text)
+        socket_io_09.client_packet(text)
 
 
 def test_our_own_packets() -> None:

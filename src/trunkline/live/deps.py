@@ -16,10 +16,10 @@ Admit = Callable[[Scope, str], Awaitable[ApiKey]]
 """The key of a request that has this scope; raises Refused."""
 Refuse = Callable[[Scope, Send, Refused], Awaitable[None]]
 """Answers a request with what it is refused for."""
-Read = Callable[[Scope], tuple[tuple[Binding, ...], int | None]]
-"""(which events, after which number) a request for a stream asks for; raises Refused."""
-Told = Callable[[Scope], Headers]
-"""The headers of every answer to a request; of its key, once it was admitted."""
+ReadRequest = Callable[[Scope], tuple[tuple[Binding, ...], int | None]]
+"""(which events, after which number): what a request for a stream asks for; raises Refused."""
+AnswerHeaders = Callable[[Scope], Headers]
+"""The headers of every answer to a request; with those of its key once it was admitted."""
 StillGood = Callable[[ApiKey], Awaitable[bool]]
 """Is a key that was admitted still good? Asked again and again while a stream is open."""
 
@@ -34,8 +34,8 @@ class LiveDeps:
     clock: Callable[[], int]
     admit: Admit
     refuse: Refuse
-    read: Read
-    told: Told
+    read_request: ReadRequest
+    answer_headers: AnswerHeaders
     still_good: StillGood
     cors_origins: tuple[str, ...] = ("*",)
     limits: LiveLimits = field(default_factory=LiveLimits)

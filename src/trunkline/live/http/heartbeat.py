@@ -28,7 +28,6 @@ class Heartbeat(Generic[Member]):
         return len(self._where)
 
     def members(self) -> list[Member]:
-        """All of them, oldest first."""
         return [*self._where]
 
     def add(self, member: Member) -> None:

@@ -1,4 +1,4 @@
-"""A connection, as the hub and its feeds see it."""
+"""What the hub and its feeds ask of a connection, whatever its transport."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from trunkline.live.hub.wire import Encoding
 from trunkline.live.limits import LiveLimits
 
 
-class Sink(Protocol):
-    """A connection as the hub sees it."""
+class Connection(Protocol):
+    """The hub writes events to it."""
 
     once: bool
-    """An event that several bindings match is sent once (Socket.IO, SSE), or once for each."""
+    """Is an event that several bindings match sent once (Socket.IO, SSE), or once for each (Kazoo)?"""
     encoding: Encoding
-    """The form in which ``write`` wants an event; `Client.rewired` when it has changed."""
+    """The form in which ``write`` takes an event; call `Client.rewired` when it has changed."""
     write: Callable[[Any], None]
-    """Gets each event; never blocks, never raises, and ignores what comes after the end."""
+    """Takes each event; never blocks, never raises, and ignores what comes after the end."""
 
     def buffered(self) -> int:
         """How many bytes the peer has not taken yet."""
@@ -28,17 +28,17 @@ class Sink(Protocol):
     async def room(self) -> None:
         """Return once the connection is not congested."""
 
-    def replay_failed(self) -> None:
+    def failed(self) -> None:
         """An event could not be read or written: close, so that the client comes back."""
 
 
-class Reader(Protocol):
-    """The connection that a feed is of."""
+class Subscriber(Protocol):
+    """All that a connection has subscribed to, as each of its feeds sees it."""
 
-    sink: Sink
+    connection: Connection
     limits: LiveLimits
     is_congested: bool
     clock: Callable[[], int]
 
     def check(self) -> None:
-        """Cut it off if too much waits for it."""
+        """Close the connection if it is congested and too much waits for it."""

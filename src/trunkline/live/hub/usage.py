@@ -1,6 +1,6 @@
-"""What all connections of one app may use together.
+"""What all connections of one app use together, and whether that is too much.
 
-An app is known by the token that a connection shows; a connection that has shown none is nobody's.
+A connection belongs to the apps whose tokens it has shown; before that it belongs to nobody.
 """
 
 from __future__ import annotations
@@ -53,7 +53,6 @@ class Usage:
         used.connections += 1
 
     def disconnect(self, app_id: str) -> None:
-        """The connection is over."""
         self._apps[app_id].connections -= 1
         self._forget_if_unused(app_id)
 
@@ -68,7 +67,6 @@ class Usage:
         self._apps.setdefault(app_id, _Used()).subscriptions += 1
 
     def unsubscribed(self, app_id: str) -> None:
-        """The subscription is over."""
         self._apps[app_id].subscriptions -= 1
         self._forget_if_unused(app_id)
 

@@ -1,4 +1,4 @@
-"""What a Socket.IO client says, whichever protocol its age speaks: one small set of values. Pure."""
+"""A packet from a Socket.IO client, whatever its revision: one small set of values. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ BINARY = "invalid packet: only text events are supported"
 
 
 class PacketInvalid(ValueError):
-    """A packet that says nothing; the message is for the client and repeats nothing of it."""
+    """A packet that cannot be read; the message is for the client and repeats nothing of it."""
 
     def __init__(self, message: str = INVALID) -> None:
         super().__init__(message)
 
 
-class Kind(enum.Enum):
-    """What a packet is for."""
-
+class PacketKind(enum.Enum):
     PING = enum.auto()
     PONG = enum.auto()
     CLOSE = enum.auto()
@@ -32,14 +30,14 @@ class Kind(enum.Enum):
     NOTHING = enum.auto()
 
 
-class Said(msgspec.Struct, frozen=True):
+class ClientPacket(msgspec.Struct, frozen=True):
     """One packet from a client.
 
-    ``namespace`` is "/" for the one that there is. ``ack`` is the number under which the client
+    ``namespace`` is "/" for the only one that exists. ``ack`` is the number under which the client
     wants an acknowledgement (None: it wants none), ``data`` what a ping carries.
     """
 
-    kind: Kind
+    kind: PacketKind
     namespace: str = "/"
     name: str = ""
     args: tuple[Any, ...] = ()
@@ -47,14 +45,14 @@ class Said(msgspec.Struct, frozen=True):
     data: str = ""
 
 
-NOTHING = Said(Kind.NOTHING)
+NOTHING = ClientPacket(PacketKind.NOTHING)
 
 
-def event(namespace: str, name: object, args: object, ack: str | None) -> Said:
+def event(namespace: str, name: object, args: object, ack: str | None) -> ClientPacket:
     """An event as a client sent it; raises PacketInvalid unless it has a name and a list."""
     if not isinstance(name, str) or not isinstance(args, list):
         raise PacketInvalid
-    return Said(Kind.EVENT, namespace, name, tuple(args), ack)
+    return ClientPacket(PacketKind.EVENT, namespace, name, tuple(args), ack)
 
 
 def read_json(text: str) -> Any:

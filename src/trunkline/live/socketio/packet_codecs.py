@@ -1,4 +1,4 @@
-"""What differs between Socket.IO's ages on the wire: one object for each. Pure."""
+"""How packets are written and read, in each revision of Socket.IO: one codec for each. Pure."""
 
 from __future__ import annotations
 
@@ -9,24 +9,30 @@ from trunkline.live.hub.wire import Encoding
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets as socket_io_packets
 from trunkline.live.socketio import packets_09 as socket_io_09
-from trunkline.live.socketio.client_packet import NOTHING, Kind, PacketInvalid, Said, write_json
+from trunkline.live.socketio.client_packet import (
+    NOTHING,
+    ClientPacket,
+    PacketInvalid,
+    PacketKind,
+    write_json,
+)
 
 
-class Dialect(Protocol):
-    """How packets of one age are read and written."""
+class Codec(Protocol):
+    """Writes and reads the packets of one revision."""
 
     ws: Encoding
-    """What events look like on its WebSocket."""
+    """The form of events on its WebSocket."""
     packet: Encoding
-    """What they look like in a long poll."""
+    """Their form in a long poll."""
     beat: str
     """The server's heartbeat."""
     idle: str
-    """What answers a poll when there is nothing to say."""
+    """The packet that answers a poll when there is no other."""
     last: tuple[str, ...]
     """The packets that end a poller's session so that it comes back by itself."""
 
-    def said(self, packet: str) -> Said:
+    def client_packet(self, packet: str) -> ClientPacket:
         """Read a client's packet; raises PacketInvalid."""
 
     def emit(self, name: str, value: Any) -> str:
@@ -48,7 +54,7 @@ class Dialect(Protocol):
         """The packets in a body; raises PacketInvalid."""
 
 
-class EngineIO:
+class EngineIOCodec:
     """Socket.IO 1 and 2 (Engine.IO 3) or 3 and 4 (Engine.IO 4)."""
 
     ws, packet = Encoding.SIO_WS, Encoding.SIO_PACKET
@@ -58,20 +64,19 @@ class EngineIO:
     def __init__(self, version: int) -> None:
         self.version = version
 
-    def said(self, packet: str) -> Said:
-        """Read a client's packet; raises PacketInvalid."""
+    def client_packet(self, packet: str) -> ClientPacket:
         kind, data = engine_io.split(packet)
         match kind:
             case "1":
-                return Said(Kind.CLOSE)
+                return ClientPacket(PacketKind.CLOSE)
             case "2":
-                return Said(Kind.PING, data=data)
+                return ClientPacket(PacketKind.PING, data=data)
             case "3":
-                return Said(Kind.PONG)
+                return ClientPacket(PacketKind.PONG)
             case "4":
-                return socket_io_packets.said(data)
+                return socket_io_packets.client_packet(data)
             case "5":
-                return Said(Kind.UPGRADE)
+                return ClientPacket(PacketKind.UPGRADE)
             case "6":
                 return NOTHING
         raise PacketInvalid
@@ -90,31 +95,27 @@ class EngineIO:
 
     def refused(self, namespace: str, message: str) -> str:
         """``44/namespace,{"message":…}``; in revision 3 the message alone."""
-        said = write_json(message if self.version == 3 else {"message": message})
-        packet = socket_io_packets.Packet(socket_io_packets.CONNECT_ERROR, namespace, data=said)
+        data = write_json(message if self.version == 3 else {"message": message})
+        packet = socket_io_packets.Packet(socket_io_packets.CONNECT_ERROR, namespace, data=data)
         return engine_io.MESSAGE + socket_io_packets.encode(packet)
 
     def payload(self, packets: Sequence[str]) -> str:
-        """Packets as one body."""
         return engine_io.payload(self.version, packets)
 
     def packets(self, body: str) -> list[str]:
-        """The packets in a body; raises PacketInvalid."""
         return engine_io.packets(self.version, body)
 
 
-class Old:
+class SocketIO09Codec:
     """Socket.IO 0.9."""
 
     ws, packet = Encoding.SIO09_WS, Encoding.SIO09_PACKET
     beat, idle = "2::", "8::"
-    last: tuple[
-        str, ...
-    ] = ()  # the next poll's 404 makes the client come back; a disconnect packet would not
+    # The next poll's 404 makes the client come back; a disconnect packet would not.
+    last: tuple[str, ...] = ()
 
-    def said(self, packet: str) -> Said:
-        """Read a client's packet; raises PacketInvalid."""
-        return socket_io_09.said(packet)
+    def client_packet(self, packet: str) -> ClientPacket:
+        return socket_io_09.client_packet(packet)
 
     def emit(self, name: str, value: Any) -> str:
         """``5:::{"name":NAME,"args":[{…}]}``."""
@@ -138,13 +139,11 @@ class Old:
         return socket_io_09.encode(error)
 
     def payload(self, packets: Sequence[str]) -> str:
-        """Packets as one body."""
         return socket_io_09.payload(packets)
 
     def packets(self, body: str) -> list[str]:
-        """The packets in a body; raises PacketInvalid."""
         return socket_io_09.packets(body)
 
 
-ENGINE_IO: dict[int, EngineIO] = {3: EngineIO(3), 4: EngineIO(4)}
-OLD = Old()
+ENGINE_IO: dict[int, EngineIOCodec] = {3: EngineIOCodec(3), 4: EngineIOCodec(4)}
+SOCKET_IO_09 = SocketIO09Codec()

@@ -1,4 +1,4 @@
-"""What waits for a client's next long poll."""
+"""The packets that wait for a client's next poll."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 
-class Outbox:
+class PollQueue:
     """Packets in their order, counted in characters; one poll at a time may wait for them."""
 
     __slots__ = ("_packets", "_poll", "size")
@@ -18,7 +18,6 @@ class Outbox:
 
     @property
     def polled(self) -> bool:
-        """Is a poll waiting?"""
         return self._poll is not None
 
     def put(self, packet: str) -> None:
@@ -28,24 +27,22 @@ class Outbox:
         self.wake()
 
     def take(self, most: int) -> list[str]:
-        """The first packets, at most so many; they are gone from here."""
+        """Remove the first packets, at most so many, and return them."""
         packets = [self._packets.popleft() for _ in range(min(most, len(self._packets)))]
         self.size -= sum(map(len, packets))
         return packets
 
     def take_all(self) -> list[str]:
-        """All of them."""
         return self.take(len(self._packets))
 
     def wake(self) -> None:
-        """Let the waiting poll go."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(None)
 
     async def filled(self, seconds: float | None) -> bool:
         """Wait for a packet, or to be woken, at most so long (None: for ever).
 
-        A second poll sends the first one away; False says that this is the one.
+        A second poll takes the place of the first one, whose answer is False.
         """
         self.wake()
         poll = self._poll = asyncio.get_running_loop().create_future()

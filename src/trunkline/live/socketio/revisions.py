@@ -1,4 +1,4 @@
-"""The sessions of each age of Socket.IO: who keeps whom alive, and how."""
+"""The sessions of each revision of Socket.IO: who keeps whom alive, and how."""
 
 from __future__ import annotations
 
@@ -9,102 +9,96 @@ from typing import Any
 from trunkline.live.http.websocket import WebSocket
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio.client_packet import PacketInvalid
-from trunkline.live.socketio.packet_codecs import ENGINE_IO, OLD
-from trunkline.live.socketio.poll_queue import Outbox
-from trunkline.live.socketio.sessions import House, Session
+from trunkline.live.socketio.packet_codecs import ENGINE_IO, SOCKET_IO_09
+from trunkline.live.socketio.poll_queue import PollQueue
+from trunkline.live.socketio.sessions import Session, SessionContext
 
 
-class Engine(Session):
-    """A session of Engine.IO."""
-
+class EngineIOSession(Session):
     __slots__ = ()
 
     def greet(self, upgrades: Sequence[str] = ()) -> None:
-        """The open packet."""
-        pace, most = self.house.pace, self.house.deps.limits.frame_bytes
-        times = (pace.ping_interval, pace.ping_timeout)
-        self.send(engine_io.handshake(self.sid, upgrades, *times, most))
+        times, most = self.context.times, self.context.deps.limits.frame_bytes
+        seconds = (times.ping_interval, times.ping_timeout)
+        self.send(engine_io.handshake(self.sid, upgrades, *seconds, most))
 
 
-class Engine4(Engine):
-    """Clients of Socket.IO 3 and 4: the server pings, and they join by themselves."""
+class EngineIO4Session(EngineIOSession):
+    """For clients of Socket.IO 3 and 4: the server pings, and they ask to join."""
 
     __slots__ = ("_pinged",)
     version = 4
 
-    def __init__(self, house: House) -> None:
-        super().__init__(house, ENGINE_IO[4])
+    def __init__(self, context: SessionContext) -> None:
+        super().__init__(context, ENGINE_IO[4])
         self._pinged = False
-        house.wheel.set(self, house.pace.ping_interval)
+        context.wheel.set(self, context.times.ping_interval)
 
     def pong(self) -> None:
-        """The next ping is in a while."""
         if self._pinged:
             self._pinged = False
-            self.house.wheel.set(self, self.house.pace.ping_interval)
+            self.context.wheel.set(self, self.context.times.ping_interval)
 
     def beat(self) -> None:
-        """Ping; a client that did not answer the last one, or never joined, is gone."""
+        """Ping; end the session of a client that did not answer the last ping, or never joined."""
         if self._pinged or not self.joined:
             self.end()
             return
         self._pinged = True
-        self.house.wheel.set(self, self.house.pace.ping_timeout)
-        self.send(self.dialect.beat)
+        self.context.wheel.set(self, self.context.times.ping_timeout)
+        self.send(self.codec.beat)
 
 
-class Engine3(Engine):
-    """Clients of Socket.IO 1 and 2: they ping, and the server joins them."""
+class EngineIO3Session(EngineIOSession):
+    """For clients of Socket.IO 1 and 2: they ping, and the server joins them unasked."""
 
     __slots__ = ()
     version = 3
 
-    def __init__(self, house: House) -> None:
-        super().__init__(house, ENGINE_IO[3])
+    def __init__(self, context: SessionContext) -> None:
+        super().__init__(context, ENGINE_IO[3])
         self.heard()
 
     def greet(self, upgrades: Sequence[str] = ()) -> None:
-        """The open packet; they are joined without asking."""
         super().greet(upgrades)
         self.join()
 
     def heard(self) -> None:
-        """It lives on."""
-        self.house.wheel.set(self, self.house.pace.ping_interval + self.house.pace.ping_timeout)
+        self.context.wheel.set(
+            self, self.context.times.ping_interval + self.context.times.ping_timeout
+        )
 
     def beat(self) -> None:
-        """Silent for too long."""
         self.end()
 
 
-class Session09(Session):
-    """Clients of 0.9. A lost WebSocket does not end the session: it may come back with its sid."""
+class SocketIO09Session(Session):
+    """For clients of 0.9, which may lose a WebSocket and come back with the same sid."""
 
     __slots__ = ("_heard",)
 
-    def __init__(self, house: House) -> None:
-        super().__init__(house, OLD)
+    def __init__(self, context: SessionContext) -> None:
+        super().__init__(context, SOCKET_IO_09)
         self.heard()
-        house.wheel.set(self, house.pace.beat)
+        context.wheel.set(self, context.times.beat)
 
     def heard(self) -> None:
-        """It lives on."""
         self._heard = asyncio.get_running_loop().time()
 
     def beat(self) -> None:
-        """The server's heartbeat; a poller needs none, its polls are."""
+        """Send the heartbeat; a client that polls needs none."""
         silent = asyncio.get_running_loop().time() - self._heard
-        if silent > self.house.pace.silence:
+        if silent > self.context.times.silence:
             self.end()
             return
-        self.house.wheel.set(self, self.house.pace.beat)
+        self.context.wheel.set(self, self.context.times.beat)
         if self.socket is not None:
-            self.send(self.dialect.beat)
+            self.send(self.codec.beat)
 
     def received_all(self, data: str | bytes) -> None:
-        """Act on a WebSocket's message, which may be several packets."""
+        """Act on a WebSocket's message, which may hold several packets."""
         try:
-            packets: list[Any] = self.dialect.packets(data) if isinstance(data, str) else [data]
+            packets: list[Any] = self.codec.packets(data) if isinstance(data, str) else [data]
         except PacketInvalid:
             packets = [""]
         for packet in packets:
@@ -112,28 +106,31 @@ class Session09(Session):
 
     def use_socket(self, socket: WebSocket) -> None:
         """Each new transport is welcomed; what waited follows."""
-        welcomed = self.outbox is not None
+        welcomed = self.poll_queue is not None
         super().use_socket(socket)
         if not welcomed:
             self.join()
 
-    def use_outbox(self) -> Outbox:
+    def use_polling(self) -> PollQueue:
         """Each new transport is welcomed; what waited follows."""
-        if self.outbox is None:
-            super().use_outbox()
+        if self.poll_queue is None:
+            super().use_polling()
             self.join()
-        assert self.outbox is not None
-        return self.outbox
+        assert self.poll_queue is not None
+        return self.poll_queue
 
     def socket_closed(self, socket: WebSocket) -> None:
-        """Events wait for the client's return, as long as the silence may last."""
+        """Let events wait for the client's return, as long as the silence may last."""
         if socket is not self.socket:
             return
         self.socket = None
         if self._cut:
             self.end()
         elif not self.ended:
-            self.use_outbox()
+            self.use_polling()
 
 
-ENGINES: dict[int, type[Engine3] | type[Engine4]] = {3: Engine3, 4: Engine4}
+SESSIONS: dict[int, type[EngineIO3Session] | type[EngineIO4Session]] = {
+    3: EngineIO3Session,
+    4: EngineIO4Session,
+}

@@ -1,4 +1,4 @@
-"""The heartbeats of Socket.IO: how often, and one timer for all sessions together."""
+"""The times of Socket.IO's heartbeats, and one timer for all sessions together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Pace:
+class HeartbeatTimes:
     """Seconds. The values of the reference servers, and for 0.9 those of Kazoo."""
 
     ping_interval: float = 25.0
@@ -26,11 +26,11 @@ class Pace:
     silence: float = 30.0
     """0.9: how long a session outlives its last sign of life."""
     linger: float = 30.0
-    """How long a session that was cut off waits for the poll that takes its last words."""
+    """How long a session that was cut off waits for the poll that takes its last packets."""
 
 
 class Timed(Protocol):
-    """What can be on the wheel: ``slot`` is the wheel's own note, 0 at first."""
+    """What a wheel calls; ``slot`` is the wheel's own note, 0 at first."""
 
     slot: int
 
@@ -38,7 +38,7 @@ class Timed(Protocol):
         """The time has come; it is off the wheel."""
 
 
-class Wheel:
+class TimerWheel:
     """One timer for any number of things; setting and clearing costs the same for each.
 
     A time is kept to within a quarter of a second, never early.

@@ -1,17 +1,17 @@
-"""Socket.IO by WebSocket: what joins a WebSocket to its session."""
+"""Socket.IO by WebSocket: as a session's transport, and the upgrade to it from polling."""
 
 from __future__ import annotations
 
 from trunkline.live.http.websocket import WebSocket
 from trunkline.live.socketio import engine_io
-from trunkline.live.socketio.sessions import NORMAL, House, Session
+from trunkline.live.socketio.sessions import NORMAL, Session, SessionContext
 
 _PROBE = engine_io.PING + engine_io.PROBE
 _PROBED = engine_io.PONG + engine_io.PROBE
 
 
-class Line:
-    """A WebSocket that is its session's transport; ``greets``: the session's first."""
+class WebSocketTransport:
+    """A WebSocket that is its session's transport; ``greets``: it is the first one."""
 
     __slots__ = ("_greets", "_session", "_socket")
 
@@ -31,22 +31,18 @@ class Line:
             self._session.greet()
 
     def received(self, data: str | bytes) -> None:
-        """A packet; in 0.9 perhaps several."""
         if self._current():
             self._session.received_all(data)
 
     def congested(self) -> None:
-        """The transport takes no more at the moment."""
         if self._current():
             self._session.congested()
 
     def flowing(self) -> None:
-        """It does again."""
         if self._current():
             self._session.flowing()
 
     def closed(self) -> None:
-        """The WebSocket is gone."""
         if self._socket is not None:
             self._session.socket_closed(self._socket)
 
@@ -54,31 +50,31 @@ class Line:
         return self._socket is not None and self._session.socket is self._socket
 
 
-class Upgrade:
+class TransportUpgrade:
     """A WebSocket beside a session's polls, which takes over in Engine.IO's three steps.
 
-    The client sends ``2probe`` and gets ``3probe``; the poll that hangs comes back, so that the
+    The client sends ``2probe`` and gets ``3probe``; the poll that waits is answered, so that the
     client can stop polling; it sends ``5``, and from there on this is the transport. What polls
-    have taken is not sent again, what they have not is sent first.
+    have taken is not sent again; what they have not is sent first.
     """
 
-    __slots__ = ("_house", "_line", "_session", "_socket", "slot")
+    __slots__ = ("_context", "_session", "_socket", "_transport", "slot")
 
-    def __init__(self, house: House, session: Session) -> None:
-        self._house, self._session = house, session
+    def __init__(self, context: SessionContext, session: Session) -> None:
+        self._context, self._session = context, session
         self._socket: WebSocket | None = None
-        self._line: Line | None = None
+        self._transport: WebSocketTransport | None = None
         self.slot = 0
 
     def opened(self, socket: WebSocket) -> None:
-        """It has so long for all steps."""
+        """Wait for the steps, no longer than ``times.upgrade``."""
         self._socket = socket
-        self._house.wheel.set(self, self._house.pace.upgrade)
+        self._context.wheel.set(self, self._context.times.upgrade)
 
     def received(self, data: str | bytes) -> None:
-        """A step; anything else ends the attempt, and the session goes on polling."""
-        if self._line is not None:
-            self._line.received(data)
+        """Take a step; anything else ends the attempt, and the session goes on polling."""
+        if self._transport is not None:
+            self._transport.received(data)
         elif data == _PROBE and not self._session.ended:
             self._probe()
         elif data == engine_io.UPGRADE and self._session.upgrading and not self._session.ended:
@@ -87,25 +83,22 @@ class Upgrade:
             self.due()
 
     def congested(self) -> None:
-        """The transport takes no more at the moment."""
-        if self._line is not None:
-            self._line.congested()
+        if self._transport is not None:
+            self._transport.congested()
 
     def flowing(self) -> None:
-        """It does again."""
-        if self._line is not None:
-            self._line.flowing()
+        if self._transport is not None:
+            self._transport.flowing()
 
     def closed(self) -> None:
-        """The WebSocket is gone."""
-        self._house.wheel.clear(self)
-        if self._line is not None:
-            self._line.closed()
+        self._context.wheel.clear(self)
+        if self._transport is not None:
+            self._transport.closed()
         else:
             self._session.upgrading = False
 
     def due(self) -> None:
-        """Too slow, or no upgrade at all."""
+        """The attempt has failed: too slow, or no upgrade at all."""
         self._session.upgrading = False
         if self._socket is not None:
             self._socket.close(NORMAL, "")
@@ -114,12 +107,12 @@ class Upgrade:
         assert self._socket is not None
         self._session.upgrading = True
         self._socket.send_text(_PROBED)
-        if self._session.outbox is not None:
-            self._session.outbox.wake()
+        if self._session.poll_queue is not None:
+            self._session.poll_queue.wake()
 
     def _take_over(self) -> None:
         assert self._socket is not None
-        self._house.wheel.clear(self)
+        self._context.wheel.clear(self)
         self._session.upgrading = False
-        self._line = Line(self._session)
-        self._line.opened(self._socket)
+        self._transport = WebSocketTransport(self._session)
+        self._transport.opened(self._socket)
