@@ -90,7 +90,7 @@ def _format(form: str) -> str | None:
 def _wanted(
     ctx: typer.Context, account: str, form: str | None, timezone: str | None, renamed: list[str]
 ) -> ImportRequest:
-    from trunkline.cli.directory.entries import directory_of, find_account
+    from trunkline.cli.directory.transaction import directory_of, find_account
     from trunkline.work.upkeep.import_calls import ImportRequest
 
     with directory_of(ctx) as directory:

@@ -1,4 +1,4 @@
-"""trunkline account keep, hold: how long an account's things are kept, and that they must be."""
+"""trunkline account: companies, how long their things are kept, and that they must be."""
 
 from __future__ import annotations
 
@@ -7,13 +7,51 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.directory.entries import Json, Named, account, directory_of, find_account, shown
+from trunkline.cli.directory.entries import add_entry_commands, shown
+from trunkline.cli.directory.transaction import directory_of, find_account
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.options import Json, Named, group, listed
 from trunkline.cli.output import show_one
 
-__all__ = ["account"]
+account = group("Accounts: each has its own users, phones, numbers and history.")
 
 _DAYS = "DAYS|forever|default"
+
+
+@account.command("create")
+def create_account(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    timezone: Annotated[str, typer.Option(metavar="TZ", help="IANA time zone.")] = "UTC",
+    caller_id: Annotated[
+        str | None, typer.Option(metavar="N", help="Shown to outside parties.")
+    ] = None,
+    allow: Annotated[
+        str, typer.Option(metavar="P,P", help="Prefixes that may be dialled; all if not given.")
+    ] = "",
+    deny: Annotated[
+        str, typer.Option(metavar="P,P", help="Prefixes that may not be dialled.")
+    ] = "",
+    no_record: Annotated[bool, typer.Option("--no-record", help="Do not record calls.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Add an account."""
+    from trunkline.work.manage import manage_directory as manage
+
+    with directory_of(ctx, changes=True) as directory:
+        entry = manage.create_account(
+            directory,
+            name,
+            timezone=timezone,
+            caller_id=caller_id,
+            allow=listed(allow),
+            deny=listed(deny),
+            record=not no_record,
+        )
+    show_one(shown(entry), as_json)
+
+
+add_entry_commands(account, "account")
 
 
 @account.command()

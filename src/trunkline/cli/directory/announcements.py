@@ -1,4 +1,4 @@
-"""trunkline extension, announcement, route: where calls go, inside and out."""
+"""trunkline announcement: what callers are told."""
 
 from __future__ import annotations
 
@@ -8,59 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trunkline.cli.context import data_directory, settings_of
-from trunkline.cli.directory.entries import (
-    Account,
-    AccountIf,
-    Json,
-    Named,
-    add_common,
-    directory_of,
-    find_account,
-    group,
-    lead_elsewhere,
-    shown,
-)
+from trunkline.cli.directory.entries import shown
+from trunkline.cli.directory.transaction import account_id_of, directory_of, find_account
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.options import Account, AccountIf, Json, Named, group
 from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.store.directory import AnnouncementEntry
 
-extension = group("Extensions: numbers inside an account.")
 announcement = group("Announcements: what callers are told.")
-route = group(
-    "Outbound routes: by which trunk numbers go out; without any, by the account's first."
-)
-
-
-@extension.command("create")
-def create_extension(
-    ctx: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="N")],
-    account: Account,
-    to: Annotated[str, typer.Option(metavar="KIND:NAME", help="Where its calls go.")],
-    as_json: Json = False,
-) -> None:
-    """Add an extension; it leads to user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
-    from trunkline.work.manage import manage_directory as manage
-    from trunkline.work.manage.manage_destinations import destination
-
-    with directory_of(ctx, changes=True) as directory:
-        owner = find_account(directory, account)
-        entry = manage.create_extension(directory, owner, number, destination(directory, owner, to))
-    show_one(shown(entry), as_json)
-
-
-@extension.command("set")
-def set_extension(
-    ctx: typer.Context,
-    number: Annotated[str, typer.Argument(metavar="N", help="The extension or its id.")],
-    account: Account,
-    to: Annotated[str, typer.Option(metavar="KIND:NAME", help="Where its calls go from now on.")],
-    as_json: Json = False,
-) -> None:
-    """Lead an extension elsewhere: to user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
-    show_one(shown(lead_elsewhere(ctx, "extension", number, account, to)), as_json)
 
 
 @announcement.command("create")
@@ -117,7 +74,7 @@ def list_announcements(
     from trunkline.store.directory import AnnouncementEntry
 
     with directory_of(ctx) as directory:
-        account_id = find_account(directory, account).account_id if account else None
+        account_id = account_id_of(directory, account)
         entries = directory.all(AnnouncementEntry, account_id)
     show_all([_told(entry) for entry in entries], as_json)
 
@@ -133,47 +90,11 @@ def delete_announcement(
     from trunkline.work.manage.manage_directory import find
 
     with directory_of(ctx, changes=True) as directory:
-        account_id = find_account(directory, account).account_id if account else None
+        account_id = account_id_of(directory, account)
         entry = find(directory, AnnouncementEntry, name, account_id)
         delete(directory, entry)
     prompts.remove(_folder(ctx), entry.file)
     show_one({**_told(entry), "deleted": True}, as_json)
-
-
-@route.command("create")
-def create_route(
-    ctx: typer.Context,
-    account: Account,
-    trunk: Annotated[str, typer.Option(metavar="NAME", help="The trunk that it goes by.")],
-    prefix: Annotated[
-        str, typer.Option(metavar="P", help="Which numbers; all if not given. The longest counts.")
-    ] = "",
-    order: Annotated[
-        int, typer.Option(min=0, max=1000, help="The lowest of one prefix counts.")
-    ] = 10,
-    strip: Annotated[
-        int, typer.Option(min=0, max=15, help="How many characters are taken off the front.")
-    ] = 0,
-    prepend: Annotated[str, typer.Option(metavar="P", help="What is put before the rest.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Add an outbound route. Once an account has one, it dials by its routes alone."""
-    from trunkline.store.directory import TrunkEntry
-    from trunkline.work.manage import manage_destinations as destinations
-    from trunkline.work.manage.manage_directory import find
-
-    with directory_of(ctx, changes=True) as directory:
-        owner = find_account(directory, account)
-        entry = destinations.create_route(
-            directory,
-            owner,
-            find(directory, TrunkEntry, trunk, owner.account_id),
-            prefix=prefix,
-            order=order,
-            strip=strip,
-            prepend=prepend,
-        )
-    show_one(shown(entry), as_json)
 
 
 def _folder(ctx: typer.Context) -> Path:
@@ -184,7 +105,3 @@ def _told(entry: AnnouncementEntry) -> dict[str, Any]:
     keys = shown(entry)
     del keys["file"]
     return keys
-
-
-add_common(extension, "extension", switched=False)
-add_common(route, "route", switched=False)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trunkline.calls.words import DeliveryStatus
-from trunkline.cli.directory.entries import Json
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.options import Json
 from trunkline.cli.output import show_all, show_one
 from trunkline.cli.webhooks.endpoints import Desk, Which, shown_attempt, shown_delivery, work_on
 

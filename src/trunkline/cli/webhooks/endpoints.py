@@ -15,15 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from trunkline.cli.context import data_directory, settings_of
-from trunkline.cli.directory.entries import (
-    Account,
-    AccountIf,
-    Json,
-    directory_of,
-    find_account,
-    listed,
-)
+from trunkline.cli.directory.transaction import directory_of, find_account
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.options import Account, AccountIf, Json, listed
 from trunkline.cli.output import show_all, show_one
 from trunkline.cli.running_server import tell_server
 
