@@ -8,14 +8,16 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from trunkline.cli.event_log.event_view import Seen, from_envelope
+from trunkline.cli.event_log.event_view import EventView, from_envelope
 from trunkline.cli.webhooks.listen_forwarder import ATTEMPTS, Forwarded, Forwarder
 from trunkline.delivery.webhook import Attempt
 
 SECRET = "whsec_" + "QUJD" * 8
 
 
-def event(seq: int, call_id: str | None = "test-1", type_: str = "CALL_ENDED", **data: int) -> Seen:
+def event(
+    seq: int, call_id: str | None = "test-1", type_: str = "CALL_ENDED", **data: int
+) -> EventView:
     made = {
         "seq": seq, "type": type_, "category": "call", "subject": "s", "account_id": "a" * 32,
         "call_id": call_id, "time": "2026-11-23T15:00:00.123Z", "data": data,
@@ -40,13 +42,13 @@ class FakePost:
     async def check(self, url: str) -> None: ...
 
 
-async def forwarded(post: FakePost, *events: Seen) -> list[Forwarded]:
+async def forwarded(post: FakePost, *events: EventView) -> list[Forwarded]:
     told: list[Forwarded] = []
     url = "http://localhost/"
     async with Forwarder(post, url, SECRET, lambda: 1, told.append, pause=0.001) as forwarder:
-        for seen in events:
-            await forwarder.take(seen)
-    assert forwarder.reached == max(seen.seq for seen in events)
+        for view in events:
+            await forwarder.take(view)
+    assert forwarder.reached == max(view.seq for view in events)
     return told
 
 
@@ -75,7 +77,7 @@ async def test_what_has_not_been_posted_is_gone_on_from() -> None:
     async with forwarder:
         pass
     assert forwarder.reached == 7
-    assert [one.seen.seq for one in told if one.seen.call_id == "test-1"] == [5, 7]
+    assert [one.view.seq for one in told if one.view.call_id == "test-1"] == [5, 7]
 
 
 async def test_who_cannot_be_told_ends_it() -> None:

@@ -1,9 +1,9 @@
-"""Opening what happened, for the commands that only look; they need no running server."""
+"""Opening the database: for commands that only look, and for those that do without the server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trunkline.server.settings import Settings
     from trunkline.store.place import Place
     from trunkline.store.ports.archive import Account, Archive
+    from trunkline.store.ports.database import Database
 
 
 def existing_place(settings: Settings) -> Place:
@@ -45,6 +46,20 @@ def archive(ctx: typer.Context) -> Iterator[Archive]:
 
     with closing(open_archive(existing_place(settings_of(ctx)))) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def open_database_of(settings: Settings) -> AsyncIterator[Database]:
+    """The installation's database, open beside a server; raises CommandFailed where there is none."""
+    from trunkline.store.place import open_database
+    from trunkline.store.secrets import open_key
+
+    key = open_key(settings.directory / "secret.key")
+    database = open_database(existing_place(settings), key)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 def account_called(opened: Archive, name: str) -> Account:

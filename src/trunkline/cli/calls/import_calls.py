@@ -15,7 +15,9 @@ import typer
 
 from trunkline.cli.context import data_directory, settings_of
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.options import Account, Json
 from trunkline.cli.output import show_one
+from trunkline.cli.progress import bar
 
 if TYPE_CHECKING:
     from trunkline.history.imports.leg import Skipped
@@ -32,7 +34,7 @@ def import_calls(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE…", help="CSV or JSON, also .gz; oldest first.")
     ],
-    account: Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")],
+    account: Account,
     form: Annotated[
         str,
         typer.Option(
@@ -56,7 +58,7 @@ def import_calls(
         Path | None,
         typer.Option(metavar="FILE", help="Write each row that was not taken, as a line of JSON."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Import finished calls of Asterisk, FreePBX, FusionPBX, Kazoo, Wazo or another Trunkline.
 
@@ -183,7 +185,7 @@ def _run(importing: ImportCalls, files: list[Path]) -> None:
     from trunkline.history.imports.source import NotRecognised
 
     total = sum(file.stat().st_size for file in files)
-    with _progress(total) as show:
+    with bar("importing", total) as show:
         done = 0
         for file in files:
             with file.open("rb") as raw:
@@ -202,22 +204,6 @@ def _unpacked(raw: BinaryIO) -> BinaryIO:
     packed = raw.read(2) == _GZIP
     raw.seek(0)
     return gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[return-value]
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """A bar on a terminal, and nothing elsewhere."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda _done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("importing", total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _shown(tally: ImportCounts, dry_run: bool) -> dict[str, Any]:

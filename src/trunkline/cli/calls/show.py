@@ -1,15 +1,16 @@
-"""One call in full: its record, its legs and its events."""
+"""trunkline calls show: one call in full, its record, its legs, its events and its SIP messages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.opening import local
+from trunkline.cli.opening import archive, local
+from trunkline.cli.options import Json
 from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
@@ -22,6 +23,24 @@ _CLOCK = "%H:%M:%S.%f"
 _PARTS = ("path", "legs", "events", "sipMessages", "moreSipMessages")
 _ALL = 1 << 62
 _MOST_SIP_MESSAGES = 500
+
+
+def show(
+    ctx: typer.Context,
+    call_id: Annotated[str, typer.Argument(metavar="CALL_ID")],
+    as_json: Json = False,
+) -> None:
+    """Show one call: its record (or how far it is), its path, its legs, its events and its SIP messages.
+
+    Path, legs, events and SIP messages are kept for `journal_days`, `event_days` and `sip_trace_days`.
+    `--json` has the whole text of each SIP message.
+    """
+    with archive(ctx) as opened:
+        whole, trunks = whole_call(opened, call_id), opened.trunk_names()
+    if as_json:
+        typer.echo(msgspec.json.encode(whole).decode())
+    else:
+        print_call(whole, trunks)
 
 
 def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:

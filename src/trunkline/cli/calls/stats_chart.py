@@ -20,7 +20,7 @@ LONGEST_LABEL = 24
 _HEAD = ("calls", "answered", "talk", "ring")
 
 
-class Line(NamedTuple):
+class ChartLine(NamedTuple):
     """One line of the table: its sums are those of one point, or of several."""
 
     label: str
@@ -32,7 +32,6 @@ class Line(NamedTuple):
 
 
 def show_stats(found: Stats, account: str, by: str) -> None:
-    """Print them."""
     from rich.console import Console
 
     console = Console(highlight=False, emoji=False, markup=False, soft_wrap=True)
@@ -90,7 +89,7 @@ def span(seconds: float | None) -> str:
     return f"{minutes}:{rest:02}" if minutes else f"{rest}s"
 
 
-def _lines(found: Stats, by: str) -> list[Line]:
+def _lines(found: Stats, by: str) -> list[ChartLine]:
     if by == "hour":
         return _hours_of_the_day(found.series)
     if found.interval != "none":
@@ -99,7 +98,7 @@ def _lines(found: Stats, by: str) -> list[Line]:
     return [_line(point.name or point.key or "", [point]) for point in most_first]
 
 
-def _hours_of_the_day(series: Sequence[Point]) -> list[Line]:
+def _hours_of_the_day(series: Sequence[Point]) -> list[ChartLine]:
     """Each hour on the clock, of all days together; from the first to the last with calls."""
     hours: dict[int, list[Point]] = {}
     for point in series:
@@ -109,8 +108,8 @@ def _hours_of_the_day(series: Sequence[Point]) -> list[Line]:
     return [_line(f"{hour:02}:00", hours.get(hour, [])) for hour in shown]
 
 
-def _line(label: str, points: Sequence[Point]) -> Line:
-    return Line(
+def _line(label: str, points: Sequence[Point]) -> ChartLine:
+    return ChartLine(
         label,
         sum(point.calls for point in points),
         sum(point.answered for point in points),
@@ -135,7 +134,7 @@ def _day(point: Point, by: str) -> str:
     return day.strftime("%a %Y-%m-%d")
 
 
-def _table(console: Console, by: str, lines: Sequence[Line]) -> None:
+def _table(console: Console, by: str, lines: Sequence[ChartLine]) -> None:
     from rich.text import Text
 
     label = min(LONGEST_LABEL, max(len(by), *(len(line.label) for line in lines)))
@@ -157,7 +156,7 @@ def _table(console: Console, by: str, lines: Sequence[Line]) -> None:
         console.print(text)
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: ChartLine) -> list[str]:
     rate = f"{100 * line.answered / line.calls:.0f} %" if line.calls else "-"
     return [
         f"{line.calls:,}",
@@ -175,7 +174,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([first, *others])
 
 
-def _bar(line: Line, most: int, room: int) -> tuple[int, int]:
+def _bar(line: ChartLine, most: int, room: int) -> tuple[int, int]:
     """(answered, the rest), in characters; a line with calls has at least one."""
     whole = max(round(room * line.calls / most), min(line.calls, 1)) if most else 0
     full = round(whole * line.answered / line.calls) if line.calls else 0

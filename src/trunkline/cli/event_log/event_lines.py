@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from trunkline.cli.event_log.event_view import GAP, Seen
+from trunkline.cli.event_log.event_view import GAP, EventView
 
-Show = Callable[[Seen, str | None], None]
+Show = Callable[[EventView, str | None], None]
 """Prints an event, given it and its account's time zone (None: this machine's)."""
 
 STYLES = {
@@ -34,7 +34,7 @@ STYLES = {
 def printer(as_json: bool) -> Show:
     """What prints events."""
     if as_json:
-        return lambda seen, _: typer.echo(seen.raw)
+        return lambda view, _: typer.echo(view.raw)
     return _in_colours()
 
 
@@ -44,9 +44,9 @@ def _in_colours() -> Show:
 
     console = Console(highlight=False)
 
-    def show(seen: Seen, timezone: str | None) -> None:
-        number, time, call, leg, rest = columns(seen, timezone)
-        name = Text(f"{seen.type:<17}", style=STYLES.get(seen.type, ""))
+    def show(view: EventView, timezone: str | None) -> None:
+        number, time, call, leg, rest = columns(view, timezone)
+        name = Text(f"{view.type:<17}", style=STYLES.get(view.type, ""))
         line = Text.assemble(
             (f"{number:>6}  ", "dim"),
             f"{time:<12}  ",
@@ -67,33 +67,33 @@ def clock(time: str, timezone: str | None) -> str:
     return datetime.fromisoformat(time).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
 
 
-def columns(seen: Seen, timezone: str | None) -> tuple[str, str, str, str, str]:
+def columns(view: EventView, timezone: str | None) -> tuple[str, str, str, str, str]:
     """(number, time, call, the end of the leg's id, who and why) of an event."""
-    if seen.type == GAP:
-        first, last = seen.data["from"], seen.data["to"]
+    if view.type == GAP:
+        first, last = view.data["from"], view.data["to"]
         return "", "", "", "", f"events {first} to {last} are not kept any more"
-    leg = seen.subject[-8:] if seen.type.startswith("CHANNEL_") else ""
-    marks = ("(test)",) if seen.data.get("test") else ()
-    rest = "  ".join((*_rest(seen, seen.data), *marks))
-    return str(seen.seq), clock(seen.time, timezone), seen.call_id or "", leg, rest
+    leg = view.subject[-8:] if view.type.startswith("CHANNEL_") else ""
+    marks = ("(test)",) if view.data.get("test") else ()
+    rest = "  ".join((*_rest(view, view.data), *marks))
+    return str(view.seq), clock(view.time, timezone), view.call_id or "", leg, rest
 
 
-def _rest(seen: Seen, data: dict[str, Any]) -> tuple[str, ...]:
+def _rest(view: EventView, data: dict[str, Any]) -> tuple[str, ...]:
     said: tuple[Any, ...]
-    if seen.type == "CALL_ENDED":
+    if view.type == "CALL_ENDED":
         parties = (_party(data["caller"]), _party(data["callee"]))
         said = (data["status_detail"], f"{data['duration_seconds']} s", data.get("hangup_cause"))
-    elif seen.type == "CALL_MERGED":
+    elif view.type == "CALL_MERGED":
         return ("into", data["into_call_id"])
-    elif seen.type.startswith("CHANNEL_"):
+    elif view.type.startswith("CHANNEL_"):
         parties = (data.get("caller_id_number", "?"), data.get("callee_id_number", "?"))
         said = (data.get("hangup_cause"), data.get("hangup_code"))
-    elif seen.category == "call":
+    elif view.category == "call":
         return tuple(filter(None, (data.get("media_name"), data.get("failure_reason"))))
-    elif seen.category == "webhook":
+    elif view.category == "webhook":
         return tuple(filter(None, (data.get("webhook_url"), data.get("reason"))))
     else:
-        return (seen.subject, *filter(None, (data.get("reason"),)))
+        return (view.subject, *filter(None, (data.get("reason"),)))
     return (" -> ".join(parties), *map(str, filter(None, said)))
 
 

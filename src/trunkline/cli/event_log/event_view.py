@@ -15,7 +15,7 @@ from trunkline.events.envelope import envelope
 GAP = "GAP"
 
 
-class Seen(msgspec.Struct, frozen=True):
+class EventView(msgspec.Struct, frozen=True):
     """One event. ``time`` is RFC 3339 in UTC; ``data`` has keys of lower case."""
 
     seq: int
@@ -30,20 +30,20 @@ class Seen(msgspec.Struct, frozen=True):
     """The whole envelope, byte for byte as the server has it."""
 
 
-_read = msgspec.json.Decoder(Seen).decode
+_read = msgspec.json.Decoder(EventView).decode
 
 
-def from_envelope(raw: bytes) -> Seen:
+def from_envelope(raw: bytes) -> EventView:
     """Read an envelope; raises msgspec.DecodeError for anything else."""
     return msgspec.structs.replace(_read(raw), raw=bytes(raw))
 
 
-def from_log(event: StoredEvent) -> Seen:
+def from_log(event: StoredEvent) -> EventView:
     """The same of an event of the data directory."""
     return from_envelope(envelope(event))
 
 
-Wanted = Callable[[StoredEvent], bool]
+Matches = Callable[[StoredEvent], bool]
 
 
 def bindings_in(text: str) -> tuple[Binding, ...]:
@@ -54,7 +54,7 @@ def bindings_in(text: str) -> tuple[Binding, ...]:
         raise CommandFailed(f"--types: {error}; such as call.CALL_ENDED.*,device.#") from error
 
 
-def wanted(bindings: Sequence[Binding]) -> Wanted:
+def matching(bindings: Sequence[Binding]) -> Matches:
     """Does one of the bindings match? All events pass without any, and a GAP always does."""
 
     def matches(event: StoredEvent) -> bool:

@@ -1,21 +1,63 @@
-"""Reading the numbered event logs of accounts, and following them by looking again and again."""
+"""The event logs of the data directory, read from the database and followed by polling it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from trunkline.calls.record import StoredEvent
+from trunkline.cli.event_log.event_view import EventView, from_log, matching
+from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
+    from trunkline.events.bindings import Binding
     from trunkline.store.ports.archive import Account, Archive
 
 SECONDS = 0.2
 """How often to look: a look costs one indexed read."""
 _AT_ONCE = 500
+
+
+class LocalLog(NamedTuple):
+    """The data directory's; ``account`` None is all accounts'."""
+
+    opened: Archive
+    account: Account | None
+
+    @property
+    def account_id(self) -> str:
+        """The one account's."""
+        return self._one().id
+
+    def _one(self) -> Account:
+        if self.account is None:
+            raise CommandFailed("say which account with --account: see trunkline account list")
+        return self.account
+
+    def tail(
+        self, after: int | None, once: bool, bindings: tuple[Binding, ...]
+    ) -> Iterator[tuple[EventView, str | None]]:
+        """See ``EventLog``; raises CommandFailed for a number of nobody's."""
+        if after is not None and self.account is None:
+            raise CommandFailed("--after needs --account: each account counts its own events")
+        matches = matching(bindings)
+        account = self.account.id if self.account else None
+        for event, timezone in follow(self.opened, account, after, once):
+            if matches(event):
+                yield from_log(event), timezone
+
+    def stretch(
+        self, first: int, last: int | None, bindings: tuple[Binding, ...], call_id: str | None
+    ) -> Iterator[tuple[EventView, str | None]]:
+        """See ``EventLog``."""
+        owner, matches = self._one(), matching(bindings)
+        upto = owner.last_seq if last is None else min(last, owner.last_seq)
+        for event in _stretch(self.opened, owner, first - 1, upto, call_id):
+            if matches(event):
+                yield from_log(event), owner.timezone
 
 
 def follow(
@@ -37,7 +79,7 @@ def follow(
     while True:
         for each in opened.accounts():
             if account in (None, each.name, each.id):
-                for event in stretch(opened, each, reached.get(each.id, 0), each.last_seq):
+                for event in _stretch(opened, each, reached.get(each.id, 0), each.last_seq):
                     reached[each.id] = event.seq
                     yield event, each.timezone
         if once:
@@ -45,7 +87,7 @@ def follow(
         wait(SECONDS)
 
 
-def stretch(
+def _stretch(
     opened: Archive, account: Account, after: int, last: int, call_id: str | None = None
 ) -> Iterator[StoredEvent]:
     """The events with numbers in (after, last], those of one call if it is named."""

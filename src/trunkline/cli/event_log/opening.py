@@ -1,11 +1,11 @@
-"""Where the ``events`` commands read: the data directory, or a server that a key opens."""
+"""The event log that a command's options name: of the data directory, or of a server."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -13,7 +13,7 @@ from trunkline.cli.failure import CommandFailed
 from trunkline.cli.opening import account_called, archive
 
 if TYPE_CHECKING:
-    from trunkline.cli.event_log.event_view import Seen
+    from trunkline.cli.event_log.event_view import EventView
     from trunkline.cli.event_log.remote import RemoteLog
     from trunkline.events.bindings import Binding
     from trunkline.store.ports.archive import Account, Archive
@@ -42,6 +42,9 @@ Key = Annotated[
         help="With --server: a key with the scope events:read. Others on this machine can see what stands in a command line: set TRUNKLINE_KEY, or give - to have it read from standard input.",
     ),
 ]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print each event as one line of JSON: its /v1 envelope.")
+]
 
 
 class EventLog(Protocol):
@@ -53,58 +56,13 @@ class EventLog(Protocol):
 
     def tail(
         self, after: int | None, once: bool, bindings: tuple[Binding, ...]
-    ) -> Iterator[tuple[Seen, str | None]]:
+    ) -> Iterator[tuple[EventView, str | None]]:
         """Events from a number (or now) on with their time zones, for ever or up to the newest."""
 
     def stretch(
         self, first: int, last: int | None, bindings: tuple[Binding, ...], call_id: str | None
-    ) -> Iterator[tuple[Seen, str | None]]:
+    ) -> Iterator[tuple[EventView, str | None]]:
         """The events with numbers in [first, last], up to the newest of now."""
-
-
-class LocalLog(NamedTuple):
-    """The data directory's; ``account`` None is all accounts'."""
-
-    opened: Archive
-    account: Account | None
-
-    @property
-    def account_id(self) -> str:
-        """The one account's."""
-        return self._one().id
-
-    def _one(self) -> Account:
-        if self.account is None:
-            raise CommandFailed("say which account with --account: see trunkline account list")
-        return self.account
-
-    def tail(
-        self, after: int | None, once: bool, bindings: tuple[Binding, ...]
-    ) -> Iterator[tuple[Seen, str | None]]:
-        """See ``EventLog``; raises CommandFailed for a number of nobody's."""
-        from trunkline.cli.event_log.event_view import from_log, wanted
-        from trunkline.cli.event_log.local import follow
-
-        if after is not None and self.account is None:
-            raise CommandFailed("--after needs --account: each account counts its own events")
-        matches = wanted(bindings)
-        account = self.account.id if self.account else None
-        for event, timezone in follow(self.opened, account, after, once):
-            if matches(event):
-                yield from_log(event), timezone
-
-    def stretch(
-        self, first: int, last: int | None, bindings: tuple[Binding, ...], call_id: str | None
-    ) -> Iterator[tuple[Seen, str | None]]:
-        """See ``EventLog``."""
-        from trunkline.cli.event_log.event_view import from_log, wanted
-        from trunkline.cli.event_log.local import stretch
-
-        owner, matches = self._one(), wanted(bindings)
-        upto = owner.last_seq if last is None else min(last, owner.last_seq)
-        for event in stretch(self.opened, owner, first - 1, upto, call_id):
-            if matches(event):
-                yield from_log(event), owner.timezone
 
 
 @contextmanager
@@ -125,6 +83,8 @@ def event_log(
         return
     if _typed(ctx, "key"):
         raise CommandFailed("--key needs --server: the data directory is read without one")
+    from trunkline.cli.event_log.local import LocalLog
+
     with archive(ctx) as opened:
         yield LocalLog(opened, _account(opened, account, of_one))
 

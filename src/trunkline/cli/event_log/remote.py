@@ -17,9 +17,9 @@ from httpx_sse import SSEError, connect_sse
 
 from trunkline import __version__
 from trunkline.calls.times import rfc3339
-from trunkline.cli.event_log.event_view import Seen, from_envelope
+from trunkline.cli.event_log.event_view import EventView, from_envelope
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.retries import Passing, telling_of_retries
+from trunkline.cli.retries import TransientFailure, telling_of_retries
 from trunkline.events.bindings import Binding
 
 SILENCE = 45.0
@@ -77,7 +77,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 class RemoteLog:
-    """``cli.event_log.EventLog`` of a server."""
+    """``EventLog`` of a server."""
 
     def __init__(self, client: httpx.Client, server: str) -> None:
         self._client = client
@@ -86,7 +86,7 @@ class RemoteLog:
 
     def tail(
         self, after: int | None, once: bool, bindings: tuple[Binding, ...]
-    ) -> Iterator[tuple[Seen, str | None]]:
+    ) -> Iterator[tuple[EventView, str | None]]:
         """See ``EventLog``. It comes back by itself, without a gap or a repeat."""
         newest = self._newest()
         reached = newest if after is None else min(after, newest)
@@ -96,16 +96,20 @@ class RemoteLog:
         query = _types(bindings)
         while True:
             for attempt in stamina.retry_context(
-                on=Passing, attempts=None, timeout=None, wait_initial=0.5, wait_max=_LONGEST_PAUSE
+                on=TransientFailure,
+                attempts=None,
+                timeout=None,
+                wait_initial=0.5,
+                wait_max=_LONGEST_PAUSE,
             ):
                 with attempt:
-                    for seen in self._connection(reached, query):
-                        reached = seen.seq
-                        yield seen, None
+                    for view in self._connection(reached, query):
+                        reached = view.seq
+                        yield view, None
 
     def stretch(
         self, first: int, last: int | None, bindings: tuple[Binding, ...], call_id: str | None
-    ) -> Iterator[tuple[Seen, str | None]]:
+    ) -> Iterator[tuple[EventView, str | None]]:
         """See ``EventLog``."""
         query = {**_types(bindings), "limit": _A_PAGE, **({"call_id": call_id} if call_id else {})}
         reached = first - 1
@@ -115,10 +119,10 @@ class RemoteLog:
             if page.gap is not None:
                 yield self._gap(page.gap), None
             for raw in page.events:
-                seen = from_envelope(raw)
-                if seen.seq > upto:
+                view = from_envelope(raw)
+                if view.seq > upto:
                     return
-                yield seen, None
+                yield view, None
             if page.next_after <= reached:
                 return
             reached = page.next_after
@@ -136,7 +140,7 @@ class RemoteLog:
         newest: int = self._get("/v1/events", {"after": _BEYOND, "limit": 1}, _Page).newest
         return newest
 
-    def _gap(self, gap: _Gap) -> Seen:
+    def _gap(self, gap: _Gap) -> EventView:
         import time
 
         data = {"from": gap.from_, "to": gap.to}
@@ -159,27 +163,27 @@ class RemoteLog:
     def _ask(self, method: str, path: str, kind: Any, **sent: Any) -> Any:
         """One answer; raises CommandFailed where no answer can be had."""
         try:
-            for attempt in stamina.retry_context(on=Passing, attempts=4, wait_max=4.0):
+            for attempt in stamina.retry_context(on=TransientFailure, attempts=4, wait_max=4.0):
                 with attempt:
-                    with _passing():
+                    with _transient():
                         answer = self._client.request(method, self._server + path, **sent)
                     self._refuse(answer)
                     return msgspec.json.decode(answer.content, type=kind)
-        except Passing as error:
+        except TransientFailure as error:
             raise CommandFailed(f"{self._server} does not answer ({error})") from error
         except msgspec.DecodeError as error:
             raise CommandFailed(f"{self._server}{path} is not Trunkline's: {error}") from error
 
-    def _connection(self, reached: int, query: Mapping[str, str]) -> Iterator[Seen]:
+    def _connection(self, reached: int, query: Mapping[str, str]) -> Iterator[EventView]:
         """What follows number ``reached`` until the connection ends.
 
-        Raises Passing where it brought nothing: then the pauses grow.
+        Raises TransientFailure where it brought nothing: then the pauses grow.
         """
         headers = {"last-event-id": str(reached)}
         url = f"{self._server}/v1/events/stream"
         brought = False
         try:
-            with _passing(), connect_sse(
+            with _transient(), connect_sse(
                 self._client, "GET", url, params=query, headers=headers
             ) as source:  # fmt: skip
                 self._refuse(source.response)
@@ -187,16 +191,16 @@ class RemoteLog:
                     if event.data:  # none: the blank line after a comment
                         brought = True
                         yield _envelope(event.data)
-        except Passing as error:
+        except TransientFailure as error:
             if not brought:
                 raise
             typer.echo(f"the connection broke ({error}); going on from there", err=True)
             return
         if not brought:
-            raise Passing("no stream: the server ended it")
+            raise TransientFailure("no stream: the server ended it")
 
     def _refuse(self, answer: httpx.Response) -> None:
-        """Raises Passing or CommandFailed for all but success."""
+        """Raises TransientFailure or CommandFailed for all but success."""
         if answer.is_success:
             return
         answer.read()
@@ -204,7 +208,7 @@ class RemoteLog:
             there = answer.headers.get("location", "elsewhere")
             raise CommandFailed(f"{self._server} sends on to {there}: give that one as --server")
         if answer.status_code == 429 or answer.status_code >= 500:
-            raise Passing(f"no answer but HTTP {answer.status_code}")
+            raise TransientFailure(f"no answer but HTTP {answer.status_code}")
         raise CommandFailed(self._refusal(answer))
 
     def _refusal(self, answer: httpx.Response) -> str:
@@ -222,7 +226,7 @@ class RemoteLog:
         return f"{self._server} refuses the request: {told}"
 
 
-def _envelope(data: str) -> Seen:
+def _envelope(data: str) -> EventView:
     try:
         return from_envelope(data.encode())
     except msgspec.DecodeError as error:
@@ -236,13 +240,13 @@ def _types(bindings: tuple[Binding, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def _passing() -> Iterator[None]:
-    """What the network does is passing."""
+def _transient() -> Iterator[None]:
+    """What the network does may be better a little later."""
     try:
         yield
     except SSEError as error:
         raise CommandFailed("what answers there is no event stream: is there a proxy?") from error
     except httpx.ReadTimeout as error:
-        raise Passing(f"no sign of life for {SILENCE:g} s") from error
+        raise TransientFailure(f"no sign of life for {SILENCE:g} s") from error
     except httpx.TransportError as error:
-        raise Passing(f"no connection: {error or type(error).__name__}") from error
+        raise TransientFailure(f"no connection: {error or type(error).__name__}") from error

@@ -10,8 +10,8 @@ from types import TracebackType
 import msgspec
 import stamina
 
-from trunkline.cli.event_log.event_view import GAP, Seen
-from trunkline.cli.retries import Passing
+from trunkline.cli.event_log.event_view import GAP, EventView
+from trunkline.cli.retries import TransientFailure
 from trunkline.delivery.webhook import Attempt, Outgoing, message_id, outgoing_gap
 from trunkline.webhooks.port import Post
 from trunkline.webhooks.sign import signed_headers
@@ -25,14 +25,14 @@ _WAITING = 1000
 class Forwarded(msgspec.Struct, frozen=True):
     """What came of an event: the last attempt, and how many there were."""
 
-    seen: Seen
+    view: EventView
     timezone: str | None
     """Its account's; None: not known."""
     attempt: Attempt
     attempts: int
 
 
-class _NotThere(Passing):
+class _NotThere(TransientFailure):
     """Nobody takes the connection."""
 
     def __init__(self, attempt: Attempt) -> None:
@@ -58,7 +58,7 @@ class Forwarder:
         """``pause`` is the first one before another attempt, in seconds; they grow."""
         self._post, self._url, self._secret, self._clock = post, url, secret, clock
         self._told, self._pause = told, pause
-        self._lanes: dict[str, deque[tuple[Seen, str | None]]] = {}
+        self._lanes: dict[str, deque[tuple[EventView, str | None]]] = {}
         self._waiting: dict[int, None] = {}
         self._newest = 0
         self._room = asyncio.Semaphore(_WAITING)
@@ -86,7 +86,7 @@ class Forwarder:
         """The number up to which all has been posted; 0 before the first event."""
         return min(self._waiting) - 1 if self._waiting else self._newest
 
-    async def take(self, seen: Seen, timezone: str | None = None) -> None:
+    async def take(self, view: EventView, timezone: str | None = None) -> None:
         """Take an event on; returns at once while not too many wait.
 
         Raises what ``told`` has raised of an earlier one.
@@ -94,13 +94,13 @@ class Forwarder:
         if self._failure is not None:
             raise self._failure
         await self._room.acquire()
-        self._waiting[seen.seq] = None
-        self._newest = max(self._newest, seen.seq)
-        lane = seen.call_id or f"{seen.category}:{seen.subject}"
+        self._waiting[view.seq] = None
+        self._newest = max(self._newest, view.seq)
+        lane = view.call_id or f"{view.category}:{view.subject}"
         if lane in self._lanes:
-            self._lanes[lane].append((seen, timezone))
+            self._lanes[lane].append((view, timezone))
             return
-        self._lanes[lane] = deque([(seen, timezone)])
+        self._lanes[lane] = deque([(view, timezone)])
         task = asyncio.create_task(self._empty(lane))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -116,12 +116,12 @@ class Forwarder:
             async with self._posting:
                 forwarded = await self._forward(*events[0])
             events.popleft()
-            del self._waiting[forwarded.seen.seq]
+            del self._waiting[forwarded.view.seq]
             self._room.release()
             self._told(forwarded)
         del self._lanes[lane]
 
-    async def _forward(self, seen: Seen, timezone: str | None) -> Forwarded:
+    async def _forward(self, view: EventView, timezone: str | None) -> Forwarded:
         tries = 0
         attempt = Attempt(at=self._clock())
         try:
@@ -135,21 +135,21 @@ class Forwarder:
             ):
                 with trial:
                     tries += 1
-                    attempt = await self._try(seen)
+                    attempt = await self._try(view)
         except _NotThere as error:
             attempt = error.attempt
-        return Forwarded(seen, timezone, attempt, tries)
+        return Forwarded(view, timezone, attempt, tries)
 
-    async def _try(self, seen: Seen) -> Attempt:
-        headers = signed_headers(_message_id(seen), self._clock(), seen.raw, [self._secret])
-        attempt = await self._post(self._url, headers, seen.raw)
+    async def _try(self, view: EventView) -> Attempt:
+        headers = signed_headers(_message_id(view), self._clock(), view.raw, [self._secret])
+        attempt = await self._post(self._url, headers, view.raw)
         if attempt.status is None and attempt.connect_ms is None:
             raise _NotThere(attempt)
         return attempt
 
 
-def _message_id(seen: Seen) -> str:
-    if seen.type == GAP:
-        return message_id(seen.account_id, outgoing_gap(seen.data["from"], seen.data["to"]))
-    event = Outgoing(seq=seen.seq, lane="", name=seen.type, kind="event")
-    return message_id(seen.account_id, event)
+def _message_id(view: EventView) -> str:
+    if view.type == GAP:
+        return message_id(view.account_id, outgoing_gap(view.data["from"], view.data["to"]))
+    event = Outgoing(seq=view.seq, lane="", name=view.type, kind="event")
+    return message_id(view.account_id, event)
