@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +16,7 @@ from trunkline.cli.failure import CommandFailed
 from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
-    from trunkline.store.copy.source import SqliteSource
-    from trunkline.store.copy.target import PostgresTarget
+    from trunkline.store.copy.port import CopySource, CopyTarget
     from trunkline.work.upkeep.copy_database import Outcome, Progress
 
 _TELL_EVERY = 30.0
@@ -59,14 +58,13 @@ def copy(
     changes are taken over and the old database is marked as moved. Start the same command again after
     any break: it goes on where it was.
     """
-    from trunkline.store.copy.source import SqliteSource
-    from trunkline.store.copy.target import PostgresTarget
+    from trunkline.server.wiring.database import copy_source, copy_target
 
     file = _file(ctx, to, abort)
     with ExitStack() as stack:
         stack.enter_context(_only_copy(file))
-        source = stack.enter_context(closing(SqliteSource(file)))
-        target = None if to is None else stack.enter_context(closing(PostgresTarget(to)))
+        source = stack.enter_context(copy_source(file))
+        target = None if to is None else stack.enter_context(copy_target(to))
         if abort:
             return _abort(ctx, source, target)
         if target is None or to is None:
@@ -101,7 +99,7 @@ def _only_copy(file: Path) -> Iterator[None]:
         raise CommandFailed(f"another trunkline db copy is at work on {file}") from None
 
 
-def _abort(ctx: typer.Context, source: SqliteSource, target: PostgresTarget | None) -> None:
+def _abort(ctx: typer.Context, source: CopySource, target: CopyTarget | None) -> None:
     from trunkline.work.upkeep.copy_database import abort
 
     moved = source.moved()
@@ -122,9 +120,7 @@ def _abort(ctx: typer.Context, source: SqliteSource, target: PostgresTarget | No
         typer.echo("the copy is ended", err=True)
 
 
-def _run(
-    file: Path, source: SqliteSource, target: PostgresTarget, wait: bool, compare: bool
-) -> Outcome:
+def _run(file: Path, source: CopySource, target: CopyTarget, wait: bool, compare: bool) -> Outcome:
     from trunkline.store.place import check_key
     from trunkline.store.secrets import open_key
     from trunkline.work.upkeep.copy_database import CopyDatabase

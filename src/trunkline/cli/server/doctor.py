@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
 from trunkline.cli.context import settings_of
+from trunkline.cli.options import Json
 from trunkline.cli.running_server import running_server
 from trunkline.server import setting_forms, settings
 
@@ -23,7 +24,7 @@ SECONDS = 5.0
 
 def doctor(
     ctx: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check engine, ports, disk, clock, certificate, data directory, database, trunks and webhooks.
 
