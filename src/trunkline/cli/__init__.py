@@ -1,7 +1,7 @@
-"""The command line: one file for each group of commands, imported only when it is asked for.
+"""The command line: a folder for each group of commands, a file for each subject.
 
-``--help`` and shell completion stay fast because a module of commands imports what it works with
-inside its functions.
+A module is imported when its command is asked for. ``--help`` and shell completion stay fast because
+it imports what it works with inside its functions.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Commands(TyperGroup):
     """Finds a command where it is written, and says in one line what went wrong in it."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Every command whose module is there."""
+        """The commands whose modules are installed."""
         return [name for name, (module, _) in COMMANDS.items() if find_spec(module)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
@@ -64,7 +64,7 @@ class Commands(TyperGroup):
         return _command(cmd_name, getattr(import_module(module), attribute))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it; a failure that is foreseen ends with exit status 1 and one line on stderr."""
+        """Run it; a foreseen failure ends with exit status 1 and one line on stderr."""
         with failures():
             return super().invoke(ctx)
 
@@ -105,5 +105,4 @@ def trunkline(
 
 
 def main() -> None:
-    """The console script."""
     app(prog_name="trunkline")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def existing_place(settings: Settings) -> Place:
-    """Where the database is that is there; raises CommandFailed where there is none."""
+    """Where the database is; raises CommandFailed where there is none."""
     from trunkline.store.place import exists, shown
 
     place = settings.place
@@ -50,7 +50,7 @@ def archive(ctx: typer.Context) -> Iterator[Archive]:
 
 @asynccontextmanager
 async def open_database_of(settings: Settings) -> AsyncIterator[Database]:
-    """The installation's database, open beside a server; raises CommandFailed where there is none."""
+    """The database, open for verbs, also beside a server; raises CommandFailed where there is none."""
     from trunkline.store.place import open_database
     from trunkline.store.secrets import open_key
 

@@ -14,7 +14,7 @@ Shown = Mapping[str, Any]
 
 
 def show_one(entry: Shown, as_json: bool) -> None:
-    """One thing: a line for each of its keys, or one JSON object."""
+    """Print one entry: a line for each of its keys, or one JSON object."""
     if as_json:
         typer.echo(msgspec.json.encode(entry).decode())
         return
@@ -24,7 +24,7 @@ def show_one(entry: Shown, as_json: bool) -> None:
 
 
 def show_all(entries: Sequence[Shown], as_json: bool) -> None:
-    """Many things: a table with a head, or one JSON array."""
+    """Print entries: a table with a head, or one JSON array."""
     if as_json:
         typer.echo(msgspec.json.encode(entries).decode())
         return
@@ -39,7 +39,7 @@ def show_all(entries: Sequence[Shown], as_json: bool) -> None:
 
 
 def _said(key: str, value: Any) -> str:
-    """A time (unix microseconds) as one, and how long something is kept in words."""
+    """The value as text: unix microseconds as a time, days of keeping in words."""
     if key.endswith("At") and isinstance(value, int):
         return datetime.fromtimestamp(value / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if key in _KEPT:
@@ -60,7 +60,7 @@ def _text(value: Any) -> str:
 
 
 def plain(text: str) -> str:
-    """Only what can be printed: no control or formatting character reaches the terminal.
+    """The text without control and formatting characters, which never reach the terminal.
 
     Callers choose their names, and applications their notes.
     """

@@ -1,4 +1,4 @@
-"""What a command tries again, and says so."""
+"""Failures after which a command tries again, and says so."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_ret
 
 
 class TransientFailure(Exception):
-    """What may be better a little later; the message says what it is."""
+    """It may be gone a little later; the message says what it is."""
 
 
 @contextmanager

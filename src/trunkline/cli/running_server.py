@@ -33,7 +33,7 @@ def running_server(data: Path) -> ServerFile | None:
 
 
 def tell_server(data: Path) -> None:
-    """Return once the running server's engine has taken the change in.
+    """Return once the running server's engine has taken over the change.
 
     A server that does not answer is no failure: the change is stored, and a warning says the rest.
     """
@@ -51,7 +51,7 @@ def tell_server(data: Path) -> None:
 
 
 def ask_for_sample(data: Path, account_id: str, name: str, call_id: str | None) -> list[bytes]:
-    """Have the running server store a sample event; gives the ``/v1`` envelopes, in order.
+    """Have the running server store a sample event; returns the ``/v1`` envelopes, in order.
 
     Raises CommandFailed, also where no server runs.
     """
@@ -70,7 +70,7 @@ def ask_for_sample(data: Path, account_id: str, name: str, call_id: str | None) 
 
 
 def ask_for_transfer(data: Path, call_id: str, to: str, leg_id: str | None) -> tuple[str, str]:
-    """Have the running server transfer a call; gives the leg that left, and the number.
+    """Have the running server transfer a call; returns (the leg that left, the number).
 
     Raises CommandFailed, also where no server runs.
     """
@@ -105,7 +105,7 @@ def _why_not(refused: CallRefused, call_id: str) -> str:
 
 
 def _post_sync(server: ServerFile) -> str:
-    """Ask; gives what went wrong, or nothing."""
+    """Returns what went wrong, or nothing."""
     answer = _post(server, "/internal/sync", b"")
     return answer if isinstance(answer, str) else ""
 

@@ -91,7 +91,7 @@ def _chunks(opened: Archive, account_id: str, start: int, end: int) -> Iterator[
 
 @contextlib.contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
-    """The file, made now; one that was not written to its end is taken away again."""
+    """Make the file; delete it again if it is not written to its end."""
     if file == "-":
         yield sys.stdout.buffer
         return

@@ -106,7 +106,7 @@ def _wanted(
 
 
 def _oldest(call_days: int, owner: AccountEntry) -> int:
-    """From when on the account keeps calls."""
+    """The moment from which on the account keeps calls."""
     import time
 
     from trunkline.store.common.spans import DAY
@@ -166,7 +166,7 @@ def _writer(ctx: typer.Context, dry_run: bool) -> Iterator[Any]:
 
 @contextmanager
 def _reporting(file: Path | None) -> Iterator[Note]:
-    """Writes the report as the import goes on; without a file, nothing."""
+    """Write the report while the import goes on; nothing without a file."""
     import msgspec
 
     if file is None:

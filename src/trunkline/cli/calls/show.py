@@ -69,9 +69,9 @@ def whole_call(opened: Archive, call_id: str) -> dict[str, Any]:
 
 
 def print_call(whole: dict[str, Any], trunks: Mapping[str, str]) -> None:
-    """The same for people: times in the account's time zone, an event in a line.
+    """Print the call for people: times in the account's time zone, an event in a line.
 
-    ``trunks`` are their names, by their endpoints.
+    ``trunks``: endpoint -> name.
     """
     zone = whole["timezone"]
     legs = [_named(leg, "endpoint", trunks) for leg in whole["legs"]]
@@ -127,7 +127,7 @@ def _print_sip(whole: dict[str, Any], names: Mapping[str, str]) -> None:
 
 
 def who(party: Party | None) -> str:
-    """A party in a word: the user, else the number."""
+    """The party's user name, else its number."""
     return "" if party is None else party.username or party.number
 
 

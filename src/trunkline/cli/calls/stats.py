@@ -113,7 +113,7 @@ def _window(first: str | None, until: str | None, last: str | None, zone: str) -
 
 
 def _before(end: int, last: str, zone: str) -> int:
-    """So many hours before; or the beginning of the first of so many days, the end's own among them."""
+    """So many hours before the end; or the beginning of the first of so many days up to the end's."""
     from datetime import date, timedelta
 
     from trunkline.api.intervals import local

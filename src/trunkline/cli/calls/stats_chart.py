@@ -21,7 +21,7 @@ _HEAD = ("calls", "answered", "talk", "ring")
 
 
 class ChartLine(NamedTuple):
-    """One line of the table: its sums are those of one point, or of several."""
+    """One line of the chart: the sums of one point, or of several."""
 
     label: str
     calls: int

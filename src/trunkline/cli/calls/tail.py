@@ -54,7 +54,7 @@ def tail(
 
 
 def _as_sent(event: StoredEvent) -> bytes:
-    """The payload; that of a GAP does not say its name by itself."""
+    """The payload; a GAP's gets its name, which the stored one has not."""
     return (
         event.body.replace(b"{", b'{"Event-Name":"GAP",', 1) if event.name == "GAP" else event.body
     )

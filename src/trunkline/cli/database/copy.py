@@ -134,7 +134,7 @@ def _run(file: Path, source: CopySource, target: CopyTarget, wait: bool, compare
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[bool]:
-    """The data directory, unless a server has it."""
+    """Lock the data directory; False while a server has it."""
     from trunkline.server.listening import AlreadyRunning, data_lock
 
     with ExitStack() as stack:
@@ -221,7 +221,7 @@ def _quoted(text: str) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal; elsewhere a line when something new begins, and now and then."""
+    """A bar on a terminal; elsewhere a line for each new step, and one now and then."""
     if not sys.stderr.isatty():
         yield _Lines().tell
         return
@@ -247,7 +247,7 @@ class _Lines:
         self._step, self._next = "", 0.0
 
     def tell(self, progress: Progress) -> None:
-        """Say it, if it is new, or the last line is old."""
+        """Print a line, if the step is new or the last line is old."""
         said = progress.trouble or progress.step
         if said == self._step and (time.monotonic() < self._next or not progress.of):
             return

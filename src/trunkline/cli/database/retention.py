@@ -57,7 +57,7 @@ async def _run(settings: Settings, dry_run: bool) -> list[Expired]:
 
 @contextmanager
 def _progress() -> Iterator[Told]:
-    """A line on a terminal that says how far it is, and nothing elsewhere."""
+    """Show on a terminal how far it is; nothing elsewhere."""
     import sys
 
     if not sys.stderr.isatty():

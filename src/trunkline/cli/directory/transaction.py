@@ -40,7 +40,6 @@ def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[Director
 
 
 def find_account(directory: DirectoryTransaction, name: str) -> AccountEntry:
-    """The account with that name or id."""
     from trunkline.store.directory import AccountEntry
     from trunkline.work.manage.manage_directory import find
 

@@ -1,4 +1,4 @@
-"""One event in one line: its envelope as JSON, or in colours for people."""
+"""Printing an event in one line: its envelope as JSON, or in colours for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from trunkline.cli.event_log.event_view import GAP, EventView
 
 Show = Callable[[EventView, str | None], None]
-"""Prints an event, given it and its account's time zone (None: this machine's)."""
+"""Prints an event; the text is its account's time zone (None: this machine's)."""
 
 STYLES = {
     "CHANNEL_CREATE": "cyan",
@@ -32,7 +32,6 @@ STYLES = {
 
 
 def printer(as_json: bool) -> Show:
-    """What prints events."""
     if as_json:
         return lambda view, _: typer.echo(view.raw)
     return _in_colours()

@@ -1,4 +1,4 @@
-"""An event as the command line has it, wherever it was read: a ``/v1`` envelope."""
+"""An event as the command line shows it, wherever it was read: a ``/v1`` envelope."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def from_envelope(raw: bytes) -> EventView:
 
 
 def from_log(event: StoredEvent) -> EventView:
-    """The same of an event of the data directory."""
+    """The envelope of an event of the data directory."""
     return from_envelope(envelope(event))
 
 
@@ -47,7 +47,7 @@ Matches = Callable[[StoredEvent], bool]
 
 
 def bindings_in(text: str) -> tuple[Binding, ...]:
-    """What ``--types`` asks for: bindings, comma-separated; raises CommandFailed."""
+    """Parse ``--types``: bindings, comma-separated; raises CommandFailed."""
     try:
         return tuple(parse(part.strip()) for part in text.split(",") if part.strip())
     except BindingInvalid as error:

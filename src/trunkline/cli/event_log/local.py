@@ -22,14 +22,13 @@ _AT_ONCE = 500
 
 
 class LocalLog(NamedTuple):
-    """The data directory's; ``account`` None is all accounts'."""
+    """The log of one account of the data directory, or of all (None)."""
 
     opened: Archive
     account: Account | None
 
     @property
     def account_id(self) -> str:
-        """The one account's."""
         return self._one().id
 
     def _one(self) -> Account:
@@ -40,7 +39,7 @@ class LocalLog(NamedTuple):
     def tail(
         self, after: int | None, once: bool, bindings: tuple[Binding, ...]
     ) -> Iterator[tuple[EventView, str | None]]:
-        """See ``EventLog``; raises CommandFailed for a number of nobody's."""
+        """See ``EventLog``; raises CommandFailed for ``after`` without an account."""
         if after is not None and self.account is None:
             raise CommandFailed("--after needs --account: each account counts its own events")
         matches = matching(bindings)

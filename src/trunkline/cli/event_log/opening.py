@@ -52,7 +52,7 @@ class EventLog(Protocol):
 
     @property
     def account_id(self) -> str:
-        """The one account that it is of; raises CommandFailed when it is of several."""
+        """Whose log it is; raises CommandFailed for the logs of several."""
 
     def tail(
         self, after: int | None, once: bool, bindings: tuple[Binding, ...]
@@ -108,7 +108,7 @@ def _account(opened: Archive, name: str | None, of_one: bool) -> Account | None:
 
 
 def _typed(ctx: typer.Context, option: str) -> bool:
-    """Does it stand in the command line, and not only in the environment?"""
+    """Was the option given in the command line, not only in the environment?"""
     source = ctx.get_parameter_source(option)
     return source is not None and source.name == "COMMANDLINE"
 
@@ -124,7 +124,7 @@ def _key(given: str | None) -> str:
 
 
 def _from_standard_input() -> str:
-    """The first line; a person who types it is asked, and it is not shown."""
+    """The first line; on a terminal it is asked for, and not shown."""
     if sys.stdin.isatty():
         return str(typer.prompt("Key", hide_input=True, err=True)).strip()
     return sys.stdin.readline().strip()

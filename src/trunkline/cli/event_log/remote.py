@@ -128,7 +128,7 @@ class RemoteLog:
             reached = page.next_after
 
     def send_again(self, webhook_id: str, first: int, last: int | None) -> int:
-        """Have the server send a webhook the events with numbers in [first, last]; gives how many."""
+        """Have the server send a webhook the events with numbers in [first, last]; returns how many."""
         wanted = {"from": first} if last is None else {"from": first, "to": last}
         path = f"/v1/webhooks/{quote(webhook_id, safe='')}/replay"
         headers = {"idempotency-key": token_hex(16)}
@@ -161,7 +161,7 @@ class RemoteLog:
         return self._ask("GET", path, kind, params=query)
 
     def _ask(self, method: str, path: str, kind: Any, **sent: Any) -> Any:
-        """One answer; raises CommandFailed where no answer can be had."""
+        """Ask, again if need be, and return the answer; raises CommandFailed where there is none."""
         try:
             for attempt in stamina.retry_context(on=TransientFailure, attempts=4, wait_max=4.0):
                 with attempt:
@@ -175,9 +175,9 @@ class RemoteLog:
             raise CommandFailed(f"{self._server}{path} is not Trunkline's: {error}") from error
 
     def _connection(self, reached: int, query: Mapping[str, str]) -> Iterator[EventView]:
-        """What follows number ``reached`` until the connection ends.
+        """The events after number ``reached`` until the connection ends.
 
-        Raises TransientFailure where it brought nothing: then the pauses grow.
+        Raises TransientFailure if it brought none, so that the pauses grow.
         """
         headers = {"last-event-id": str(reached)}
         url = f"{self._server}/v1/events/stream"

@@ -90,7 +90,7 @@ def _certificate(chosen: settings.Settings) -> Finding:
 
 
 def _server(server: ServerFile | None) -> Iterator[Finding]:
-    """What the running server says of itself, by ``/readyz``."""
+    """What the running server says by ``/readyz``."""
     from trunkline.engine.process.examine import Finding
 
     if server is None:

@@ -23,7 +23,7 @@ _WAITING = 1000
 
 
 class Forwarded(msgspec.Struct, frozen=True):
-    """What came of an event: the last attempt, and how many there were."""
+    """An event that was posted: its last attempt, and how many there were."""
 
     view: EventView
     timezone: str | None
@@ -33,7 +33,7 @@ class Forwarded(msgspec.Struct, frozen=True):
 
 
 class _NotThere(TransientFailure):
-    """Nobody takes the connection."""
+    """The URL takes no connection."""
 
     def __init__(self, attempt: Attempt) -> None:
         super().__init__(attempt.error)
@@ -41,7 +41,7 @@ class _NotThere(TransientFailure):
 
 
 class Forwarder:
-    """Posts events: those of one call (or device, …) one after the other, others beside them.
+    """Posts events: those of one call (or device, …) one after the other, those of several at once.
 
     Only a connection that is not taken is tried again: what the URL answers is its answer.
     """
@@ -75,7 +75,7 @@ class Forwarder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish what was taken; after an exception, leave it."""
+        """Post what was taken; after an exception, drop it."""
         if kind is not None:
             for task in self._tasks:
                 task.cancel()
@@ -89,7 +89,7 @@ class Forwarder:
     async def take(self, view: EventView, timezone: str | None = None) -> None:
         """Take an event on; returns at once while not too many wait.
 
-        Raises what ``told`` has raised of an earlier one.
+        Raises what ``told`` raised for an earlier one.
         """
         if self._failure is not None:
             raise self._failure

@@ -16,7 +16,7 @@ _PREFIX = "whsec_"
 
 
 def kept_secret(folder: Path, account_id: str) -> str:
-    """The account's secret: the same each time, made for its owner only at the first.
+    """The account's secret: the first call makes it, in a file for its owner only.
 
     Raises CommandFailed for a file that holds none.
     """
@@ -51,7 +51,7 @@ def _is_secret(text: str) -> bool:
 
 
 def _make(file: Path) -> None:
-    """It appears whole or not at all; of two that make it at once, the first one's stays."""
+    """Write a new secret, whole or not at all; of two writers at once, the first one's stays."""
     aside = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -39,7 +39,7 @@ class OpenWebhooks:
         self.post = post
 
     async def find(self, wanted: str) -> Webhook:
-        """The one endpoint with that id, beginning of an id, or URL; raises CommandFailed."""
+        """The one webhook with that id, beginning of an id, or URL; raises CommandFailed."""
         every = await self.db.webhooks.listed(None, (0, ""), ALL)
         found = [each for each in every if each.id.startswith(wanted) or each.url == wanted]
         if len(found) == 1:
@@ -58,7 +58,7 @@ def now() -> int:
 def with_webhooks(
     ctx: typer.Context, work: Callable[[OpenWebhooks], Awaitable[T]], changes: bool = False
 ) -> T:
-    """Do it with the database open; after a change, the server is told. Raises CommandFailed."""
+    """Do the work with the database open, and tell the server of changes. Raises CommandFailed."""
     from trunkline.server.wiring import webhooks as webhook_parts
     from trunkline.store.place import open_database
     from trunkline.store.secrets import open_key
