@@ -39,7 +39,7 @@ COMMANDS = {
     "recording": ("trunkline.cli.calls.recordings", "app"),
     "import": ("trunkline.cli.calls.import_calls", "import_calls"),
     "backup": ("trunkline.cli.database.backup", "backup"),
-    "restore": ("trunkline.cli.database.backup", "restore"),
+    "restore": ("trunkline.cli.database.restore", "restore"),
     "retention": ("trunkline.cli.database.retention", "app"),
     "db": ("trunkline.cli.database.db", "app"),
     "engine": ("trunkline.cli.server.engine", "app"),
