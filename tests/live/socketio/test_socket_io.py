@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed
 
 from trunkline.live import LiveLimits
 
-from .conftest import Start, World, until
-from .fakes import ACCOUNT, OTHER, TOKEN
+from ..conftest import Start, World, until
+from ..fakes import ACCOUNT, OTHER, TOKEN
 
 ASK = {"account_id": ACCOUNT, "auth_token": TOKEN}
 

@@ -15,8 +15,8 @@ from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.store.ports.database import TokenOwner
 
-from .conftest import Start, World, until
-from .fakes import ACCOUNT, TOKEN, FakeTokens
+from ..conftest import Start, World, until
+from ..fakes import ACCOUNT, TOKEN, FakeTokens
 from .test_hub import Reader
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from trunkline.live.socketio.timers import TimerWheel
 
-from .conftest import until
+from ..conftest import until
 
 
 class Alarm:

@@ -21,7 +21,7 @@ from trunkline.live.http.frames import text_frame
 from trunkline.live.http.protocol import EventHttp
 from trunkline.live.http.websocket import Refusal, SocketHandler, WebSocket, WebSockets
 
-from .conftest import api, until
+from ..conftest import api, until
 
 
 class Echo:

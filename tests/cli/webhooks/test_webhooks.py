@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from .office import Office, Run, Told, refused
+from ..office import Office, Run, Told, refused
 
 URL = "https://8.8.8.8/hooks"
 

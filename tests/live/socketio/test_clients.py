@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import JS, World, until
-from .fakes import ACCOUNT, TOKEN
+from ..conftest import JS, World, until
+from ..fakes import ACCOUNT, TOKEN
 
 AGES = ("v0", "v1", "v2", "v3", "v4")
 TRANSPORTS = ("websocket", "polling", "default")

@@ -20,8 +20,8 @@ from trunkline.live.socketio import packets_09 as socket_io_09
 from trunkline.live.socketio.sessions import Session
 from trunkline.live.socketio.timers import HeartbeatTimes
 
-from .conftest import Start, World, until
-from .fakes import ACCOUNT, TOKEN
+from ..conftest import Start, World, until
+from ..fakes import ACCOUNT, TOKEN
 
 ASK = {"account_id": ACCOUNT, "auth_token": TOKEN, "binding": "#"}
 SUBSCRIBE = f'42["subscribe",{json.dumps(ASK)}]'

@@ -14,7 +14,7 @@ from trunkline.cli import app
 from trunkline.store.place import core_engine
 from trunkline.store.ports.database import Batch
 
-from .office import CALL, Office, Run, refused
+from ..office import CALL, Office, Run, refused
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

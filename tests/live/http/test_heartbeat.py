@@ -4,7 +4,7 @@ import asyncio
 
 from trunkline.live.http.heartbeat import Heartbeat
 
-from .conftest import until
+from ..conftest import until
 
 
 async def test_each_is_visited_as_often_as_the_others_and_not_all_at_once() -> None:

@@ -17,7 +17,7 @@ from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import open_database
 
-from .office import Office, Run, Told
+from ..office import Office, Run, Told
 
 DAY = 86_400_000_000
 

@@ -14,7 +14,7 @@ from trunkline.calls.facts import Party
 from trunkline.cli.calls.stats_chart import span
 from trunkline.store.ports.database import Batch
 
-from .office import Office, Run, Told, refused
+from ..office import Office, Run, Told, refused
 
 DAYS = ("--from", "2026-11-16", "--to", "2026-11-18")
 

@@ -11,7 +11,7 @@ from trunkline.calls.record import Announcement
 from trunkline.recordings.disk import DiskStore
 from trunkline.store.sqlite import SqliteDatabase
 
-from .office import AT, CALL, NAME, Office, Run, refused
+from ..office import AT, CALL, NAME, Office, Run, refused
 
 
 @pytest.fixture

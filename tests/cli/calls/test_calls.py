@@ -20,7 +20,7 @@ from trunkline.cli import app
 from trunkline.store.ports.database import Batch
 from trunkline.store.sqlite import SqliteDatabase
 
-from .office import AT, CALL, SECOND, Office, Run, refused
+from ..office import AT, CALL, SECOND, Office, Run, refused
 
 
 def test_history_gives_the_records_of_the_open_api(office: Office, told: Any) -> None:

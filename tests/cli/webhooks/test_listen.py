@@ -18,8 +18,8 @@ from webhooks.receiver import Got, Receiver, receiving, says
 from whole.tls import certificate
 from whole.waiting import until
 
-from .office import Office, Run, refused
-from .served import Served, Start
+from ..office import Office, Run, refused
+from ..served import Served, Start
 
 
 @pytest.fixture(autouse=True)

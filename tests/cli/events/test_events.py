@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from trunkline.cli import app
 from trunkline.events.payloads import KINDS
 
-from .office import CALL, Office, Run, Told, refused
-from .served import Cutting, Served, Start
+from ..office import CALL, Office, Run, Told, refused
+from ..served import Cutting, Served, Start
 
 
 def lines(result: Result) -> list[Any]:

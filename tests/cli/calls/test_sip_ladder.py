@@ -8,7 +8,7 @@ from typing import Any
 from trunkline.cli.calls.sip_ladder import ladder, plain, sdp
 from trunkline.sip.message import SipMessage, SipPart
 
-from .office import AT, CALL, Office, Run
+from ..office import AT, CALL, Office, Run
 
 OFFER = (
     "v=0\r\no=- 1 1 IN IP4 10.0.0.7\r\ns=-\r\nc=IN IP4 10.0.0.7\r\nt=0 0\r\n"

@@ -22,7 +22,7 @@ from trunkline.live.hub.usage import TooManySubscriptions, Usage
 from trunkline.live.hub.wire import Encoding
 from trunkline.live.limits import LiveLimits
 
-from .fakes import ACCOUNT, FakeEvents, Phones, WaitingEvents
+from ..fakes import ACCOUNT, FakeEvents, Phones, WaitingEvents
 
 LIMITS = LiveLimits(replay_chunk=3, gather_seconds=0, subscriptions=5)
 

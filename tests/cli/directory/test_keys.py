@@ -11,7 +11,7 @@ import pytest
 
 from trunkline.directory.api_keys import key_hash
 
-from .office import Office, Run, Told
+from ..office import Office, Run, Told
 
 
 @pytest.fixture(autouse=True)
