@@ -30,6 +30,7 @@ def failures() -> Iterator[None]:
 
 _FORESEEN = {
     "trunkline.backups.manifest": ("BackupUnusable",),
+    "trunkline.directory.rules": ("DirectoryRefused",),
     "trunkline.server.setting_forms": ("SettingsError",),
     "trunkline.store.ports.database": ("DatabaseUnavailable", "DatabaseUnusable"),
     "trunkline.store.postgres.advisory_lock": ("DatabaseTaken",),

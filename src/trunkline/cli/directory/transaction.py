@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from trunkline.cli.context import data_directory, settings_of
-from trunkline.cli.failure import CommandFailed
 from trunkline.cli.running_server import tell_server
 
 if TYPE_CHECKING:
@@ -23,18 +22,13 @@ if TYPE_CHECKING:
 @contextmanager
 def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[DirectoryTransaction]:
     """The directory in one transaction; after one that changes it, the server is told."""
-    from trunkline.directory.rules import DirectoryRefused
     from trunkline.store.directory import ManagedDirectory
-    from trunkline.store.secrets import KeyUnusable, open_key
+    from trunkline.store.secrets import open_key
 
     settings = settings_of(ctx)
     data = data_directory(settings)
-    try:
-        file = ManagedDirectory(settings.place, open_key(data / "secret.key"))
-        with file.transaction() as directory:
-            yield directory
-    except (DirectoryRefused, KeyUnusable) as error:
-        raise CommandFailed(str(error)) from error
+    with ManagedDirectory(settings.place, open_key(data / "secret.key")).transaction() as directory:
+        yield directory
     if changes:
         tell_server(data)
 
