@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from trunkline.bus.port import Listener, Wants
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 Listener = Callable[[Sequence[StoredEvent]], None]
 Wants = Callable[[str], bool]

@@ -22,7 +22,7 @@ import structlog
 
 from trunkline.bus.local import LocalBus
 from trunkline.bus.port import Listener, Wants
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 CHUNK = 500
 """Events are read so many at a time."""

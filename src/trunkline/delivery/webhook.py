@@ -10,8 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.words import DeliveryStatus, WebhookStatus
+from trunkline.events.stored import StoredEvent
 
 WebhookState = WebhookStatus
 """``disabled`` by hand or by a 410, ``suspended`` since it did not answer for long."""

@@ -89,19 +89,6 @@ class LegInSip(msgspec.Struct, frozen=True):
     sip_call_id: str
 
 
-class CapturedSip(msgspec.Struct, frozen=True):
-    """A SIP message as it came or went. ``at`` is unix microseconds, addresses are (host, port).
-
-    Of a stream (TCP, TLS, WebSocket) the payload may go on with what followed the message.
-    """
-
-    at: int
-    source: tuple[str, int]
-    destination: tuple[str, int]
-    stream: bool
-    payload: bytes
-
-
 class EndpointChanged(msgspec.Struct, frozen=True):
     """A device came on or went off; of a trunk it says nothing."""
 

@@ -12,9 +12,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.times import rfc3339
 from trunkline.events.state import Time
+from trunkline.events.stored import StoredEvent
 
 Payload = dict[str, msgspec.Raw]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import gregorian, rfc3339
 from trunkline.events.payloads import RecordingFailed, RecordingReady, Variables
 from trunkline.events.state import FailureReason, RecordingState
+from trunkline.events.stored import Announcement
 
 
 def recording_ready(

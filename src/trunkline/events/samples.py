@@ -16,13 +16,13 @@ from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, fold
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import SECOND
 from trunkline.events.of_call import Node, announce
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
 from trunkline.events.payloads import KINDS
+from trunkline.events.stored import Announcement
 
 WHOLE_CALL = "call"
 """The sample that is a whole call: all of its events, in order."""
@@ -48,7 +48,7 @@ class SampleRequest(NamedTuple):
     account_id: str
     call_id: str
     at: int
-    place: Node
+    node: Node
     message_ids: MessageIds
 
 
@@ -93,7 +93,7 @@ def _first(name: str, wanted: SampleRequest, began_at: int) -> tuple[Call, Heard
 
 
 def _announced(wanted: SampleRequest, call: Call, heard: Heard) -> Announcement:
-    return announce(call, heard, wanted.place, wanted.message_ids(heard.at))
+    return announce(call, heard, wanted.node, wanted.message_ids(heard.at))
 
 
 def _folded(facts: Iterable[AnyFact]) -> list[tuple[Call, Heard]]:

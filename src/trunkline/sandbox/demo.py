@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from trunkline.sandbox.engine import read_sandbox
 from trunkline.sandbox.magic_numbers import MAGIC_NUMBERS
 from trunkline.sandbox.prepare import Sandbox
-from trunkline.server.serve import engine_for
+from trunkline.server.main import engine_for
 from trunkline.server.settings import Settings
 
 Say = Callable[[str], None]

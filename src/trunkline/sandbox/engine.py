@@ -16,10 +16,11 @@ from trunkline.engine.config.credentials import credentials, with_free_port
 from trunkline.engine.install.choose import Installed
 from trunkline.engine.process.supervisor import Supervisor, run_directory
 from trunkline.sandbox.prepare import Sandbox, prepare_sandbox
+from trunkline.server.main_server import MainServer
 from trunkline.server.setting_forms import address, port_range
 from trunkline.server.settings import Settings
-from trunkline.server.system import System
 from trunkline.store.directory import ManagedDirectory
+from trunkline.store.secrets import InstallationKey
 
 log = structlog.get_logger()
 
@@ -41,10 +42,13 @@ def read_sandbox(data: Path) -> Sandbox | None:
 
 
 class SandboxEngine:
-    """The second engine, beside a running system."""
+    """The second engine, beside a running server."""
 
-    def __init__(self, settings: Settings, installed: Installed, system: System) -> None:
-        self._settings, self._installed, self._system = settings, installed, system
+    def __init__(
+        self, settings: Settings, installed: Installed, key: InstallationKey, server: MainServer
+    ) -> None:
+        self._settings, self._installed, self._key = settings, installed, key
+        self._server = server
         self._data = settings.directory
         self._home = self._data / "sandbox"
         self._credentials = credentials(self._home)
@@ -57,7 +61,7 @@ class SandboxEngine:
     async def start(self) -> None:
         """Make its account, start it, and wait until its phones have registered."""
         self._sandbox = await asyncio.to_thread(self._prepare)
-        await self._system.sync()
+        await self._server.sync()
         await self._supervisor.start()
         await self._phones_online(self._sandbox)
         log.info("sandbox.ready", account_id=self._sandbox.account_id)
@@ -67,7 +71,7 @@ class SandboxEngine:
         await self._supervisor.stop(1)
 
     def _prepare(self) -> Sandbox:
-        file = ManagedDirectory(self._settings.place, self._system.key)
+        file = ManagedDirectory(self._settings.place, self._key)
         with file.transaction() as directory:
             made = prepare_sandbox(
                 directory,
@@ -130,7 +134,7 @@ class SandboxEngine:
     async def _phones_online(self, sandbox: Sandbox) -> None:
         try:
             async with asyncio.timeout(_PHONES_SECONDS):
-                while not all(self._system.engine.online(phone) for phone in sandbox.phones):
+                while not all(self._server.engine.online(phone) for phone in sandbox.phones):
                     await asyncio.sleep(0.05)
         except TimeoutError:
             log.warning("sandbox.phones_offline", mend="see sandbox/log in the data directory")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from trunkline.store.secrets import InstallationKey
+from trunkline.engine.config.configuration import write_private
+from trunkline.store.secrets import InstallationKey
 
 NAME = "server.json"
 
@@ -35,3 +35,11 @@ def read(data: Path) -> ServerFile | None:
         return msgspec.json.decode((data / NAME).read_bytes(), type=ServerFile)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def write_server_file(data: Path, url: str, key: InstallationKey) -> Path:
+    """Tell the command line where this process answers."""
+    file = data / NAME
+    told = ServerFile(url, internal_token(key), os.getpid())
+    write_private(file, msgspec.json.encode(told).decode())
+    return file

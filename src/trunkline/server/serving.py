@@ -11,7 +11,7 @@ import structlog
 from trunkline.server.listening import web_server
 from trunkline.server.setting_forms import address
 from trunkline.server.settings import Settings
-from trunkline.server.wiring.web import Web
+from trunkline.server.wiring.doors import Web
 
 log = structlog.get_logger()
 

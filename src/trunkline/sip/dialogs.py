@@ -17,8 +17,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from trunkline.calls.call import Call
-from trunkline.engine.port import CapturedSip
-from trunkline.sip.message import SipHead, SipMessage
+from trunkline.sip.message import CapturedSip, SipHead, SipMessage
 from trunkline.sip.secrets import blanked
 
 MOST_MESSAGES, MOST_BYTES = 500, 1 << 20

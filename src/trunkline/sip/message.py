@@ -15,6 +15,19 @@ import msgspec
 from trunkline.calls.facts import AnyFact, CallMerged
 
 
+class CapturedSip(msgspec.Struct, frozen=True):
+    """A SIP message as it came or went. ``at`` is unix microseconds, addresses are (host, port).
+
+    Of a stream (TCP, TLS, WebSocket) the payload may go on with what followed the message.
+    """
+
+    at: int
+    source: tuple[str, int]
+    destination: tuple[str, int]
+    stream: bool
+    payload: bytes
+
+
 class SipMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One message of a leg, as it was on the wire but for blanked secrets.
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from websockets.frames import Frame, Opcode
 
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import parse
+from trunkline.events.stored import StoredEvent
 from trunkline.live.http.frames import chunk, text_frame
 from trunkline.live.hub.wire import Encoding, Wire, gap
 

@@ -13,8 +13,8 @@ from trunkline.api.docs import asyncapi_parts as parts
 from trunkline.api.docs import socket_messages as said
 from trunkline.api.docs.asyncapi_parts import Json, ref
 from trunkline.api.docs.event_examples import as_envelope, as_frame, as_payload, examples
-from trunkline.calls.record import StoredEvent
 from trunkline.events.payloads import KINDS, Gap
+from trunkline.events.stored import StoredEvent
 
 _GAP = Gap(from_=1, to=41)
 _SOCKET_IO = (

@@ -17,9 +17,9 @@ from msgspec import Meta
 from trunkline.api.v1.long_polls import Poll
 from trunkline.api.v1.problems import Fault, problem
 from trunkline.api.v1.routing import MOST, Asked, Limit, Parameters, Reply, Route, Shown
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, BindingInvalid, parse
 from trunkline.events.envelope import EventEnvelope, envelope
+from trunkline.events.stored import StoredEvent
 
 MOST_LOOKED_AT = 5000
 """Events that one request looks at."""

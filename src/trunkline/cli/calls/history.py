@@ -13,7 +13,7 @@ from trunkline.cli.options import Account
 from trunkline.cli.output import show_all
 
 if TYPE_CHECKING:
-    from trunkline.calls.record import HistoryRow
+    from trunkline.history.row import HistoryRow
 
 _DAY = 86_400_000_000
 

@@ -12,7 +12,7 @@ from trunkline.cli.opening import accounts_called, archive
 from trunkline.cli.options import OneAccount
 
 if TYPE_CHECKING:
-    from trunkline.calls.record import StoredEvent
+    from trunkline.events.stored import StoredEvent
 
 
 def tail(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.cli.event_log.event_view import EventView, from_log, matching
 from trunkline.cli.failure import CommandFailed
+from trunkline.events.stored import StoredEvent
 
 if TYPE_CHECKING:
     from trunkline.events.bindings import Binding

@@ -11,7 +11,7 @@ import hmac
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
-from trunkline.engine.port import CapturedSip
+from trunkline.sip.message import CapturedSip
 
 _HEAD = struct.Struct("!4sH")
 _CHUNK = struct.Struct("!HHH")

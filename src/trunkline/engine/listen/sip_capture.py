@@ -21,7 +21,7 @@ import structlog
 
 from trunkline.engine.config.configuration import CaptureAddress, write_private
 from trunkline.engine.listen import hep
-from trunkline.engine.port import CapturedSip
+from trunkline.sip.message import CapturedSip
 
 log = structlog.get_logger()
 

@@ -24,8 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from trunkline.engine.config.run_directory import run_directory_of
 from trunkline.engine.install.choose import EngineInstallError, find
-from trunkline.engine.process import identity as process
-from trunkline.engine.process import taken_ports as ports
+from trunkline.engine.process import identity, taken_ports
 
 ROOM = 1 << 30
 """Bytes that should be free for recordings and logs."""
@@ -57,8 +56,8 @@ def engine(cache: Path, prefix: str, more: Sequence[str] = ()) -> Finding:
 def engine_pid(home: Path) -> int | None:
     """The process of the engine that runs on this directory; None when none does."""
     arguments = ("-f", "-C", str(home / "etc" / "asterisk.conf"))
-    for candidate in (process.read(home / "engine.pid"), process.search(arguments)):
-        pidfd = process.open_pidfd(candidate, arguments) if candidate else None
+    for candidate in (identity.read(home / "engine.pid"), identity.search(arguments)):
+        pidfd = identity.open_pidfd(candidate, arguments) if candidate else None
         if candidate and pidfd is not None:
             os.close(pidfd)
             return candidate.pid
@@ -73,14 +72,14 @@ def running(pid: int | None) -> Finding:
 
 
 def port(
-    name: str, address: tuple[str, int], kinds: Iterable[ports.Kind], ours: Iterable[int]
+    name: str, address: tuple[str, int], kinds: Iterable[taken_ports.Kind], ours: Iterable[int]
 ) -> Finding:
     """Is the port of this setting free, or held by one of our processes?"""
     host, number = address
     for kind in kinds:
-        if ports.held_by(kind, number, ours):
+        if taken_ports.held_by(kind, number, ours):
             continue
-        wrong = ports.why_not(kind, host, number)
+        wrong = taken_ports.why_not(kind, host, number)
         if wrong:
             return Finding(
                 f"{name} port", False, f"{kind} {host}:{number}: {wrong}",
@@ -92,7 +91,7 @@ def port(
 def rtp(span: tuple[int, int], ours: Iterable[int]) -> Finding:
     """Are most of the audio ports free of other programs?"""
     first, last = span
-    others = ports.others_in("udp", first, last, ours)
+    others = taken_ports.others_in("udp", first, last, ours)
     detail = f"{last - first + 1} ports, {others} of them held by other programs"
     enough = others * 2 < last - first + 1
     return Finding("rtp ports", enough, detail, "" if enough else "set another range for rtp")

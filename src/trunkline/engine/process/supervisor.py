@@ -28,7 +28,7 @@ import structlog
 
 from trunkline.engine.config.run_directory import run_directory
 from trunkline.engine.install.choose import Installed
-from trunkline.engine.process import identity as process
+from trunkline.engine.process import identity
 
 __all__ = ["EngineStartError", "State", "Supervisor", "run_directory"]
 
@@ -72,7 +72,7 @@ class Supervisor:
         self._arguments = ("-f", "-C", str(home / "etc" / "asterisk.conf"))
         self._lock_file, self._pid_file = home / "engine.lock", home / "engine.pid"
         self._alive_file = home / "engine.alive"
-        self._process: process.Process | None = None
+        self._process: identity.Process | None = None
         self._pidfd: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._ended = asyncio.Event()
@@ -178,14 +178,14 @@ class Supervisor:
         return self._take_over()
 
     def _locked(self) -> bool:
-        descriptor, free = process.open_lock(self._lock_file)
+        descriptor, free = identity.open_lock(self._lock_file)
         os.close(descriptor)
         return not free
 
     def _take_over(self) -> bool:
-        written = process.read(self._pid_file)
-        for candidate in filter(None, (written, process.search(self._arguments))):
-            pidfd = process.open_pidfd(candidate, self._arguments)
+        written = identity.read(self._pid_file)
+        for candidate in filter(None, (written, identity.search(self._arguments))):
+            pidfd = identity.open_pidfd(candidate, self._arguments)
             if pidfd is not None:
                 self._log.info("engine.adopted", pid=candidate.pid)
                 self._watch(candidate, pidfd)
@@ -195,8 +195,8 @@ class Supervisor:
     async def _spawn(self) -> None:
         self._born = time.monotonic()
         await self._write_configuration()
-        process.write(self._pid_file, process.Process(0, 0, process.boot_id()))
-        lock, _ = process.open_lock(self._lock_file)
+        identity.write(self._pid_file, identity.Process(0, 0, identity.boot_id()))
+        lock, _ = identity.open_lock(self._lock_file)
         try:
             child = self._popen(lock)
         finally:
@@ -213,7 +213,7 @@ class Supervisor:
     def _take_in(self, child: subprocess.Popen[bytes]) -> None:
         pidfd = os.pidfd_open(child.pid)
         self._child, self._pidfd = child, pidfd
-        self._watch(process.identify(child.pid) or process.Process(child.pid, 0, ""), pidfd)
+        self._watch(identity.identify(child.pid) or identity.Process(child.pid, 0, ""), pidfd)
 
     def _popen(self, lock: int) -> subprocess.Popen[bytes]:
         with self._console().open("ab") as console:
@@ -223,7 +223,7 @@ class Supervisor:
                 stdout=console,
                 stderr=console,
                 cwd=self._home,
-                env=process.environment(self._home),
+                env=identity.environment(self._home),
                 start_new_session=True,
                 pass_fds=(lock,),
             )
@@ -245,8 +245,8 @@ class Supervisor:
 
     # Living
 
-    def _watch(self, found: process.Process, pidfd: int) -> None:
-        process.write(self._pid_file, found)
+    def _watch(self, found: identity.Process, pidfd: int) -> None:
+        identity.write(self._pid_file, found)
         self._process, self._pidfd = found, pidfd
         self._ended.clear()
         self._alive_file.touch()
@@ -354,4 +354,4 @@ class Supervisor:
     def _last_sign_of_life(self) -> float:
         """In unix seconds: the newest change of what the engine writes, and of our last sight of it."""
         folders = (self._home / "log", self._home / "spool")
-        return min(process.newest_change(folders, self._alive_file), time.time()) or time.time()
+        return min(identity.newest_change(folders, self._alive_file), time.time()) or time.time()

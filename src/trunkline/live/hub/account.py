@@ -10,7 +10,7 @@ from typing import Any
 import stamina
 import structlog
 
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.groups import Groups, SubscriberGroup
 from trunkline.live.hub.subscription import Subscription
 from trunkline.live.hub.wire import Encoding, Wire

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, RoutingKey, escaped
 from trunkline.events.envelope import envelope, snaked
+from trunkline.events.stored import StoredEvent
 from trunkline.live.http.frames import chunk, text_frame
 
 

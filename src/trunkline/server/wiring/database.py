@@ -53,6 +53,8 @@ class DatabaseParts:
     """What the engine reads instead of SQLite's file."""
     caches: tuple[str, ...]
     """What the engine keeps of the views, and has to forget when they change."""
+    hears_events: Callable[[], bool] = lambda: True
+    """Does the bus hear what other processes commit?"""
 
     @property
     def is_shared(self) -> bool:
@@ -94,7 +96,7 @@ def open_beside(settings: Settings, key: InstallationKey) -> DatabaseParts:
             check_key(url, key)
     db = PostgresDatabase(url, key)
     bus = _bus(url, db)
-    return DatabaseParts(db, bus, bus.run, bus.ready, None, ())
+    return DatabaseParts(db, bus, bus.run, bus.ready, None, (), lambda: bus.hears)
 
 
 @contextlib.asynccontextmanager
@@ -154,7 +156,7 @@ def _on_postgresql(url: str, key: InstallationKey) -> DatabaseParts:
             db = open_postgresql(url, key)
             views = views_in_postgresql(url, key)
     bus = _bus(url, db)
-    return DatabaseParts(db, bus, bus.run, bus.ready, views, realtime.CACHES)
+    return DatabaseParts(db, bus, bus.run, bus.ready, views, realtime.CACHES, lambda: bus.hears)
 
 
 def _bus(url: str, db: PostgresDatabase) -> PostgresBus:

@@ -20,11 +20,11 @@ import msgspec
 import structlog
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import SECOND
 from trunkline.delivery.verdict import RetryPolicy, Verdict, decide
 from trunkline.delivery.webhook import Attempt, Delivery, Webhook, message_id
 from trunkline.events.of_webhook import webhook_stopped
+from trunkline.events.stored import Announcement
 from trunkline.store.ports.database import Database, DatabaseUnavailable
 from trunkline.store.ports.webhooks import Concluded
 from trunkline.webhooks.port import Post

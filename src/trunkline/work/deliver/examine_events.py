@@ -13,9 +13,9 @@ from functools import lru_cache
 
 import structlog
 
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.webhook import Outgoing, Webhook, outgoing, outgoing_gap
 from trunkline.events.bindings import Binding, BindingInvalid, parse
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Database
 
 log = structlog.get_logger()

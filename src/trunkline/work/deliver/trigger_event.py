@@ -9,10 +9,10 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.events.samples import MARK, SampleRequest, SampleUnknown, samples
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Events
 from trunkline.work.refused import Refused
 
@@ -24,13 +24,13 @@ class TriggerEvent:
         self,
         events: Events,
         bus: Bus,
-        place: Node,
+        node: Node,
         clock: Callable[[], int],
         message_ids: MessageIds,
     ) -> None:
         self._events = events
         self._bus = bus
-        self._place = place
+        self._node = node
         self._clock = clock
         self._message_ids = message_ids
 
@@ -45,7 +45,7 @@ class TriggerEvent:
         call_id = call_id or MARK + token_hex(13)
         if not call_id.startswith(MARK):
             raise Refused("BODY_INVALID", f"The call id of a sample begins with {MARK}.")
-        wanted = SampleRequest(account_id, call_id, self._clock(), self._place, self._message_ids)
+        wanted = SampleRequest(account_id, call_id, self._clock(), self._node, self._message_ids)
         try:
             made = samples(name, wanted)
         except SampleUnknown as error:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.webhook import GAP, TEST, Delivery, Webhook
 from trunkline.events.envelope import envelope
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Events
 
 _encode = msgspec.json.Encoder().encode

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import EndpointChanged, TrunkChanged
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_endpoint import device_state, trunk_state
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Database
 from trunkline.work.keep_trying import insisting
 

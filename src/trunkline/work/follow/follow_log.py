@@ -23,19 +23,18 @@ from typing import Protocol, TypeVar
 import structlog
 
 from trunkline.bus.port import Bus
-from trunkline.calls import cel as cel
+from trunkline.calls import cel, outcome
 from trunkline.calls import facts as f
-from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
 from trunkline.engine.port import AnsweredInSip, Signal
-from trunkline.events import of_call as announce
+from trunkline.events import of_call
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Batch, Database, DatabaseUnavailable
 from trunkline.work.follow.bridges import Bridges
 from trunkline.work.follow.fold_batch import BatchFold, Meeting
@@ -77,14 +76,14 @@ class CallLog:
         self,
         db: Database,
         bus: Bus,
-        place: announce.Node,
+        node: of_call.Node,
         clock: Callable[[], int],
         message_ids: MessageIds,
     ) -> None:
-        self._node_id = place.media_server
+        self._node_id = node.id
         self._db = db
         self._bus = bus
-        self._place = place
+        self._node = node
         self._clock = clock
         self._message_ids = message_ids
         self._lock = asyncio.Lock()
@@ -341,7 +340,7 @@ class CallLog:
         return Batch(
             facts=step.kept,
             announcements=[
-                announce.announce(call, heard, self._place, self._message_ids(heard.at))
+                of_call.announce(call, heard, self._node, self._message_ids(heard.at))
                 for call, heard in step.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],

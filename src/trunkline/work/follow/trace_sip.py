@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 
 from trunkline.calls.call import Call
-from trunkline.engine.port import CapturedSip, LegInSip
+from trunkline.engine.port import LegInSip
 from trunkline.sip.dialogs import SipDialogs, TracedCall
-from trunkline.sip.message import SipPart
+from trunkline.sip.message import CapturedSip, SipPart
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.ports.sip_messages import SipMessages
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 
 from trunkline.directory import rules as rules
@@ -29,7 +30,7 @@ def create_key(
 
     Names need not be unique: a key is replaced by one of the same name. Raises DirectoryRefused.
     """
-    key = new_key()
+    key = new_key(secrets.token_bytes(32))
     entry = directory.add(
         KeyEntry,
         new_id(),

@@ -20,12 +20,12 @@ import structlog
 from asyncinotify import Inotify, Mask
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.recording_plan import RecordingPlan, WholeFile, raw_name
 from trunkline.calls.times import SECOND
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.state import FailureReason
+from trunkline.events.stored import StoredEvent
 from trunkline.recordings.compose import pieces
 from trunkline.recordings.encode import (
     FRAME_BYTES,

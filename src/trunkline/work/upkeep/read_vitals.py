@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import Engine
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Database, DatabaseUnavailable
 from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.upkeep.vital_signs import Vitals

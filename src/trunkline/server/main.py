@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
 from trunkline.engine.config.credentials import credentials
 from trunkline.engine.install.choose import Installed, find, install
-from trunkline.sandbox.engine import SandboxEngine
 from trunkline.server import open_files
 from trunkline.server.listening import data_lock, listen
+from trunkline.server.main_server import MainServer
+from trunkline.server.server_file import write_server_file
 from trunkline.server.serving import Serving, Stop, local_url
 from trunkline.server.settings import Settings, default_cache
-from trunkline.server.system import System
 from trunkline.server.wiring.database import as_main, open_parts
+from trunkline.server.wiring.doors import Web
 from trunkline.server.wiring.engine import more_modules
-from trunkline.store.secrets import open_key
+from trunkline.server.wiring.main_server import main_server
+from trunkline.store.secrets import InstallationKey, open_key
 
 log = structlog.get_logger()
 
@@ -41,73 +44,88 @@ def engine_for(settings: Settings, progress: Progress) -> Installed:
     )
 
 
-async def serve(settings: Settings, progress: Progress, on_ready: Callable[[str], None]) -> None:
+class Companion(Protocol):
+    """What lives beside a server, for as long as its calls can be made."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+Beside = Callable[[Settings, Installed, InstallationKey, MainServer], Companion]
+
+
+async def serve(
+    settings: Settings,
+    progress: Progress,
+    on_ready: Callable[[str], None],
+    beside: Beside | None = None,
+) -> None:
     """Run until SIGTERM or SIGINT. The first one drains, a second one ends at once.
 
-    Raises AlreadyRunning, SettingsError (an address that cannot be had), EngineInstallError,
-    EngineStartError, KeyUnusable, DatabaseUnusable, DatabaseUnavailable; DatabaseTaken.
+    ``beside`` makes what is started and stopped with the server. Raises AlreadyRunning, SettingsError
+    (an address that cannot be had), EngineInstallError, EngineStartError, KeyUnusable,
+    DatabaseUnusable, DatabaseUnavailable; DatabaseTaken.
     """
     open_files.raise_limit()
     with data_lock(settings.directory), listen(settings) as http:
         installed = await asyncio.to_thread(engine_for, settings, progress)
         stop = Stop()
         key = open_key(settings.directory / "secret.key")
-        node_id = credentials(settings.directory / "engine").system
-        async with as_main(settings, node_id):
+        async with as_main(settings, credentials(settings.directory / "engine").system):
             parts = await asyncio.to_thread(open_parts, settings, key)
-            system = System(settings, installed, key, parts)
-            await _Server(settings, installed, http, stop, on_ready, system).live()
+            server, web = main_server(settings, installed, key, parts)
+            companion = beside(settings, installed, key, server) if beside else None
+            await _Life(settings, http, stop, on_ready, server, web, companion).live(key)
 
 
-class _Server:
+class _Life:
     def __init__(
         self,
         settings: Settings,
-        installed: Installed,
         http: socket.socket,
         stop: Stop,
         on_ready: Callable[[str], None],
-        system: System,
+        server: MainServer,
+        web: Web,
+        companion: Companion | None,
     ) -> None:
         self._settings, self._http, self._stop, self._on_ready = settings, http, stop, on_ready
-        self._system = system
-        self._sandbox = SandboxEngine(settings, installed, system) if settings.sandbox else None
+        self._server, self._web, self._companion = server, web, companion
 
-    async def live(self) -> None:
+    async def live(self, key: InstallationKey) -> None:
         """Start, serve, drain, stop."""
-        system = self._system
         try:
-            async with system.running():
+            async with self._server.running():
                 try:
-                    if self._sandbox:
-                        await self._sandbox.start()
-                    await self._serve_web()
+                    if self._companion:
+                        await self._companion.start()
+                    await self._serve_web(key)
                 except BaseException:
                     # Our own failure: the calls go on, and the next start takes them over.
-                    await system.supervisor.leave()
+                    await self._server.life.leave()
                     raise
                 finally:
-                    if self._sandbox:
-                        await self._sandbox.stop()
-                await system.stop_engine()
+                    if self._companion:
+                        await self._companion.stop()
+                await self._server.stop_engine()
         except ExceptionGroup as group:
             if len(group.exceptions) == 1:
                 raise group.exceptions[0] from None
             raise
         finally:
-            await system.db.close()
+            await self._server.db.close()
 
-    async def _serve_web(self) -> None:
-        system = self._system
-        serving = Serving(self._settings, self._http, system.web())
+    async def _serve_web(self, key: InstallationKey) -> None:
+        serving = Serving(self._settings, self._http, self._web)
         url = local_url(self._settings)
-        file = system.write_server_file(url)
+        file = write_server_file(self._settings.directory, url, key)
         try:
             await serving.started()
             self._on_ready(url)
             log.info("server.ready", url=url, sip=self._settings.sip)
             await serving.until(self._stop)
-            await system.drain(lambda: not self._stop.haste)
+            await self._server.drain(lambda: not self._stop.haste)
         finally:
             file.unlink(missing_ok=True)
             await serving.end(self._stop.haste)
