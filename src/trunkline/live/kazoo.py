@@ -38,7 +38,7 @@ class KazooSockets:
         return KazooSocket(self._deps, self._hub, self.open)
 
     def close(self) -> None:
-        """Say goodbye to everybody: 1012, with the number to resume after."""
+        """Close every connection with 1012 and the number to resume after."""
         for connection in tuple(self.open):
             connection.end(GOING_AWAY)
 
@@ -91,15 +91,12 @@ class KazooSocket:
         return self._socket.buffered()
 
     def fell_behind(self, resume: int) -> None:
-        """Close: the client is to come back and resume."""
         self._socket.close(TOO_SLOW, f"resume after {resume}")
 
     async def room(self) -> None:
-        """Return once the peer takes what is written."""
         await self._socket.room()
 
     def failed(self) -> None:
-        """Close: the client is to come back and resume."""
         self.end(FAILED)
 
     def end(self, code: int) -> None:

@@ -196,7 +196,6 @@ class EventStream:
         return self._transport.get_write_buffer_size()
 
     def fell_behind(self, resume: int) -> None:
-        """Close: the client is to come back and resume."""
         self._end(f"too slow: resume after {resume}")
 
     async def room(self) -> None:
@@ -204,7 +203,6 @@ class EventStream:
             await asyncio.shield(self._room)
 
     def failed(self) -> None:
-        """Close: the client is to come back and resume."""
         self._end()
 
     def congested(self) -> None:
@@ -222,7 +220,7 @@ class EventStream:
         self._end(seconds=_SHUTDOWN_SECONDS)
 
     def beat(self) -> None:
-        """Send a comment, and have the key looked at; end where the peer takes nothing."""
+        """Send a comment, and have the key checked; drop a peer that takes nothing."""
         left, before = self.buffered(), self._left
         self._left = left
         taken = self._room is None or left < before
@@ -290,7 +288,7 @@ def _with_headers(send: Send, headers: Headers) -> Send:
 
 
 def _give_up_dead_peers(transport: asyncio.Transport) -> None:
-    """Nothing answers a comment; so TCP is to notice that nobody takes it (RFC 5482)."""
+    """Nothing answers a comment, so TCP has to notice that nobody takes it (RFC 5482)."""
     connection = transport.get_extra_info("socket")
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_MILLISECONDS)

@@ -126,7 +126,6 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def address(self) -> str:
-        """The peer's IP address, as the socket knows it."""
         return self._address
 
     def send_text(self, text: str) -> None:

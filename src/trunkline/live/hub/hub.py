@@ -101,7 +101,6 @@ class Client:
         self._settle()
 
     def flowing(self) -> None:
-        """The peer takes it again."""
         self.is_congested = False
         self._settle()
 

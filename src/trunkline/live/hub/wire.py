@@ -53,7 +53,6 @@ class Wire:
         return frame
 
     def kazoo(self, binding: Binding) -> bytes:
-        """The frame of `Encoding.KAZOO_WS`."""
         subscribed, subscription = _json(binding.text), _json(self._with_account(binding.text))
         return text_frame(
             b'{"action":"event","subscribed_key":%b,"subscription_key":%b,%b}'
@@ -69,7 +68,6 @@ class Wire:
         return b'5:::{"name":%b,"args":[%b]}' % (_json(self.event.name), self.event.body)
 
     def server_sent(self) -> bytes:
-        """The chunk of `Encoding.SSE`."""
         event = self.event
         return chunk(
             b"id: %d\nevent: %b\ndata: %b\n\n" % (event.seq, event.name.encode(), envelope(event))

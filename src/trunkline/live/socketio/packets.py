@@ -59,7 +59,6 @@ def decode(text: str) -> Packet:
 
 
 def client_packet(text: str) -> ClientPacket:
-    """Read a client's packet; raises PacketInvalid."""
     packet = decode(text)
     namespace = packet.namespace.partition("?")[0]  # client 2 puts its query there
     match packet.type:
@@ -77,12 +76,10 @@ def client_packet(text: str) -> ClientPacket:
 
 
 def emit(name: str, value: Any) -> str:
-    """An event from the server."""
     return encode(Packet(EVENT, data=write_json([name, value])))
 
 
 def acknowledge(number: str, value: Any) -> str:
-    """The answer to the event with this number."""
     return encode(Packet(ACK, id=number, data=write_json([value])))
 
 

@@ -63,7 +63,6 @@ def decode(text: str) -> Packet:
 
 
 def client_packet(text: str) -> ClientPacket:
-    """Read a client's packet; raises PacketInvalid."""
     packet = decode(text)
     namespace = packet.endpoint.partition("?")[0] or "/"
     match packet.type:
@@ -83,12 +82,10 @@ def client_packet(text: str) -> ClientPacket:
 
 
 def emit(name: str, value: Any) -> str:
-    """An event from the server."""
     return encode(Packet(EVENT, data=write_json({"name": name, "args": [value]})))
 
 
 def acknowledge(number: str, value: Any) -> str:
-    """The answer to the event with this number."""
     return encode(Packet(ACK, data=f"{number}+{write_json([value])}"))
 
 

@@ -112,7 +112,6 @@ class SocketIO09Session(Session):
             self.join()
 
     def use_polling(self) -> PollQueue:
-        """Each new transport is welcomed; what waited follows."""
         if self.poll_queue is None:
             super().use_polling()
             self.join()

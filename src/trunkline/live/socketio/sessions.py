@@ -98,7 +98,6 @@ class Session:
             await self._room.wait()
 
     def failed(self) -> None:
-        """The client is to come back and resume."""
         self.cut("the log could not be read", FAILED)
 
     # Transports.
@@ -115,7 +114,6 @@ class Session:
             socket.close(*self._cut)
 
     def use_polling(self) -> PollQueue:
-        """Go on by long polling."""
         if self.poll_queue is None:
             self._leave_transport()
             self.poll_queue = PollQueue()
@@ -140,7 +138,7 @@ class Session:
             self.congested()
 
     def taken(self) -> None:
-        """A poll has emptied some of the poll_queue."""
+        """A poll has taken some of the queue."""
         if (
             self._crowded
             and self.poll_queue is not None
@@ -149,7 +147,6 @@ class Session:
             self.flowing()
 
     def congested(self) -> None:
-        """The transport takes no more at the moment."""
         self._crowded = True
         self.client.congested()
 
