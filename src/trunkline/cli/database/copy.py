@@ -13,6 +13,7 @@ import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.options import Json
 from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def copy(
             help="End the copy, or take a moved database into use again; with --to, remove what was copied.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Move everything over to PostgreSQL, while the server goes on; nothing is lost when it is broken off.
 
