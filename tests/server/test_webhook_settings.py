@@ -14,7 +14,7 @@ from trunkline.webhooks.port import UrlRefused
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
-    assert webhooks.rules(Settings()) == RetryPolicy()
+    assert webhooks.retry_policy(Settings()) == RetryPolicy()
 
 
 async def test_only_what_is_listed_is_allowed() -> None:

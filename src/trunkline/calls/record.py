@@ -1,4 +1,4 @@
-"""What the fold gives to the world: announcements while a call lives, one record when it is over."""
+"""The record of a finished call, and all that is told of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trunkline.calls.words import StatusDetail as StatusDetail
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The finished call, as history keeps it. Times (``…_at``) are unix microseconds, durations seconds.
 
-    What is told of a call has its one definition here: the columns of the databases (``db.call_columns``),
+    What is told of a call is defined here once: the columns of the databases (``store.common.call_columns``),
     /v1 and exports (``api.v1.call_fields``) and the command line follow from the names, the types, the
     defaults and the descriptions of these fields. A field that older records lack needs a default.
     """

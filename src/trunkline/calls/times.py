@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 GREGORIAN = 62_167_219_200
 """Seconds from year 0 to 1970: what Erlang, and so Kazoo, counts from."""
 
-SECOND = 1_000_000
-"""Microseconds."""
+SECOND = 1_000_000  # microseconds
 
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -88,7 +87,6 @@ def rfc3339(at: int) -> str:
 
 
 def maybe(at: int | None) -> str | None:
-    """The same, of what may not have happened yet."""
     return None if at is None else rfc3339(at)
 
 

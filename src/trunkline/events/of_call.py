@@ -1,4 +1,4 @@
-"""The public events of calls: what of the fold is told to the world, and in which words.
+"""The public events of calls: what the fold announces, in the words of the Open API.
 
 The payload is the Open API's (``docs/guides/events.md``): Kazoo's spelling, a key that is not known
 is left out, ``Timestamp`` in whole Gregorian seconds, durations as strings.
@@ -42,7 +42,7 @@ WEBHOOK_EVENTS = ("WEBHOOK_SUSPENDED", "WEBHOOK_DISABLED")
 
 
 class Node(msgspec.Struct, frozen=True):
-    """Where calls happen: the SIP realm and the switch's name, which is its node's id."""
+    """The SIP realm, and the id of the node where the calls happen."""
 
     realm: str
     id: str
@@ -100,7 +100,7 @@ def _leg(call: Call, leg: Leg, node: Node) -> dict[str, Any]:
 
 
 def _caller_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
-    """What this leg's phone shows, or would: (name, number)."""
+    """The name and number that this leg's phone shows, or would show."""
     if leg.direction == "inbound":
         return leg.caller_name, _own_number(leg)
     if leg.dialled_by is None and leg.shown_as:  # a click rings it
@@ -123,7 +123,7 @@ def _who_dials(call: Call, leg: Leg) -> tuple[str | None, str | None]:
 
 
 def _own_number(leg: Leg) -> str | None:
-    """What its caller ID says; a carrier may tell none, and its trunk is nobody's number."""
+    """The number of its caller ID. A carrier may withhold it; its trunk's name is nobody's number."""
     if leg.caller_number or leg.endpoint_kind == "trunk":
         return leg.caller_number or None
     return leg.endpoint

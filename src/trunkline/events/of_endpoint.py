@@ -1,4 +1,4 @@
-"""The public events of what calls go through: devices and trunks that come and go."""
+"""The public events of devices and trunks that come and go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public events of a recording."""
+"""The public events of a recording that is ready, or has failed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,6 @@ def recording_failed(
     at: int,
     msg_id: int,
 ) -> Announcement:
-    """There will be no recording of this call, for this reason."""
     state = RecordingState(
         name=name,
         call_id=call_id,

@@ -1,4 +1,4 @@
-"""The public events of a webhook that is sent nothing any more."""
+"""The public events of a webhook that gets nothing any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events before and after they have their numbers."""
+"""Events before and after they have their numbers: ``Announcement`` and ``StoredEvent``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One finished call as the Open API's history shows it."""
+"""One finished call as the Open API's history shows it: ``HistoryRow``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trunkline.calls.words import StatusDetail as StatusDetail
 class HistoryRow(msgspec.Struct, frozen=True):
     """One record exactly as the Open API shows it: the ten documented keys and ``call_id``.
 
-    And ``clientRef``, where the click-to-call gave one.
+    ``clientRef`` is there where the click-to-call gave one.
     """
 
     caller: dict[str, str]
@@ -56,7 +56,6 @@ def history_row(
     client_ref: str | None,
     call_id: str,
 ) -> HistoryRow:
-    """A record as the Open API shows it, from its columns by their names."""
     return HistoryRow(
         caller=shown_party(caller_number, caller_username),
         callee=shown_party(callee_number, callee_username),
@@ -80,5 +79,4 @@ _of_record = attrgetter(*(re.sub("^(caller|callee)_", r"\1.", name) for name in 
 
 
 def shown(record: CallRecord) -> HistoryRow:
-    """The record as the Open API shows it."""
     return history_row(*_of_record(record))

@@ -1,4 +1,4 @@
-"""The sandbox, put together: a second engine that plays the carrier and the phones."""
+"""The sandbox's engine: a second Asterisk that plays the carrier and the phones."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ _PHONES_SECONDS = 20.0
 
 
 def sandbox_file(data: Path) -> Path:
-    """Where the sandbox's credentials stand (0600)."""
     return data / "sandbox" / "sandbox.json"
 
 
 def read_sandbox(data: Path) -> Sandbox | None:
-    """The sandbox's credentials; None where there has been no sandbox."""
+    """The sandbox's credentials; None if there was never a sandbox."""
     try:
         return msgspec.json.decode(sandbox_file(data).read_bytes(), type=Sandbox)
     except FileNotFoundError:
@@ -42,8 +41,6 @@ def read_sandbox(data: Path) -> Sandbox | None:
 
 
 class SandboxEngine:
-    """The second engine, beside a running server."""
-
     def __init__(
         self, settings: Settings, installed: Installed, key: InstallationKey, server: MainServer
     ) -> None:
@@ -67,7 +64,6 @@ class SandboxEngine:
         log.info("sandbox.ready", account_id=self._sandbox.account_id)
 
     async def stop(self) -> None:
-        """End it."""
         await self._supervisor.stop(1)
 
     def _prepare(self) -> Sandbox:
@@ -79,7 +75,7 @@ class SandboxEngine:
                 f"{_HOST}:{self._port}",
                 self._settings.sip_realm,
             )
-            # Before the commit: a kill in between costs the account, not its credentials.
+            # This comes before the commit: a kill in between costs the account, not its credentials.
             write_private(sandbox_file(self._data), msgspec.json.encode(made).decode())
         return made
 
@@ -111,7 +107,7 @@ class SandboxEngine:
         return (_HOST if host in ("0.0.0.0", "::") else host), port  # noqa: S104 - only compared
 
     def _kept_port(self) -> int:
-        """The SIP port: the one of the last run while it is free, or while our engine has it."""
+        """The SIP port of the last run if it is free, or if our engine has it; else a new one."""
         file = self._home / "sip_port"
         if file.exists() and (_free(port := int(file.read_text())) or self._engine_lives()):
             return port

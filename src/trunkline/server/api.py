@@ -1,4 +1,4 @@
-"""One API process in the foreground."""
+"""``trunkline api``: one API process in the foreground."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ log = structlog.get_logger()
 
 
 async def serve_api(settings: Settings, reuse_port: bool, on_ready: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT; a second one ends at once.
+    """Run until SIGTERM or SIGINT; a second signal ends it at once.
 
-    Raises SettingsError (an address that cannot be had, no PostgreSQL), KeyUnusable,
+    Raises SettingsError (an address that is taken, no PostgreSQL), KeyUnusable,
     DatabaseUnusable, DatabaseUnavailable.
     """
     open_files.raise_limit()

@@ -1,7 +1,7 @@
-"""One API process: the doors, on the database that a main server works on.
+"""What runs in one API process: the doors, on the database of a main server.
 
-Nothing here drives the engine, follows its log, delivers webhooks or deletes what is old: that is the
-main server's, which is asked where something of it is needed.
+Nothing here drives the engine, follows its log, delivers webhooks or deletes what is old. The main server
+does that, and is asked where something of it is needed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class ApiVitals:
         self._looked: tuple[float, str] = (-_LOOK_EVERY, "")
         self.draining = False
         self.event_connections: Callable[[], Mapping[str, int]] = dict
-        """Counts who is connected for events; set once there is somebody to ask."""
+        """Counts the clients that are connected for events; set once there is somebody to ask."""
 
     async def read(self) -> Vitals:
-        """A fresh reading; the main server is asked at most once a second."""
+        """The main server is asked at most once a second."""
         asked_at, trouble = self._looked
         if time.monotonic() - asked_at >= _LOOK_EVERY:
             trouble = await self._main.trouble()
@@ -47,7 +47,7 @@ class ApiVitals:
 
 @dataclass(kw_only=True)
 class ApiProcess:
-    """The parts of an API process; ``running`` lives all of it but the web."""
+    """The parts of an API process; ``running`` runs all of them but the web."""
 
     db: Database
     run_bus: Callable[[], Coroutine[Any, Any, None]]
@@ -57,7 +57,7 @@ class ApiProcess:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Inside, new events come."""
+        """New events arrive inside."""
         bus = asyncio.create_task(self.run_bus())
         try:
             await self.bus_ready.wait()

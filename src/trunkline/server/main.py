@@ -1,4 +1,4 @@
-"""One server in the foreground: from its lock to its last call."""
+"""``trunkline up``: one main server in the foreground, from its lock to its last call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Progress = Callable[[str, float | None], None]
 
 
 def engine_for(settings: Settings, progress: Progress) -> Installed:
-    """The engine to run: one that is there, else fetched now. Raises EngineInstallError."""
+    """The installed engine, or one that is fetched now. Raises EngineInstallError."""
     more = more_modules(settings)
     found = find(default_cache(), settings.engine_prefix, more)
     if found is not None:
@@ -45,7 +45,7 @@ def engine_for(settings: Settings, progress: Progress) -> Installed:
 
 
 class Companion(Protocol):
-    """What lives beside a server, for as long as its calls can be made."""
+    """What is started and stopped with a server, and can make calls in between."""
 
     async def start(self) -> None: ...
 
@@ -61,11 +61,10 @@ async def serve(
     on_ready: Callable[[str], None],
     beside: Beside | None = None,
 ) -> None:
-    """Run until SIGTERM or SIGINT. The first one drains, a second one ends at once.
+    """Run until SIGTERM or SIGINT. The first signal drains, the second one ends at once.
 
-    ``beside`` makes what is started and stopped with the server. Raises AlreadyRunning, SettingsError
-    (an address that cannot be had), EngineInstallError, EngineStartError, KeyUnusable,
-    DatabaseUnusable, DatabaseUnavailable; DatabaseTaken.
+    ``beside`` makes the companion. Raises AlreadyRunning, SettingsError (an address that is taken),
+    EngineInstallError, EngineStartError, KeyUnusable, DatabaseUnusable, DatabaseUnavailable, DatabaseTaken.
     """
     open_files.raise_limit()
     with data_lock(settings.directory), listen(settings) as http:
@@ -94,7 +93,6 @@ class _Life:
         self._server, self._web, self._companion = server, web, companion
 
     async def live(self, key: InstallationKey) -> None:
-        """Start, serve, drain, stop."""
         try:
             async with self._server.running():
                 try:
@@ -102,7 +100,7 @@ class _Life:
                         await self._companion.start()
                     await self._serve_web(key)
                 except BaseException:
-                    # Our own failure: the calls go on, and the next start takes them over.
+                    # The failure is ours: the calls go on, and the next start adopts the engine.
                     await self._server.life.leave()
                     raise
                 finally:

@@ -1,4 +1,4 @@
-"""One server on one data directory: what runs from its start to its stop, once ``wiring`` has joined it."""
+"""What runs in a main server from its start to its stop, once ``wiring`` has joined the parts."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ log = structlog.get_logger()
 _STOP_SECONDS = 20.0
 _RECONCILE_EVERY = 30.0
 _ROWS_LATE = 2.0
-"""Seconds that the last rows of a channel may take from the engine to us."""
+"""Seconds that the last rows of a channel may take to come from the engine."""
 
 
 @dataclass(kw_only=True)
 class MainServer:
-    """The parts of a server; ``running`` lives all of it but the web."""
+    """The parts of a server; ``running`` runs all of them but the web."""
 
     settings: Settings
     node_id: str
@@ -68,7 +68,7 @@ class MainServer:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Everything but the web runs; calls can be made inside."""
+        """Calls can be made inside."""
         self.sip_trace.open()
         async with asyncio.TaskGroup() as tasks:
             running = await self._bus_running(tasks)
@@ -110,7 +110,7 @@ class MainServer:
                     task.cancel()
 
     async def _bus_running(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        """A bus between processes, once it hears everything."""
+        """Start a bus between processes; returns once it hears everything."""
         if self.run_bus is None or self.bus_ready is None:
             return []
         running = tasks.create_task(self.run_bus())
@@ -118,7 +118,7 @@ class MainServer:
         return [running]
 
     async def drain(self, patience: Callable[[], bool]) -> None:
-        """Take no new calls; give the live ones their time, or until ``patience`` ends."""
+        """Take no new calls; wait until the live ones end, the time is over, or ``patience()`` is false."""
         self.place_call.draining = self.vitals.draining = True
         with contextlib.suppress(EngineUnavailable):
             await self.engine.refuse_new_calls(True)
@@ -129,9 +129,9 @@ class MainServer:
             await self._hang_up_all()
 
     async def stop_engine(self) -> None:
-        """End the engine, and close what it took along; a database that is away is not waited for.
+        """Stop the engine, and store what it left; a database that does not answer is not waited for.
 
-        What is not stored then stands in the engine's log, and is taken in at the next start.
+        What is not stored stands in the engine's log, and the next start takes it in.
         """
         try:
             async with asyncio.timeout(_STOP_SECONDS):
@@ -140,17 +140,17 @@ class MainServer:
             log.warning("engine.end_not_stored", mend="the next start takes it in from the log")
 
     async def sync(self) -> None:
-        """Take a changed directory in; returns when the change works."""
+        """Take in a directory that has changed; returns when the change works."""
         await self.deliver_webhooks.refresh()
         await self.engine.sync(await self.db.directory.trunks(), self.is_device)
 
     async def engine_died(self, last_sign_of_life: float) -> None:
-        """The log first, to its end: what it tells happened before the death."""
+        """First the log is read to its end: its rows tell what happened before the death."""
         await self._drained_log()
         await self.calls.engine_died(int(last_sign_of_life * 1_000_000))
 
     def log_behind(self) -> int:
-        """How many bytes of the engine's log are not taken in."""
+        """The number of bytes of the engine's log that are not taken in."""
         return self._log.behind() if self._log else 0
 
     async def _restart_if_changed(self) -> None:
@@ -160,7 +160,7 @@ class MainServer:
             self.place_call.draining = self.vitals.draining
 
     async def _is_idle(self) -> bool:
-        """Has it no call? Then it takes none from now on, a phone's or a click's, so that it stays so."""
+        """Has the engine no call? Then it takes none from now on, from a phone or a click, so that this stays so."""
         if await self.engine.channels():
             return False
         self.place_call.draining = True
@@ -173,7 +173,7 @@ class MainServer:
         return False
 
     async def _settle(self) -> None:
-        """What the time without us left open."""
+        """Close what was left open in the time before this start."""
         await self._drained_log()
         living = {channel.leg_id for channel in await self.engine.channels()}
         await self.calls.settle(living.__contains__)

@@ -1,4 +1,4 @@
-"""The main server as other processes of the installation reach it: by its ``/internal`` door."""
+"""How other processes of the installation reach the main server: by its ``/internal`` door."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 _RETRY = 5
 _CONNECT, _ANSWER, _SYNC, _LOOK = 2.0, 30.0, 5.0, 2.0
-# Below the 5 s after which uvicorn closes an idle connection: it is not to do so under a request.
+# uvicorn closes an idle connection after 5 s: below that, it never does so under a request.
 _IDLE = 2.0
 _AGAIN = 5.0
 
@@ -29,7 +29,7 @@ _read = msgspec.json.Decoder(CallDone | TransferDone | CallRefused).decode
 
 
 class MainServerClient:
-    """The one that has the engine. Use it from one event loop, and close it."""
+    """The main server, which has the engine. Use it from one event loop, and close it."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class MainServerClient:
         key: InstallationKey,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """``url`` is where it is; empty: it says so itself in the data directory, each time."""
+        """``url`` is the main server's; if it is empty, the data directory is asked for it each time."""
         self._data = data
         self._url = url.rstrip("/")
         self._http = httpx.AsyncClient(
@@ -51,8 +51,8 @@ class MainServerClient:
         self._telling: asyncio.Task[None] | None = None
 
     async def place_call(self, app: App, wanted: CallWanted) -> CallPlaced:
-        """``work.place_call`` over there. Raises Refused, as that one does."""
-        done = await self._asked(
+        """As ``work.place.place_call`` does it, in the main server."""
+        done = await self._post(
             "/internal/place-call",
             CallForwarded(app.id, wanted),
             "no call was placed.",
@@ -62,8 +62,8 @@ class MainServerClient:
         return CallPlaced(done.status, done.body)
 
     async def transfer_call(self, wanted: TransferWanted) -> Transferred:
-        """``work.transfer_call`` over there. Raises Refused, as that one does."""
-        done = await self._asked(
+        """As ``work.control.transfer_call`` does it, in the main server."""
+        done = await self._post(
             "/internal/transfer-call",
             wanted,
             "nothing was transferred.",
@@ -73,41 +73,40 @@ class MainServerClient:
         return done.transferred
 
     async def sync(self) -> None:
-        """Have it look at what has changed: once it has, or cannot be reached now.
+        """Tell it that the directory has changed; returns once it has taken that in, or cannot be reached now.
 
-        It is told again until it has answered: the next time it starts, it looks by itself.
+        In that case it is told again until it has answered. When it starts, it looks by itself.
         """
-        if await self._told() is None or (self._telling and not self._telling.done()):
+        if await self._tell_once() is None or (self._telling and not self._telling.done()):
             return
-        self._telling = asyncio.create_task(self._tell())
+        self._telling = asyncio.create_task(self._tell_until_told())
 
     async def trouble(self) -> str:
-        """What is wrong with it; empty when calls can be made."""
+        """Why no calls can be made now; empty when they can."""
         try:
-            answer = await self._http.get(f"{self._where()}/healthz", timeout=_LOOK)
+            answer = await self._http.get(f"{self._main_url()}/healthz", timeout=_LOOK)
         except httpx.HTTPError:
             return "the main server does not answer"
         return "" if answer.status_code == 200 else "the main server takes no calls now"
 
     async def close(self) -> None:
-        """End what is under way."""
         if self._telling is not None:
             self._telling.cancel()
         await self._http.aclose()
 
-    async def _asked(
+    async def _post(
         self, path: str, what: msgspec.Struct, not_done: str, not_known: str
     ) -> CallDone | TransferDone:
         try:
             body = msgspec.json.encode(what)
-            answer = await self._http.post(f"{self._where()}{path}", content=body)
+            answer = await self._http.post(f"{self._main_url()}{path}", content=body)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise _away(f"The main server cannot be reached: {not_done}") from error
         except httpx.HTTPError as error:
             raise _away(f"The main server did not answer. {not_known}") from error
         return _done(answer, path)
 
-    def _where(self) -> str:
+    def _main_url(self) -> str:
         """Raises httpx.ConnectError where there is none."""
         if self._url:
             return self._url
@@ -116,18 +115,18 @@ class MainServerClient:
             raise httpx.ConnectError("no main server runs on the data directory")
         return found.url
 
-    async def _tell(self) -> None:
+    async def _tell_until_told(self) -> None:
         log.warning(
             "main.not_told", mend="is trunkline up running? It is told as soon as it answers"
         )
-        while await self._told() is not None:  # noqa: ASYNC110 - no event tells of it
+        while await self._tell_once() is not None:  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(_AGAIN)
         log.info("main.told")
 
-    async def _told(self) -> str | None:
-        """Tell it; gives what went wrong."""
+    async def _tell_once(self) -> str | None:
+        """Tell it; returns what went wrong."""
         try:
-            answer = await self._http.post(f"{self._where()}/internal/sync", timeout=_SYNC)
+            answer = await self._http.post(f"{self._main_url()}/internal/sync", timeout=_SYNC)
         except httpx.HTTPError as error:
             return type(error).__name__
         return None if answer.is_success else f"HTTP {answer.status_code}"

@@ -1,4 +1,4 @@
-"""server.json: how the command line finds the server that runs on a data directory."""
+"""server.json in the data directory: how the command line finds the running server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NAME = "server.json"
 
 
 def internal_token(key: InstallationKey) -> str:
-    """What opens the ``/internal`` door: whoever has the installation's key can make it."""
+    """The token of the ``/internal`` door; whoever has the installation's key can make it."""
     return key.derive("internal door").hex()
 
 
 class ServerFile(msgspec.Struct, frozen=True):
-    """Where the running server listens, and what opens its ``/internal`` door. ``token`` is secret."""
+    """Where the running server listens, and the token of its ``/internal`` door, which is secret."""
 
     url: str
     token: str
@@ -31,7 +31,7 @@ class ServerFile(msgspec.Struct, frozen=True):
 
 
 def read(data: Path) -> ServerFile | None:
-    """What stands in the data directory; None where nothing (or nothing readable) does."""
+    """The file of a data directory; None where there is none, or it cannot be read."""
     try:
         return msgspec.json.decode((data / NAME).read_bytes(), type=ServerFile)
     except (FileNotFoundError, msgspec.DecodeError):
@@ -39,7 +39,6 @@ def read(data: Path) -> ServerFile | None:
 
 
 def write_server_file(data: Path, url: str, key: InstallationKey) -> Path:
-    """Tell the command line where this process answers."""
     from trunkline.engine.config.configuration import write_private  # the command line reads alone
 
     file = data / NAME

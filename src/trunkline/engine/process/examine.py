@@ -43,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def engine(cache: Path, prefix: str, more: Sequence[str] = ()) -> Finding:
-    """Is there an Asterisk to run, with the modules ``more``, too?"""
+    """Is there an Asterisk to run, which has the modules ``more``, too?"""
     try:
         found = find(cache, prefix, more)
     except EngineInstallError as error:
@@ -65,7 +65,6 @@ def engine_pid(home: Path) -> int | None:
 
 
 def running(pid: int | None) -> Finding:
-    """Does the engine run?"""
     if pid is None:
         return Finding("engine running", None, "it does not run", "trunkline up")
     return Finding("engine running", True, f"process {pid}")
@@ -89,7 +88,7 @@ def port(
 
 
 def rtp(span: tuple[int, int], ours: Iterable[int]) -> Finding:
-    """Are most of the audio ports free of other programs?"""
+    """Are more than half of the audio ports free of other programs?"""
     first, last = span
     others = taken_ports.others_in("udp", first, last, ours)
     detail = f"{last - first + 1} ports, {others} of them held by other programs"
@@ -98,7 +97,6 @@ def rtp(span: tuple[int, int], ours: Iterable[int]) -> Finding:
 
 
 def disk(data: Path) -> Finding:
-    """Is there room where the data directory is?"""
     place = next((p for p in (data, *data.parents) if p.exists()), Path("/"))
     free = shutil.disk_usage(place).free
     detail = f"{free / (1 << 30):.1f} GiB free in {place}"
@@ -108,7 +106,7 @@ def disk(data: Path) -> Finding:
 
 
 def clock() -> Finding:
-    """Is the clock kept right? Request hashes, records and certificates depend on it."""
+    """Is the clock synchronised? Request hashes, records and certificates depend on it."""
     said = _timedatectl()
     if said == "yes" or (not said and _kernel_synchronised()):
         return Finding("clock", True, "synchronised")
@@ -139,7 +137,7 @@ def _kernel_synchronised() -> bool:
 
 
 def certificate(cert: Path, key: Path, now: datetime | None = None) -> Finding:
-    """Can the TLS certificate be read, is it in date, and is the key its own?"""
+    """Can the TLS certificate be read, is it in date, and does the key belong to it?"""
     try:
         chain = x509.load_pem_x509_certificates(cert.read_bytes())
         private = load_pem_private_key(key.read_bytes(), None)
@@ -167,7 +165,6 @@ def _dates(found: x509.Certificate, cert: Path, now: datetime) -> Finding:
 
 
 def data_directory(data: Path) -> Finding:
-    """Is the data directory ours, writable, and closed to other users?"""
     if not data.exists():
         return Finding("data directory", None, f"{data} is not there yet", "trunkline up makes it")
     found = data.stat()
@@ -179,7 +176,6 @@ def data_directory(data: Path) -> Finding:
 
 
 def key_file(file: Path) -> Finding:
-    """Is the key of the stored secrets readable by us, and by nobody else?"""
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
     except FileNotFoundError:
@@ -192,7 +188,6 @@ def key_file(file: Path) -> Finding:
 
 
 def sockets(home: Path) -> Finding:
-    """Is there a place for the engine's sockets that a socket's path can name?"""
     place = run_directory_of(home)
     if place == home / "run":
         return Finding("sockets", True, str(place))
@@ -200,7 +195,7 @@ def sockets(home: Path) -> Finding:
 
 
 def trunks(states: Iterable[tuple[str, bool, bool | None]]) -> list[Finding]:
-    """Each trunk: its name, does its carrier answer, and is it up for the running server?
+    """Each trunk: its name, whether its carrier answers, and whether it is up for the running server.
 
     None: no server runs, or it has not heard yet.
     """

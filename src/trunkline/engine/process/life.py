@@ -1,4 +1,4 @@
-"""One engine with its configuration: written before each start, and compared with that of a running one."""
+"""One engine with its configuration: written before each start, compared with that of an adopted engine."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _GRACE = 5.0
 
 
 class EngineLife:
-    """Starts the engine in ``home``, or adopts it; and starts it anew where it has other settings.
+    """Starts the engine in ``home`` or adopts it, and starts it anew when its settings are old.
 
-    ``configured`` gives what its files are to be written from. ``before_start`` is called before they
-    are, and may raise. ``trunks`` may raise ``unavailable``: then those of before go on.
+    ``configured`` gives what its files are written from. ``before_start`` is called before they are
+    written, and may raise. ``trunks`` may raise ``unavailable``: then the trunks stay as they were.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class EngineLife:
         self._trunks, self._unavailable = trunks, unavailable
         self._supervisor = Supervisor(installed, home, self._configure, on_died, engine.answers)
         self.outdated = False
-        """Does the engine run with other settings than it would be started with?"""
+        """Does the engine run with other settings than those with which it would be started now?"""
 
     @property
     def restarts(self) -> int:
-        """How often it was started again after an end that nobody had asked for."""
+        """How often the engine was started again after an end that nobody had asked for."""
         return self._supervisor.restarts
 
     async def start(self) -> None:
-        """Adopt the running engine, or start one; returns when it answers (see `Supervisor.start`)."""
+        """As ``Supervisor.start``."""
         await self._supervisor.start()
 
     async def restart_if_changed(self, idle: Callable[[], Awaitable[bool]]) -> None:
@@ -71,20 +71,17 @@ class EngineLife:
         self.outdated = False
 
     async def stop(self) -> None:
-        """End it."""
         await self._supervisor.stop(_GRACE)
 
     async def leave(self) -> None:
-        """Let it run: whoever starts next adopts it."""
         await self._supervisor.leave()
 
     def open_files(self) -> frozenset[Path] | None:
-        """The files that it has open; None where that cannot be told."""
         pid = self._supervisor.pid
         return None if pid is None else identity.open_files(pid)
 
     async def _configure(self) -> None:
-        """Before each start: nobody reads the files now."""
+        """Runs before each start, when nobody reads the files."""
         self._before_start()
         self._credentials = with_free_port(self._home, self._credentials)
         self._engine.move(self._credentials.port, self._credentials.ami_port)

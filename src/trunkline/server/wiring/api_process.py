@@ -1,4 +1,4 @@
-"""An API process, joined: doors on a database that others work on, and the way to the main server."""
+"""Joins the parts of an API process: doors on another server's database, and the way to the main server."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ from trunkline.work.refused import Refused
 
 
 def now() -> int:
-    """Unix microseconds."""
     return time.time_ns() // 1000
 
 
 def api_process(
     settings: Settings, key: InstallationKey, parts: DatabaseParts
 ) -> tuple[ApiProcess, Web]:
-    """A process on an open PostgreSQL, and its doors; nothing runs yet."""
+    """A process on an open PostgreSQL, and its doors. Nothing runs yet."""
     assert parts.run_bus is not None
     assert parts.bus_ready is not None
     main = MainServerClient(settings.directory, settings.main_url, key)
@@ -43,13 +42,13 @@ def api_process(
             store=DiskStore(settings.directory / "recordings"),
             vital_signs=vitals,
             sync=main.sync,
-            trigger_event=_elsewhere,
+            trigger_event=_refuse_samples,
             manage_webhooks=ManageWebhooks(
                 parts.db, poster.check, key.derive(SECRETS), now, main.sync
             ),
             try_webhook=TryWebhook(parts.db, poster, now),
             webhook_tally=None,
-            sync_token="",  # nobody has to come in here by /internal
+            sync_token="",  # nobody comes in here by /internal
             url_key=key.derive("recording links"),
             answers_key=key.derive("kept answers"),
             bus=parts.bus,
@@ -64,5 +63,5 @@ def api_process(
     return process, doors
 
 
-async def _elsewhere(account_id: str, name: str, call_id: str | None) -> Sequence[StoredEvent]:  # noqa: ARG001
+async def _refuse_samples(account_id: str, name: str, call_id: str | None) -> Sequence[StoredEvent]:  # noqa: ARG001
     raise Refused("NOT_FOUND", "The main server makes samples.")

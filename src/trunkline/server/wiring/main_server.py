@@ -1,4 +1,4 @@
-"""The main server, joined: engine, database, verbs and doors as the settings want them."""
+"""Joins the parts of the main server: engine, database, verbs and doors."""
 
 from __future__ import annotations
 
@@ -43,19 +43,18 @@ from trunkline.work.upkeep.read_vitals import ReadVitals
 
 
 def now() -> int:
-    """Unix microseconds."""
     return time.time_ns() // 1000
 
 
 def main_server(
     settings: Settings, installed: Installed, key: InstallationKey, parts: DatabaseParts
 ) -> tuple[MainServer, Web]:
-    """A server on an open database, and its doors; nothing runs yet."""
+    """A server on an open database, and its doors. Nothing runs yet."""
     db, bus = parts.db, parts.bus
     home = settings.directory / "engine"
     spool = home / "spool"
-    ways = credentials(home)
-    node = Node(settings.sip_realm, ways.system)
+    access = credentials(home)
+    node = Node(settings.sip_realm, access.system)
     message_ids = MessageIds(now)
     endpoint_changes: asyncio.Queue[Change] = asyncio.Queue()
 
@@ -69,10 +68,10 @@ def main_server(
 
     engine = Asterisk(
         home,
-        ways.port,
-        ways.password,
+        access.port,
+        access.password,
         hear,
-        ami=Ami(ways.ami_port, ways.ami_password),
+        ami=Ami(access.ami_port, access.ami_password),
         trunk_qualify_seconds=settings.trunk_qualify_seconds,
         caches=parts.caches,
     )
@@ -83,13 +82,13 @@ def main_server(
     hooks = Webhooks(settings, db, bus, key, now, message_ids)
     store = DiskStore(settings.directory / "recordings")
 
-    def configured(ways: Credentials) -> configuration.EngineConfiguration:
+    def configured(access: Credentials) -> configuration.EngineConfiguration:
         return engine_configuration(
-            settings, installed, home, ways, parts.views, capture=sip_trace.address
+            settings, installed, home, access, parts.views, capture=sip_trace.address
         )
 
     def before_start() -> None:
-        # Where another program has the SIP address, Asterisk would start deaf.
+        # Asterisk starts deaf where another program has the SIP address.
         refuse_taken_sip(settings)
         salvage(spool)
 
@@ -97,7 +96,7 @@ def main_server(
         installed,
         home,
         engine,
-        ways,
+        access,
         configured,
         before_start,
         db.directory.trunks,
@@ -118,7 +117,7 @@ def main_server(
     vitals.sip_messages = sip_trace.counts
     server = MainServer(
         settings=settings,
-        node_id=ways.system,
+        node_id=access.system,
         db=db,
         run_bus=parts.run_bus,
         bus_ready=parts.bus_ready,
@@ -145,7 +144,7 @@ def main_server(
         vitals=vitals,
         end_astray=end_astray,
         watch_media=WatchMedia(engine, calls, settings.media_timeout_seconds, now, time.monotonic),
-        close_left_calls=CloseLeftCalls(db.calls, calls, ways.system, time.monotonic),
+        close_left_calls=CloseLeftCalls(db.calls, calls, access.system, time.monotonic),
         is_device=enabled_device(db.directory),
     )
     doors = web(

@@ -1,4 +1,4 @@
-"""Deleting what has expired, put together for a server and for the command line."""
+"""Deleting what has expired, joined for the server and for the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from trunkline.work.upkeep.delete_expired import DeleteExpired, Kept
 
 
 def delete_expired(settings: Settings, retention: Retention, store: Store) -> DeleteExpired:
-    """The verb, for this installation."""
     kept = Kept(
         calls=settings.call_days,
         recordings=settings.recording_days,

@@ -1,6 +1,6 @@
-"""Put a sample event into an account's log, from where it goes all the ways that a real one does.
+"""Put a sample event into an account's log, from which it goes all the ways of a real one.
 
-Only events are made: a sample leaves no call, no history record and no recording behind.
+Only events are made: a sample leaves no call, no history record and no recording.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from trunkline.work.refused import Refused
 
 
 class TriggerEvent:
-    """Makes samples."""
-
     def __init__(
         self,
         events: Events,
@@ -37,7 +35,7 @@ class TriggerEvent:
     async def __call__(
         self, account_id: str, name: str, call_id: str | None = None
     ) -> list[StoredEvent]:
-        """The stored events, in order: one, or a whole call's (``calls.samples.NAMES``).
+        """The stored events, in order: one, or those of a whole call (``events.samples.NAMES``).
 
         ``call_id`` begins with ``test-``; None makes a new one. Raises Refused: BODY_INVALID,
         NOT_FOUND (the account).

@@ -26,7 +26,7 @@ def create_key(
     expires_at: int | None = None,
     allowed_addresses: Sequence[str] = (),
 ) -> tuple[KeyEntry, str]:
-    """Add a key; gives it and the key itself, which can never be shown again.
+    """Add a key; returns its entry and the key itself, which can never be shown again.
 
     Names need not be unique: a key is replaced by one of the same name. Raises DirectoryRefused.
     """
@@ -56,9 +56,9 @@ def lifetime(text: str) -> int:
 def revoke_key(
     directory: DirectoryTransaction, wanted: str, account_id: str | None = None
 ) -> KeyEntry:
-    """Revoke the key with that id, prefix or name, for good; gives it as it is now.
+    """Revoke the key with that id, prefix or name, for good; returns it as it is now.
 
-    Of several with one name the one that is not revoked is meant. Raises DirectoryRefused.
+    Of several keys with one name, it takes the one that is not revoked. Raises DirectoryRefused.
     """
     return switch(directory, KeyEntry, _find(directory, wanted, account_id), False)
 
