@@ -35,7 +35,7 @@ from trunkline.store.sqlite.finished_calls import write_call
 from trunkline.store.sqlite.queries import driven, named
 from trunkline.store.sqlite.schema import upgrade
 from trunkline.store.sqlite.statistics import count_older
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 DAYS = 30
 START = 1_760_000_000_000_000 // DAY * DAY

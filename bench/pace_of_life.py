@@ -36,7 +36,7 @@ from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.secrets import open_key
 from trunkline.work.follow.follow_log import CallLog
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .figures import Figure, quantile
 from .histories.kept import REALM, device

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .figures import Figure
 from .stage import Bench, on_stage

@@ -16,7 +16,7 @@ from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Database
 from trunkline.store.secrets import InstallationKey, open_key
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 REALM = "trunkline"

@@ -32,7 +32,7 @@ from tests.whole.waiting import until
 from trunkline.directory.entries import AccountEntry
 from trunkline.store.common.spans import DAY, HOUR
 from trunkline.store.managed_directory import ManagedDirectory
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from ..figures import Figure, quantile
 from ..history_pages import _iso as iso

@@ -24,7 +24,7 @@ from trunkline.store.sqlite.database import check_key
 from trunkline.store.sqlite.finished_calls import write_calls
 from trunkline.store.sqlite.queries import driven
 from trunkline.store.sqlite.schema import upgrade
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .kept import SQLITE, Kept
 from .office import Company, companies, records

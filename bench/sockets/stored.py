@@ -22,7 +22,7 @@ from trunkline.server.settings import Settings
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import SqliteDatabase, open_database
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from . import cast
 from .control import Control, nothing, say, serve

@@ -20,7 +20,7 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 AT = 1_700_000_000_000_000
 SECOND = 1_000_000

@@ -29,7 +29,7 @@ from trunkline.server.wiring import webhooks as webhook_parts
 from trunkline.store.sqlite import open_database
 from trunkline.work.deliver.trigger_event import TriggerEvent
 from trunkline.work.deliver.try_webhook import TryWebhook
-from trunkline.work.manage.manage_webhooks import ManageWebhooks
+from trunkline.work.manage.webhooks import ManageWebhooks
 
 from .office import Office
 

@@ -20,7 +20,7 @@ from trunkline.store.ports.database import Batch, DatabaseUnavailable, DatabaseU
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.ports.sip_messages import NOTHING
 from trunkline.store.ports.webhooks import WebhookToAdd
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 QUARTER = 900_000_000
 Write = Callable[[Callable[[Any], Awaitable[Any]]], Any]

@@ -33,8 +33,8 @@ from trunkline.store.ports.database import (
 )
 from trunkline.store.ports.statistics import DAY
 from trunkline.store.postgres.database import PostgresDatabase
-from trunkline.work.manage import manage_directory as manage
-from trunkline.work.manage import manage_keys
+from trunkline.work.manage import entries as manage
+from trunkline.work.manage import keys as manage_keys
 
 Opened = tuple[Any, Location]
 

@@ -25,9 +25,9 @@ from trunkline.store.ports.database import Batch, Claimed
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.retention import KINDS, KeepDays, Kind
 from trunkline.store.ports.webhooks import DeliveryFilter, WebhookToAdd
-from trunkline.work.manage import manage_directory as manage
-from trunkline.work.manage import manage_retention as keeping
-from trunkline.work.manage.manage_webhooks import ManageWebhooks
+from trunkline.work.manage import entries as manage
+from trunkline.work.manage import retention as keeping
+from trunkline.work.manage.webhooks import ManageWebhooks
 from trunkline.work.refused import Refused
 
 DAY = 86_400_000_000

@@ -22,7 +22,7 @@ from trunkline.events.stored import Announcement
 from trunkline.store.ports.database import Database
 from trunkline.store.ports.webhooks import Backlog, DeliveryFilter, WebhookToAdd
 from trunkline.store.secrets import InstallationKey, KeyUnusable
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 from trunkline.work.upkeep.delete_expired import DAY
 
 NEWEST = 1 << 62

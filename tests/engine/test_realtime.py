@@ -27,7 +27,7 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import DatabaseUnusable
 from trunkline.store.postgres.asterisk_role import role_of
 from trunkline.store.postgres.schema import upgrade
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 from whole.phone import Line, Phone
 from whole.ports import Ports, loopback
 from whole.sip import Caller

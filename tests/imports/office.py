@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.office import Office
 from trunkline.store.managed_directory import ManagedDirectory
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 HEAD = "calldate,clid,src,dst,channel,dstchannel,duration,billsec,disposition,uniqueid,linkedid\n"
 START = 1_709_517_600

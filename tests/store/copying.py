@@ -21,7 +21,7 @@ from trunkline.store.copy.source import SqliteSource
 from trunkline.store.copy.target import PostgresTarget
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.connect import connect_reader
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 from trunkline.work.upkeep import copy_database as verb
 from trunkline.work.upkeep.copy_database import CopyDatabase
 

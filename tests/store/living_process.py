@@ -25,7 +25,7 @@ from trunkline.store.ports.history import Marks
 from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import SqliteDatabase, open_database
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 HOUR = 3_600_000_000
 

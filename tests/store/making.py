@@ -9,7 +9,7 @@ from trunkline.events.stored import Announcement
 from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 KEY = InstallationKey(b"k" * 32)
 AT = 1_700_000_000_000_000

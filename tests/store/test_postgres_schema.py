@@ -25,7 +25,7 @@ from trunkline.store.postgres.roles import VIEWS, let_read
 from trunkline.store.postgres.schema import migrate, shown, upgrade
 from trunkline.store.secrets import InstallationKey
 from trunkline.store.tables import metadata
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 
 @pytest.fixture

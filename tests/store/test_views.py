@@ -11,7 +11,7 @@ import pytest
 from store.making import KEY, office
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.sqlite.connect import connect_reader
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 VIEWS = [
     *("ps_endpoints", "ps_auths", "ps_aors", "tl_devices"),

@@ -14,7 +14,7 @@ import pytest
 from trunkline.engine.config import registered
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .listener import SocketIo
 from .phone import Phone

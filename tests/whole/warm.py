@@ -85,7 +85,7 @@ def _serve() -> None:
     lazily = [
         "trunkline.server.wiring.database",
         "trunkline.store.managed_directory",
-        "trunkline.work.manage.manage_directory",
+        "trunkline.work.manage.entries",
     ]
     for name in [*names, *lazily]:
         importlib.import_module(name)

@@ -19,7 +19,7 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import App
 from trunkline.store.sqlite import open_database
 from trunkline.work.follow.follow_log import CallLog
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 from trunkline.work.place.place_call import CallPlaced, CallSettings, CallWanted, PlaceCall
 from trunkline.work.refused import Refused
 

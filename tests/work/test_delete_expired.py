@@ -18,8 +18,8 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.sqlite import open_database
-from trunkline.work.manage import manage_directory as manage
-from trunkline.work.manage import manage_retention as keeping
+from trunkline.work.manage import entries as manage
+from trunkline.work.manage import retention as keeping
 from trunkline.work.upkeep.delete_expired import DAY, DeleteExpired, Expired, Kept
 
 NOW = AT + 100 * DAY

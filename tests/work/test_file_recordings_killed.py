@@ -26,7 +26,7 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Batch, Recording, Recordings
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.schema import upgrade
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .fake_recordings import FakeRecordings
 from .filing_worker import open_sqlite

@@ -15,7 +15,7 @@ from trunkline.events.message_ids import MessageIds
 from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 from work.desk import SECOND, Desk
 
 AT = 1_700_000_000 * SECOND

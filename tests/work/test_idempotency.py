@@ -13,7 +13,7 @@ from calls.replay import NODE
 from trunkline.calls import facts as f
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.store.ports.database import DatabaseUnavailable
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 from trunkline.work.place import place_call
 from whole.waiting import until
 from work.desk import SECOND, Desk

@@ -16,8 +16,8 @@ from calls.replay import NODE
 from trunkline.directory.entries import TrunkEntry
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.store.sqlite import writer
-from trunkline.work.manage import manage_directory as manage
-from trunkline.work.manage.manage_destinations import destination
+from trunkline.work.manage import entries as manage
+from trunkline.work.manage.destinations import destination
 from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
 from work.desk import NUMBER, PASSWORD, SECOND, Desk

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.work.manage import make_prompts
-from trunkline.work.manage.make_prompts import PromptRefused
+from trunkline.work.manage import prompts as make_prompts
+from trunkline.work.manage.prompts import PromptRefused
 
 
 def wav(path: Path, rate: int, width: int, channels: int, hertz: float = 440) -> Path:

@@ -13,7 +13,7 @@ from trunkline.calls import facts as f
 from trunkline.directory.entries import DeviceEntry
 from trunkline.engine.port import EngineUnavailable, TransferFailed
 from trunkline.work.control.transfer_call import TransferCall, Transferred, TransferWanted
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 from trunkline.work.refused import Refused
 
 from .desk import SECOND, Desk

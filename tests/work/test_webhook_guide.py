@@ -15,7 +15,7 @@ import pytest
 
 from trunkline.delivery.verdict import RetryPolicy
 from trunkline.server.settings import Settings
-from trunkline.work.manage.manage_webhooks import MOST
+from trunkline.work.manage.webhooks import MOST
 
 from .webhook_office import WebhookOffice, until
 

@@ -22,7 +22,7 @@ from trunkline.store.sqlite import open_database
 from trunkline.webhooks.addresses import Addresses
 from trunkline.webhooks.post import HttpPost
 from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, DeliveryLimits
-from trunkline.work.manage.manage_webhooks import ManageWebhooks
+from trunkline.work.manage.webhooks import ManageWebhooks
 
 QUICK = RetryPolicy(pauses=(0.05,) * 9, suspend_after=3600)
 LOOPBACK = Addresses(["127.0.0.0/8"])

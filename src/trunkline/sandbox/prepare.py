@@ -11,7 +11,7 @@ import msgspec
 
 from trunkline.directory.entries import AccountEntry, DeviceEntry, TrunkEntry, UserEntry
 from trunkline.store.managed_directory import DirectoryTransaction
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 ACCOUNT = "sandbox"
 USERS = (("alice", "Alice", "101"), ("bob", "Bob", "102"), ("carol", "Carol", "103"))

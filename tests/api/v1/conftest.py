@@ -34,9 +34,9 @@ from trunkline.webhooks.post import HttpPost
 from trunkline.work.control.transfer_call import TransferCall
 from trunkline.work.deliver.try_webhook import TryWebhook
 from trunkline.work.follow.follow_log import CallLog
-from trunkline.work.manage import manage_directory as manage
-from trunkline.work.manage import manage_keys
-from trunkline.work.manage.manage_webhooks import ManageWebhooks
+from trunkline.work.manage import entries as manage
+from trunkline.work.manage import keys as manage_keys
+from trunkline.work.manage.webhooks import ManageWebhooks
 
 from ..conftest import NOW, World, client_of
 

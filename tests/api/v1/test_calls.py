@@ -18,7 +18,7 @@ from trunkline.api.v1.calls import CHUNK
 from trunkline.calls.facts import CallMerged, Party
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store.ports.database import Batch
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .conftest import Office, problem_of
 

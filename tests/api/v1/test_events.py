@@ -14,8 +14,8 @@ from store.making import AT
 from trunkline.api.http.application import build_api
 from trunkline.api.v1 import events as endpoint
 from trunkline.events.stored import Announcement
-from trunkline.work.manage import manage_directory as manage
-from trunkline.work.manage import manage_keys
+from trunkline.work.manage import entries as manage
+from trunkline.work.manage import keys as manage_keys
 
 from .conftest import Office, problem_of, until
 

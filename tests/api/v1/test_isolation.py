@@ -11,7 +11,7 @@ from store.making import record
 from trunkline.api.v1.routing import Route
 from trunkline.api.v1.table import ROUTES
 from trunkline.store.ports.database import Batch
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .conftest import Office
 

@@ -11,8 +11,8 @@ import pytest
 from at_once import at_once
 from trunkline.directory.api_keys import new_key
 from trunkline.store.ports.database import DatabaseUnavailable
-from trunkline.work.manage import manage_directory as manage
-from trunkline.work.manage import manage_keys
+from trunkline.work.manage import entries as manage
+from trunkline.work.manage import keys as manage_keys
 
 from .conftest import Office, problem_of, until
 

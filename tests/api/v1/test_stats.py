@@ -14,7 +14,7 @@ from store.making import record
 from trunkline.calls.facts import Party
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.statistics import GroupBy
-from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import entries as manage
 
 from .conftest import Office, problem_of
 

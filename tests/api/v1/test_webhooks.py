@@ -110,7 +110,7 @@ async def test_an_account_has_a_limit(client) -> None:
 
 
 async def test_another_account_sees_nothing_of_it(client, office: Office) -> None:
-    from trunkline.work.manage import manage_directory as manage
+    from trunkline.work.manage import entries as manage
 
     id_ = (await made(client))["webhook_id"]
     other = office.change(lambda d: manage.create_account(d, "other"))

@@ -14,7 +14,7 @@ from trunkline.store.ports.database import App, Database
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
 from trunkline.work.deliver.try_webhook import TryWebhook
-from trunkline.work.manage.manage_webhooks import ManageWebhooks
+from trunkline.work.manage.webhooks import ManageWebhooks
 from trunkline.work.place.place_call import CallPlaced, CallWanted
 from trunkline.work.upkeep.vital_signs import VitalSigns
 

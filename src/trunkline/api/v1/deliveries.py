@@ -25,7 +25,7 @@ from trunkline.delivery.webhook import Attempt, Delivery, DeliveryKind, Delivery
 from trunkline.store.ports.database import Database
 from trunkline.store.ports.webhooks import DeliveryFilter
 from trunkline.work.deliver.webhook_request import body_of
-from trunkline.work.manage.manage_webhooks import ReplayRange
+from trunkline.work.manage.webhooks import ReplayRange
 
 _WebhookId = Annotated[str, Meta(description="The webhook's id.", max_length=64)]
 _Number = Annotated[int, Meta(ge=0, le=MOST)]

@@ -39,9 +39,9 @@ def create_announcement(
 ) -> None:
     """Add an announcement: a prompt that is said, and where calls go on then."""
     from trunkline.directory.entries import AnnouncementEntry
-    from trunkline.work.manage import make_prompts as prompts
-    from trunkline.work.manage import manage_destinations as destinations
-    from trunkline.work.manage import manage_directory as manage
+    from trunkline.work.manage import destinations as destinations
+    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage import prompts as prompts
 
     if (file is None) == (text is None):
         raise CommandFailed("say what is to be told: give either --file or --text")
@@ -85,9 +85,9 @@ def delete_announcement(
 ) -> None:
     """Delete an announcement that nothing leads to."""
     from trunkline.directory.entries import AnnouncementEntry
-    from trunkline.work.manage import make_prompts as prompts
-    from trunkline.work.manage.manage_destinations import delete_announcement as delete
-    from trunkline.work.manage.manage_directory import find
+    from trunkline.work.manage import prompts as prompts
+    from trunkline.work.manage.destinations import delete_announcement as delete
+    from trunkline.work.manage.entries import find
 
     with directory_of(ctx, changes=True) as directory:
         account_id = account_id_of(directory, account)

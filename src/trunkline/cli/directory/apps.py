@@ -32,7 +32,7 @@ def create_app(
     as_json: Json = False,
 ) -> None:
     """Add an app, and show its secret: this once."""
-    from trunkline.work.manage import manage_directory as manage
+    from trunkline.work.manage import entries as manage
 
     with directory_of(ctx, changes=True) as directory:
         entry, secret = manage.create_app(

@@ -30,7 +30,7 @@ def create_device(
 ) -> None:
     """Add a SIP phone, and show its password: this once."""
     from trunkline.directory.entries import UserEntry
-    from trunkline.work.manage import manage_directory as manage
+    from trunkline.work.manage import entries as manage
 
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)

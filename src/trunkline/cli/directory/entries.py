@@ -26,8 +26,8 @@ def shown(entry: Entry, **more: Any) -> dict[str, Any]:
 
 def lead_elsewhere(ctx: typer.Context, word: str, name: str, account: str, to: str) -> Any:
     """Have a number or an extension lead to KIND:NAME; returns it as it is then."""
-    from trunkline.work.manage.manage_destinations import destination
-    from trunkline.work.manage.manage_directory import entry_id
+    from trunkline.work.manage.destinations import destination
+    from trunkline.work.manage.entries import entry_id
 
     with directory_of(ctx, changes=True) as directory:
         owner, kind = find_account(directory, account), _kind(word)
@@ -37,13 +37,13 @@ def lead_elsewhere(ctx: typer.Context, word: str, name: str, account: str, to: s
 
 
 def _kind(word: str) -> Any:
-    from trunkline.work.manage.manage_directory import WORDS
+    from trunkline.work.manage.entries import WORDS
 
     return next(kind for kind, its_word in WORDS.items() if its_word == word)
 
 
 def _find(directory: DirectoryTransaction, word: str, name: str, account: str | None) -> Any:
-    from trunkline.work.manage.manage_directory import find
+    from trunkline.work.manage.entries import find
 
     return find(directory, _kind(word), name, account_id_of(directory, account))
 
@@ -70,7 +70,7 @@ def add_entry_commands(typer_: typer.Typer, word: str, switched: bool = True) ->
     def delete(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:
-        from trunkline.work.manage import manage_directory as manage
+        from trunkline.work.manage import entries as manage
 
         with directory_of(ctx, changes=True) as directory:
             entry = _find(directory, word, name, account)
@@ -91,7 +91,7 @@ def _add_switch(typer_: typer.Typer, word: str, verb: str, enabled: bool) -> Non
     def switch(
         ctx: typer.Context, name: Named, account: AccountIf = None, as_json: Json = False
     ) -> None:
-        from trunkline.work.manage import manage_directory as manage
+        from trunkline.work.manage import entries as manage
 
         with directory_of(ctx, changes=True) as directory:
             kind = _kind(word)

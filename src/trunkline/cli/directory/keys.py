@@ -37,7 +37,7 @@ def create_key(
     as_json: Json = False,
 ) -> None:
     """Add a key of /v1, and show it: this once."""
-    from trunkline.work.manage import manage_keys as manage
+    from trunkline.work.manage import keys as manage
 
     with directory_of(ctx) as directory:
         ends = None if expires is None else time.time_ns() // 1000 + manage.lifetime(expires)
@@ -71,7 +71,7 @@ def revoke_key(
     as_json: Json = False,
 ) -> None:
     """End a key for good; its next request is refused."""
-    from trunkline.work.manage import manage_keys as manage
+    from trunkline.work.manage import keys as manage
 
     with directory_of(ctx) as directory:
         account_id = account_id_of(directory, account)

@@ -23,8 +23,8 @@ def create_number(
     as_json: Json = False,
 ) -> None:
     """Add an inbound number; it leads to user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
-    from trunkline.work.manage import manage_directory as manage
-    from trunkline.work.manage.manage_destinations import destination
+    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage.destinations import destination
 
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)

@@ -35,8 +35,8 @@ def create_route(
 ) -> None:
     """Add an outbound route. Once an account has one, it dials by its routes alone."""
     from trunkline.directory.entries import TrunkEntry
-    from trunkline.work.manage import manage_destinations as destinations
-    from trunkline.work.manage.manage_directory import find
+    from trunkline.work.manage import destinations as destinations
+    from trunkline.work.manage.entries import find
 
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)

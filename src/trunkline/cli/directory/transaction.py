@@ -36,7 +36,7 @@ def directory_of(ctx: typer.Context, changes: bool = False) -> Iterator[Director
 
 def find_account(directory: DirectoryTransaction, name: str) -> AccountEntry:
     from trunkline.directory.entries import AccountEntry
-    from trunkline.work.manage.manage_directory import find
+    from trunkline.work.manage.entries import find
 
     return find(directory, AccountEntry, name)
 

@@ -33,7 +33,7 @@ def create_trunk(
     as_json: Json = False,
 ) -> None:
     """Add a line to a carrier."""
-    from trunkline.work.manage import manage_directory as manage
+    from trunkline.work.manage import entries as manage
 
     with directory_of(ctx, changes=True) as directory:
         entry = manage.create_trunk(

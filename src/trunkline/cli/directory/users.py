@@ -27,7 +27,7 @@ def create_user(
     as_json: Json = False,
 ) -> None:
     """Add a user."""
-    from trunkline.work.manage import manage_directory as manage
+    from trunkline.work.manage import entries as manage
 
     with directory_of(ctx, changes=True) as directory:
         entry = manage.create_user(
@@ -60,8 +60,8 @@ def set_user(
 ) -> None:
     """Set where a user's calls go on, as user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
     from trunkline.directory.entries import UserEntry
-    from trunkline.work.manage.manage_destinations import lead_on
-    from trunkline.work.manage.manage_directory import find
+    from trunkline.work.manage.destinations import lead_on
+    from trunkline.work.manage.entries import find
 
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)

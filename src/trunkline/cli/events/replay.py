@@ -80,7 +80,7 @@ def _send_again(
 ) -> int:
     """How many events the server of the data directory sends to the webhook again."""
     from trunkline.cli.webhooks.opening import OpenWebhooks, with_webhooks
-    from trunkline.work.manage.manage_webhooks import ReplayRange
+    from trunkline.work.manage.webhooks import ReplayRange
 
     with archive(ctx) as opened:
         account_id = account_called(opened, account).id if account else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trunkline.delivery.webhook import Webhook
     from trunkline.store.ports.database import Database
     from trunkline.webhooks.port import Post
-    from trunkline.work.manage.manage_webhooks import ManageWebhooks
+    from trunkline.work.manage.webhooks import ManageWebhooks
 
 T = TypeVar("T")
 Which = Annotated[
@@ -62,7 +62,7 @@ def with_webhooks(
     from trunkline.server.wiring import webhooks as webhook_parts
     from trunkline.store.opening import open_database
     from trunkline.store.secrets import open_key
-    from trunkline.work.manage.manage_webhooks import ManageWebhooks
+    from trunkline.work.manage.webhooks import ManageWebhooks
     from trunkline.work.refused import Refused
 
     settings = settings_of(ctx)

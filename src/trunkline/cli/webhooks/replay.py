@@ -34,7 +34,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Send events again, under the ids that they had: one delivery, or all that its filters match."""
-    from trunkline.work.manage.manage_webhooks import ReplayRange
+    from trunkline.work.manage.webhooks import ReplayRange
 
     if (delivery is None) == (first is None and since is None):
         raise CommandFailed("say what to send again: --delivery ID, --from N or --since TIME")

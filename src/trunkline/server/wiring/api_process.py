@@ -16,7 +16,7 @@ from trunkline.server.wiring.doors import Web, web
 from trunkline.server.wiring.webhooks import SECRETS, post
 from trunkline.store.secrets import InstallationKey
 from trunkline.work.deliver.try_webhook import TryWebhook
-from trunkline.work.manage.manage_webhooks import ManageWebhooks
+from trunkline.work.manage.webhooks import ManageWebhooks
 from trunkline.work.refused import Refused
 
 

@@ -18,7 +18,7 @@ from trunkline.webhooks.post import HttpPost
 from trunkline.webhooks.target import parse
 from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks, DeliveryLimits
 from trunkline.work.deliver.try_webhook import TryWebhook
-from trunkline.work.manage.manage_webhooks import ManageWebhooks
+from trunkline.work.manage.webhooks import ManageWebhooks
 
 _DAY = 86_400.0
 

@@ -19,7 +19,7 @@ from trunkline.directory.entries import (
 )
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.managed_directory import DirectoryTransaction
-from trunkline.work.manage.manage_directory import find, new_id, refuse_used
+from trunkline.work.manage.entries import find, new_id, refuse_used
 
 _CAUSES = {name.lower(): number for number, name in NAMES.items() if 0 < number < 128} | {
     "busy": 17,

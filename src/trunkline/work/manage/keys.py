@@ -11,7 +11,7 @@ from trunkline.directory.api_keys import PREFIX_LENGTH, SCOPES, key_hash, new_ke
 from trunkline.directory.entries import AccountEntry, KeyEntry
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.managed_directory import DirectoryTransaction
-from trunkline.work.manage.manage_directory import find, new_id, switch
+from trunkline.work.manage.entries import find, new_id, switch
 
 _LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdw])", re.ASCII)
 _HOUR = 3_600_000_000
