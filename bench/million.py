@@ -35,7 +35,7 @@ from trunkline.store.sqlite.finished_calls import write_call
 from trunkline.store.sqlite.queries import driven, named
 from trunkline.store.sqlite.schema import upgrade
 from trunkline.store.sqlite.statistics import count_older
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
 
 DAYS = 30
 START = 1_760_000_000_000_000 // DAY * DAY
@@ -87,7 +87,7 @@ def _make(data: Path, calls: int) -> None:
     upgrade(file)
     check_key(file, key)
     with ManagedDirectory(file, key).transaction() as directory:
-        account = manage.create_account(directory, "million")
+        account = create_account(directory, "million")
     with closing(connect_writer(file)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         _fill(connection, account.account_id, calls)

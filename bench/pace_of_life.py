@@ -36,7 +36,9 @@ from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch, Database
 from trunkline.store.secrets import open_key
 from trunkline.work.follow.follow_log import CallLog
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 
 from .figures import Figure, quantile
 from .histories.kept import REALM, device
@@ -110,9 +112,9 @@ async def _office(on_server: bool) -> AsyncIterator[Office]:
     db = open_database(where, key)
     try:
         with ManagedDirectory(where, key).transaction() as directory:
-            account = manage.create_account(directory, "bench", timezone="UTC")
-            user = manage.create_user(directory, account, "agent", extension="101")
-            manage.create_device(directory, account, user, device(1), realm=REALM)
+            account = create_account(directory, "bench", timezone="UTC")
+            user = create_user(directory, account, "agent", extension="101")
+            create_device(directory, account, user, device(1), realm=REALM)
         yield Office(db, account.account_id, cluster)
     finally:
         await db.close()

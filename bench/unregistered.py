@@ -13,7 +13,9 @@ from pathlib import Path
 
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 
 from .figures import Figure
 from .stage import Bench, on_stage
@@ -72,7 +74,7 @@ def _fill(data: Path, devices: int) -> None:
     with ManagedDirectory(
         data / "trunkline.db", open_key(data / "secret.key")
     ).transaction() as open_:
-        account = manage.create_account(open_, "many")
+        account = create_account(open_, "many")
         for number in range(devices):
-            user = manage.create_user(open_, account, f"u{number}", extension=str(10_000 + number))
-            manage.create_device(open_, account, user, f"phone{number}", realm="trunkline")
+            user = create_user(open_, account, f"u{number}", extension=str(10_000 + number))
+            create_device(open_, account, user, f"phone{number}", realm="trunkline")

@@ -16,7 +16,9 @@ from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Database
 from trunkline.store.secrets import InstallationKey, open_key
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 REALM = "trunkline"
@@ -70,10 +72,10 @@ class Kept(msgspec.Struct, frozen=True):
         """Every account has a user with a device, whose calls the event log can tell of."""
         with ManagedDirectory(self.place, self.key).transaction() as directory:
             for number, account_id in enumerate(self.accounts, 1):
-                account = manage.find(directory, AccountEntry, account_id)
+                account = entries.find(directory, AccountEntry, account_id)
                 if not directory.called(UserEntry, "bench", account_id):
-                    user = manage.create_user(directory, account, "bench", extension="999")
-                    manage.create_device(directory, account, user, device(number), realm=REALM)
+                    user = create_user(directory, account, "bench", extension="999")
+                    create_device(directory, account, user, device(number), realm=REALM)
 
 
 def device(number: int) -> str:

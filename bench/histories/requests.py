@@ -32,7 +32,8 @@ from tests.whole.waiting import until
 from trunkline.directory.entries import AccountEntry
 from trunkline.store.common.spans import DAY, HOUR
 from trunkline.store.managed_directory import ManagedDirectory
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.apps import create_app
 
 from ..figures import Figure, quantile
 from ..history_pages import _iso as iso
@@ -153,8 +154,8 @@ class _Asking:
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
         with ManagedDirectory(kept.place, kept.key).transaction() as directory:
-            account = manage.find(directory, AccountEntry, kept.accounts[0])
-            self._app, self.secret = manage.create_app(directory, account, "bench")
+            account = entries.find(directory, AccountEntry, kept.accounts[0])
+            self._app, self.secret = create_app(directory, account, "bench")
         self.where = kept.where
         self._account_id = account.account_id
         self._chance = random.Random(secrets.randbits(64))

@@ -24,7 +24,7 @@ from trunkline.store.sqlite.database import check_key
 from trunkline.store.sqlite.finished_calls import write_calls
 from trunkline.store.sqlite.queries import driven
 from trunkline.store.sqlite.schema import upgrade
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
 
 from .kept import SQLITE, Kept
 from .office import Company, companies, records
@@ -52,7 +52,7 @@ def _make(data: Path, calls: int) -> None:
     check_key(file, key)
     of = companies(calls)
     with ManagedDirectory(file, key).transaction() as directory:
-        accounts = [manage.create_account(directory, each.name).account_id for each in of]
+        accounts = [create_account(directory, each.name).account_id for each in of]
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         _fill(connection, list(zip(of, accounts, strict=True)), calls)
     (data / "accounts.json").write_bytes(msgspec.json.encode(accounts))

@@ -22,7 +22,8 @@ from trunkline.server.settings import Settings
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import SqliteDatabase, open_database
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.apps import create_app
 
 from . import cast
 from .control import Control, nothing, say, serve
@@ -123,8 +124,8 @@ def _apps(file: Path, accounts: int) -> list[tuple[str, str]]:
     made = []
     with ManagedDirectory(file, _KEY).transaction() as directory:
         for number in range(accounts):
-            account = manage.create_account(directory, f"account-{number}")
-            app, _ = manage.create_app(directory, account)
+            account = create_account(directory, f"account-{number}")
+            app, _ = create_app(directory, account)
             made.append((account.account_id, app.app_id))
     return made
 

@@ -20,7 +20,7 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.secrets import open_key
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
 
 AT = 1_700_000_000_000_000
 SECOND = 1_000_000
@@ -43,7 +43,7 @@ class Office:
 
     def add_account(self, name: str) -> AccountEntry:
         with ManagedDirectory(self.place, self.key).transaction() as directory:
-            return manage.create_account(directory, name, timezone="Asia/Ho_Chi_Minh")
+            return create_account(directory, name, timezone="Asia/Ho_Chi_Minh")
 
     def write(self, work: Callable[[Any], Any]) -> None:
         async def write() -> None:

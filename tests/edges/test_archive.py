@@ -20,7 +20,9 @@ from trunkline.store.ports.database import Batch, DatabaseUnavailable, DatabaseU
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.ports.sip_messages import NOTHING
 from trunkline.store.ports.webhooks import WebhookToAdd
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.trunks import create_trunk
 
 QUARTER = 900_000_000
 Write = Callable[[Callable[[Any], Awaitable[Any]]], Any]
@@ -50,9 +52,7 @@ def test_accounts_come_by_name_with_their_newest_number(
     place: Location, archive: Archive, account_id: str, write: Write
 ) -> None:
     with ManagedDirectory(place, KEY).transaction() as directory:
-        others = [
-            manage.create_account(directory, name).account_id for name in ("Zoo", "a-b", "ab")
-        ]
+        others = [create_account(directory, name).account_id for name in ("Zoo", "a-b", "ab")]
     write(lambda db: db.events.append([announcement(account_id, n) for n in range(3)]))
     assert archive.accounts() == [
         Account(others[0], "Zoo", "UTC", 0),
@@ -143,8 +143,8 @@ def test_trunks_and_stopped_webhooks(
     place: Location, archive: Archive, account_id: str, write: Write
 ) -> None:
     with ManagedDirectory(place, KEY).transaction() as directory:
-        [account] = directory.all(manage.AccountEntry)
-        trunk = manage.create_trunk(directory, account, "carrier", "127.0.0.1:5060")
+        [account] = directory.all(entries.AccountEntry)
+        trunk = create_trunk(directory, account, "carrier", "127.0.0.1:5060")
     assert archive.trunk_names() == {f"trunk-{trunk.trunk_id}": "carrier"}
     assert archive.stopped_webhooks() == []
     new = WebhookToAdd(

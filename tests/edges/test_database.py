@@ -33,8 +33,14 @@ from trunkline.store.ports.database import (
 )
 from trunkline.store.ports.statistics import DAY
 from trunkline.store.postgres.database import PostgresDatabase
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
 from trunkline.work.manage import keys as manage_keys
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.apps import create_app
+from trunkline.work.manage.devices import create_device, ha1
+from trunkline.work.manage.numbers import create_number
+from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.users import create_user
 
 Opened = tuple[Any, Location]
 
@@ -74,11 +80,9 @@ def account_id(opened: Opened) -> str:
 
 
 async def test_an_app_is_read_with_its_secret(database, change):
-    account = change(lambda d: manage.create_account(d, "acme", timezone="Asia/Ho_Chi_Minh"))
+    account = change(lambda d: create_account(d, "acme", timezone="Asia/Ho_Chi_Minh"))
     entry, secret = change(
-        lambda d: manage.create_app(
-            d, account, "crm", allowed_addresses=["10.0.0.1", "10.1.0.0/16"]
-        )
+        lambda d: create_app(d, account, "crm", allowed_addresses=["10.0.0.1", "10.1.0.0/16"])
     )
     app = await database.directory.app(entry.app_id)
     assert app is not None
@@ -93,35 +97,35 @@ async def test_an_app_is_read_with_its_secret(database, change):
 
 
 async def test_a_disabled_app_or_account_is_none(database, change, account_id):
-    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
-    entry, _ = change(lambda d: manage.create_app(d, account))
-    for kind, thing in ((manage.AppEntry, entry), (manage.AccountEntry, account)):
-        change(lambda d, k=kind, t=thing: manage.switch(d, k, t, False))
+    account = change(lambda d: entries.find(d, entries.AccountEntry, account_id))
+    entry, _ = change(lambda d: create_app(d, account))
+    for kind, thing in ((entries.AppEntry, entry), (entries.AccountEntry, account)):
+        change(lambda d, k=kind, t=thing: entries.switch(d, k, t, False))
         assert (await database.directory.app(entry.app_id)) is None
-        change(lambda d, k=kind, t=thing: manage.switch(d, k, t, True))
+        change(lambda d, k=kind, t=thing: entries.switch(d, k, t, True))
         assert (await database.directory.app(entry.app_id)) is not None
 
 
 async def test_a_device_is_read_with_all_that_its_call_needs(database, change):
     account = change(
-        lambda d: manage.create_account(d, "acme", caller_id="028", allow=["84"], deny=["8490"])
+        lambda d: create_account(d, "acme", caller_id="028", allow=["84"], deny=["8490"])
     )
-    user = change(lambda d: manage.create_user(d, account, "an", name="An", extension="101"))
+    user = change(lambda d: create_user(d, account, "an", name="An", extension="101"))
     entry, _ = change(
-        lambda d: manage.create_device(d, account, user, "an1", realm="trunkline", password="pw")
+        lambda d: create_device(d, account, user, "an1", realm="trunkline", password="pw")
     )
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None
-    assert device.ha1 == manage.ha1("an1", "trunkline", "pw")
+    assert device.ha1 == ha1("an1", "trunkline", "pw")
     assert (device.id, device.username, device.extension) == (entry.device_id, "an", "101")
     assert (device.caller_id, device.record) == ("028", True)
     assert device.rights == Rights("^(84)", "^(8490)", ())
-    far = change(lambda d: manage.create_trunk(d, account, "far", "10.0.0.1:5060", priority=20))
-    near = change(lambda d: manage.create_trunk(d, account, "near", "10.0.0.2:5062", priority=5))
+    far = change(lambda d: create_trunk(d, account, "far", "10.0.0.1:5060", priority=20))
+    near = change(lambda d: create_trunk(d, account, "near", "10.0.0.2:5062", priority=5))
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None
     assert [way.trunk for way in device.rights.routes] == [f"trunk-{near.trunk_id}"]
-    change(lambda d: manage.switch(d, manage.TrunkEntry, near, False))
+    change(lambda d: entries.switch(d, entries.TrunkEntry, near, False))
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None
     assert [way.trunk for way in device.rights.routes] == [f"trunk-{far.trunk_id}"]
@@ -131,16 +135,16 @@ async def test_a_device_is_read_with_all_that_its_call_needs(database, change):
 
 
 async def test_another_accounts_device_is_none(database, change, account_id):
-    other = change(lambda d: manage.create_account(d, "other"))
+    other = change(lambda d: create_account(d, "other"))
     assert (await database.directory.device(other.account_id, "an1")) is None
     assert (await database.directory.device(account_id, "an1")) is not None
 
 
 async def test_who_is_behind_an_extension_and_a_number(database, change, account_id):
-    account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
-    user = change(lambda d: manage.find(d, manage.UserEntry, "an"))
-    change(lambda d: manage.create_device(d, account, user, "a-later-one", realm="r"))
-    change(lambda d: manage.create_number(d, account, "+842873019555", user.user_id))
+    account = change(lambda d: entries.find(d, entries.AccountEntry, "acme"))
+    user = change(lambda d: entries.find(d, entries.UserEntry, "an"))
+    change(lambda d: create_device(d, account, user, "a-later-one", realm="r"))
+    change(lambda d: create_number(d, account, "+842873019555", user.user_id))
     behind = await database.directory.extension(account_id, "101")
     assert behind is not None
     assert behind.sip_users == ("an1", "a-later-one")
@@ -152,8 +156,8 @@ async def test_who_is_behind_an_extension_and_a_number(database, change, account
 
 
 async def test_whose_an_endpoint_is(database, change, account_id):
-    account = change(lambda d: manage.find(d, manage.AccountEntry, "acme"))
-    trunk = change(lambda d: manage.create_trunk(d, account, "viettel", "sip.example.com"))
+    account = change(lambda d: entries.find(d, entries.AccountEntry, "acme"))
+    trunk = change(lambda d: create_trunk(d, account, "viettel", "sip.example.com"))
     device = await database.directory.endpoint_owner("an1")
     assert device is not None
     assert (device.kind, device.account_id, device.username) == ("device", account_id, "an")
@@ -166,9 +170,9 @@ async def test_whose_an_endpoint_is(database, change, account_id):
 
 
 async def test_a_trunks_password_is_plain_only_when_read(database, change, opened):
-    account = change(lambda d: manage.create_account(d, "acme"))
+    account = change(lambda d: create_account(d, "acme"))
     change(
-        lambda d: manage.create_trunk(
+        lambda d: create_trunk(
             d,
             account,
             "viettel",
@@ -193,8 +197,8 @@ async def test_an_account_takes_its_statistics_along(database, opened, change, a
     with engine.begin() as connection:  # as retention does
         connection.execute(tables.calls.delete())
     engine.dispose()
-    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
-    change(lambda d: manage.delete(d, manage.AccountEntry, account))
+    account = change(lambda d: entries.find(d, entries.AccountEntry, account_id))
+    change(lambda d: entries.delete(d, entries.AccountEntry, account))
     assert (await database.statistics.summed(account_id, "none", window, 9)).totals.calls == 0
 
 
@@ -396,7 +400,7 @@ async def test_neighbouring_windows_share_no_call(database, account_id):
 
 
 async def test_numbers_have_no_gap_under_concurrency(database, change, account_id):
-    other = change(lambda d: manage.create_account(d, "other")).account_id
+    other = change(lambda d: create_account(d, "other")).account_id
     told: list[tuple[str, int]] = []
 
     async def tell(n: int) -> None:
@@ -413,7 +417,7 @@ async def test_numbers_have_no_gap_under_concurrency(database, change, account_i
 
 
 async def test_the_events_of_a_call_are_read_by_themselves(database, change, account_id, opened):
-    other = change(lambda d: manage.create_account(d, "other")).account_id
+    other = change(lambda d: create_account(d, "other")).account_id
     for n in range(3):
         await database.events.append(
             [announcement(account_id, n, call_id=call_id) for call_id in ("a", "b", None)]
@@ -438,7 +442,7 @@ async def test_an_account_that_is_no_more_stops_nothing(database, account_id):
 
 
 async def test_a_device_state_is_told_once(database, change, account_id):
-    device = change(lambda d: manage.find(d, manage.DeviceEntry, "an1"))
+    device = change(lambda d: entries.find(d, entries.DeviceEntry, "an1"))
     tell = announcement(account_id)
     assert await database.events.device_state(device.device_id, False, tell) is None
     event = await database.events.device_state(device.device_id, True, tell)
@@ -449,14 +453,14 @@ async def test_a_device_state_is_told_once(database, change, account_id):
     assert await database.events.device_state(device.device_id, False, tell) is not None
     assert dict(await database.events.device_states()) == {device.sip_user: False}
     assert await database.events.device_state("0" * 32, True, tell) is None
-    change(lambda d: manage.delete(d, manage.DeviceEntry, device))
+    change(lambda d: entries.delete(d, entries.DeviceEntry, device))
     assert dict(await database.events.device_states()) == {}
 
 
 async def test_a_trunk_state_is_told_once_and_the_first_always(database, change, account_id):
-    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
+    account = change(lambda d: entries.find(d, entries.AccountEntry, account_id))
     one, other = (
-        change(lambda d, n=name: manage.create_trunk(d, account, n, "10.0.0.1:5060")).trunk_id
+        change(lambda d, n=name: create_trunk(d, account, n, "10.0.0.1:5060")).trunk_id
         for name in ("one", "other")
     )
     tell = announcement(account_id)
@@ -468,8 +472,10 @@ async def test_a_trunk_state_is_told_once_and_the_first_always(database, change,
     assert event.seq == 3
     assert await database.events.trunk_state("0" * 32, True, tell) is None
     assert dict(await database.events.trunk_states()) == {one: True, other: True}
-    assert change(lambda d: manage.find(d, manage.TrunkEntry, one)).up is True
-    change(lambda d: manage.delete(d, manage.TrunkEntry, manage.find(d, manage.TrunkEntry, one)))
+    assert change(lambda d: entries.find(d, entries.TrunkEntry, one)).up is True
+    change(
+        lambda d: entries.delete(d, entries.TrunkEntry, entries.find(d, entries.TrunkEntry, one))
+    )
     assert dict(await database.events.trunk_states()) == {other: True}
 
 
@@ -497,13 +503,13 @@ async def test_a_key_is_claimed_once(database):
 
 
 async def test_a_token_ends_with_its_time_and_with_its_app(database, change, account_id):
-    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
-    app, _ = change(lambda d: manage.create_app(d, account))
+    account = change(lambda d: entries.find(d, entries.AccountEntry, account_id))
+    app, _ = change(lambda d: create_app(d, account))
     await database.tokens.add("hash", app.app_id, account_id, 1000)
     assert (await database.tokens.owner("hash", 999)) == TokenOwner(app.app_id, account_id)
     assert (await database.tokens.owner("hash", 1000)) is None
     assert (await database.tokens.owner("another", 1)) is None
-    change(lambda d: manage.switch(d, manage.AppEntry, app, False))
+    change(lambda d: entries.switch(d, entries.AppEntry, app, False))
     assert (await database.tokens.owner("hash", 999)) is None
 
 
@@ -512,7 +518,7 @@ async def test_a_token_ends_with_its_time_and_with_its_app(database, change, acc
 
 def _key(change: Callable[..., Any], account_id: str, **more: Any) -> tuple[Any, str]:
     def make(d: Any) -> Any:
-        account = manage.find(d, manage.AccountEntry, account_id)
+        account = entries.find(d, entries.AccountEntry, account_id)
         return manage_keys.create_key(d, account, "crm", ["keys:read", "events:read"], **more)
 
     return change(make)
@@ -546,26 +552,26 @@ async def test_a_key_is_found_by_its_hash(database, change, account_id, opened):
 
 async def test_a_key_ends_with_its_revoking_and_with_its_account(database, change, account_id):
     entry, key = _key(change, account_id)
-    account = change(lambda d: manage.find(d, manage.AccountEntry, account_id))
+    account = change(lambda d: entries.find(d, entries.AccountEntry, account_id))
 
     async def good() -> tuple[bool, bool]:
         found = (await database.keys.by_hash(key_hash(key), 0)) is not None
         return found, (await database.keys.valid(entry.key_id, 0))
 
     assert await good() == (True, True)
-    change(lambda d: manage.switch(d, manage.AccountEntry, account, False))
+    change(lambda d: entries.switch(d, entries.AccountEntry, account, False))
     assert await good() == (False, False)
-    change(lambda d: manage.switch(d, manage.AccountEntry, account, True))
+    change(lambda d: entries.switch(d, entries.AccountEntry, account, True))
     assert await good() == (True, True)
     change(lambda d: manage_keys.revoke_key(d, entry.prefix))
     assert await good() == (False, False)
     assert [row.enabled for row in (await database.keys.listed(account_id, (0, ""), 10))] == [False]
-    change(lambda d: manage.delete(d, manage.AccountEntry, account))
+    change(lambda d: entries.delete(d, entries.AccountEntry, account))
     assert (await database.keys.listed(account_id, (0, ""), 10)) == []
 
 
 async def test_keys_are_listed_in_their_order(database, change, account_id):
-    other = change(lambda d: manage.create_account(d, "other")).account_id
+    other = change(lambda d: create_account(d, "other")).account_id
     _key(change, other)
     made = [_key(change, account_id)[0].key_id for _ in range(5)]
     first = await database.keys.listed(account_id, (0, ""), 2)

@@ -25,8 +25,8 @@ from trunkline.store.ports.database import Batch, Claimed
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.retention import KINDS, KeepDays, Kind
 from trunkline.store.ports.webhooks import DeliveryFilter, WebhookToAdd
-from trunkline.work.manage import entries as manage
-from trunkline.work.manage import retention as keeping
+from trunkline.work.manage import entries, retention
+from trunkline.work.manage.accounts import create_account
 from trunkline.work.manage.webhooks import ManageWebhooks
 from trunkline.work.refused import Refused
 
@@ -189,13 +189,13 @@ async def test_holding_is_a_change_of_the_call(database, account_id):
 
 
 async def test_of_an_account_on_hold_nothing_goes(database, change, account_id):
-    other = change(lambda d: manage.create_account(d, "other")).account_id
+    other = change(lambda d: create_account(d, "other")).account_id
     await made(database, account_id, range(6))
     await database.calls.commit(
         Batch(facts=[requested("asked", account_id), requested("asked too", other)])
     )
-    account = change(lambda d: manage.find(d, AccountEntry, account_id))
-    change(lambda d: keeping.hold(d, account, "case 7", AT))
+    account = change(lambda d: entries.find(d, AccountEntry, account_id))
+    change(lambda d: retention.hold(d, account, "case 7", AT))
     late = AT + 99 * DAY
     for kind in KINDS:
         assert await delete(database, account_id, kind, late) == 0
@@ -204,11 +204,11 @@ async def test_of_an_account_on_hold_nothing_goes(database, change, account_id):
     assert await database.retention.delete_facts(late, 0, last) == 1
     assert len(await read(database.calls.facts("asked"))) == 1
     assert await read(database.calls.facts("asked too")) == []
-    held = change(lambda d: manage.find(d, AccountEntry, account_id))
+    held = change(lambda d: entries.find(d, AccountEntry, account_id))
     assert (held.held_at, held.hold_reason) == (AT, "case 7")
     with pytest.raises(DirectoryRefused, match=r"on hold \(case 7\)"):
-        change(lambda d: manage.delete(d, AccountEntry, held))
-    change(lambda d: keeping.release(d, held))
+        change(lambda d: entries.delete(d, AccountEntry, held))
+    change(lambda d: retention.release(d, held))
     assert await delete(database, account_id, "calls", late) == 6
 
 
@@ -286,8 +286,8 @@ async def test_what_webhooks_had_stays_while_it_is_held(database, change, accoun
         (seq, "delivered") for seq in (6, 5, 4)
     ]
     await database.history.mark(account_id, "c1", Marks(hold=False), AT)
-    account = change(lambda d: manage.find(d, AccountEntry, account_id))
-    change(lambda d: keeping.hold(d, account, "case 7", AT))
+    account = change(lambda d: entries.find(d, AccountEntry, account_id))
+    change(lambda d: retention.hold(d, account, "case 7", AT))
     assert not await database.webhooks.delete("w")
 
 
@@ -330,30 +330,30 @@ async def test_keys_and_tokens_that_ran_out_go(database, account_id):
 
 
 async def test_limits_of_accounts(database, change, account_id):
-    account = change(lambda d: manage.find(d, AccountEntry, account_id))
+    account = change(lambda d: entries.find(d, AccountEntry, account_id))
     kept = {"calls": "365", "events": "forever", "recordings": "30"}
-    change(lambda d: keeping.keep(d, account, kept))
+    change(lambda d: retention.keep(d, account, kept))
     assert await database.retention.limits() == [KeepDays(account_id, "acme", False, 365, 0, 30)]
-    change(lambda d: keeping.keep(d, account, {"recordings": "default"}))
-    change(lambda d: keeping.hold(d, account, "case 7", AT))
+    change(lambda d: retention.keep(d, account, {"recordings": "default"}))
+    change(lambda d: retention.hold(d, account, "case 7", AT))
     assert await database.retention.limits() == [KeepDays(account_id, "acme", True, 365, 0, None)]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "", "1.5", "36501", "٣"])
 def test_what_is_no_time_is_refused(place, change, account_id, text):
-    account = change(lambda d: manage.find(d, AccountEntry, account_id))
+    account = change(lambda d: entries.find(d, AccountEntry, account_id))
     with pytest.raises(DirectoryRefused, match=r"take days .at least 1., forever, or default"):
-        change(lambda d: keeping.keep(d, account, {"events": text}))
+        change(lambda d: retention.keep(d, account, {"events": text}))
 
 
 def test_a_recording_cannot_outlive_its_call(place, change, account_id):
-    account = change(lambda d: manage.find(d, AccountEntry, account_id))
+    account = change(lambda d: entries.find(d, AccountEntry, account_id))
     with pytest.raises(DirectoryRefused, match="goes with its call's record"):
-        change(lambda d: keeping.keep(d, account, {"calls": "30", "recordings": "31"}))
+        change(lambda d: retention.keep(d, account, {"calls": "30", "recordings": "31"}))
     with pytest.raises(DirectoryRefused, match="say why"):
-        change(lambda d: keeping.hold(d, account, " ", AT))
+        change(lambda d: retention.hold(d, account, " ", AT))
     with pytest.raises(DirectoryRefused, match="not on hold"):
-        change(lambda d: keeping.release(d, account))
+        change(lambda d: retention.release(d, account))
 
 
 async def test_whose_a_call_is(database, account_id):

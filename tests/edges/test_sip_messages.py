@@ -17,8 +17,7 @@ from trunkline.store.opening import open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.store.ports.sip_messages import NOTHING
-from trunkline.work.manage import entries as manage
-from trunkline.work.manage import retention as keeping
+from trunkline.work.manage import entries, retention
 
 FIRST = SipMessage(
     leg_id="leg",
@@ -107,7 +106,7 @@ async def test_what_is_on_hold_stays(database: Any, place: Location) -> None:
     await database.calls.commit(Batch(finished=[record("held", ours), record("free", ours)]))
     await database.history.mark(ours, "held", Marks(hold=True), AT)
     with ManagedDirectory(place, KEY).transaction() as directory:
-        keeping.hold(directory, manage.find(directory, AccountEntry, theirs), "case 7", AT)
+        retention.hold(directory, entries.find(directory, AccountEntry, theirs), "case 7", AT)
     await database.sip_messages.add(
         [part(1, account_id=ours, call_id=call_id) for call_id in ("held", "free")]
         + [part(2, account_id=theirs, call_id="any")]

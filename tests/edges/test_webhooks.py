@@ -22,7 +22,7 @@ from trunkline.events.stored import Announcement
 from trunkline.store.ports.database import Database
 from trunkline.store.ports.webhooks import Backlog, DeliveryFilter, WebhookToAdd
 from trunkline.store.secrets import InstallationKey, KeyUnusable
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
 from trunkline.work.upkeep.delete_expired import DAY
 
 NEWEST = 1 << 62
@@ -121,8 +121,8 @@ async def test_only_enabled_ones_of_enabled_accounts_are_active(
     assert (await database.webhooks.active(account_id)) == [webhook]
     assert (await database.webhooks.active_accounts()) == {account_id}
     with ManagedDirectory(place, KEY).transaction() as directory:
-        account = manage.find(directory, AccountEntry, account_id)
-        manage.switch(directory, AccountEntry, account, False)
+        account = entries.find(directory, AccountEntry, account_id)
+        entries.switch(directory, AccountEntry, account, False)
     assert (
         (await database.webhooks.active(account_id)),
         (await database.webhooks.active_accounts()),

@@ -27,7 +27,10 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import DatabaseUnusable
 from trunkline.store.postgres.asterisk_role import role_of
 from trunkline.store.postgres.schema import upgrade
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 from whole.phone import Line, Phone
 from whole.ports import Ports, loopback
 from whole.sip import Caller
@@ -230,12 +233,10 @@ class Switch:
     def office(self) -> tuple[AccountEntry, UserEntry]:
         """Users on 101, 102 and 103 with the phones an, binh and chi."""
         with ManagedDirectory(self.url, KEY).transaction() as directory:
-            account = manage.create_account(directory, "acme")
+            account = create_account(directory, "acme")
             for number, name in enumerate(("an", "binh", "chi")):
-                user = manage.create_user(directory, account, name, extension=str(101 + number))
-                manage.create_device(
-                    directory, account, user, name, realm="trunkline", password="p"
-                )
+                user = create_user(directory, account, name, extension=str(101 + number))
+                create_device(directory, account, user, name, realm="trunkline", password="p")
         return account, user
 
     def online(self, *users: str) -> bool:
@@ -318,9 +319,9 @@ async def test_asterisk_on_postgresql_through_a_crash_of_it(own_cluster: Cluster
 
     # A device works at once when it is made, and no more once it is switched off.
     with ManagedDirectory(switch.url, KEY).transaction() as directory:
-        manage.create_device(directory, account, user, "new", realm="trunkline", password="p")
-        gone = manage.find(directory, DeviceEntry, "chi")
-        manage.switch(directory, DeviceEntry, gone, False)
+        create_device(directory, account, user, "new", realm="trunkline", password="p")
+        gone = entries.find(directory, DeviceEntry, "chi")
+        entries.switch(directory, DeviceEntry, gone, False)
     assert await switch.registers("new") == 200
     await switch.engine.sync([], _is_device)
     assert await switch.registers("chi") == 401

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cli.office import Office
 from trunkline.store.managed_directory import ManagedDirectory
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 
 HEAD = "calldate,clid,src,dst,channel,dstchannel,duration,billsec,disposition,uniqueid,linkedid\n"
 START = 1_709_517_600
@@ -21,10 +22,10 @@ def moved_in(data: Path) -> Office:
     office = Office(data)
     with ManagedDirectory(office.file, office.key).transaction() as directory:
         for username, extension in (("an", "101"), ("binh", "102")):
-            user = manage.create_user(
+            user = create_user(
                 directory, office.account, username, name=username.title(), extension=extension
             )
-            manage.create_device(directory, office.account, user, f"{username}1", realm="trunkline")
+            create_device(directory, office.account, user, f"{username}1", realm="trunkline")
     return office
 
 

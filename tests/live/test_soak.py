@@ -24,7 +24,8 @@ from trunkline.server.settings import Settings
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey
 from trunkline.store.sqlite import SqliteDatabase, open_database
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.apps import create_app
 
 from .conftest import api, until
 from .fakes import FakeKeys
@@ -221,8 +222,8 @@ async def _tenants(file: Path, database: SqliteDatabase) -> list[Tenant]:
     made = []
     with ManagedDirectory(file, KEY).transaction() as directory:
         for number in range(ACCOUNTS):
-            account = manage.create_account(directory, f"account-{number}")
-            app, _ = manage.create_app(directory, account)
+            account = create_account(directory, f"account-{number}")
+            app, _ = create_app(directory, account)
             made.append(Tenant(account.account_id, app.app_id, f"{number:032x}"))
     for tenant in made:
         digest = hashlib.sha256(tenant.token.encode()).hexdigest()

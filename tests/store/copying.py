@@ -21,7 +21,7 @@ from trunkline.store.copy.source import SqliteSource
 from trunkline.store.copy.target import PostgresTarget
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.connect import connect_reader
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
 from trunkline.work.upkeep import copy_database as verb
 from trunkline.work.upkeep.copy_database import CopyDatabase
 
@@ -36,8 +36,8 @@ class Office:
         self.data, self.path = data, data / "trunkline.db"
         self.key = open_key(data / "secret.key")
         with in_directory(self.path, self.key) as directory:
-            self.account_id = manage.create_account(directory, "acme").account_id
-            manage.create_account(directory, "other")
+            self.account_id = create_account(directory, "acme").account_id
+            create_account(directory, "other")
 
     async def live(self, calls: int) -> None:
         database = sqlite.open_database(self.path, self.key)

@@ -25,7 +25,9 @@ from trunkline.store.ports.history import Marks
 from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import SqliteDatabase, open_database
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 
 HOUR = 3_600_000_000
 
@@ -132,9 +134,9 @@ class Life:
             directory.rename_account(first.account_id, second.name)
             own = next(a for a in (first, second) if a.account_id != self._account_id)
             for user in directory.all(UserEntry, own.account_id):
-                manage.delete(directory, UserEntry, user)
-            user = manage.create_user(directory, own, "moving", extension="900")
-            manage.create_device(directory, own, user, "moving", realm="r", password="pw")
+                entries.delete(directory, UserEntry, user)
+            user = create_user(directory, own, "moving", extension="900")
+            create_device(directory, own, user, "moving", realm="r", password="pw")
             assert directory.all(DeviceEntry, own.account_id)
 
 

@@ -9,7 +9,9 @@ from trunkline.events.stored import Announcement
 from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import InstallationKey
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 
 KEY = InstallationKey(b"k" * 32)
 AT = 1_700_000_000_000_000
@@ -76,9 +78,9 @@ def office(
 ) -> tuple[AccountEntry, UserEntry, DeviceEntry]:
     """An account with a user on extension 101 and a device of theirs."""
     with ManagedDirectory(path, KEY).transaction() as directory:
-        account = manage.create_account(directory, name)
-        user = manage.create_user(directory, account, "an", name="An", extension="101")
-        device, _ = manage.create_device(
+        account = create_account(directory, name)
+        user = create_user(directory, account, "an", name="An", extension="101")
+        device, _ = create_device(
             directory, account, user, sip_user, realm="trunkline", password="pw"
         )
     return account, user, device

@@ -25,7 +25,11 @@ from trunkline.store.postgres.roles import VIEWS, let_read
 from trunkline.store.postgres.schema import migrate, shown, upgrade
 from trunkline.store.secrets import InstallationKey
 from trunkline.store.tables import metadata
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.numbers import create_number
+from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.users import create_user
 
 
 @pytest.fixture
@@ -172,15 +176,15 @@ def test_the_views_say_what_sqlites_say(postgres_url, tmp_path):
     found = []
     for place in places:
         with ManagedDirectory(place, KEY).transaction() as directory:
-            account = manage.create_account(
+            account = create_account(
                 directory, "acme", caller_id="028", allow=["84", "+84"], deny=["8490"]
             )
-            user = manage.create_user(directory, account, "an", name='O"Ne\\il;', extension="101")
+            user = create_user(directory, account, "an", name='O"Ne\\il;', extension="101")
             for name in ("z1", "b2", "a3"):
-                manage.create_device(directory, account, user, name, realm="r", password="pw")
-            manage.create_number(directory, account, "+84 28 7301.9555", user.user_id)
-            manage.create_trunk(directory, account, "far", "10.0.0.1", priority=9)
-            near = manage.create_trunk(directory, account, "near", "10.0.0.2", priority=1)
+                create_device(directory, account, user, name, realm="r", password="pw")
+            create_number(directory, account, "+84 28 7301.9555", user.user_id)
+            create_trunk(directory, account, "far", "10.0.0.1", priority=9)
+            near = create_trunk(directory, account, "near", "10.0.0.2", priority=1)
         changing = {account.account_id: "A", user.user_id: "U", near.trunk_id: "T"}
         found.append(
             [

@@ -11,7 +11,12 @@ import pytest
 from store.making import KEY, office
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.sqlite.connect import connect_reader
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.devices import create_device, ha1
+from trunkline.work.manage.numbers import create_number
+from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.users import create_user
 
 VIEWS = [
     *("ps_endpoints", "ps_auths", "ps_aors", "tl_devices"),
@@ -76,7 +81,7 @@ def test_a_device_can_register(asterisk, path):
         "auth_type": "digest",
         "username": "an1",
         "realm": "trunkline",
-        "password_digest": "MD5:" + manage.ha1("an1", "trunkline", "pw"),
+        "password_digest": "MD5:" + ha1("an1", "trunkline", "pw"),
     }
     assert aor is not None
     assert (aor["max_contacts"], aor["qualify_frequency"], aor["qualify_timeout"]) == (
@@ -88,16 +93,18 @@ def test_a_device_can_register(asterisk, path):
     assert [found["id"] for found in everything] == ["an1"]
 
 
-@pytest.mark.parametrize("kind", [manage.DeviceEntry, manage.UserEntry, manage.AccountEntry])
+@pytest.mark.parametrize("kind", [entries.DeviceEntry, entries.UserEntry, entries.AccountEntry])
 def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
     account, user, device = office(path)
-    entry = {manage.DeviceEntry: device, manage.UserEntry: user, manage.AccountEntry: account}[kind]
+    entry = {entries.DeviceEntry: device, entries.UserEntry: user, entries.AccountEntry: account}[
+        kind
+    ]
     with directory.transaction() as open_:
-        manage.switch(open_, kind, entry, False)
+        entries.switch(open_, kind, entry, False)
     for view in (*VIEWS[:4], "tl_callers"):
         assert row(asterisk, view, "an1") is None
     extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
-    assert extension is None or (kind is manage.DeviceEntry and extension["dial"] == "")
+    assert extension is None or (kind is entries.DeviceEntry and extension["dial"] == "")
 
 
 @pytest.mark.parametrize(
@@ -112,9 +119,9 @@ def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
 )
 def test_no_display_name_breaks_the_caller_id(asterisk, directory, name, callerid):
     with directory.transaction() as open_:
-        account = manage.create_account(open_, "acme")
-        user = manage.create_user(open_, account, "an", name=name, extension="101")
-        manage.create_device(open_, account, user, "an1", realm="r")
+        account = create_account(open_, "acme")
+        user = create_user(open_, account, "an", name=name, extension="101")
+        create_device(open_, account, user, "an1", realm="r")
     endpoint = row(asterisk, "ps_endpoints", "an1")
     assert endpoint is not None
     assert endpoint["callerid"] == callerid
@@ -122,11 +129,11 @@ def test_no_display_name_breaks_the_caller_id(asterisk, directory, name, calleri
 
 def test_what_the_dialplan_asks_about_a_device(asterisk, directory):
     with directory.transaction() as open_:
-        account = manage.create_account(
+        account = create_account(
             open_, "acme", caller_id="028", allow=["84", "+84"], deny=["8490"], record=False
         )
-        user = manage.create_user(open_, account, "an")
-        manage.create_device(open_, account, user, "an1", realm="r")
+        user = create_user(open_, account, "an")
+        create_device(open_, account, user, "an1", realm="r")
     assert row(asterisk, "tl_devices", "an1") == {
         "id": "an1",
         "account_id": account.account_id,
@@ -139,8 +146,8 @@ def test_what_the_dialplan_asks_about_a_device(asterisk, directory):
         "trunk": "",
     }
     with directory.transaction() as open_:
-        manage.create_trunk(open_, account, "far", "10.0.0.1", priority=9)
-        near = manage.create_trunk(open_, account, "near", "10.0.0.2", priority=1)
+        create_trunk(open_, account, "far", "10.0.0.1", priority=9)
+        near = create_trunk(open_, account, "near", "10.0.0.2", priority=1)
     device = row(asterisk, "tl_devices", "an1")
     assert device is not None
     assert device["trunk"] == f"trunk-{near.trunk_id}"
@@ -155,10 +162,10 @@ def test_an_account_without_a_policy_may_dial_all(asterisk, path):
 
 def test_a_sandbox_account_has_no_real_trunk(asterisk, directory):
     with directory.transaction() as open_:
-        account = manage.create_account(open_, "play", sandbox=True)
-        user = manage.create_user(open_, account, "an")
-        manage.create_device(open_, account, user, "an1", realm="r")
-        real = manage.create_trunk(open_, account, "t", "10.0.0.1", sandbox=True)
+        account = create_account(open_, "play", sandbox=True)
+        user = create_user(open_, account, "an")
+        create_device(open_, account, user, "an1", realm="r")
+        real = create_trunk(open_, account, "t", "10.0.0.1", sandbox=True)
     with sqlite3.connect(asterisk.execute("PRAGMA database_list").fetchone()["file"]) as by_hand:
         by_hand.execute("UPDATE trunks SET sandbox = 0 WHERE id = ?", (real.trunk_id,))
     by_hand.close()
@@ -171,8 +178,8 @@ def test_all_enabled_phones_of_a_user_ring(asterisk, directory, path):
     account, user, first = office(path, sip_user="z1")
     with directory.transaction() as open_:
         for sip_user in ("b2", "a3"):
-            manage.create_device(open_, account, user, sip_user, realm="r")
-        manage.create_number(open_, account, "+84 28 7301.9555", user.user_id)
+            create_device(open_, account, user, sip_user, realm="r")
+        create_number(open_, account, "+84 28 7301.9555", user.user_id)
     extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
     did = row(asterisk, "tl_dids", f"{account.account_id}:842873019555")
     assert extension is not None
@@ -180,7 +187,7 @@ def test_all_enabled_phones_of_a_user_ring(asterisk, directory, path):
     assert extension["dial"] == did["dial"] == "PJSIP/z1&PJSIP/b2&PJSIP/a3"
     assert did["did"] == "+842873019555"
     with directory.transaction() as open_:
-        manage.switch(open_, manage.DeviceEntry, first, False)
+        entries.switch(open_, entries.DeviceEntry, first, False)
     extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
     assert extension is not None
     assert extension["dial"] == "PJSIP/b2&PJSIP/a3"
@@ -189,7 +196,7 @@ def test_all_enabled_phones_of_a_user_ring(asterisk, directory, path):
 def test_the_first_step_is_what_the_old_dialplan_would_have_dialled(asterisk, directory, path):
     account, user, _ = office(path)
     with directory.transaction() as open_:
-        manage.create_number(open_, account, "+84287", user.user_id)
+        create_number(open_, account, "+84287", user.user_id)
     step = {
         "step": user.user_id,
         "kind": "user",
@@ -207,10 +214,10 @@ def test_the_first_step_is_what_the_old_dialplan_would_have_dialled(asterisk, di
 
 def test_a_caller_has_the_rights_of_the_account(asterisk, directory):
     with directory.transaction() as open_:
-        account = manage.create_account(open_, "acme", caller_id="028", allow=["84"], deny=["849"])
-        user = manage.create_user(open_, account, "an", name='An "(x', extension="101")
-        manage.create_device(open_, account, user, "an1", realm="r")
-        near = manage.create_trunk(open_, account, "near", "10.0.0.2", priority=1)
+        account = create_account(open_, "acme", caller_id="028", allow=["84"], deny=["849"])
+        user = create_user(open_, account, "an", name='An "(x', extension="101")
+        create_device(open_, account, user, "an1", realm="r")
+        near = create_trunk(open_, account, "near", "10.0.0.2", priority=1)
     rights = {
         "caller_id": "028",
         "allow_regex": "^(84)",

@@ -14,7 +14,9 @@ import pytest
 from trunkline.engine.config import registered
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.secrets import open_key
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.users import create_user
 
 from .listener import SocketIo
 from .phone import Phone
@@ -154,10 +156,10 @@ async def test_no_phone_is_missed_when_many_register_at_once(own_stage: Stage) -
     many = [Device(f"phone{number}", "p", "") for number in range(registered.AT_MOST * 3)]
     key = open_key(server.data / "secret.key")
     with ManagedDirectory(server.data / "trunkline.db", key).transaction() as directory:
-        account = manage.create_account(directory, "many")
-        user = manage.create_user(directory, account, "desk")
+        account = create_account(directory, "many")
+        user = create_user(directory, account, "desk")
         for one in many:
-            manage.create_device(
+            create_device(
                 directory, account, user, one.sip_user, realm="trunkline", password=one.password
             )
     await server.start()

@@ -19,7 +19,11 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import App
 from trunkline.store.sqlite import open_database
 from trunkline.work.follow.follow_log import CallLog
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.apps import create_app
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.users import create_user
 from trunkline.work.place.place_call import CallPlaced, CallSettings, CallWanted, PlaceCall
 from trunkline.work.refused import Refused
 
@@ -73,15 +77,11 @@ class Desk:
         self.path = path
         self.database: Any = open_database(path, KEY)
         with self.directory() as directory:
-            self.account = manage.create_account(directory, "acme", deny=["0900"])
-            app, _ = manage.create_app(directory, self.account)
-            self.user = manage.create_user(
-                directory, self.account, "an", name="An", extension="101"
-            )
-            manage.create_device(
-                directory, self.account, self.user, "an1", realm="r", password=PASSWORD
-            )
-            manage.create_trunk(directory, self.account, "carrier", "127.0.0.1:5060")
+            self.account = create_account(directory, "acme", deny=["0900"])
+            app, _ = create_app(directory, self.account)
+            self.user = create_user(directory, self.account, "an", name="An", extension="101")
+            create_device(directory, self.account, self.user, "an1", realm="r", password=PASSWORD)
+            create_trunk(directory, self.account, "carrier", "127.0.0.1:5060")
         found = at_once(self.database.directory.app(app.app_id))
         assert found is not None
         self.app: App = found

@@ -18,8 +18,8 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.sqlite import open_database
-from trunkline.work.manage import entries as manage
-from trunkline.work.manage import retention as keeping
+from trunkline.work.manage import entries, retention
+from trunkline.work.manage.accounts import create_account
 from trunkline.work.upkeep.delete_expired import DAY, DeleteExpired, Expired, Kept
 
 NOW = AT + 100 * DAY
@@ -42,7 +42,7 @@ class Office:
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / "trunkline.db"
         self.accounts = {"acme": office(self.path)[0].account_id}
-        self.accounts["other"] = self.change(manage.create_account, "other").account_id
+        self.accounts["other"] = self.change(create_account, "other").account_id
         self.db: Any = open_database(self.path, KEY)
         self.store = Store(MemoryStore())
 
@@ -51,10 +51,10 @@ class Office:
             return work(directory, *given)
 
     def keep(self, name: str, **wanted: str) -> None:
-        self.change(keeping.keep, self.account(name), wanted)
+        self.change(retention.keep, self.account(name), wanted)
 
     def account(self, name: str) -> AccountEntry:
-        found: AccountEntry = self.change(manage.find, AccountEntry, name)
+        found: AccountEntry = self.change(entries.find, AccountEntry, name)
         return found
 
     async def fill(self) -> None:
@@ -120,7 +120,7 @@ async def test_an_account_goes_before_the_installation(busy: Office) -> None:
 
 
 async def test_on_hold_nothing_goes(busy: Office) -> None:
-    busy.change(keeping.hold, busy.account("acme"), "case 7", AT)
+    busy.change(retention.hold, busy.account("acme"), "case 7", AT)
     done = await busy.verb(calls=1, events=1)()
     assert {each.account for each in done} == {"other", None}
     assert await busy.left("acme", has_recording=True) == 100

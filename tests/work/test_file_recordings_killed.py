@@ -26,7 +26,7 @@ from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import Batch, Recording, Recordings
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite.schema import upgrade
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
 
 from .fake_recordings import FakeRecordings
 from .filing_worker import open_sqlite
@@ -67,7 +67,7 @@ class SqliteCalls:
         upgrade(folder / "trunkline.db")
         file = ManagedDirectory(folder / "trunkline.db", open_key(folder / "secret.key"))
         with file.transaction() as directory:
-            self._account_id = manage.create_account(directory, "acme").account_id
+            self._account_id = create_account(directory, "acme").account_id
         self._db = open_sqlite(folder)
         self.rows: Recordings = self._db.recordings
 

@@ -15,7 +15,7 @@ from trunkline.events.message_ids import MessageIds
 from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
 from work.desk import SECOND, Desk
 
 AT = 1_700_000_000 * SECOND
@@ -29,7 +29,7 @@ class Following:
         self.published: list[StoredEvent] = []
         self.follow = FollowEndpoints(desk.database, self, MessageIds(lambda: AT))
         with desk.directory() as directory:
-            self.trunk = manage.find(directory, TrunkEntry, "carrier")
+            self.trunk = entries.find(directory, TrunkEntry, "carrier")
         self.endpoint = f"trunk-{self.trunk.trunk_id}"
 
     def publish(self, events: Any) -> None:

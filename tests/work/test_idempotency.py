@@ -13,7 +13,7 @@ from calls.replay import NODE
 from trunkline.calls import facts as f
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.store.ports.database import DatabaseUnavailable
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.apps import create_app
 from trunkline.work.place import place_call
 from whole.waiting import until
 from work.desk import SECOND, Desk
@@ -45,7 +45,7 @@ async def test_a_key_under_another_wish_is_refused(desk: Desk) -> None:
 async def test_a_key_is_its_apps_own(desk: Desk) -> None:
     await desk.click(idempotency_key="k")
     with desk.directory() as directory:
-        app, _ = manage.create_app(directory, desk.account, "second")
+        app, _ = create_app(directory, desk.account, "second")
     desk.app = await desk.database.directory.app(app.app_id)
     await desk.click(idempotency_key="k")
     assert len(desk.engine.asked) == 2

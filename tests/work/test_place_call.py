@@ -16,8 +16,13 @@ from calls.replay import NODE
 from trunkline.directory.entries import TrunkEntry
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.store.sqlite import writer
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.apps import create_app
 from trunkline.work.manage.destinations import destination
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.extensions import create_extension
+from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.users import create_user
 from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
 from work.desk import NUMBER, PASSWORD, SECOND, Desk
@@ -142,11 +147,11 @@ async def test_right_passwords_are_never_counted(desk: Desk) -> None:
 
 async def test_deny_goes_before_allow(desk: Desk) -> None:
     with desk.directory() as directory:
-        account = manage.create_account(directory, "strict", allow=["028", "101"], deny=["0289"])
-        app, _ = manage.create_app(directory, account)
-        user = manage.create_user(directory, account, "bo")
-        manage.create_device(directory, account, user, "bo1", realm="r", password=PASSWORD)
-        manage.create_trunk(directory, account, "carrier", "127.0.0.1:5060")
+        account = create_account(directory, "strict", allow=["028", "101"], deny=["0289"])
+        app, _ = create_app(directory, account)
+        user = create_user(directory, account, "bo")
+        create_device(directory, account, user, "bo1", realm="r", password=PASSWORD)
+        create_trunk(directory, account, "carrier", "127.0.0.1:5060")
     desk.engine.states["bo1"] = True
     desk.app = await desk.database.directory.app(app.app_id)
     assert (await desk.click("0281234", sip_user="bo1")).status == 200
@@ -156,8 +161,8 @@ async def test_deny_goes_before_allow(desk: Desk) -> None:
 
 async def test_another_accounts_device_is_unknown(desk: Desk) -> None:
     with desk.directory() as directory:
-        account = manage.create_account(directory, "other")
-        app, _ = manage.create_app(directory, account)
+        account = create_account(directory, "other")
+        app, _ = create_app(directory, account)
     desk.app = await desk.database.directory.app(app.app_id)
     assert await desk.refusal() == "SIP_AUTH_FAILED"
 
@@ -253,7 +258,7 @@ async def test_an_extension_that_leads_outside_is_let_out_like_the_number_itself
     with desk.directory() as directory:
         for extension, number in (("700", "0900555"), ("701", "02811112222")):
             to = destination(directory, desk.account, f"outside:{number}")
-            manage.create_extension(directory, desk.account, extension, to)
+            create_extension(directory, desk.account, extension, to)
     assert await desk.refusal("700") == "DESTINATION_NOT_ALLOWED"
     assert desk.engine.asked == []
     assert (await desk.click("701")).status == 200

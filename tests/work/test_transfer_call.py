@@ -13,7 +13,9 @@ from trunkline.calls import facts as f
 from trunkline.directory.entries import DeviceEntry
 from trunkline.engine.port import EngineUnavailable, TransferFailed
 from trunkline.work.control.transfer_call import TransferCall, Transferred, TransferWanted
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.users import create_user
 from trunkline.work.refused import Refused
 
 from .desk import SECOND, Desk
@@ -76,7 +78,7 @@ async def test_the_phone_leaves_and_it_is_logged_who_asked(scene: Scene) -> None
 
 async def test_an_extension_needs_no_right_to_dial_out(scene: Scene) -> None:
     with scene.desk.directory() as directory:
-        manage.create_user(directory, scene.desk.account, "binh", name="Binh", extension="102")
+        create_user(directory, scene.desk.account, "binh", name="Binh", extension="102")
         directory.change_account(scene.account_id, dial_deny="1")
     assert await scene.refused("103") == ("DESTINATION_NOT_ALLOWED", False)
     assert (await scene.asks("102")).to == "102"
@@ -114,7 +116,7 @@ async def test_only_a_phone_that_talks_can_leave(scene: Scene) -> None:
 
 async def test_what_is_unknown_foreign_or_over(scene: Scene) -> None:
     with scene.desk.directory() as directory:
-        other = manage.create_account(directory, "others")
+        other = create_account(directory, "others")
     assert await scene.refused(call_id="no-such-call") == ("NOT_FOUND", False)
     assert await scene.refused(account_id=other.account_id) == ("NOT_FOUND", False)
     end = f.EngineDied(call_id=CALL, at=scene.desk.now + 9 * SECOND)
@@ -132,7 +134,7 @@ async def test_the_operator_may_transfer_any_accounts_call(scene: Scene) -> None
 async def test_a_phone_that_was_taken_away_has_no_rights(scene: Scene) -> None:
     with scene.desk.directory() as directory:
         (device,) = directory.all(DeviceEntry)
-        manage.switch(directory, DeviceEntry, device, False)
+        entries.switch(directory, DeviceEntry, device, False)
     assert await scene.refused() == ("NOT_TRANSFERABLE", False)
 
 

@@ -11,7 +11,13 @@ import msgspec
 
 from trunkline.directory.entries import AccountEntry, DeviceEntry, TrunkEntry, UserEntry
 from trunkline.store.managed_directory import DirectoryTransaction
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.apps import create_app
+from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.numbers import create_number
+from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.users import create_user
 
 ACCOUNT = "sandbox"
 USERS = (("alice", "Alice", "101"), ("bob", "Bob", "102"), ("carol", "Carol", "103"))
@@ -43,7 +49,7 @@ def prepare_sandbox(
     account = _account(directory, kept)
     if account is None or kept is None:
         _remove(directory)
-        account = manage.create_account(directory, ACCOUNT, sandbox=True)
+        account = create_account(directory, ACCOUNT, sandbox=True)
         kept = _fill(directory, account, realm)
     _point_trunk(directory, account, carrier)
     return kept
@@ -62,20 +68,20 @@ def _remove(directory: DirectoryTransaction) -> None:
         if not account.sandbox:
             continue
         for device in directory.all(DeviceEntry, account.account_id):
-            manage.delete(directory, DeviceEntry, device)
+            entries.delete(directory, DeviceEntry, device)
         directory.rename_account(account.account_id, f"{ACCOUNT}-{secrets.token_hex(3)}")
 
 
 def _fill(directory: DirectoryTransaction, account: AccountEntry, realm: str) -> Sandbox:
-    app, secret = manage.create_app(directory, account, "sandbox")
+    app, secret = create_app(directory, account, "sandbox")
     phones: dict[str, str] = {}
     users: list[UserEntry] = []
     for username, name, extension in USERS:
-        user = manage.create_user(directory, account, username, name=name, extension=extension)
+        user = create_user(directory, account, username, name=name, extension=extension)
         sip_user = f"sandbox-{username}"
-        _, phones[sip_user] = manage.create_device(directory, account, user, sip_user, realm=realm)
+        _, phones[sip_user] = create_device(directory, account, user, sip_user, realm=realm)
         users.append(user)
-    manage.create_number(directory, account, DID, users[0].user_id)
+    create_number(directory, account, DID, users[0].user_id)
     return Sandbox(
         account_id=account.account_id, app_id=app.app_id, app_secret=secret, phones=phones
     )
@@ -86,5 +92,5 @@ def _point_trunk(directory: DirectoryTransaction, account: AccountEntry, carrier
     if trunks and f"{trunks[0].host}:{trunks[0].port}" == carrier:
         return
     for trunk in trunks:
-        manage.delete(directory, TrunkEntry, trunk)
-    manage.create_trunk(directory, account, TRUNK, carrier, sandbox=True)
+        entries.delete(directory, TrunkEntry, trunk)
+    create_trunk(directory, account, TRUNK, carrier, sandbox=True)

@@ -34,8 +34,8 @@ from trunkline.webhooks.post import HttpPost
 from trunkline.work.control.transfer_call import TransferCall
 from trunkline.work.deliver.try_webhook import TryWebhook
 from trunkline.work.follow.follow_log import CallLog
-from trunkline.work.manage import entries as manage
 from trunkline.work.manage import keys as manage_keys
+from trunkline.work.manage.accounts import create_account
 from trunkline.work.manage.webhooks import ManageWebhooks
 
 from ..conftest import NOW, World, client_of
@@ -62,7 +62,7 @@ class Office:
         self.bus = LocalBus()
         shutil.copy(_migrated(), path)
         self.db = open_database(path, KEY)
-        self.account = self.change(lambda d: manage.create_account(d, "acme"))
+        self.account = self.change(lambda d: create_account(d, "acme"))
         clock = lambda: self.now  # noqa: E731
         self.calls = CallLog(self.db, self.bus, NODE, clock, MessageIds(clock))
         self.post = HttpPost(Addresses(["127.0.0.0/8"]), lambda: time.time_ns() // 1000, timeout=2)

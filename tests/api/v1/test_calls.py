@@ -18,7 +18,7 @@ from trunkline.api.v1.calls import CHUNK
 from trunkline.calls.facts import CallMerged, Party
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store.ports.database import Batch
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
 
 from .conftest import Office, problem_of
 
@@ -191,7 +191,7 @@ async def test_a_cursor_is_of_its_list(office: Office, client: httpx.AsyncClient
 async def test_another_accounts_calls_are_not_there(
     office: Office, client: httpx.AsyncClient
 ) -> None:
-    other = office.change(lambda d: manage.create_account(d, "other"))
+    other = office.change(lambda d: create_account(d, "other"))
     made = record("theirs", other.account_id)
     await office.db.calls.commit(Batch(finished=[made]))
     assert await ids(client) == []

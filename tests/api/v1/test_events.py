@@ -14,8 +14,8 @@ from store.making import AT
 from trunkline.api.http.application import build_api
 from trunkline.api.v1 import events as endpoint
 from trunkline.events.stored import Announcement
-from trunkline.work.manage import entries as manage
-from trunkline.work.manage import keys as manage_keys
+from trunkline.work.manage import keys
+from trunkline.work.manage.accounts import create_account
 
 from .conftest import Office, problem_of, until
 
@@ -84,7 +84,7 @@ async def test_an_empty_log(client: httpx.AsyncClient) -> None:
 
 
 async def test_another_accounts_events_are_not_there(office: Office) -> None:
-    other = office.change(lambda d: manage.create_account(d, "other"))
+    other = office.change(lambda d: create_account(d, "other"))
     await office.tell(3, call_id="call-1")
     async with office.client(office.key(account=other)) as client:
         assert numbers(await client.get("/v1/events")) == []
@@ -214,7 +214,7 @@ async def test_who_waits_is_woken_by_the_event(office: Office, waiting: Waiting)
 
 
 async def test_only_what_is_wanted_wakes(office: Office, waiting: Waiting) -> None:
-    other = office.change(lambda d: manage.create_account(d, "other"))
+    other = office.change(lambda d: create_account(d, "other"))
     device = await waiting.get("wait=60&types=device.%23")
     call = await waiting.get("wait=60&call_id=call-1", 2)
     await office.tell(account_id=other.account_id)
@@ -263,7 +263,7 @@ async def test_a_key_that_is_revoked_while_it_waits_gets_nothing(
     entry, key = office.made()
     waiting.client.headers["authorization"] = f"Bearer {key}"
     task = await waiting.get("wait=60")
-    office.change(lambda d: manage_keys.revoke_key(d, entry.key_id))
+    office.change(lambda d: keys.revoke_key(d, entry.key_id))
     await office.tell()
     assert problem_of(await task) == (401, "key_invalid")
 

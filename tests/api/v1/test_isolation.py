@@ -11,7 +11,7 @@ from store.making import record
 from trunkline.api.v1.routing import Route
 from trunkline.api.v1.table import ROUTES
 from trunkline.store.ports.database import Batch
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
 
 from .conftest import Office
 
@@ -38,7 +38,7 @@ class Theirs:
 
 @pytest.fixture
 async def theirs(office: Office) -> Theirs:
-    other = office.change(lambda d: manage.create_account(d, "theirs"))
+    other = office.change(lambda d: create_account(d, "theirs"))
     entry, key = office.made(account=other)
     async with office.client(key) as client:
         made = await client.post(

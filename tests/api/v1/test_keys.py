@@ -11,8 +11,9 @@ import pytest
 from at_once import at_once
 from trunkline.directory.api_keys import new_key
 from trunkline.store.ports.database import DatabaseUnavailable
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage import entries
 from trunkline.work.manage import keys as manage_keys
+from trunkline.work.manage.accounts import create_account
 
 from .conftest import Office, problem_of, until
 
@@ -100,9 +101,9 @@ async def test_a_revoked_key_and_a_disabled_account_are_out_at_once(office: Offi
     entry, key = office.made()
     async with office.client(key) as client:
         assert (await client.get("/v1/me")).status_code == 200
-        office.change(lambda d: manage.switch(d, manage.AccountEntry, office.account, False))
+        office.change(lambda d: entries.switch(d, entries.AccountEntry, office.account, False))
         assert (await client.get("/v1/me")).status_code == 401
-        office.change(lambda d: manage.switch(d, manage.AccountEntry, office.account, True))
+        office.change(lambda d: entries.switch(d, entries.AccountEntry, office.account, True))
         assert (await client.get("/v1/me")).status_code == 200
         office.change(lambda d: manage_keys.revoke_key(d, entry.prefix))
         assert (await client.get("/v1/me")).status_code == 401
@@ -172,7 +173,7 @@ async def test_a_full_disk_keeps_no_reader_out(
 
 
 async def test_keys_are_listed_page_by_page(office: Office) -> None:
-    other = office.change(lambda d: manage.create_account(d, "other"))
+    other = office.change(lambda d: create_account(d, "other"))
     office.key(account=other)
     made = [office.made("keys:read")[0].key_id for _ in range(5)]
     office.change(lambda d: manage_keys.revoke_key(d, made[1]))
@@ -190,7 +191,7 @@ async def test_keys_are_listed_page_by_page(office: Office) -> None:
 
 
 async def test_a_cursor_is_good_for_its_own_list_only(office: Office) -> None:
-    other = office.change(lambda d: manage.create_account(d, "other"))
+    other = office.change(lambda d: create_account(d, "other"))
     for _ in range(3):
         office.key()
         office.key(account=other)

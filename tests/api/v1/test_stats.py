@@ -14,7 +14,8 @@ from store.making import record
 from trunkline.calls.facts import Party
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.statistics import GroupBy
-from trunkline.work.manage import entries as manage
+from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.trunks import create_trunk
 
 from .conftest import Office, problem_of
 
@@ -128,7 +129,7 @@ async def test_groups(
 
 
 async def test_a_trunk_is_shown_with_its_name(office: Office, client: httpx.AsyncClient) -> None:
-    made = office.change(lambda d: manage.create_trunk(d, office.account, "viettel", "10.0.0.1"))
+    made = office.change(lambda d: create_trunk(d, office.account, "viettel", "10.0.0.1"))
     endpoint = f"trunk-{made.trunk_id}"
     await happened(office, "2026-11-20T10:00:00Z", trunk=endpoint)
     stats = await asked(client, from_="2026-11-20", to="2026-11-20", group_by="trunk")
@@ -136,7 +137,7 @@ async def test_a_trunk_is_shown_with_its_name(office: Office, client: httpx.Asyn
 
 
 async def test_only_ones_own_calls_are_counted(office: Office, client: httpx.AsyncClient) -> None:
-    other = office.change(lambda d: manage.create_account(d, "other"))
+    other = office.change(lambda d: create_account(d, "other"))
     await happened(office, "2026-11-20T10:00:00Z", account_id=other.account_id)
     assert (await asked(client, from_="2026-11-20", to="2026-11-20"))["totals"]["calls"] == 0
 

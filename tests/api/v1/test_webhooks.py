@@ -110,10 +110,10 @@ async def test_an_account_has_a_limit(client) -> None:
 
 
 async def test_another_account_sees_nothing_of_it(client, office: Office) -> None:
-    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage.accounts import create_account
 
     id_ = (await made(client))["webhook_id"]
-    other = office.change(lambda d: manage.create_account(d, "other"))
+    other = office.change(lambda d: create_account(d, "other"))
     async with office.client(office.key(account=other)) as stranger:
         assert (await stranger.get("/v1/webhooks")).json() == {"webhooks": []}
         for method, path in (

@@ -36,10 +36,10 @@ def create_account(
     as_json: Json = False,
 ) -> None:
     """Add an account."""
-    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage.accounts import create_account
 
     with directory_of(ctx, changes=True) as directory:
-        entry = manage.create_account(
+        entry = create_account(
             directory,
             name,
             timezone=timezone,

@@ -42,6 +42,8 @@ def create_announcement(
     from trunkline.work.manage import destinations as destinations
     from trunkline.work.manage import entries as manage
     from trunkline.work.manage import prompts as prompts
+    from trunkline.work.manage.announcements import create_announcement
+    from trunkline.work.manage.extensions import create_extension
 
     if (file is None) == (text is None):
         raise CommandFailed("say what is to be told: give either --file or --text")
@@ -50,12 +52,10 @@ def create_announcement(
         with directory_of(ctx, changes=True) as directory:
             owner = find_account(directory, account)
             source = "upload" if file is not None else "text"
-            entry = destinations.create_announcement(
-                directory, owner, name, source, text or "", prompt
-            )
+            entry = create_announcement(directory, owner, name, source, text or "", prompt)
             destinations.lead_on(directory, owner, entry.announcement_id, "next", next_)
             if extension:
-                manage.create_extension(directory, owner, extension, entry.announcement_id)
+                create_extension(directory, owner, extension, entry.announcement_id)
             if file is not None:
                 prompts.of_file(file, folder, prompt)
             else:
@@ -86,7 +86,7 @@ def delete_announcement(
     """Delete an announcement that nothing leads to."""
     from trunkline.directory.entries import AnnouncementEntry
     from trunkline.work.manage import prompts as prompts
-    from trunkline.work.manage.destinations import delete_announcement as delete
+    from trunkline.work.manage.announcements import delete_announcement as delete
     from trunkline.work.manage.entries import find
 
     with directory_of(ctx, changes=True) as directory:

@@ -32,10 +32,10 @@ def create_app(
     as_json: Json = False,
 ) -> None:
     """Add an app, and show its secret: this once."""
-    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage.apps import create_app
 
     with directory_of(ctx, changes=True) as directory:
-        entry, secret = manage.create_app(
+        entry, secret = create_app(
             directory,
             find_account(directory, account),
             name,

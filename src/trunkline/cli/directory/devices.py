@@ -30,14 +30,15 @@ def create_device(
 ) -> None:
     """Add a SIP phone, and show its password: this once."""
     from trunkline.directory.entries import UserEntry
-    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage import entries
+    from trunkline.work.manage.devices import create_device
 
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)
-        entry, password = manage.create_device(
+        entry, password = create_device(
             directory,
             owner,
-            manage.find(directory, UserEntry, user, owner.account_id),
+            entries.find(directory, UserEntry, user, owner.account_id),
             sip_user,
             realm=settings_of(ctx).sip_realm,
             password=sip_password,

@@ -23,12 +23,12 @@ def create_extension(
     as_json: Json = False,
 ) -> None:
     """Add an extension; it leads to user:USERNAME, outside:NUMBER, hangup:CAUSE or announcement:NAME."""
-    from trunkline.work.manage import entries as manage
     from trunkline.work.manage.destinations import destination
+    from trunkline.work.manage.extensions import create_extension
 
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)
-        entry = manage.create_extension(directory, owner, number, destination(directory, owner, to))
+        entry = create_extension(directory, owner, number, destination(directory, owner, to))
     show_one(shown(entry), as_json)
 
 

@@ -35,12 +35,12 @@ def create_route(
 ) -> None:
     """Add an outbound route. Once an account has one, it dials by its routes alone."""
     from trunkline.directory.entries import TrunkEntry
-    from trunkline.work.manage import destinations as destinations
     from trunkline.work.manage.entries import find
+    from trunkline.work.manage.outbound_routes import create_route
 
     with directory_of(ctx, changes=True) as directory:
         owner = find_account(directory, account)
-        entry = destinations.create_route(
+        entry = create_route(
             directory,
             owner,
             find(directory, TrunkEntry, trunk, owner.account_id),

@@ -33,10 +33,10 @@ def create_trunk(
     as_json: Json = False,
 ) -> None:
     """Add a line to a carrier."""
-    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage.trunks import accounts_at_the_same_address, create_trunk
 
     with directory_of(ctx, changes=True) as directory:
-        entry = manage.create_trunk(
+        entry = create_trunk(
             directory,
             find_account(directory, account),
             name,
@@ -48,7 +48,7 @@ def create_trunk(
             match=listed(match),
             priority=priority,
         )
-        shared = manage.accounts_at_the_same_address(directory, entry)
+        shared = accounts_at_the_same_address(directory, entry)
     if shared:
         typer.echo(
             f"warning: a trunk of {', '.join(shared)} takes calls from the same address: a call that "

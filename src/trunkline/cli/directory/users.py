@@ -27,10 +27,10 @@ def create_user(
     as_json: Json = False,
 ) -> None:
     """Add a user."""
-    from trunkline.work.manage import entries as manage
+    from trunkline.work.manage.users import create_user
 
     with directory_of(ctx, changes=True) as directory:
-        entry = manage.create_user(
+        entry = create_user(
             directory,
             find_account(directory, account),
             username,

@@ -1,4 +1,4 @@
-"""Manage where calls go: destinations by KIND:NAME, extensions, ways, announcements and outbound routes.
+"""Find or make where calls go, by KIND:NAME, and say where they go on to.
 
 ``outside:NUMBER`` and ``hangup:CAUSE`` are made when they are first named; a command of its own makes each
 of the others. A new kind is one line in ``_KINDS``.
@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trunkline.calls.causes import NAMES
-from trunkline.directory import rules as rules
+from trunkline.directory import rules
 from trunkline.directory.entries import (
     AccountEntry,
     AnnouncementEntry,
-    RouteEntry,
-    TrunkEntry,
     UserEntry,
 )
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.managed_directory import DirectoryTransaction
-from trunkline.work.manage.entries import find, new_id, refuse_used
+from trunkline.work.manage.entries import find, new_id
 
 _CAUSES = {name.lower(): number for number, name in NAMES.items() if 0 < number < 128} | {
     "busy": 17,
@@ -27,8 +25,6 @@ _CAUSES = {name.lower(): number for number, name in NAMES.items() if 0 < number 
     "rejected": 21,
     "unallocated": 1,
 }
-MOST_ROUTES = 50
-"""Of an account. All of them are read into one variable of Asterisk's, which holds 8192 characters."""
 
 
 def destination(directory: DirectoryTransaction, account: AccountEntry, text: str) -> str:
@@ -88,58 +84,3 @@ def lead_on(
     """Have calls go on to KIND:NAME. An empty ``to`` ends that, None leaves it as it was."""
     if to is not None:
         directory.lead_on(from_id, on, destination(directory, account, to) if to else None)
-
-
-def create_announcement(
-    directory: DirectoryTransaction,
-    account: AccountEntry,
-    name: str,
-    source: str,
-    text: str,
-    file: str,
-) -> AnnouncementEntry:
-    """Add an announcement whose prompt is in ``file``; raises DirectoryRefused."""
-    rules.label(name, "an announcement's name")
-    if directory.called(AnnouncementEntry, name, account.account_id):
-        raise DirectoryRefused(
-            f"there is already an announcement {name!r} in account {account.name!r}"
-        )
-    id_, prompt = new_id(), new_id()
-    directory.add_prompt(prompt, account.account_id, name, source, text, file)
-    directory.add_destination(id_, account.account_id, "announcement", name)
-    return directory.add(
-        AnnouncementEntry, id_, account_id=account.account_id, name=name, prompt_id=prompt
-    )
-
-
-def delete_announcement(directory: DirectoryTransaction, entry: AnnouncementEntry) -> None:
-    """Delete an announcement that nothing leads to, with its prompt; raises DirectoryRefused."""
-    refuse_used(directory, entry.announcement_id, f"announcement {entry.name!r}", own="")
-    directory.delete_destination(entry.announcement_id)
-    directory.delete_prompt(entry.file)
-
-
-def create_route(
-    directory: DirectoryTransaction,
-    account: AccountEntry,
-    trunk: TrunkEntry,
-    *,
-    prefix: str = "",
-    order: int = 10,
-    strip: int = 0,
-    prepend: str = "",
-) -> RouteEntry:
-    prefix = rules.prefixes([prefix], "--prefix") if prefix else ""
-    prepend = rules.prepend(prepend)
-    if len(directory.all(RouteEntry, account.account_id)) >= MOST_ROUTES:
-        raise DirectoryRefused(f"an account has at most {MOST_ROUTES} outbound routes")
-    return directory.add(
-        RouteEntry,
-        new_id(),
-        account_id=account.account_id,
-        trunk_id=trunk.trunk_id,
-        prefix=prefix,
-        order=order,
-        strip=strip,
-        prepend=prepend,
-    )

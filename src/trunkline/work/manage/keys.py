@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from trunkline.directory import rules as rules
+from trunkline.directory import rules
 from trunkline.directory.api_keys import PREFIX_LENGTH, SCOPES, key_hash, new_key
 from trunkline.directory.entries import AccountEntry, KeyEntry
 from trunkline.directory.rules import DirectoryRefused

@@ -1,0 +1,51 @@
+"""Add devices: a SIP password is kept as its HA1 alone."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from trunkline.directory import rules
+from trunkline.directory.entries import (
+    AccountEntry,
+    DeviceEntry,
+    UserEntry,
+)
+from trunkline.store.managed_directory import DirectoryTransaction
+from trunkline.work.manage.entries import new_id, refuse_taken
+
+
+def create_device(
+    directory: DirectoryTransaction,
+    account: AccountEntry,
+    user: UserEntry,
+    sip_user: str,
+    *,
+    realm: str,
+    password: str | None = None,
+) -> tuple[DeviceEntry, str]:
+    """Add a device; returns it and its SIP password, of which only the HA1 is stored.
+
+    ``realm`` is the installation's; an account's own goes before it.
+    """
+    rules.sip_user(sip_user)
+    taken = directory.with_value(DeviceEntry, "sip_user", sip_user)
+    refuse_taken(taken, f"a device called {sip_user!r} in this installation")
+    password = secrets.token_urlsafe(15) if password is None else rules.sip_password(password)
+    realm = account.realm or realm
+    entry = directory.add(
+        DeviceEntry,
+        new_id(),
+        account_id=account.account_id,
+        user_id=user.user_id,
+        sip_user=sip_user,
+        realm=realm,
+        ha1=ha1(sip_user, realm, password),
+    )
+    return entry, password
+
+
+def ha1(sip_user: str, realm: str, password: str) -> str:
+    """md5(user:realm:password), which a digest proves that one knows (RFC 2617, 3.2.2.2)."""
+    text = f"{sip_user}:{realm}:{password}".encode()
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
