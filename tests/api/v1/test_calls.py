@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from db.making import AT, announcement, ended, record, requested, started
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
 from trunkline.api.v1.calls import CHUNK
 from trunkline.calls.facts import CallMerged, Party
 from trunkline.sip.message import SipMessage, SipPart

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from msgspec import Meta
 
-from trunkline.api.v1.problems import PROBLEMS
-from trunkline.api.v1.routing import MOST, Asked, Body, Parameters, Reply, Route, Shown
+from trunkline.api.v1.conventions.problems import PROBLEMS
+from trunkline.api.v1.conventions.routing import MOST, Asked, Body, Parameters, Reply, Route, Shown
 from trunkline.api.v1.table import ROUTES
 from trunkline.directory.api_keys import SCOPES
 from trunkline.store.ports.database import DatabaseUnavailable
@@ -88,7 +88,7 @@ THINGS = (
 async def things(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
-    monkeypatch.setattr("trunkline.api.http.application.ROUTES", (*ROUTES, *THINGS))
+    monkeypatch.setattr("trunkline.api.application.ROUTES", (*ROUTES, *THINGS))
     async with office.client() as client:
         yield client
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from trunkline.api.docs.openapi import openapi_document
-from trunkline.api.v1.problems import PROBLEMS, problem
-from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
+from trunkline.api.v1.conventions.problems import PROBLEMS, problem
+from trunkline.api.v1.conventions.routing import Asked, Parameters, Reply, Route
 from trunkline.api.v1.table import ROUTES
 
 

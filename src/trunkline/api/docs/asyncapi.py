@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from trunkline import __version__
-from trunkline.api.docs import asyncapi_parts as parts
+from trunkline.api.docs import event_schemas as parts
 from trunkline.api.docs import socket_messages as said
-from trunkline.api.docs.asyncapi_parts import Json, ref
 from trunkline.api.docs.event_examples import as_envelope, as_frame, as_payload, examples
+from trunkline.api.docs.event_schemas import Json, ref
 from trunkline.calls.record import StoredEvent
 from trunkline.events.payloads import KINDS, Gap
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline import __version__
-from trunkline.api.docs import openapi_parts as parts
+from trunkline.api.docs import openapi_contract as parts
+from trunkline.api.docs import openapi_v1 as v1
 from trunkline.api.http.errors import ERRORS
-from trunkline.api.v1 import document as v1
 from trunkline.api.v1.table import ROUTES
 
 Json = dict[str, Any]

@@ -7,11 +7,11 @@ from litestar.types import Scope
 from trunkline.api.http.answers import Headers, Stream
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
+from trunkline.api.http.query import readings
 from trunkline.api.media.links import Links
 from trunkline.api.media.ranges import NotSatisfiable, one_range
 from trunkline.api.oapi.auth import header
 from trunkline.api.oapi.contract import AnyRequest
-from trunkline.api.oapi.queries import readings
 from trunkline.recordings.port import RecordingMissing
 
 

@@ -15,12 +15,12 @@ from trunkline.api.http.answers import JSON, NO_STORE, Answer
 from trunkline.api.http.bodies import read_body
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
+from trunkline.api.http.query import Reading, readings
 from trunkline.api.media.links import Links
 from trunkline.api.oapi.auth import Gate, header, signed_by
 from trunkline.api.oapi.pages import base_url, link_header, pages_of
 from trunkline.api.oapi.parameters import call_wanted, limit_of, media_of, page_of, window_of
 from trunkline.api.oapi.proofs import Proof, believed, header_proof, histories_proof, media_proof
-from trunkline.api.oapi.queries import Reading, readings
 from trunkline.api.oapi.rates import Rates
 from trunkline.calls.times import SECOND
 from trunkline.store.ports.database import App

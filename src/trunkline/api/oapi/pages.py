@@ -8,9 +8,9 @@ from urllib.parse import quote
 import msgspec
 from litestar.types import Scope
 
+from trunkline.api.http.query import Reading
 from trunkline.api.oapi.auth import header
 from trunkline.api.oapi.hashes import histories_hash
-from trunkline.api.oapi.queries import Reading
 from trunkline.store.ports.database import App
 
 _HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)

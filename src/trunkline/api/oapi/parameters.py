@@ -9,11 +9,11 @@ import msgspec
 from litestar.types import Scope
 
 from trunkline.api.http.errors import refuse
+from trunkline.api.http.query import Reading
 from trunkline.api.media.links import RECORDING_NAME
 from trunkline.api.oapi import dates
 from trunkline.api.oapi.auth import header
 from trunkline.api.oapi.hashes import DEFAULT_LIMIT, DEFAULT_PAGE
-from trunkline.api.oapi.queries import Reading
 from trunkline.work.place.place_call import CallWanted
 
 MAX_LIMIT = 100

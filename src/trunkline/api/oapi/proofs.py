@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from trunkline.api.http.query import Reading
 from trunkline.api.oapi.hashes import header_hash, histories_hashes, matches, media_hash
-from trunkline.api.oapi.queries import Reading
 from trunkline.store.ports.database import App
 
 Proof = Callable[[App, Reading, str], bool]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from trunkline.api.v1.routing import Shown, Time
+from trunkline.api.v1.conventions.routing import Shown, Time
 from trunkline.calls.facts import Party
 from trunkline.calls.times import maybe
 from trunkline.store.ports.history import CallRow

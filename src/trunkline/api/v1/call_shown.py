@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from trunkline.api.v1.call_fields import FIELDS, values
-from trunkline.api.v1.routing import Shown
+from trunkline.api.v1.conventions.routing import Shown
 from trunkline.store.ports.history import CallRow
 
 ShownCall: Any = msgspec.defstruct(

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from trunkline.api.v1.call_query import CallsWanted, filter_of
+from trunkline.api.v1.call_filter import CallsWanted, filter_of
 from trunkline.api.v1.call_shown import KEYS, ShownCall, shown
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import MOST, Asked, Cursor, Limit, Reply, Route, Shown
 from trunkline.api.v1.export_formats import Format, FormatUnavailable, format_called
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import MOST, Asked, Cursor, Limit, Reply, Route, Shown
 from trunkline.store.ports.history import NEWEST, CallFilter, CallKey, CallRow, History
 
 _LIST, _UPDATES = "calls", "calls by update"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from trunkline.api.v1.routing import (
+from trunkline.api.v1.conventions.routing import (
     MOST,
     Asked,
     Body,

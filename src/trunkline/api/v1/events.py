@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trunkline.api.v1.long_polls import Poll
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import MOST, Asked, Limit, Parameters, Reply, Route, Shown
+from trunkline.api.v1.conventions.long_polls import Poll
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import MOST, Asked, Limit, Parameters, Reply, Route, Shown
 from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, BindingInvalid, parse
 from trunkline.events.envelope import EventEnvelope, envelope

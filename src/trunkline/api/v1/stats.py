@@ -15,8 +15,8 @@ from trunkline.api.statistics import (
     Stats,
     stats,
 )
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import Asked, Parameters, Reply, Route
 from trunkline.store.ports.database import Directory
 from trunkline.store.ports.statistics import DAY, GroupBy, Summed, TooManyPoints
 

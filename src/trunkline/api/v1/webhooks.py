@@ -6,9 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from trunkline.api.v1.deliveries import OneDelivery, shown_delivery
-from trunkline.api.v1.listing import ListQuery, listed
-from trunkline.api.v1.routing import (
+from trunkline.api.v1.conventions.lists import ListQuery, listed
+from trunkline.api.v1.conventions.routing import (
     MOST,
     Asked,
     Body,
@@ -18,6 +17,7 @@ from trunkline.api.v1.routing import (
     Shown,
     Time,
 )
+from trunkline.api.v1.deliveries import OneDelivery, shown_delivery
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.words import WebhookStatus
 from trunkline.delivery.webhook import Webhook

@@ -8,7 +8,7 @@ from html import escape
 from trunkline.api.http.answers import Answer
 from trunkline.api.http.errors import refuse
 from trunkline.api.oapi.contract import AnyRequest
-from trunkline.api.v1.problems import PROBLEMS, ProblemKind
+from trunkline.api.v1.conventions.problems import PROBLEMS, ProblemKind
 
 _HEADERS = (
     (b"content-type", b"text/html; charset=utf-8"),

@@ -9,10 +9,10 @@ from msgspec import Meta, field
 
 from trunkline.api.http.answers import Headers
 from trunkline.api.http.exchange import request_id
+from trunkline.api.v1.conventions.parameters import read_headers, read_parameters
+from trunkline.api.v1.conventions.problems import limits_told, problem
+from trunkline.api.v1.conventions.routing import Asked, Parameters, Reply, Route
 from trunkline.api.v1.events import Number, Types, bindings_of
-from trunkline.api.v1.parameters import read_headers, read_parameters
-from trunkline.api.v1.problems import limits_told, problem
-from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
 from trunkline.events.bindings import Binding, parse
 
 _EVERYTHING = (parse("#"),)

@@ -10,6 +10,7 @@ from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
+from trunkline.api.docs.error_pages import ProblemPages
 from trunkline.api.docs.pages import Docs
 from trunkline.api.http.answers import Answer
 from trunkline.api.http.bodies import ClientGone
@@ -24,10 +25,9 @@ from trunkline.api.monitoring.health import Health, Measure, VitalSignsCollector
 from trunkline.api.monitoring.webhook_metrics import WebhookCollector
 from trunkline.api.oapi.contract import AnyRequest, OpenApi
 from trunkline.api.oapi.rates import Rates
-from trunkline.api.v1.door import V1
-from trunkline.api.v1.problem_pages import ProblemPages
-from trunkline.api.v1.problems import problem
-from trunkline.api.v1.routing import Route
+from trunkline.api.v1.conventions.pipeline import V1
+from trunkline.api.v1.conventions.problems import problem
+from trunkline.api.v1.conventions.routing import Route
 from trunkline.api.v1.table import ROUTES
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.work.refused import Refused

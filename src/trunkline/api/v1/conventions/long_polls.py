@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from trunkline.api.v1.problems import problem
+from trunkline.api.v1.conventions.problems import problem
 from trunkline.bus.port import Bus
 from trunkline.calls.record import StoredEvent
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import Body, Parameters
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import Body, Parameters
 
 P = TypeVar("P", bound=Parameters)
 B = TypeVar("B", bound=Body)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from trunkline.api.v1.listing import ListQuery, listed
-from trunkline.api.v1.routing import (
+from trunkline.api.v1.conventions.lists import ListQuery, listed
+from trunkline.api.v1.conventions.routing import (
     Asked,
     Parameters,
     Reply,

@@ -10,9 +10,9 @@ from msgspec import Meta
 from trunkline.api.media.links import Links
 from trunkline.api.v1.call_fields import FIELDS, party, unknown, values
 from trunkline.api.v1.call_shown import ShownCall
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import Asked, Body, Parameters, Reply, Route, Shown, Time
 from trunkline.api.v1.deliveries import ShownDelivery, delivery_values
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import Asked, Body, Parameters, Reply, Route, Shown, Time
 from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.fold import refold

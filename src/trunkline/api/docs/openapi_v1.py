@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from trunkline.api.v1.problems import PROBLEMS, ProblemDetails
-from trunkline.api.v1.routing import Parameters, Route
-from trunkline.api.v1.stream import STREAM, StreamHeaders
+from trunkline.api.v1.conventions.problems import PROBLEMS, ProblemDetails
+from trunkline.api.v1.conventions.routing import Parameters, Route
+from trunkline.api.v1.event_stream import STREAM, StreamHeaders
 from trunkline.directory.api_keys import SCOPES
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from trunkline.api.http.answers import Headers
 from trunkline.api.oapi.rates import neighbourhood
-from trunkline.api.v1.problems import Problem, problem
+from trunkline.api.v1.conventions.problems import Problem, problem
 from trunkline.work.counters import Counters
 
 

@@ -31,7 +31,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from litestar.types import HTTPScope
 
 from trunkline.api.http.answers import Answer, Headers
-from trunkline.api.v1.problems import Fault, Problem, problem
+from trunkline.api.v1.conventions.problems import Fault, Problem, problem
 from trunkline.store.ports.database import ApiKey, Claimed, KeyReused, Replayed, Requests, UnderWay
 from trunkline.work.refused import Refused
 

@@ -9,8 +9,8 @@ import structlog
 from litestar.types import HTTPScope
 
 from trunkline.api.oapi.auth import address, allowed
-from trunkline.api.v1.problems import Problem, problem, state
-from trunkline.api.v1.rates import CHALLENGE, CHALLENGE_INVALID, KeyRates
+from trunkline.api.v1.conventions.problems import Problem, problem, state
+from trunkline.api.v1.conventions.rate_limits import CHALLENGE, CHALLENGE_INVALID, KeyRates
 from trunkline.directory.api_keys import key_hash, looks_like_key
 from trunkline.store.ports.database import ApiKey, DatabaseUnavailable, Keys
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from trunkline.api.v1.idempotency import KEPT
-from trunkline.api.v1.problems import problem
-from trunkline.api.v1.routing import Asked, Body, Parameters, Reply, Route, Shown
+from trunkline.api.v1.conventions.idempotency import KEPT
+from trunkline.api.v1.conventions.problems import problem
+from trunkline.api.v1.conventions.routing import Asked, Body, Parameters, Reply, Route, Shown
 from trunkline.api.v1.table import ROUTES
 
 from .conftest import Office, problem_of, until
@@ -67,7 +67,7 @@ async def client(
 
     route = Route("POST", "/v1/things", None, make, "Make", body=Order, answer=Made, status=201)
     patch = Route("PATCH", "/v1/things", None, make, "Make", body=Order, answer=Made)
-    monkeypatch.setattr("trunkline.api.http.application.ROUTES", (*ROUTES, route, patch))
+    monkeypatch.setattr("trunkline.api.application.ROUTES", (*ROUTES, route, patch))
     async with office.client() as one:
         yield one
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from trunkline.api.v1.problems import problem
+from trunkline.api.v1.conventions.problems import problem
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from trunkline.api.v1.routing import Asked, Cursor, Limit, Parameters, Reply, Shown
+from trunkline.api.v1.conventions.routing import Asked, Cursor, Limit, Parameters, Reply, Shown
 
 
 class Entry(Protocol):

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from trunkline.api.v1.one_call import OneCall
-from trunkline.api.v1.routing import Asked, Body, Reply, Route, Shown
+from trunkline.api.v1.call import OneCall
+from trunkline.api.v1.conventions.routing import Asked, Body, Reply, Route, Shown
 from trunkline.work.control.transfer_call import TransferWanted
 
 

@@ -15,14 +15,14 @@ from trunkline.api.http.bodies import read_body
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.exchange import request_id
 from trunkline.api.oapi.pages import base_url
-from trunkline.api.v1.cursors import Cursors
-from trunkline.api.v1.gate import Gate
-from trunkline.api.v1.idempotency import Once
-from trunkline.api.v1.long_polls import LongPolls
-from trunkline.api.v1.parameters import read_json, read_parameters
-from trunkline.api.v1.problems import Problems, limits_told
-from trunkline.api.v1.rates import KeyRates
-from trunkline.api.v1.routing import Asked, Behind, Reply, Route
+from trunkline.api.v1.conventions.cursors import Cursors
+from trunkline.api.v1.conventions.idempotency import Once
+from trunkline.api.v1.conventions.key_auth import Gate
+from trunkline.api.v1.conventions.long_polls import LongPolls
+from trunkline.api.v1.conventions.parameters import read_json, read_parameters
+from trunkline.api.v1.conventions.problems import Problems, limits_told
+from trunkline.api.v1.conventions.rate_limits import KeyRates
+from trunkline.api.v1.conventions.routing import Asked, Behind, Reply, Route
 from trunkline.store.ports.database import ApiKey
 from trunkline.work.refused import Refused
 

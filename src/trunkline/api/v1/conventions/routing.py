@@ -11,16 +11,16 @@ import msgspec
 
 from trunkline.api.http.answers import Headers
 from trunkline.api.http.deps import ApiDeps
-from trunkline.api.v1.problems import PROBLEMS
+from trunkline.api.v1.conventions.problems import PROBLEMS
 from trunkline.directory.api_keys import SCOPES
 from trunkline.events.state import Time as Time
 from trunkline.store.ports.database import ApiKey
 
 if TYPE_CHECKING:
-    from trunkline.api.v1.cursors import Cursors
-    from trunkline.api.v1.gate import Gate
-    from trunkline.api.v1.long_polls import LongPolls
-    from trunkline.api.v1.rates import KeyRates
+    from trunkline.api.v1.conventions.cursors import Cursors
+    from trunkline.api.v1.conventions.key_auth import Gate
+    from trunkline.api.v1.conventions.long_polls import LongPolls
+    from trunkline.api.v1.conventions.rate_limits import KeyRates
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, field
 
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import Parameters
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import Parameters
 from trunkline.calls.facts import Class, Direction
 from trunkline.calls.record import StatusDetail
 from trunkline.calls.times import read_rfc3339
