@@ -8,10 +8,10 @@ from typing import Any
 from db.making import AT, office, record
 from edges.test_history import FILTERS, follow_all, many, read_all
 from trunkline.calls.record import CallRecord
+from trunkline.history.sums import DAY, QUARTER
 from trunkline.store.place import Place, call_writer, dry_writer
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import CallFilter
-from trunkline.store.ports.statistics import DAY, QUARTER
 
 GROUPS = ("none", "user", "did", "trunk", "status")
 T0 = AT // DAY * DAY

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from db.making import AT, KEY, office, record
 from trunkline.calls.facts import Party
+from trunkline.history.sums import DAY, QUARTER
 from trunkline.store.check import Difference, check, terms
 from trunkline.store.place import Place, core_engine, open_database
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
-from trunkline.store.ports.statistics import DAY, QUARTER
 
 T0 = AT // DAY * DAY
 STEP = QUARTER // 3

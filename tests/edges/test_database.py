@@ -14,6 +14,7 @@ from db.making import AT, KEY, announcement, ended, office, record, requested, s
 from edges.stored import everything_stored
 from trunkline.calls.record import shown
 from trunkline.directory.api_keys import key_hash
+from trunkline.history.sums import DAY
 from trunkline.routing.dialling import Rights
 from trunkline.store import tables
 from trunkline.store.directory import ManagedDirectory
@@ -30,7 +31,6 @@ from trunkline.store.ports.database import (
     TokenOwner,
     UnderWay,
 )
-from trunkline.store.ports.statistics import DAY
 from trunkline.store.postgres.database import PostgresDatabase
 from trunkline.work.manage import manage_directory as manage
 from trunkline.work.manage import manage_keys

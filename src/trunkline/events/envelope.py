@@ -13,8 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from trunkline.calls.record import StoredEvent
-from trunkline.calls.times import rfc3339
-from trunkline.events.state import Time
+from trunkline.calls.times import Time, rfc3339
 
 Payload = dict[str, msgspec.Raw]
 

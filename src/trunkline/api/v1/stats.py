@@ -6,19 +6,19 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from trunkline.api.intervals import Interval, TooManyIntervals, cuts, whole_quarters
-from trunkline.api.oapi.dates import DateInvalid, moment
-from trunkline.api.statistics import (
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import Asked, Parameters, Reply, Route
+from trunkline.history.dates import DateInvalid, moment
+from trunkline.history.intervals import Interval, TooManyIntervals, cuts, whole_quarters
+from trunkline.history.statistics import (
     MOST_INTERVALS,
     MOST_POINTS,
     MOST_YEARS,
     Stats,
     stats,
 )
-from trunkline.api.v1.conventions.problems import Fault, problem
-from trunkline.api.v1.conventions.routing import Asked, Parameters, Reply, Route
+from trunkline.history.sums import DAY, GroupBy, Summed, TooManyPoints
 from trunkline.store.ports.database import Directory
-from trunkline.store.ports.statistics import DAY, GroupBy, Summed, TooManyPoints
 
 DEFAULT_DAYS = 30
 

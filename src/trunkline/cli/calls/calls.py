@@ -188,7 +188,7 @@ _DAY = 86_400_000_000
 
 def _window(first: str | None, last: str | None, zone: str) -> tuple[int, int]:
     """The half-open range of two dates, unix microseconds; raises CommandFailed."""
-    from trunkline.api.oapi.dates import DateInvalid, moment
+    from trunkline.history.dates import DateInvalid, moment
 
     now = time.time_ns() // 1000
     try:

@@ -59,7 +59,7 @@ def export(
 
 
 def _window(first: str | None, last: str | None, zone: str) -> tuple[int, int]:
-    from trunkline.api.oapi.dates import DateInvalid, moment
+    from trunkline.history.dates import DateInvalid, moment
     from trunkline.store.ports.history import FIRST, LAST
 
     try:

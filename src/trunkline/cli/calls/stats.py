@@ -12,7 +12,7 @@ from trunkline.cli.archive import account_called, archive
 from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
-    from trunkline.api.statistics import Stats
+    from trunkline.history.statistics import Stats
     from trunkline.store.ports.archive import Account, Archive
 
 By = Literal["hour", "day", "week", "month", "user", "did", "trunk", "class", "direction", "status"]
@@ -85,9 +85,9 @@ def _owner(opened: Archive, name: str | None) -> Account:
 
 
 def _found(opened: Archive, owner: Account, start: int, end: int, by: By) -> Stats:
-    from trunkline.api.intervals import Interval, TooManyIntervals, cuts
-    from trunkline.api.statistics import MOST_INTERVALS, MOST_POINTS, stats
-    from trunkline.store.ports.statistics import GroupBy, TooManyPoints
+    from trunkline.history.intervals import Interval, TooManyIntervals, cuts
+    from trunkline.history.statistics import MOST_INTERVALS, MOST_POINTS, stats
+    from trunkline.history.sums import GroupBy, TooManyPoints
 
     interval: Interval = by if by in _BY_TIME else "none"  # type: ignore[assignment]
     group: GroupBy = "none" if by in _BY_TIME else by  # type: ignore[assignment]
@@ -101,8 +101,8 @@ def _found(opened: Archive, owner: Account, start: int, end: int, by: By) -> Sta
 
 def _window(first: str | None, until: str | None, last: str | None, zone: str) -> tuple[int, int]:
     """Unix microseconds, whole quarters of an hour; raises CommandFailed."""
-    from trunkline.api.intervals import whole_quarters
-    from trunkline.api.oapi.dates import DateInvalid, moment
+    from trunkline.history.dates import DateInvalid, moment
+    from trunkline.history.intervals import whole_quarters
 
     if first is not None and last is not None:
         raise CommandFailed("--from and --last both say when it begins: leave one out")
@@ -120,8 +120,8 @@ def _before(end: int, last: str, zone: str) -> int:
     """So many hours before; or the beginning of the first of so many days, the end's own among them."""
     from datetime import date, timedelta
 
-    from trunkline.api.intervals import local
-    from trunkline.api.oapi.dates import moment
+    from trunkline.history.dates import moment
+    from trunkline.history.intervals import local
 
     found = _LAST.fullmatch(last)
     if found is None:

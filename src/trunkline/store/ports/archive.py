@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.record import StoredEvent
+from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import GroupBy, Summed
 
 
 class Account(NamedTuple):
@@ -87,7 +87,7 @@ class Archive(Protocol):
         """How many calls started in [start, end)."""
 
     def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
-        """What calls came to (``db.statistics_port.Statistics.summed``)."""
+        """What calls came to (``store.ports.statistics.Statistics.summed``)."""
 
     def sip_messages(self, account_id: str, call_ids: Sequence[str], limit: int) -> SipFound:
         """SIP messages (``db.sip_port.SipMessages.of_call``)."""

@@ -11,11 +11,11 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
+from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import GroupBy, Summed
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.finding import Finder
 from trunkline.store.postgres.history import read_page, read_total
@@ -98,7 +98,7 @@ class PostgresArchive:
         return self._read(lambda connection: read_total(connection, account_id, start, end))
 
     def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
-        """What calls came to (``db.statistics_port.Statistics.summed``)."""
+        """What calls came to (``store.ports.statistics.Statistics.summed``)."""
         return self._read(lambda connection: summed(connection, account_id, group, cuts, most))
 
     def sip_messages(self, account_id: str, call_ids: Sequence[str], limit: int) -> SipFound:

@@ -8,16 +8,8 @@ from typing import Any
 
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
+from trunkline.history.sums import GroupBy, Summed, Sums, TooManyPoints, dimension, group_key, spans
 from trunkline.store.common.statistics_rows import COLUMNS, Counted, summed_up
-from trunkline.store.ports.statistics import (
-    GroupBy,
-    Summed,
-    Sums,
-    TooManyPoints,
-    dimension,
-    group_key,
-    spans,
-)
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import lock_accounts
 from trunkline.store.postgres.queries import named
@@ -130,7 +122,7 @@ async def _sums(
 
 
 class PostgresStatistics:
-    """What calls came to (see ``db.statistics_port.Statistics``)."""
+    """What calls came to (see ``store.ports.statistics.Statistics``)."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader

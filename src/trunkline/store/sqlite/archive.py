@@ -16,13 +16,13 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
 from trunkline.calls.record import StoredEvent
+from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.copy.capture import refuse_moved
 from trunkline.store.migrations import revisions
 from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable, Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import GroupBy, Summed
 from trunkline.store.sqlite.finding import Finder
 from trunkline.store.sqlite.history import History
 from trunkline.store.sqlite.queries import named
@@ -122,7 +122,7 @@ class SqliteArchive:
         )
 
     def statistics(self, account_id: str, group: GroupBy, cuts: Sequence[int], most: int) -> Summed:
-        """What calls came to (``db.statistics_port.Statistics.summed``), read in this thread."""
+        """What calls came to (``store.ports.statistics.Statistics.summed``), read in this thread."""
         return self._reader.snapshot(
             lambda connection: summed(connection, account_id, group, cuts, most)
         )

@@ -10,16 +10,8 @@ from itertools import pairwise
 
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
+from trunkline.history.sums import GroupBy, Summed, Sums, TooManyPoints, dimension, group_key, spans
 from trunkline.store.common.statistics_rows import COLUMNS, Counted, summed_up
-from trunkline.store.ports.statistics import (
-    GroupBy,
-    Summed,
-    Sums,
-    TooManyPoints,
-    dimension,
-    group_key,
-    spans,
-)
 from trunkline.store.sqlite.queries import named
 from trunkline.store.sqlite.reader import Reader
 from trunkline.store.sqlite.writer import Writer
@@ -103,7 +95,7 @@ def _sums(
 
 
 class SqliteStatistics:
-    """What calls came to (see ``db.statistics_port.Statistics``)."""
+    """What calls came to (see ``store.ports.statistics.Statistics``)."""
 
     def __init__(self, reader: Reader, writer: Writer, pages: ThreadPoolExecutor) -> None:
         self._reader = reader

@@ -12,8 +12,8 @@ import msgspec
 from trunkline.api.http.answers import Headers
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.v1.conventions.problems import PROBLEMS
+from trunkline.calls.times import Time as Time
 from trunkline.directory.api_keys import SCOPES
-from trunkline.events.state import Time as Time
 from trunkline.store.ports.database import ApiKey
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.times import by_clock
-from trunkline.store.ports.statistics import QUARTER
+from trunkline.history.sums import QUARTER
 
 Interval = Literal["none", "hour", "day", "week", "month"]
 

@@ -1,4 +1,4 @@
-"""The dates of a history query: pure, in unix microseconds."""
+"""Dates as people and programs write them in a query: pure, in unix microseconds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from trunkline.api.http.errors import refuse
 from trunkline.calls.times import by_clock
-
-MAX_DAYS = timedelta(days=31)
 
 _ISO = re.compile(
     r"(?:\d{4}-\d{2}-\d{2}(?P<time>[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?)?"
@@ -52,26 +49,6 @@ def moment(text: str, zone: str, *, end: bool = False) -> Moment:
     if bare and found["offset"]:
         raise DateInvalid("A date without a time takes no offset.")
     return _placed(_parsed(text), zone, whole_day=bare and end)
-
-
-def window(created_from: str, created_to: str, zone: str) -> tuple[int, int]:
-    """The half-open range [from, to); raises Refused DATE_, RANGE_INVALID or RANGE_TOO_LARGE."""
-    try:
-        start, end = moment(created_from, zone), moment(created_to, zone, end=True)
-    except DateInvalid as error:
-        raise refuse("DATE_INVALID", str(error)) from None
-    if end.at < start.at:
-        raise refuse("RANGE_INVALID")
-    if _too_large(start, end):
-        raise refuse("RANGE_TOO_LARGE")
-    return start.at, end.at
-
-
-def _too_large(start: Moment, end: Moment) -> bool:
-    """31 days by the account's clock are allowed, though one of them may have 25 hours."""
-    if end.at - start.at <= MAX_DAYS // _MICROSECOND:
-        return False
-    return start.wall is None or end.wall is None or end.wall - start.wall > MAX_DAYS
 
 
 def _unix(digits: str) -> Moment:

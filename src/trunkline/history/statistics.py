@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, field
 
-from trunkline.api.intervals import Interval, local
-from trunkline.calls.times import maybe, rfc3339
-from trunkline.events.state import Time
-from trunkline.store.ports.statistics import GroupBy, Summed, Sums
+from trunkline.calls.times import Time, maybe, rfc3339
+from trunkline.history.intervals import Interval, local
+from trunkline.history.sums import GroupBy, Summed, Sums
 
 MOST_INTERVALS = 1000
 MOST_POINTS = 10_000

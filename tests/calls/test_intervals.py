@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.api.intervals import TooManyIntervals, cuts, local, whole_quarters
-from trunkline.store.ports.statistics import DAY, QUARTER
+from trunkline.history.intervals import TooManyIntervals, cuts, local, whole_quarters
+from trunkline.history.sums import DAY, QUARTER
 
 ZONES = sorted(available_timezones())
 YEAR = 365 * DAY
