@@ -13,17 +13,17 @@ from litestar.handlers import HTTPRouteHandler
 from trunkline.api.docs.error_pages import ProblemPages
 from trunkline.api.docs.pages import Docs
 from trunkline.api.http.answers import Answer
-from trunkline.api.http.bodies import ClientGone
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.direct import Direct, left_over
 from trunkline.api.http.errors import ERRORS, error_body, error_headers
 from trunkline.api.http.exchange import Envelope, request_id
+from trunkline.api.http.request import AnyRequest, ClientGone
 from trunkline.api.internal import Internal
 from trunkline.api.media.links import Links
 from trunkline.api.media.serve import Media, RangeRefused
 from trunkline.api.monitoring.health import Health, Measure, VitalSignsCollector, request_counter
 from trunkline.api.monitoring.webhook_metrics import WebhookCollector
-from trunkline.api.oapi.contract import AnyRequest, OpenApi
+from trunkline.api.oapi.contract import OpenApi
 from trunkline.api.oapi.rates import Rates
 from trunkline.api.v1.conventions.pipeline import V1
 from trunkline.api.v1.conventions.problems import problem

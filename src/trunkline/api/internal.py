@@ -7,11 +7,9 @@ import hmac
 import msgspec
 
 from trunkline.api.http.answers import Answer
-from trunkline.api.http.bodies import read_body
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
-from trunkline.api.oapi.auth import header
-from trunkline.api.oapi.contract import AnyRequest
+from trunkline.api.http.request import AnyRequest, header, read_body
 from trunkline.events.envelope import envelope
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.place.place_call import CallWanted

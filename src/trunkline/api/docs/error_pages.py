@@ -7,7 +7,7 @@ from html import escape
 
 from trunkline.api.http.answers import Answer
 from trunkline.api.http.errors import refuse
-from trunkline.api.oapi.contract import AnyRequest
+from trunkline.api.http.request import AnyRequest
 from trunkline.api.v1.conventions.problems import PROBLEMS, ProblemKind
 
 _HEADERS = (

@@ -10,7 +10,7 @@ from trunkline.api.docs.asyncapi import asyncapi_document
 from trunkline.api.docs.openapi import openapi_document
 from trunkline.api.http.answers import JSON, Answer
 from trunkline.api.http.errors import refuse
-from trunkline.api.oapi.contract import AnyRequest
+from trunkline.api.http.request import AnyRequest
 
 _FILES = ("index.html", "events.html", "page.css", "elements.js", "page.js", "events.js")
 _TYPES = {"html": b"text/html", "css": b"text/css", "js": b"text/javascript"}

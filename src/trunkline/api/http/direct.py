@@ -13,8 +13,7 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from trunkline.api.http.answers import Answer
-from trunkline.api.oapi.auth import header
-from trunkline.api.oapi.contract import AnyRequest
+from trunkline.api.http.request import AnyRequest, header
 
 Serve = Callable[[Scope, Receive], Awaitable[Answer]]
 _RAISED = "raised"

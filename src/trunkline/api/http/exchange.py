@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter
 
-from trunkline.api.oapi.auth import header
+from trunkline.api.http.request import header
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _ids = random.Random()  # noqa: S311 - no secret: the system's would cost a system call each

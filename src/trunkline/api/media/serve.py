@@ -8,10 +8,9 @@ from trunkline.api.http.answers import Headers, Stream
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
 from trunkline.api.http.query import readings
+from trunkline.api.http.request import AnyRequest, header
 from trunkline.api.media.links import Links
 from trunkline.api.media.ranges import NotSatisfiable, one_range
-from trunkline.api.oapi.auth import header
-from trunkline.api.oapi.contract import AnyRequest
 from trunkline.recordings.port import RecordingMissing
 
 

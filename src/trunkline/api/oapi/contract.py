@@ -5,27 +5,23 @@ from __future__ import annotations
 import secrets
 from hashlib import sha256
 from itertools import chain
-from typing import Any
 
 import msgspec
-from litestar import Request
 from litestar.types import Receive, Scope
 
 from trunkline.api.http.answers import JSON, NO_STORE, Answer
-from trunkline.api.http.bodies import read_body
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
 from trunkline.api.http.query import Reading, readings
+from trunkline.api.http.request import AnyRequest, base_url, header, read_body
 from trunkline.api.media.links import Links
-from trunkline.api.oapi.auth import Gate, header, signed_by
-from trunkline.api.oapi.pages import base_url, link_header, pages_of
+from trunkline.api.oapi.auth import Gate, signed_by
+from trunkline.api.oapi.pages import link_header, pages_of
 from trunkline.api.oapi.parameters import call_wanted, limit_of, media_of, page_of, window_of
 from trunkline.api.oapi.proofs import Proof, believed, header_proof, histories_proof, media_proof
 from trunkline.api.oapi.rates import Rates
 from trunkline.calls.times import SECOND
 from trunkline.store.ports.database import App
-
-AnyRequest = Request[Any, Any, Any]
 
 _encode = msgspec.json.Encoder().encode
 

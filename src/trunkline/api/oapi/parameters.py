@@ -11,8 +11,8 @@ from litestar.types import Scope
 
 from trunkline.api.http.errors import refuse
 from trunkline.api.http.query import Reading
+from trunkline.api.http.request import header
 from trunkline.api.media.links import RECORDING_NAME
-from trunkline.api.oapi.auth import header
 from trunkline.api.oapi.hashes import DEFAULT_LIMIT, DEFAULT_PAGE
 from trunkline.history.dates import DateInvalid, Moment, moment
 from trunkline.work.place.place_call import CallWanted

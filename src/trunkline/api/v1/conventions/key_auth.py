@@ -8,7 +8,8 @@ from collections.abc import Callable
 import structlog
 from litestar.types import HTTPScope
 
-from trunkline.api.oapi.auth import address, allowed
+from trunkline.api.http.addresses import allowed
+from trunkline.api.http.request import address
 from trunkline.api.v1.conventions.problems import Problem, problem, state
 from trunkline.api.v1.conventions.rate_limits import CHALLENGE, CHALLENGE_INVALID, KeyRates
 from trunkline.directory.api_keys import key_hash, looks_like_key

@@ -11,10 +11,9 @@ import msgspec
 from litestar.types import HTTPScope, Receive, Send
 
 from trunkline.api.http.answers import JSON, NO_STORE, Answer, Headers, Stream
-from trunkline.api.http.bodies import read_body
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.exchange import request_id
-from trunkline.api.oapi.pages import base_url
+from trunkline.api.http.request import base_url, read_body
 from trunkline.api.v1.conventions.cursors import Cursors
 from trunkline.api.v1.conventions.idempotency import Once
 from trunkline.api.v1.conventions.key_auth import Gate

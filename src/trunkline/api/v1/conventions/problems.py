@@ -13,7 +13,7 @@ import structlog
 from litestar.types import HTTPScope
 
 from trunkline.api.http.answers import NO_STORE, Answer, Headers
-from trunkline.api.oapi.pages import base_url
+from trunkline.api.http.request import base_url
 from trunkline.work.refused import Refused
 
 _log = structlog.get_logger()

@@ -12,8 +12,8 @@ import time
 from limits import RateLimitItem, parse, parse_many
 from limits.strategies import FixedWindowRateLimiter
 
+from trunkline.api.http.addresses import neighbourhood
 from trunkline.api.http.answers import Headers
-from trunkline.api.oapi.rates import neighbourhood
 from trunkline.api.v1.conventions.problems import Problem, problem
 from trunkline.work.counters import Counters
 

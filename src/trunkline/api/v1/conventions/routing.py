@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from trunkline.api.http.answers import Headers
 from trunkline.api.http.deps import ApiDeps
+from trunkline.api.v1.conventions.cursors import Cursors
+from trunkline.api.v1.conventions.key_auth import Gate
+from trunkline.api.v1.conventions.long_polls import LongPolls
 from trunkline.api.v1.conventions.problems import PROBLEMS
+from trunkline.api.v1.conventions.rate_limits import KeyRates
 from trunkline.calls.times import Time as Time
 from trunkline.directory.api_keys import SCOPES
 from trunkline.store.ports.database import ApiKey
-
-if TYPE_CHECKING:
-    from trunkline.api.v1.conventions.cursors import Cursors
-    from trunkline.api.v1.conventions.key_auth import Gate
-    from trunkline.api.v1.conventions.long_polls import LongPolls
-    from trunkline.api.v1.conventions.rate_limits import KeyRates
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
