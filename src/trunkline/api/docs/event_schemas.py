@@ -1,6 +1,6 @@
-"""The texts, servers and schemas that the AsyncAPI document is made of.
+"""The schemas of all that is said on the ways out of events, for the AsyncAPI document.
 
-Schemas come from the types that the code itself uses: ``events/payloads.py``, ``events/state.py``,
+They come from the types that the code itself uses: ``events/payloads.py``, ``events/state.py``,
 ``events/envelope.py`` and ``socket_messages.py``.
 """
 
@@ -15,107 +15,6 @@ from trunkline.events.envelope import EventEnvelope, key
 from trunkline.events.payloads import KINDS, Gap, OfLeg
 
 Json = dict[str, Any]
-
-INTRODUCTION = """\
-Every step of a call is an event. All ways out read one numbered log for each account, so an event is the
-same everywhere, and none is missed: keep the highest number that you have seen (`Event-Seq`, or `seq`), and
-ask for what follows it when you come back.
-
-Which events you want is said by bindings: `category.EVENT.id`, with a dot between the parts. `*` stands for
-one part, `#` for any number of them, and a dot inside an id is written `%2E`. `call.CALL_ENDED.*` brings the
-end of every call, `call.*.tl1a2b-17%2E12` all of one leg, `device.#` the phones that come and go, and `#`
-everything. The categories are `call`, `device`, `trunk` and `webhook`; the id is the leg's `Call-ID` for
-CHANNEL events, else the call's id, the device's SIP user name, the trunk's name or the webhook's id.
-
-Every event says its number, when it happened (RFC 3339, UTC), the `call_id` and your `clientRef` where it
-belongs to a call, and in `State` all that is so after it: no other event is needed to know where a call is.
-"""
-
-ENVELOPE = """\
-One shape for SSE, webhooks and `GET /v1/events`. In `data`, the payload has keys of lower case: `call_id` is
-the call, and `leg_id` the leg that Socket.IO clients know as `Call-ID`.
-"""
-
-_HOST = {
-    "host": {
-        "default": "localhost:8080",
-        "description": "The server, and its port where it is not the usual one.",
-    }
-}
-SERVERS: Json = {
-    "sockets": {
-        "host": "{host}",
-        "protocol": "ws",
-        "description": "The same port as the HTTP API; `wss` behind a TLS proxy.",
-        "variables": _HOST,
-    },
-    "http": {
-        "host": "{host}",
-        "protocol": "http",
-        "description": "The HTTP API; `https` behind a TLS proxy.",
-        "variables": _HOST,
-        "security": [{"$ref": "#/components/securitySchemes/key"}],
-    },
-    "yours": {
-        "host": "{yourHost}",
-        "protocol": "https",
-        "description": "Where your webhooks listen.",
-        "variables": {"yourHost": {"default": "example.com"}},
-    },
-}
-
-SECURITY_SCHEMES: Json = {
-    "key": {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "tlk_…",
-        "description": "A key with the scope `events:read`.",
-    }
-}
-
-WEBHOOK_HEADERS: Json = {
-    "type": "object",
-    "required": ["webhook-id", "webhook-timestamp", "webhook-signature"],
-    "properties": {
-        "webhook-id": {
-            "type": "string",
-            "description": "The same for each attempt: drop what you have had.",
-        },
-        "webhook-timestamp": {
-            "type": "string",
-            "description": "When this attempt was sent, unix seconds.",
-        },
-        "webhook-signature": {
-            "type": "string",
-            "description": "One or more, parted by spaces: `v1,` and the base64 of the HMAC-SHA256 "
-            "over `id.timestamp.body`, by Standard Webhooks.",
-        },
-    },
-}
-
-STREAM_QUERY: Json = {
-    "type": "object",
-    "properties": {
-        "types": {
-            "type": "string",
-            "description": "Bindings, parted by commas or sent several times; without any: all events.",
-        },
-        "after": {
-            "type": "integer",
-            "minimum": 0,
-            "description": "The last number that you have. `Last-Event-ID` goes before it.",
-        },
-    },
-}
-
-SSE_HEADERS: Json = {
-    "type": "object",
-    "description": "The fields of the event stream.",
-    "properties": {
-        "id": {"type": "string", "description": "The number: sent back as `Last-Event-ID`."},
-        "event": {"type": "string", "description": "The event's name."},
-    },
-}
 
 
 def ref(*path: str) -> Json:

@@ -1,4 +1,5 @@
-"""The schemas, parameters, headers and texts that the OpenAPI document is made of."""
+"""The Open API's part of the OpenAPI document, and that of health and metrics: written by hand, since its routes are
+few and their words matter. A test holds it against the routes and the error table."""
 
 from __future__ import annotations
 
@@ -7,23 +8,6 @@ from typing import Any
 from trunkline.api.http.errors import ERRORS
 
 Json = dict[str, Any]
-
-INTRODUCTION = """\
-Ask for a call, follow it by its events, read its record, play its recording. Two APIs are side by side:
-the four calls of the Open API, for apps with an id and a secret, and `/v1`, for keys. Every answer has
-`X-Request-Id`.
-
-`/v1`: send `Authorization: Bearer tlk_…`, a key of `trunkline key create`. Every error is
-`application/problem+json` (RFC 9457) with a stable `code` and a `type` that leads to a page about it.
-
-Open API: every error is
-`{"success": false, "message": CODE, "detail": a sentence, "request_id": the same id}`.
-Requests are refused in this order: method, app id, hash, parameters. They are hashed as the documents of the four calls say, or signed: four headers,
-`x-auth-app-id`, `x-auth-timestamp` (unix seconds), `x-auth-nonce` (16 to 64 of `A-Z a-z 0-9 _ -`) and
-`x-auth-signature`, the hex HMAC-SHA256 under the app's secret over five lines joined by a newline:
-method, path with query as sent, timestamp, nonce, hex SHA-256 of the body. GET calls that are signed
-take no `appId` and no `hash`.
-"""
 
 CLICK_TO_CALL = """\
 Rings the device; when it is picked up, dials the number and joins the two. 200 says that the device is
@@ -53,7 +37,6 @@ OPERATIONS = {"name": "Operations", "description": "For whoever runs the server.
 
 
 def ref(name: str) -> Json:
-    """A reference to a schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -195,7 +178,7 @@ MEDIA_HEADERS = _headers("Accept-Ranges", "Content-Disposition")
 PART_HEADERS = _headers("Accept-Ranges", "Content-Disposition", "Content-Range")
 
 
-def error_headers(codes: list[str]) -> Json:
+def _error_headers(codes: list[str]) -> Json:
     """The headers that come with an error of one of these codes."""
     names = []
     if any(ERRORS[code].retry_after for code in codes):
@@ -296,3 +279,191 @@ RECORDING_PARAMETERS: list[Json] = [
         "schema": {"type": "string", "examples": ["bytes=0-1023"]},
     },
 ]
+
+_ADMISSION = ("APPID_MISSING", "APPID_NOT_FOUND", "HASH_NOT_MATCH", "RATE_LIMITED")
+_ALWAYS = ("METHOD_NOT_SUPPORT", "INTERNAL")
+_BODY = ("BODY_TOO_LARGE",)
+
+CODES: dict[str, tuple[str, ...]] = {
+    "/oapi/v1/voice/auth_token": (*_ADMISSION, *_BODY, "ENGINE_UNAVAILABLE"),
+    "/oapi/v1/call/click-to-call/{number}": (
+        *_ADMISSION,
+        *_BODY,
+        "BODY_INVALID",
+        "NUMBER_INVALID",
+        "SIP_AUTH_FAILED",
+        "DESTINATION_NOT_ALLOWED",
+        "DEVICE_OFFLINE",
+        "IDEMPOTENCY_KEY_REUSED",
+        "IDEMPOTENCY_IN_PROGRESS",
+        "ENGINE_UNAVAILABLE",
+    ),
+    "/oapi/v1/call/histories": (
+        *_ADMISSION,
+        *_BODY,
+        "DATE_REQUIRED",
+        "DATE_INVALID",
+        "RANGE_INVALID",
+        "RANGE_TOO_LARGE",
+        "LIMIT_INVALID",
+        "PAGE_INVALID",
+        "ENGINE_UNAVAILABLE",
+    ),
+    "/oapi/v1/call/play_recording": (
+        *_ADMISSION,
+        *_BODY,
+        "MEDIA_INVALID",
+        "RECORDING_NOT_FOUND",
+        "RECORDING_NOT_READY",
+        "ENGINE_UNAVAILABLE",
+    ),
+    "/recordings/{name}": ("LINK_INVALID", "RECORDING_NOT_FOUND", "RANGE_NOT_SATISFIABLE"),
+}
+"""Which refusals a route may give, besides METHOD_NOT_SUPPORT and INTERNAL."""
+
+
+def paths() -> Json:
+    return {
+        "/oapi/v1/voice/auth_token": {"post": _auth_token()},
+        "/oapi/v1/call/click-to-call/{number}": {"post": _click_to_call()},
+        "/oapi/v1/call/histories": {"get": _histories()},
+        "/oapi/v1/call/play_recording": {"get": _play_recording()},
+        "/recordings/{name}": {"get": _recording("get"), "head": _recording("head")},
+        "/healthz": {"get": _health("healthz", "Health", "Can calls be made now?")},
+        "/readyz": {"get": _health("readyz", "Readiness", "How is each part?")},
+        "/metrics": {"get": _metrics()},
+        "/": {"get": _root()},
+    }
+
+
+def _auth_token() -> Json:
+    return {
+        "tags": ["Open API"],
+        "operationId": "authToken",
+        "summary": "Get an authentication token",
+        "description": "For the event socket, and good for nothing else.",
+        "security": POST_SECURITY,
+        "responses": _responses("/oapi/v1/voice/auth_token", "The token.", ref("Token")),
+    }
+
+
+def _click_to_call() -> Json:
+    path = "/oapi/v1/call/click-to-call/{number}"
+    body = {"required": True, "content": {"application/json": {"schema": ref("ClickToCall")}}}
+    return {
+        "tags": ["Open API"],
+        "operationId": "clickToCall",
+        "summary": "Click to call",
+        "description": CLICK_TO_CALL,
+        "security": POST_SECURITY,
+        "parameters": [NUMBER, IDEMPOTENCY_KEY],
+        "requestBody": body,
+        "responses": _responses(path, "The device is ringing.", ref("CallPlaced")),
+    }
+
+
+def _histories() -> Json:
+    rows = {"type": "array", "items": ref("HistoryRow")}
+    found = _responses("/oapi/v1/call/histories", "One page, newest first.", rows)
+    found["200"]["headers"].update(PAGE_HEADERS)
+    return {
+        "tags": ["Open API"],
+        "operationId": "histories",
+        "summary": "Get call history",
+        "description": HISTORIES,
+        "security": GET_SECURITY,
+        "parameters": HISTORIES_PARAMETERS,
+        "responses": found,
+    }
+
+
+def _play_recording() -> Json:
+    path = "/oapi/v1/call/play_recording"
+    return {
+        "tags": ["Open API"],
+        "operationId": "playRecording",
+        "summary": "Get a call recording",
+        "description": PLAY_RECORDING,
+        "security": GET_SECURITY,
+        "parameters": [MEDIA],
+        "responses": _responses(path, "Where the recording is.", ref("RecordingLink")),
+    }
+
+
+def _recording(method: str) -> Json:
+    path = "/recordings/{name}"
+    content: Json = {"audio/mpeg": {}} if method == "get" else {}
+    part = {"description": "A part of it.", "headers": PART_HEADERS, "content": content}
+    whole = {"description": "All of it.", "headers": MEDIA_HEADERS, "content": content}
+    good = {"200": whole, "206": part} if method == "get" else {"200": whole}
+    return {
+        "tags": ["Recordings"],
+        "operationId": f"{method}Recording",
+        "summary": "Play a recording" if method == "get" else "Look at a recording",
+        "description": RECORDING,
+        "security": [],
+        "parameters": RECORDING_PARAMETERS,
+        "responses": {**good, **_errors(CODES[path], with_body=method == "get")},
+    }
+
+
+def _health(path: str, schema: str, summary: str) -> Json:
+    answers = {
+        status: _answer(words, ref(schema))
+        for status, words in (("200", "Yes."), ("503", "No, and why not."))
+    }
+    return _operation(path, summary, {**answers, **_errors(())})
+
+
+def _metrics() -> Json:
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    metrics = {"description": "Metrics.", "headers": EVERY_HEADERS, "content": text}
+    return _operation("metrics", "Metrics for Prometheus", {"200": metrics, **_errors(())})
+
+
+def _root() -> Json:
+    answer = _answer("It answers.", ref("Root"))
+    return _operation("root", "Is anybody there?", {"200": answer, **_errors(())})
+
+
+def _operation(operation_id: str, summary: str, responses: Json) -> Json:
+    return {
+        "tags": ["Operations"],
+        "operationId": operation_id,
+        "summary": summary,
+        "security": [],
+        "responses": responses,
+    }
+
+
+def _responses(path: str, words: str, schema: Json) -> Json:
+    return {"200": _answer(words, schema), **_errors(CODES[path])}
+
+
+def _answer(words: str, schema: Json) -> Json:
+    return {
+        "description": words,
+        "headers": dict(EVERY_HEADERS),
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _errors(codes: tuple[str, ...], *, with_body: bool = True) -> Json:
+    """One answer for each status, with every code that comes under it."""
+    by_status: dict[int, list[str]] = {}
+    for code in (*codes, *_ALWAYS):
+        by_status.setdefault(ERRORS[code].status, []).append(code)
+    return {str(status): _error(by_status[status], with_body) for status in sorted(by_status)}
+
+
+def _error(codes: list[str], with_body: bool) -> Json:
+    named = {"properties": {"message": {"enum": codes}}}
+    content = {
+        "schema": {"allOf": [ref("Error"), named]},
+        "examples": {code: {"value": example_error(code)} for code in codes},
+    }
+    answer = {
+        "description": " ".join(f"`{code}`: {ERRORS[code].sentence}" for code in codes),
+        "headers": _error_headers(codes),
+    }
+    return {**answer, "content": {"application/json": content}} if with_body else answer
