@@ -60,18 +60,18 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
     who needs it besides.
     """
     v1 = v1 or V1(deps)
-    told = _Told(v1)
+    errors = _ErrorAnswers(v1)
     links = Links(deps.url_key)
     rates = Rates(deps.request_rate, deps.call_rate, deps.auth_failures)
     oapi = OpenApi(deps, rates, links)
     api = Litestar(
         route_handlers=[*_routes(deps, oapi, links), *(_v1_route(v1, route) for route in ROUTES)],
         exception_handlers={
-            Refused: told.refused,
+            Refused: errors.refused,
             RangeRefused: _range_refused,
-            DatabaseUnavailable: told.database_unavailable,
-            HTTPException: told.framework_error,
-            Exception: told.failed,
+            DatabaseUnavailable: errors.database_unavailable,
+            HTTPException: errors.framework_error,
+            Exception: errors.failed,
         },
         cors_config=_cors(deps.cors_origins),
         openapi_config=None,
@@ -159,7 +159,7 @@ def _cors(origins: str) -> CORSConfig:
     )
 
 
-class _Told:
+class _ErrorAnswers:
     """Exceptions as answers: problems below /v1, the contract's shape elsewhere."""
 
     def __init__(self, v1: V1) -> None:

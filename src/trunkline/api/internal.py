@@ -16,7 +16,7 @@ from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
 
 
-class SampleWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SampleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sample event that is asked for (``work.trigger_event``)."""
 
     account_id: str
@@ -52,7 +52,7 @@ class CallRefused(msgspec.Struct, frozen=True, tag="refusal"):
     retry_after: int | None
 
 
-_read = msgspec.json.Decoder(SampleWanted).decode
+_read = msgspec.json.Decoder(SampleRequest).decode
 _read_call = msgspec.json.Decoder(CallForwarded).decode
 _read_transfer = msgspec.json.Decoder(TransferWanted).decode
 _encode = msgspec.json.Encoder().encode

@@ -1,4 +1,4 @@
-"""Controlling a live call by /v1: what the verb is asked, and how its refusals are told."""
+"""Controlling a live call by /v1: what the verb is request, and how its refusals are told."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ URL = "/v1/calls/c1/transfer"
 
 
 class Verb:
-    """Writes down what it is asked."""
+    """Writes down what it is request."""
 
     def __init__(self) -> None:
-        self.asked: list[TransferWanted] = []
+        self.request: list[TransferWanted] = []
         self.refusal: Refused | None = None
 
     async def __call__(self, wanted: TransferWanted) -> Transferred:
-        self.asked.append(wanted)
+        self.request.append(wanted)
         if self.refusal is not None:
             raise self.refusal
         return Transferred(wanted.leg_id or "l1", "101")
@@ -55,7 +55,7 @@ async def test_a_transfer_is_asked_for_once_under_the_accounts_own_name(
     assert [answer.json() for answer in answers] == [
         {"call_id": "c1", "leg": "l2", "to": "101"}
     ] * 2
-    assert verb.asked == [
+    assert verb.request == [
         TransferWanted(
             account_id=office.account.account_id,
             call_id="c1",
@@ -69,14 +69,14 @@ async def test_a_transfer_is_asked_for_once_under_the_accounts_own_name(
 async def test_reading_calls_is_not_enough(office: Office, verb: Verb) -> None:
     async with office.client(office.key("calls:read")) as client:
         refused = await client.post(URL, json={"to": "101"})
-    assert (problem_of(refused), verb.asked) == ((403, "scope_missing"), [])
+    assert (problem_of(refused), verb.request) == ((403, "scope_missing"), [])
 
 
 @pytest.mark.parametrize("body", [{}, {"to": ""}, {"to": 101}, {"to": "1", "from": "2"}, []])
 async def test_a_body_that_is_not_that(office: Office, verb: Verb, body: Any) -> None:
     async with office.client() as client:
         assert problem_of(await client.post(URL, json=body)) == (400, "body_invalid")
-    assert verb.asked == []
+    assert verb.request == []
 
 
 @pytest.mark.parametrize(

@@ -11,42 +11,49 @@ import pytest
 
 from trunkline.api.v1.conventions.idempotency import KEPT
 from trunkline.api.v1.conventions.problems import problem
-from trunkline.api.v1.conventions.routing import Asked, Body, Parameters, Reply, Route, Shown
+from trunkline.api.v1.conventions.routing import (
+    Parameters,
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
+    Route,
+)
 from trunkline.api.v1.table import ROUTES
 
 from .conftest import Office, problem_of, until
 
 
-class Order(Body, frozen=True, kw_only=True):
+class Order(RequestBody, frozen=True, kw_only=True):
     name: str = ""
 
 
-class Made(Shown, frozen=True, kw_only=True):
+class Made(ResponseBody, frozen=True, kw_only=True):
     id: str
     secret: str
 
 
 class Shop:
-    """Makes things under ``asked.id``: inserts one, or reads what is there."""
+    """Makes things under ``request.id``: inserts one, or reads what is there."""
 
     def __init__(self) -> None:
         self.things: dict[str, str] = {}
         self.runs: list[str] = []
         self.before: list[BaseException] = []
         self.after: list[BaseException] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.auth = asyncio.Event()
+        self.auth.set()
 
-    async def make(self, asked: Asked[Parameters, Order]) -> Reply:
+    async def make(self, request: Request[Parameters, Order]) -> Response:
         """Make a thing."""
-        self.runs.append(asked.id)
-        await self.gate.wait()
+        self.runs.append(request.id)
+        await self.auth.wait()
         if self.before:
             raise self.before.pop()
-        name = self.things.setdefault(asked.id, asked.body.name)
+        name = self.things.setdefault(request.id, request.body.name)
         if self.after:
             raise self.after.pop()
-        return Reply(Made(id=asked.id, secret=f"hush-{name}"), headers=((b"location", b"/x"),))
+        return Response(Made(id=request.id, secret=f"hush-{name}"), headers=((b"location", b"/x"),))
 
 
 class Crash(BaseException):
@@ -62,8 +69,8 @@ def shop() -> Shop:
 async def client(
     office: Office, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async def make(asked: Asked[Any, Any]) -> Reply:
-        return await shop.make(asked)
+    async def make(request: Request[Any, Any]) -> Response:
+        return await shop.make(request)
 
     route = Route("POST", "/v1/things", None, make, "Make", body=Order, answer=Made, status=201)
     patch = Route("PATCH", "/v1/things", None, make, "Make", body=Order, answer=Made)

@@ -41,7 +41,7 @@ def target(scope: Scope) -> bytes:
     return path + b"?" + scope["query_string"] if scope["query_string"] else path
 
 
-class Gate:
+class AppAuth:
     """Admits apps. Each refusal is a Refused: APPID_MISSING, APPID_NOT_FOUND, HASH_NOT_MATCH,
     RATE_LIMITED, in the order of the contract.
     """

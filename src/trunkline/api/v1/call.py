@@ -11,7 +11,15 @@ from trunkline.api.media.links import Links
 from trunkline.api.v1.call_fields import FIELDS, party, unknown, values
 from trunkline.api.v1.call_shown import ShownCall
 from trunkline.api.v1.conventions.problems import Fault, problem
-from trunkline.api.v1.conventions.routing import Asked, Body, Parameters, Reply, Route, Shown, Time
+from trunkline.api.v1.conventions.routing import (
+    Parameters,
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
+    Route,
+    Time,
+)
 from trunkline.api.v1.deliveries import ShownDelivery, delivery_values
 from trunkline.calls import outcome
 from trunkline.calls.call import Call
@@ -47,7 +55,7 @@ class OneCall(Parameters, frozen=True, kw_only=True):
     call_id: Annotated[str, Meta(description="Its id.", max_length=255)]
 
 
-class CallMarks(Body, frozen=True, kw_only=True):
+class CallMarks(RequestBody, frozen=True, kw_only=True):
     """What to change; what is left out stays."""
 
     note: (
@@ -74,7 +82,7 @@ class CallDelivery(ShownDelivery, frozen=True, kw_only=True):
     webhook_id: str
 
 
-class ShownRecording(Shown, frozen=True, kw_only=True):
+class ShownRecording(ResponseBody, frozen=True, kw_only=True):
     """A recording. `url` plays without a key, until it expires."""
 
     name: str
@@ -85,7 +93,7 @@ class ShownRecording(Shown, frozen=True, kw_only=True):
     url_expires_at: Time | None
 
 
-class ShownSipMessage(Shown, frozen=True, kw_only=True):
+class ShownSipMessage(ResponseBody, frozen=True, kw_only=True):
     """A SIP message of one leg, without its secrets. A request has a method, a response a status."""
 
     leg_id: str
@@ -106,7 +114,7 @@ class ShownSipMessage(Shown, frozen=True, kw_only=True):
     ]
 
 
-class _Around(Shown, frozen=True, kw_only=True):
+class _Around(ResponseBody, frozen=True, kw_only=True):
     live: bool
     status: Annotated[CallStatus, Meta(description="How far it is; `ended` for a finished call.")]
     path: Annotated[
@@ -158,29 +166,29 @@ ShownOneCall: Any = msgspec.defstruct(
 )
 
 
-async def read_call(asked: Asked[OneCall, None]) -> Reply:
+async def read_call(request: Request[OneCall, None]) -> Response:
     """A call in full: its record or, while it lives, what is so now; its legs, its SIP messages and,
     as far as the key's scopes go, its events, what webhooks were sent of it, and a link to its recording."""
-    whole = await asked.behind.deps.db.history.whole(
-        asked.account_id, asked.parameters.call_id, MOST_EVENTS, MOST_DELIVERIES
+    whole = await request.context.deps.db.history.whole(
+        request.account_id, request.parameters.call_id, MOST_EVENTS, MOST_DELIVERIES
     )
     call = refold(list(whole.facts))
     if whole.row is None and (call is None or call.withdrawn):
         raise problem("not_found", "There is no such call.")
     known = _finished(whole.row) if whole.row else _live(call)
     state = call_state(call) if call else None
-    traced = await asked.behind.deps.db.sip_messages.of_call(
-        asked.account_id,
-        ids_of_messages(asked.parameters.call_id, whole.facts),
+    traced = await request.context.deps.db.sip_messages.of_call(
+        request.account_id,
+        ids_of_messages(request.parameters.call_id, whole.facts),
         MOST_SIP_MESSAGES,
     )
-    return Reply(
+    return Response(
         {
             **known,
             "merged_into": call.merged_into if call else None,
             "path": state.path if state else None,
             "legs": state.legs if state else None,
-            **_around(asked, whole),
+            **_around(request, whole),
             "sip_messages": [sip_values(message) for message in traced.messages],
             "more_sip_messages": traced.more,
         }
@@ -228,9 +236,9 @@ def _live(call: Call | None) -> dict[str, Any]:
     }
 
 
-def _around(asked: Asked[OneCall, None], whole: WholeCall) -> dict[str, Any]:
+def _around(request: Request[OneCall, None], whole: WholeCall) -> dict[str, Any]:
     """What needs scopes of its own."""
-    scopes = asked.key.scopes
+    scopes = request.key.scopes
     return {
         "events": [msgspec.Raw(envelope(event)) for event in whole.events]
         if "events:read" in scopes
@@ -240,30 +248,30 @@ def _around(asked: Asked[OneCall, None], whole: WholeCall) -> dict[str, Any]:
         ]
         if "webhooks:read" in scopes
         else None,
-        "recording_file": _recording(asked, whole.recording)
+        "recording_file": _recording(request, whole.recording)
         if whole.recording and "recordings:read" in scopes
         else None,
     }
 
 
-def _recording(asked: Asked[OneCall, None], file: RecordingFile) -> ShownRecording:
-    deps, ready = asked.behind.deps, file.state == "ready"
-    expires = asked.now // 1_000_000 + deps.recording_url_seconds
+def _recording(request: Request[OneCall, None], file: RecordingFile) -> ShownRecording:
+    deps, ready = request.context.deps, file.state == "ready"
+    expires = request.now // 1_000_000 + deps.recording_url_seconds
     path = Links(deps.url_key).path(file.name, expires)
     return ShownRecording(
         name=file.name,
         status=file.state,
         bytes=file.bytes if ready else None,
         seconds=file.seconds if ready else None,
-        url=f"{asked.base_url}{path}" if ready else None,
+        url=f"{request.base_url}{path}" if ready else None,
         url_expires_at=rfc3339(expires * 1_000_000) if ready else None,
     )
 
 
-async def change_call(asked: Asked[OneCall, CallMarks]) -> Reply:
+async def change_call(request: Request[OneCall, CallMarks]) -> Response:
     """Note something of a finished call, put tags on it and take them off, or put it on legal hold
     and release it. Whoever follows changes by `updated_after` sees it; there is no event."""
-    body, history = asked.body, asked.behind.deps.db.history
+    body, history = request.body, request.context.deps.db.history
     marks = Marks(
         note=body.note,
         tags=body.tags,
@@ -271,15 +279,15 @@ async def change_call(asked: Asked[OneCall, CallMarks]) -> Reply:
         remove_tags=body.remove_tags,
         hold=body.hold,
     )
-    call_id = asked.parameters.call_id
+    call_id = request.parameters.call_id
     try:
-        row = await history.mark(asked.account_id, call_id, marks, asked.now)
+        row = await history.mark(request.account_id, call_id, marks, request.now)
     except TooManyTags:
         detail = f"A call has at most {MOST_TAGS} tags."
         raise problem("body_invalid", detail, errors=[Fault(detail, pointer="/add_tags")]) from None
     if row is not None:
-        return Reply(ShownCall(**values(row)))
-    if (await history.whole(asked.account_id, call_id, 0, 0)).facts:
+        return Response(ShownCall(**values(row)))
+    if (await history.whole(request.account_id, call_id, 0, 0)).facts:
         raise problem("call_live")
     raise problem("not_found", "There is no such call.")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from trunkline.api.v1.conventions.routing import Shown, Time
+from trunkline.api.v1.conventions.routing import ResponseBody, Time
 from trunkline.calls.facts import Party
 from trunkline.calls.times import maybe
 from trunkline.store.ports.history import CallRow
@@ -19,7 +19,7 @@ _OURS = frozenset({"account_id", "app_id"})
 """Whose key it is knows these."""
 
 
-class CallParty(Shown, frozen=True, kw_only=True):
+class CallParty(ResponseBody, frozen=True, kw_only=True):
     """One side of a call."""
 
     number: Annotated[str, Meta(description="The number, or the SIP user name of a user's device.")]

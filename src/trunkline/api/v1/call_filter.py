@@ -22,7 +22,7 @@ _Seconds = Annotated[int, Meta(ge=0, le=LONGEST_CALL)]
 _Stamp = Annotated[str, Meta(max_length=40, examples=["2026-11-23T00:00:00+07:00"])]
 
 
-class CallsWanted(Parameters, frozen=True, kw_only=True):
+class CallsFilter(Parameters, frozen=True, kw_only=True):
     """A filter; all that is sent has to hold."""
 
     q: (
@@ -70,7 +70,7 @@ class CallsWanted(Parameters, frozen=True, kw_only=True):
     hold: Annotated[bool, Meta(description="On legal hold, or not.")] | None = None
 
 
-def filter_of(query: CallsWanted) -> CallFilter:
+def filter_of(query: CallsFilter) -> CallFilter:
     """The filter; raises Problem parameters_invalid."""
     faults: list[Fault] = []
     start = _read(query.started_after, "started_after", read_rfc3339, FIRST, faults)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from trunkline.api.v1.call_fields import FIELDS, values
-from trunkline.api.v1.conventions.routing import Shown
+from trunkline.api.v1.conventions.routing import ResponseBody
 from trunkline.store.ports.history import CallRow
 
 ShownCall: Any = msgspec.defstruct(
@@ -18,7 +18,7 @@ ShownCall: Any = msgspec.defstruct(
         (one.name, one.hint | UnsetType, msgspec.field(name=one.key, default=UNSET))
         for one in FIELDS
     ],
-    bases=(Shown,),
+    bases=(ResponseBody,),
     module=__name__,
     namespace={
         "__doc__": "A finished call. All keys are there, unless `fields` named some of them."

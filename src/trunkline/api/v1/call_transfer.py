@@ -7,11 +7,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from trunkline.api.v1.call import OneCall
-from trunkline.api.v1.conventions.routing import Asked, Body, Reply, Route, Shown
+from trunkline.api.v1.conventions.routing import Request, RequestBody, Response, ResponseBody, Route
 from trunkline.work.control.transfer_call import TransferWanted
 
 
-class Transfer(Body, frozen=True, kw_only=True):
+class Transfer(RequestBody, frozen=True, kw_only=True):
     """A blind transfer: a phone leaves the call, and whom it talks with is led to a number."""
 
     to: Annotated[
@@ -35,7 +35,7 @@ class Transfer(Body, frozen=True, kw_only=True):
     ) = None
 
 
-class ShownTransfer(Shown, frozen=True, kw_only=True):
+class ShownTransfer(ResponseBody, frozen=True, kw_only=True):
     """What has been done; events tell what comes of it."""
 
     call_id: str
@@ -43,21 +43,21 @@ class ShownTransfer(Shown, frozen=True, kw_only=True):
     to: Annotated[str, Meta(description="The number that the other party is led to.")]
 
 
-async def transfer_call(asked: Asked[OneCall, Transfer]) -> Reply:
+async def transfer_call(request: Request[OneCall, Transfer]) -> Response:
     """Have a phone leave the call, and lead whom it talks with to another number, under the rights of
     that phone and with its caller ID. The answer does not wait for anybody to pick up. It is the same
     call: it keeps its id, and gives one record."""
-    call_id = asked.parameters.call_id
-    done = await asked.behind.deps.transfer_call(
+    call_id = request.parameters.call_id
+    done = await request.context.deps.transfer_call(
         TransferWanted(
-            account_id=asked.account_id,
+            account_id=request.account_id,
             call_id=call_id,
-            to=asked.body.to,
-            leg_id=asked.body.leg,
-            by=f"key {asked.key.id}",
+            to=request.body.to,
+            leg_id=request.body.leg,
+            by=f"key {request.key.id}",
         )
     )
-    return Reply(ShownTransfer(call_id=call_id, leg=done.leg_id, to=done.to))
+    return Response(ShownTransfer(call_id=call_id, leg=done.leg_id, to=done.to))
 
 
 _CODES = (

@@ -9,14 +9,14 @@ from msgspec import Meta, field
 
 from trunkline.api.v1.conventions.routing import (
     MOST,
-    Asked,
-    Body,
     Cursor,
     Limit,
     Parameters,
-    Reply,
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
     Route,
-    Shown,
     Time,
 )
 from trunkline.calls.times import maybe, rfc3339
@@ -58,7 +58,7 @@ class WhichWebhook(Parameters, frozen=True, kw_only=True):
     webhook_id: _WebhookId
 
 
-class Replay(Body, frozen=True, kw_only=True):
+class Replay(RequestBody, frozen=True, kw_only=True):
     """Which events to send again: from a number (`from`) or a time (`since`) on."""
 
     from_: Annotated[_Number, Meta(description="The first number.")] | None = field(
@@ -70,13 +70,13 @@ class Replay(Body, frozen=True, kw_only=True):
     to: Annotated[_Number, Meta(description="The last number.")] | None = None
 
 
-class Replayed(Shown, frozen=True, kw_only=True):
+class Replayed(ResponseBody, frozen=True, kw_only=True):
     """What a replay has put into the queue."""
 
     queued: int
 
 
-class ShownDelivery(Shown, frozen=True, kw_only=True):
+class ShownDelivery(ResponseBody, frozen=True, kw_only=True):
     """One event for the endpoint."""
 
     delivery_id: int
@@ -100,7 +100,7 @@ class ShownDelivery(Shown, frozen=True, kw_only=True):
     done_at: Time | None
 
 
-class ShownAttempt(Shown, frozen=True, kw_only=True):
+class ShownAttempt(ResponseBody, frozen=True, kw_only=True):
     """One request. Durations are milliseconds; null where it did not come to that."""
 
     at: Time
@@ -125,28 +125,28 @@ class OneDelivery(ShownDelivery, frozen=True, kw_only=True):
     tries: list[ShownAttempt]
 
 
-class DeliveryPage(Shown, frozen=True, kw_only=True):
+class DeliveryPage(ResponseBody, frozen=True, kw_only=True):
     """Deliveries, newest first."""
 
     deliveries: list[ShownDelivery]
 
 
-async def list_deliveries(asked: Asked[DeliveriesQuery, None]) -> Reply:
+async def list_deliveries(request: Request[DeliveriesQuery, None]) -> Response:
     """What the endpoint was sent, or is going to be, newest first. Kept as long as events are."""
-    cursors, query, deps = asked.behind.cursors, asked.parameters, asked.behind.deps
-    webhook = await deps.manage_webhooks.find(query.webhook_id, asked.account_id)
+    cursors, query, deps = request.context.cursors, request.parameters, request.context.deps
+    webhook = await deps.manage_webhooks.find(query.webhook_id, request.account_id)
     list_, before = f"deliveries of {webhook.id}", MOST
     if query.cursor is not None:
-        before = cursors.read(query.cursor, list_, asked.account_id, int)
+        before = cursors.read(query.cursor, list_, request.account_id, int)
     wanted = DeliveryFilter(
         state=query.state, call_id=query.call_id, seq_from=query.seq_from, seq_to=query.seq_to
     )
     rows = await deps.db.deliveries.deliveries(webhook.id, wanted, before, query.limit + 1)
     page = DeliveryPage(deliveries=[_shown(row) for row in rows[: query.limit]])
     if len(rows) <= query.limit:
-        return Reply(page)
+        return Response(page)
     last = rows[query.limit - 1].id
-    return Reply(page, next=_same(query, cursors.make(list_, asked.account_id, last)))
+    return Response(page, next=_same(query, cursors.make(list_, request.account_id, last)))
 
 
 def _same(query: DeliveriesQuery, cursor: str) -> list[tuple[str, str | int]]:
@@ -159,34 +159,34 @@ def _same(query: DeliveriesQuery, cursor: str) -> list[tuple[str, str | int]]:
     return [*kept, ("cursor", cursor)]
 
 
-async def read_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
+async def read_delivery(request: Request[WhichDelivery, None]) -> Response:
     """One delivery with its body and every attempt."""
-    return Reply(await shown_delivery(asked.behind.deps.db, await _found(asked)))
+    return Response(await shown_delivery(request.context.deps.db, await _found(request)))
 
 
-async def replay_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
+async def replay_delivery(request: Request[WhichDelivery, None]) -> Response:
     """Send it once more, under the same `webhook-id`. One that is pending is tried as soon as it is
     its turn."""
-    deps, which = asked.behind.deps, asked.parameters
-    webhook = await deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+    deps, which = request.context.deps, request.parameters
+    webhook = await deps.manage_webhooks.find(which.webhook_id, request.account_id)
     await deps.manage_webhooks.replay_one(webhook, which.delivery_id)
-    return Reply(Replayed(queued=1))
+    return Response(Replayed(queued=1))
 
 
-async def replay_events(asked: Asked[WhichWebhook, Replay]) -> Reply:
+async def replay_events(request: Request[WhichWebhook, Replay]) -> Response:
     """Send events again that the endpoint's filters match, in their order, each under the
     `webhook-id` that it had; also such as came before the endpoint was there. At most 100,000 numbers
     at a time."""
-    deps, body = asked.behind.deps, asked.body
-    webhook = await deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
+    deps, body = request.context.deps, request.body
+    webhook = await deps.manage_webhooks.find(request.parameters.webhook_id, request.account_id)
     since = None if body.since is None else int(body.since.timestamp() * 1_000_000)
     span = ReplayRange(first=body.from_, since=since, last=body.to)
-    return Reply(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
+    return Response(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
 
 
-async def _found(asked: Asked[WhichDelivery, None]) -> Delivery:
-    deps, which = asked.behind.deps, asked.parameters
-    webhook = await deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+async def _found(request: Request[WhichDelivery, None]) -> Delivery:
+    deps, which = request.context.deps, request.parameters
+    webhook = await deps.manage_webhooks.find(which.webhook_id, request.account_id)
     return await deps.manage_webhooks.delivery(webhook, which.delivery_id)
 
 

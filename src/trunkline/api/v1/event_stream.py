@@ -11,7 +11,7 @@ from trunkline.api.http.answers import Headers
 from trunkline.api.http.exchange import request_id
 from trunkline.api.v1.conventions.parameters import read_headers, read_parameters
 from trunkline.api.v1.conventions.problems import limits_told, problem
-from trunkline.api.v1.conventions.routing import Asked, Parameters, Reply, Route
+from trunkline.api.v1.conventions.routing import Parameters, Request, Response, Route
 from trunkline.api.v1.events import Number, Types, bindings_of
 from trunkline.events.bindings import Binding, parse
 
@@ -55,7 +55,7 @@ def stream_headers(scope: HTTPScope) -> Headers:
     return ((b"x-request-id", request_id(scope).encode()), *limits_told(scope))
 
 
-async def stream_events(asked: Asked[StreamQuery, None]) -> Reply:  # noqa: ARG001
+async def stream_events(request: Request[StreamQuery, None]) -> Response:  # noqa: ARG001
     """Server-sent events: `id` is the number, `event` the type, `data` the envelope. Without a number
     it begins with the next event."""
     raise problem("not_found")  # only where there are no event sockets

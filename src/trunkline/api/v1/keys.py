@@ -8,25 +8,25 @@ from msgspec import Meta
 
 from trunkline.api.v1.conventions.lists import ListQuery, listed
 from trunkline.api.v1.conventions.routing import (
-    Asked,
     Parameters,
-    Reply,
+    Request,
+    Response,
+    ResponseBody,
     Route,
-    Shown,
     Time,
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.store.ports.database import KeyRow
 
 
-class RateLimit(Shown, frozen=True, kw_only=True):
+class RateLimit(ResponseBody, frozen=True, kw_only=True):
     """So many requests in so many seconds."""
 
     requests: int
     seconds: int
 
 
-class Me(Shown, frozen=True, kw_only=True):
+class Me(ResponseBody, frozen=True, kw_only=True):
     """The key of this request."""
 
     key_id: str
@@ -41,7 +41,7 @@ class Me(Shown, frozen=True, kw_only=True):
     rate_limits: list[RateLimit]
 
 
-class ListedKey(Shown, frozen=True, kw_only=True):
+class ListedKey(ResponseBody, frozen=True, kw_only=True):
     """A key of the account, also when it is good no more."""
 
     key_id: str
@@ -55,16 +55,16 @@ class ListedKey(Shown, frozen=True, kw_only=True):
     revoked: bool
 
 
-class KeyPage(Shown, frozen=True, kw_only=True):
+class KeyPage(ResponseBody, frozen=True, kw_only=True):
     """Keys, oldest first."""
 
     keys: list[ListedKey]
 
 
-async def read_me(asked: Asked[Parameters, None]) -> Reply:
+async def read_me(request: Request[Parameters, None]) -> Response:
     """What the key of this request is, and may do."""
-    key = asked.key
-    return Reply(
+    key = request.key
+    return Response(
         Me(
             key_id=key.id,
             account_id=key.account_id,
@@ -73,16 +73,16 @@ async def read_me(asked: Asked[Parameters, None]) -> Reply:
             scopes=sorted(key.scopes),
             allowed_addresses=list(key.allowed_addresses),
             expires_at=maybe(key.expires_at),
-            rate_limits=[RateLimit(requests=n, seconds=s) for n, s in asked.behind.rates.policy],
+            rate_limits=[RateLimit(requests=n, seconds=s) for n, s in request.context.rates.policy],
         )
     )
 
 
-async def list_keys(asked: Asked[ListQuery, None]) -> Reply:
+async def list_keys(request: Request[ListQuery, None]) -> Response:
     """The account's keys: what each may do and when it was last used, never the keys themselves."""
-    read = asked.behind.deps.db.keys.listed
+    read = request.context.deps.db.keys.listed
     return await listed(
-        asked, "keys", read, lambda rows: KeyPage(keys=[_listed(row) for row in rows])
+        request, "keys", read, lambda rows: KeyPage(keys=[_listed(row) for row in rows])
     )
 
 

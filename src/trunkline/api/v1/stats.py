@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from trunkline.api.v1.conventions.problems import Fault, problem
-from trunkline.api.v1.conventions.routing import Asked, Parameters, Reply, Route
+from trunkline.api.v1.conventions.routing import Parameters, Request, Response, Route
 from trunkline.history.dates import DateInvalid, moment
 from trunkline.history.intervals import Interval, TooManyIntervals, cuts, whole_quarters
 from trunkline.history.statistics import (
@@ -42,22 +42,22 @@ class StatsQuery(Parameters, frozen=True, kw_only=True):
     group_by: GroupBy = "none"
 
 
-async def read_stats(asked: Asked[StatsQuery, None]) -> Reply:
+async def read_stats(request: Request[StatsQuery, None]) -> Response:
     """What the calls came to that started in a window, from sums that are kept as calls end.
 
     The window is widened to whole quarters of an hour. At most 1,000 intervals and 10,000 points.
     With `group_by=user` an internal call is under both its users, and in `totals` once.
     """
-    query, db = asked.parameters, asked.behind.deps.db
-    zone = await db.directory.timezone(asked.account_id)
-    start, end = _window(query, zone, asked.now)
+    query, db = request.parameters, request.context.deps.db
+    zone = await db.directory.timezone(request.account_id)
+    start, end = _window(query, zone, request.now)
     try:
         at = cuts(start, end, query.interval, zone, MOST_INTERVALS)
-        found = await db.statistics.summed(asked.account_id, query.group_by, at, MOST_POINTS)
+        found = await db.statistics.summed(request.account_id, query.group_by, at, MOST_POINTS)
     except (TooManyIntervals, TooManyPoints):
         raise problem("stats_too_large") from None
     names = await _names(found, db.directory) if query.group_by == "trunk" else {}
-    return Reply(stats(found, at, query.interval, query.group_by, zone, names))
+    return Response(stats(found, at, query.interval, query.group_by, zone, names))
 
 
 def _window(query: StatsQuery, zone: str, now: int) -> tuple[int, int]:

@@ -59,7 +59,7 @@ def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits) -> LiveDeps:
         v1.refuse,  # type: ignore[arg-type]
         read_stream,  # type: ignore[arg-type]
         stream_headers,  # type: ignore[arg-type]
-        v1.gate.valid,
+        v1.auth.valid,
         cors_origins=tuple(each.strip() for each in deps.cors_origins.split(",") if each.strip()),
         limits=limits,
     )

@@ -7,10 +7,10 @@ What is guaranteed, for 24 hours from the first request with a key:
   the first is being answered is told to wait (409).
 - A refusal that says when to try again is not kept: the key is free again.
 - When the server dies amid the first request (``kill -9``), the next one with that key takes it over
-  and runs it again *with the same* ``Asked.id``. So what a function makes under that id, in one
+  and runs it again *with the same* ``Request.id``. So what a function makes under that id, in one
   transaction, "insert it, or read what is there", is made once; setting and deleting may be
   repeated by nature. An effect outside the database (a test message to somebody) may happen twice
-  in that one case: such functions give ``Asked.id`` along, so that the receiver can tell.
+  in that one case: such functions give ``Request.id`` along, so that the receiver can tell.
 - The same holds when anything else went wrong that is not known to have done nothing (a 500, a full
   disk): the claim stays, and the next one with that key takes it over under the same id.
 
@@ -54,7 +54,7 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     refusal: tuple[str, str, tuple[Fault, ...]] | None = None
 
 
-class Once:
+class Idempotency:
     """Runs a request, or gives the answer that it got before."""
 
     def __init__(

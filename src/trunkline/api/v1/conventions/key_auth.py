@@ -20,7 +20,7 @@ _log = structlog.get_logger()
 _MINUTE = 60_000_000
 
 
-class Gate:
+class KeyAuth:
     """Admits keys. Each refusal is a Problem, in this order: key_missing, key_invalid (locked_out),
     rate_limited, scope_missing.
     """

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from trunkline.api.v1.conventions.routing import Asked, Cursor, Limit, Parameters, Reply, Shown
+from trunkline.api.v1.conventions.routing import (
+    Cursor,
+    Limit,
+    Parameters,
+    Request,
+    Response,
+    ResponseBody,
+)
 
 
 class Entry(Protocol):
@@ -32,24 +39,24 @@ Position = tuple[int, str]
 
 
 async def listed(
-    asked: Asked[Any, Any],
+    request: Request[Any, Any],
     what: str,
     read: Callable[[str, Position, int], Awaitable[Sequence[Row]]],
-    show: Callable[[Sequence[Row]], Shown],
-) -> Reply:
+    show: Callable[[Sequence[Row]], ResponseBody],
+) -> Response:
     """The page that the query asks for.
 
     ``what`` names the list in its cursors, ``read(account id, after, limit)`` gives entries, and
     ``show`` makes the answer of them. Raises Problem cursor_invalid.
     """
-    cursors, query = asked.behind.cursors, asked.parameters
+    cursors, query = request.context.cursors, request.parameters
     after: Position = (0, "")
     if query.cursor is not None:
-        after = cursors.read(query.cursor, what, asked.account_id, tuple[int, str])
-    rows = await read(asked.account_id, after, query.limit + 1)
+        after = cursors.read(query.cursor, what, request.account_id, tuple[int, str])
+    rows = await read(request.account_id, after, query.limit + 1)
     page = show(rows[: query.limit])
     if len(rows) <= query.limit:
-        return Reply(page)
+        return Response(page)
     last = rows[query.limit - 1]
-    cursor = cursors.make(what, asked.account_id, [last.created_at, last.id])
-    return Reply(page, next=[("limit", query.limit), ("cursor", cursor)])
+    cursor = cursors.make(what, request.account_id, [last.created_at, last.id])
+    return Response(page, next=[("limit", query.limit), ("cursor", cursor)])

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from trunkline.api.v1.conventions.problems import Fault, problem
-from trunkline.api.v1.conventions.routing import Body, Parameters
+from trunkline.api.v1.conventions.routing import Parameters, RequestBody
 
 P = TypeVar("P", bound=Parameters)
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=RequestBody)
 
 MOST_PARAMETERS = 100
 

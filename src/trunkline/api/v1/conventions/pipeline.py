@@ -15,13 +15,13 @@ from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.exchange import request_id
 from trunkline.api.http.request import base_url, read_body
 from trunkline.api.v1.conventions.cursors import Cursors
-from trunkline.api.v1.conventions.idempotency import Once
-from trunkline.api.v1.conventions.key_auth import Gate
+from trunkline.api.v1.conventions.idempotency import Idempotency
+from trunkline.api.v1.conventions.key_auth import KeyAuth
 from trunkline.api.v1.conventions.long_polls import LongPolls
 from trunkline.api.v1.conventions.parameters import read_json, read_parameters
 from trunkline.api.v1.conventions.problems import Problems, limits_told
 from trunkline.api.v1.conventions.rate_limits import KeyRates
-from trunkline.api.v1.conventions.routing import Asked, Behind, Reply, Route
+from trunkline.api.v1.conventions.routing import Context, Request, Response, Route
 from trunkline.store.ports.database import ApiKey
 from trunkline.work.refused import Refused
 
@@ -35,16 +35,16 @@ class V1:
         """Raises ValueError when a rate is not like ``20/second``."""
         rates = KeyRates(deps.v1_request_rate, deps.auth_failures)
         self._deps = deps
-        self.gate = Gate(deps.db.keys, rates, deps.clock)
+        self.auth = KeyAuth(deps.db.keys, rates, deps.clock)
         self.problems = Problems(deps.public_url, deps.docs)
         self._polls = LongPolls(deps.bus)
-        self._once = Once(deps.db.requests, deps.answers_key, deps.clock, _new_id)
+        self._idempotency = Idempotency(deps.db.requests, deps.answers_key, deps.clock, _new_id)
         cursors = Cursors(deps.url_key)
-        self._behind = Behind(deps, self.gate, rates, cursors, self._polls)
+        self._context = Context(deps, self.auth, rates, cursors, self._polls)
 
     async def admit(self, scope: HTTPScope, required: str | None) -> ApiKey:
         """The key of a request, which has the scope; raises Problem (a Refused)."""
-        return await self.gate.admit(scope, required)
+        return await self.auth.admit(scope, required)
 
     async def refuse(
         self, scope: HTTPScope, send: Send, refused: Refused, headers: Headers = ()
@@ -62,32 +62,32 @@ class V1:
         self, route: Route, scope: HTTPScope, receive: Receive, path: dict[str, str]
     ) -> Answer:
         """The route's answer to a request; raises Refused."""
-        key = await self.gate.admit(scope, route.scope)
+        key = await self.auth.admit(scope, route.scope)
         parameters = read_parameters(route.parameters, path, scope["query_string"])
         sent = await read_body(scope, receive) if route.changes else b""
         body = read_json(route.body, sent) if route.changes else None
 
         async def run(id_: str) -> Answer:
-            asked: Asked[Any, Any] = Asked(
+            request: Request[Any, Any] = Request(
                 key,
                 parameters,
                 body,
                 id_,
                 self._deps.clock(),
-                self._behind,
+                self._context,
                 _gone(receive),
                 base_url(scope, self._deps.public_url),
             )
-            reply = await route.function(asked)
+            reply = await route.function(request)
             if reply.stream is not None:
                 return await _streamed(reply.stream, reply.headers)
             return self._answer(route, scope, reply)
 
         if not route.changes:
             return _limited(await run(""), scope)
-        return _limited(await self._once(scope, key, _all_of(scope, sent), run), scope)
+        return _limited(await self._idempotency(scope, key, _all_of(scope, sent), run), scope)
 
-    def _answer(self, route: Route, scope: HTTPScope, reply: Reply) -> Answer:
+    def _answer(self, route: Route, scope: HTTPScope, reply: Response) -> Answer:
         status = reply.status or route.status
         if status == 204:
             return Answer(b"", status, (NO_STORE, *reply.headers))

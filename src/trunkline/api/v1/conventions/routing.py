@@ -1,4 +1,4 @@
-"""What a route of /v1 is, what its function is asked, and what it gives back."""
+"""What a route of /v1 is, what its function is request, and what it gives back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from trunkline.api.http.answers import Headers
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.v1.conventions.cursors import Cursors
-from trunkline.api.v1.conventions.key_auth import Gate
+from trunkline.api.v1.conventions.key_auth import KeyAuth
 from trunkline.api.v1.conventions.long_polls import LongPolls
 from trunkline.api.v1.conventions.problems import PROBLEMS
 from trunkline.api.v1.conventions.rate_limits import KeyRates
@@ -29,11 +29,11 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """
 
 
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a JSON body holds; a field's description stands in its ``msgspec.Meta``."""
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseBody(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer shows; all keys are always there, null where there is nothing to say."""
 
 
@@ -43,22 +43,22 @@ MOST = 2**53 - 1
 """The largest whole number that every JSON reader can hold."""
 
 P = TypeVar("P", bound=Parameters)
-B = TypeVar("B", bound=Body | None)
+B = TypeVar("B", bound=RequestBody | None)
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class Context:
     """What the functions of /v1 work with."""
 
     deps: ApiDeps
-    gate: Gate
+    auth: KeyAuth
     rates: KeyRates
     cursors: Cursors
     polls: LongPolls
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[P, B]):
+class Request(Generic[P, B]):
     """A request that was admitted and understood."""
 
     key: ApiKey
@@ -67,7 +67,7 @@ class Asked(Generic[P, B]):
     id: str
     """32 hex digits for what this request makes; the same ones when it is repeated by its key."""
     now: int
-    behind: Behind
+    context: Context
     gone: Callable[[], Awaitable[None]]
     """Returns when the client is gone: for requests that wait."""
     base_url: str = ""
@@ -80,7 +80,7 @@ class Asked(Generic[P, B]):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """What a function gives: a value of the route's ``answer`` (anything msgspec encodes alike).
 
     ``next`` is the query of the page that follows: it becomes ``Link: <…>; rel="next"``.
@@ -95,7 +95,7 @@ class Reply:
 
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Function = Callable[[Asked[Any, Any]], Awaitable[Reply]]
+Function = Callable[[Request[Any, Any]], Awaitable[Response]]
 
 _IN_PATH = re.compile(r"{(\w+)}")
 
@@ -114,7 +114,7 @@ class Route:
     function: Function
     summary: str
     parameters: type[Parameters] = Parameters
-    body: type[Body] | None = None
+    body: type[RequestBody] | None = None
     answer: Any = None
     status: int = 200
     tag: str = "Account"
