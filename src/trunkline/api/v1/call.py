@@ -8,8 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from trunkline.api.media.links import Links
-from trunkline.api.v1.call_fields import FIELDS, party, unknown, values
-from trunkline.api.v1.call_shown import ShownCall
+from trunkline.api.v1.call_fields import FIELDS, ShownCall, party, unknown, values
 from trunkline.api.v1.conventions.problems import Fault, problem
 from trunkline.api.v1.conventions.routing import (
     Parameters,

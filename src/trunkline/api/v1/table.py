@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trunkline.api.v1 import (
     call,
+    call_export,
     call_transfer,
     calls,
     deliveries,
@@ -17,6 +18,7 @@ from trunkline.api.v1.conventions.routing import Route
 ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *calls.ROUTES,
+    *call_export.ROUTES,
     *call.ROUTES,
     *call_transfer.ROUTES,
     *events.ROUTES,

@@ -14,7 +14,7 @@ from trunkline.cli.archive import account_called, archive
 from trunkline.cli.failure import CommandFailed
 
 if TYPE_CHECKING:
-    from trunkline.api.v1.export_formats import Format
+    from trunkline.api.v1.exports.formats import Format
     from trunkline.store.ports.archive import Archive
     from trunkline.store.ports.history import CallRow
 
@@ -73,7 +73,7 @@ def _window(first: str | None, last: str | None, zone: str) -> tuple[int, int]:
 
 
 def _format(name: str) -> Format:
-    from trunkline.api.v1.export_formats import FormatUnavailable, format_called
+    from trunkline.api.v1.exports.formats import FormatUnavailable, format_called
 
     try:
         return format_called(name)
