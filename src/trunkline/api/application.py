@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 
 import structlog
 from litestar import HttpMethod, Litestar, Response
@@ -10,7 +11,7 @@ from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from trunkline.api.docs.error_pages import ProblemPages
+from trunkline.api.docs.error_pages import every_error, one_error
 from trunkline.api.docs.pages import Docs
 from trunkline.api.http.answers import Answer
 from trunkline.api.http.deps import ApiDeps
@@ -20,7 +21,8 @@ from trunkline.api.http.exchange import Envelope, request_id
 from trunkline.api.http.request import AnyRequest, ClientGone
 from trunkline.api.internal import Internal
 from trunkline.api.media.links import Links
-from trunkline.api.media.serve import Media, RangeRefused
+from trunkline.api.media.ranges import RangeNotSatisfiable
+from trunkline.api.media.serve import Media
 from trunkline.api.monitoring.health import Health, Measure, VitalSignsCollector, request_counter
 from trunkline.api.monitoring.webhook_metrics import WebhookCollector
 from trunkline.api.oapi.contract import OpenApi
@@ -68,7 +70,7 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
         route_handlers=[*_routes(deps, oapi, links), *(_v1_route(v1, route) for route in ROUTES)],
         exception_handlers={
             Refused: errors.refused,
-            RangeRefused: _range_refused,
+            RangeNotSatisfiable: _range_refused,
             DatabaseUnavailable: errors.database_unavailable,
             HTTPException: errors.framework_error,
             Exception: errors.failed,
@@ -129,16 +131,23 @@ def _v1_route(v1: V1, route: Route) -> HTTPRouteHandler:
 
 
 def _docs_routes() -> list[HTTPRouteHandler]:
-    docs, problems = Docs(), ProblemPages()
+    docs = Docs()
     return [
-        _get("/docs/errors")(problems.all),
-        _get("/docs/errors/{code:str}")(problems.one),
-        _get("/openapi.json")(docs.document),
-        _get("/asyncapi.json")(docs.events_document),
-        _get("/docs")(docs.page),
-        _get("/docs/events")(docs.events_page),
+        _get("/docs/errors")(_always(every_error())),
+        _get("/docs/errors/{code:str}")(one_error),
+        _get("/openapi.json")(_always(docs.openapi)),
+        _get("/asyncapi.json")(_always(docs.asyncapi)),
+        _get("/docs")(_always(docs.parts["index.html"])),
+        _get("/docs/events")(_always(docs.parts["events.html"])),
         _get("/docs/{name:str}")(docs.part),
     ]
+
+
+def _always(answer: Answer) -> Callable[[], Awaitable[Answer]]:
+    async def handler() -> Answer:
+        return answer
+
+    return handler
 
 
 def _get(path: str) -> HTTPRouteHandler:
@@ -225,6 +234,6 @@ def _error(
     )
 
 
-def _range_refused(request: AnyRequest, refused: RangeRefused) -> Response[bytes]:
+def _range_refused(request: AnyRequest, refused: RangeNotSatisfiable) -> Response[bytes]:
     headers = {"content-range": f"bytes */{refused.size}"}
     return _error(request, "RANGE_NOT_SATISFIABLE", headers=headers)

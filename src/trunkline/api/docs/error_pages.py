@@ -18,19 +18,17 @@ _HEADERS = (
 )
 
 
-class ProblemPages:
-    """/docs/errors and /docs/errors/{code}, as route handlers."""
+def every_error() -> Answer:
+    """GET /docs/errors"""
+    return _page("Errors of /v1", "".join(_section(*item) for item in PROBLEMS.items()))
 
-    async def all(self) -> Answer:
-        """GET /docs/errors"""
-        return _page("Errors of /v1", "".join(_section(*item) for item in PROBLEMS.items()))
 
-    async def one(self, request: AnyRequest) -> Answer:
-        """GET /docs/errors/{code}"""
-        code = str(request.path_params["code"])
-        if code not in PROBLEMS:
-            raise refuse("NOT_FOUND")
-        return _page(code, _section(code, PROBLEMS[code]))
+async def one_error(request: AnyRequest) -> Answer:
+    """GET /docs/errors/{code}"""
+    code = str(request.path_params["code"])
+    if code not in PROBLEMS:
+        raise refuse("NOT_FOUND")
+    return _page(code, _section(code, PROBLEMS[code]))
 
 
 def _section(code: str, kind: ProblemKind) -> str:

@@ -18,7 +18,6 @@ Json = dict[str, Any]
 
 
 def ref(*path: str) -> Json:
-    """A reference to a part of the document."""
     return {"$ref": "#/" + "/".join(path)}
 
 

@@ -179,7 +179,6 @@ PART_HEADERS = _headers("Accept-Ranges", "Content-Disposition", "Content-Range")
 
 
 def _error_headers(codes: list[str]) -> Json:
-    """The headers that come with an error of one of these codes."""
     names = []
     if any(ERRORS[code].retry_after for code in codes):
         names.append("Retry-After")
@@ -193,7 +192,6 @@ def _error_headers(codes: list[str]) -> Json:
 
 
 def example_error(code: str) -> Json:
-    """What an error of the code looks like."""
     return {
         "success": False,
         "message": code,

@@ -63,12 +63,10 @@ _STATUSES = {200: "OK.", 201: "Made.", 202: "Taken on.", 204: "Done."}
 
 
 def schemas(routes: Iterable[Route]) -> Json:
-    """Every schema that the routes' types need, by name."""
     return _components(routes)[1]
 
 
 def paths(routes: Iterable[Route]) -> Json:
-    """Path -> its operations."""
     routes = tuple(routes)
     refs, components = _components(routes)
     made: Json = {}

@@ -32,7 +32,6 @@ class Direct:
         self._numbered, self._serve_numbered = numbered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or pass on what the framework has to answer."""
         serve = None if header(scope, b"origin") else self._served(scope)
         if serve is None:
             await self._app(scope, receive, send)

@@ -53,8 +53,6 @@ ERRORS: dict[str, ErrorKind] = {
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """The one error shape."""
-
     success: bool
     message: str
     detail: str

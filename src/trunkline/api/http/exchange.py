@@ -39,7 +39,6 @@ class Envelope:
         self._counted: dict[tuple[str, str, int], Counter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the exchange happen."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return

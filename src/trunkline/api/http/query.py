@@ -29,11 +29,9 @@ class Reading(msgspec.Struct, frozen=True):
     twice: frozenset[str] = frozenset()
 
     def get(self, name: str) -> str | None:
-        """The value, or None when the parameter was not sent."""
         return self.values.get(name)
 
     def without(self, *names: str) -> Reading:
-        """The same reading, less some parameters."""
         kept = {name: value for name, value in self.values.items() if name not in names}
         return Reading(kept, self.twice)
 

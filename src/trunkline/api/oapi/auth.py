@@ -75,7 +75,6 @@ class AppAuth:
         return app, proven
 
     async def by_signature(self, scope: Scope, signed: Signed, body: bytes) -> App:
-        """The app that signed the request."""
         app = await self._app(scope, signed.app_id, signed.signature)
         method = str(scope["method"])  # type: ignore[typeddict-item]
         if not is_right(signed, app.secret, method, target(scope), body):

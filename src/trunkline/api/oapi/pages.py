@@ -31,7 +31,6 @@ class Pages(msgspec.Struct, frozen=True):
 
 
 def pages_of(total: int, limit: int, page: int) -> Pages:
-    """How many pages ``total`` records fill."""
     return Pages(page=page, last=max(1, -(-total // limit)))
 
 

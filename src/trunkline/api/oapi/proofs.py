@@ -17,7 +17,6 @@ def header_proof(app: App, given: str) -> bool | None:
 
 
 def histories_proof(app: App, reading: Reading, given: str) -> bool:
-    """Is the hash right for this reading of a histories query?"""
     hashes = histories_hashes(
         app.id,
         reading.get("created_from"),
@@ -30,7 +29,6 @@ def histories_proof(app: App, reading: Reading, given: str) -> bool:
 
 
 def media_proof(app: App, reading: Reading, given: str) -> bool:
-    """Is the hash right for this reading of a play_recording query?"""
     return matches(given, [media_hash(app.id, reading.get("media"), app.secret)])
 
 

@@ -49,8 +49,6 @@ _Tags = Annotated[tuple[_Tag, ...], Meta(max_length=MOST_TAGS)]
 
 
 class OneCall(Parameters, frozen=True, kw_only=True):
-    """Which call."""
-
     call_id: Annotated[str, Meta(description="Its id.", max_length=255)]
 
 

@@ -19,8 +19,6 @@ CHUNK = 500
 
 
 class CallsExport(CallsFilter, frozen=True, kw_only=True):
-    """Which calls, and as what."""
-
     format: Annotated[
         Literal["csv", "jsonl", "parquet"], Meta(description="One call a line, or a row.")
     ] = "csv"

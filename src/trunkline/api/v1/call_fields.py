@@ -43,7 +43,6 @@ class CallField(NamedTuple):
 
 
 def party(one: Party) -> CallParty:
-    """A side of a call."""
     return CallParty(number=one.number, username=one.username, name=one.name)
 
 

@@ -25,8 +25,6 @@ _LIST, _UPDATES = "calls", "calls by update"
 
 
 class CallsQuery(CallsFilter, frozen=True, kw_only=True):
-    """Which calls, and how."""
-
     fields: Annotated[
         tuple[str, ...],
         Meta(

@@ -32,8 +32,6 @@ _Number = Annotated[int, Meta(ge=0, le=MOST)]
 
 
 class DeliveriesQuery(Parameters, frozen=True, kw_only=True):
-    """Which deliveries."""
-
     webhook_id: _WebhookId
     state: DeliveryStatus | None = None
     call_id: (
@@ -46,15 +44,11 @@ class DeliveriesQuery(Parameters, frozen=True, kw_only=True):
 
 
 class WhichDelivery(Parameters, frozen=True, kw_only=True):
-    """Which delivery."""
-
     webhook_id: _WebhookId
     delivery_id: Annotated[int, Meta(ge=1, le=MOST, description="Its id.")]
 
 
 class WhichWebhook(Parameters, frozen=True, kw_only=True):
-    """Which webhook."""
-
     webhook_id: _WebhookId
 
 
@@ -150,7 +144,6 @@ async def list_deliveries(request: Request[DeliveriesQuery, None]) -> Response:
 
 
 def _same(query: DeliveriesQuery, cursor: str) -> list[tuple[str, str | int]]:
-    """The query of the page that follows."""
     kept: list[tuple[str, str | int]] = [("limit", query.limit)]
     kept += [("state", query.state)] if query.state else []
     kept += [("call_id", query.call_id)] if query.call_id is not None else []

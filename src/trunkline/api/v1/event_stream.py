@@ -19,8 +19,6 @@ _EVERYTHING = (parse("#"),)
 
 
 class StreamQuery(Parameters, frozen=True, kw_only=True):
-    """Which events, and after which number."""
-
     types: Types = ()
     after: (
         Annotated[

@@ -47,8 +47,6 @@ Types = Annotated[
 
 
 class EventsQuery(Parameters, frozen=True, kw_only=True):
-    """What of the log is wanted."""
-
     after: Annotated[Number, Meta(description="The last number that you have; 0 begins.")] = 0
     limit: Limit = 100
     types: Types = ()
@@ -64,8 +62,6 @@ class EventsQuery(Parameters, frozen=True, kw_only=True):
 
 
 class OneEvent(Parameters, frozen=True, kw_only=True):
-    """Which event."""
-
     seq: Annotated[int, Meta(ge=1, le=MOST, description="Its number.")]
 
 
@@ -110,7 +106,6 @@ class _Filter:
         return _CHUNK if self._bindings else min(limit, _CHUNK)
 
     def __call__(self, event: StoredEvent) -> bool:
-        """Is it one of those?"""
         if self.call_id is not None and event.call_id != self.call_id:
             return False
         key = (event.category, event.name, event.subject)

@@ -26,8 +26,6 @@ _LONGEST = MOST_YEARS * 366 * DAY
 
 
 class StatsQuery(Parameters, frozen=True, kw_only=True):
-    """Which window, and how it is divided."""
-
     from_: Annotated[
         str | None,
         Meta(
@@ -86,7 +84,6 @@ def _invalid(name: str, detail: str) -> Exception:
 
 
 async def _names(found: Summed, directory: Directory) -> dict[str, str]:
-    """The trunks' names by their keys."""
     keys = {key for each in found.series for key in each}
     owners = {key: await directory.endpoint_owner(key) for key in keys}
     return {key: owner.display_name for key, owner in owners.items() if owner is not None}

@@ -42,8 +42,6 @@ _Description = Annotated[str, Meta(description="For people.", max_length=200)]
 
 
 class OneWebhook(Parameters, frozen=True, kw_only=True):
-    """Which webhook."""
-
     webhook_id: Annotated[str, Meta(description="Its id.", max_length=64)]
 
 

@@ -28,8 +28,6 @@ class Entry(Protocol):
 
 
 class ListQuery(Parameters, frozen=True, kw_only=True):
-    """Which page of a list."""
-
     limit: Limit = 100
     cursor: Cursor | None = None
 

@@ -17,8 +17,6 @@ Wants = Callable[[StoredEvent], bool]
 
 
 class Poll:
-    """One request that waits."""
-
     __slots__ = ("_woken", "closed", "wants")
 
     def __init__(self, wants: Wants) -> None:

@@ -83,9 +83,12 @@ class V1:
                 return await _streamed(reply.stream, reply.headers)
             return self._answer(route, scope, reply)
 
-        if not route.changes:
-            return _limited(await run(""), scope)
-        return _limited(await self._idempotency(scope, key, _all_of(scope, sent), run), scope)
+        if route.changes:
+            answer = await self._idempotency(scope, key, _all_of(scope, sent), run)
+        else:
+            answer = await run("")
+        answer.headers = (*answer.headers, *limits_told(scope))
+        return answer
 
     def _answer(self, route: Route, scope: HTTPScope, reply: Response) -> Answer:
         status = reply.status or route.status
@@ -107,7 +110,6 @@ def _new_id() -> str:
 
 
 def _all_of(scope: HTTPScope, body: bytes) -> bytes:
-    """What tells one request from another."""
     method = str(scope["method"])
     return b"\n".join((method.encode(), scope["path"].encode(), scope["query_string"], body))
 
@@ -116,13 +118,6 @@ async def _streamed(pieces: AsyncIterator[bytes], headers: Headers) -> Stream:
     """What goes wrong before its first piece is there is told like any other failure."""
     first = await anext(pieces, b"")
     return Stream(200, (NO_STORE, *headers), first, pieces)
-
-
-def _limited(answer: Answer, scope: HTTPScope) -> Answer:
-    if isinstance(answer, Stream):
-        headers = (*answer.headers, *limits_told(scope))
-        return Stream(answer.status, headers, answer.body, answer.rest)
-    return Answer(answer.body, answer.status, (*answer.headers, *limits_told(scope)))
 
 
 def _gone(receive: Receive) -> Any:

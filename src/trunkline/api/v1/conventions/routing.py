@@ -48,8 +48,6 @@ B = TypeVar("B", bound=RequestBody | None)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the functions of /v1 work with."""
-
     deps: ApiDeps
     auth: KeyAuth
     rates: KeyRates
@@ -75,7 +73,6 @@ class Request(Generic[P, B]):
 
     @property
     def account_id(self) -> str:
-        """Whose things are asked for."""
         return self.key.account_id
 
 
@@ -134,7 +131,6 @@ class Route:
 
     @property
     def in_path(self) -> list[str]:
-        """The parameters that stand in the path."""
         return _IN_PATH.findall(self.path)
 
     @property

@@ -20,15 +20,12 @@ class Csv:
     suffix = "csv"
 
     def begin(self) -> bytes:
-        """The head line."""
         return self._lines([[column.name for column in COLUMNS]])
 
     def rows(self, calls: Sequence[CallRow]) -> bytes:
-        """A line for each."""
         return self._lines([[_cell(column.flat(call)) for column in COLUMNS] for call in calls])
 
     def end(self) -> bytes:
-        """Nothing."""
         return b""
 
     def _lines(self, rows: list[list[Any]]) -> bytes:

@@ -20,13 +20,10 @@ class JsonLines:
         self._encoder = msgspec.json.Encoder()
 
     def begin(self) -> bytes:
-        """Nothing."""
         return b""
 
     def rows(self, calls: Sequence[CallRow]) -> bytes:
-        """A line for each."""
         return self._encoder.encode_lines([shown(call) for call in calls])
 
     def end(self) -> bytes:
-        """Nothing."""
         return b""

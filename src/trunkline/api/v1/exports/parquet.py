@@ -40,18 +40,15 @@ class Parquet:
         self._waiting: list[tuple[Any, ...]] = []
 
     def begin(self) -> bytes:
-        """The magic number."""
         return self._taken()
 
     def rows(self, calls: Sequence[CallRow]) -> bytes:
-        """A row group, once there are enough."""
         self._waiting += [tuple(column.typed(call) for column in COLUMNS) for call in calls]
         if len(self._waiting) >= self.GROUP:
             self._write()
         return self._taken()
 
     def end(self) -> bytes:
-        """The last row group and the foot."""
         if self._waiting:
             self._write()
         self._writer.close()
