@@ -41,13 +41,13 @@ class Shop:
         self.runs: list[str] = []
         self.before: list[BaseException] = []
         self.after: list[BaseException] = []
-        self.auth = asyncio.Event()
-        self.auth.set()
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     async def make(self, request: Request[Parameters, Order]) -> Response:
         """Make a thing."""
         self.runs.append(request.id)
-        await self.auth.wait()
+        await self.gate.wait()
         if self.before:
             raise self.before.pop()
         name = self.things.setdefault(request.id, request.body.name)
