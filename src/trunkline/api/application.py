@@ -1,4 +1,4 @@
-"""The HTTP door, put together."""
+"""The HTTP API, put together."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ _SHOWN_HEADERS = [
 
 
 def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
-    """The door as an ASGI application; raises ValueError when a rate is not like ``20/second``.
+    """The API as an ASGI application; raises ValueError when a rate is not like ``20/second``.
 
-    Registers its metrics in ``deps.registry``, so one registry takes one door. ``v1`` is given by
+    Registers its metrics in ``deps.registry``, so one registry takes one API. ``v1`` is given by
     who needs it besides.
     """
     v1 = v1 or V1(deps)

@@ -1,4 +1,4 @@
-"""The door at which the command line knocks: not part of the public API, opened by server.json's token."""
+"""What the command line and other processes ask of the server: no part of the public API, opened by server.json's token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error code of the HTTP door, its status, and the one shape in which it is told.
+"""Every error code outside ``/v1``, its status, and the one shape in which it is told.
 
 ``{"success": false, "message": CODE, "detail": a sentence, "request_id": the X-Request-Id}``
 """

@@ -31,7 +31,7 @@ def _chosen_id(scope: Scope) -> str:
 
 
 class Envelope:
-    """ASGI around the whole door; WebSockets pass through."""
+    """ASGI around the whole API; WebSockets pass through."""
 
     def __init__(self, app: ASGIApp, counter: Counter) -> None:
         self._app = app

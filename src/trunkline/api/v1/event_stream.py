@@ -69,4 +69,4 @@ STREAM = Route(
     tag="Events",
     media_types=("text/event-stream",),
 )
-"""In no table of routes: the HTTP door does not serve it."""
+"""In no table of routes: ``live/sse.py`` serves it."""

@@ -65,35 +65,36 @@ def _bare(kind: Any) -> msgspec.inspect.Type:
 
 def read_parameters(kind: type[P], path: Mapping[str, str], query: bytes) -> P:
     """Path and query as typed values; raises Problem not_found and parameters_invalid."""
-    sent = _sent(query)
-    fields = _fields(kind)
+    sent, fields = _sent(query), _fields(kind)
     values: dict[str, Any] = {}
     for name, text in path.items():
         try:
             values[name] = _value(fields[name], [text])
         except ValueError:
             raise problem("not_found") from None
-    faults = [
-        Fault("This parameter is not known.", parameter=name)
-        for name in sent
-        if name not in fields or name in path
-    ]
-    for name, field in fields.items():
-        if name not in path:
-            faults += _take(values, name, field, sent.get(name))
-    if faults:
-        raise _invalid(faults)
-    return kind(**{fields[name].name: value for name, value in values.items()})
+    unknown = [name for name in sent if name not in fields or name in path]
+    faults = [Fault("This parameter is not known.", parameter=name) for name in unknown]
+    return _read(kind, values, sent, faults)
 
 
 def read_headers(kind: type[P], headers: Iterable[tuple[bytes, bytes]]) -> P:
     """Typed values of headers, empty ones left out; raises Problem parameters_invalid."""
-    fields, values = _fields(kind), dict[str, Any]()
-    faults: list[Fault] = []
-    for name, field in fields.items():
+    sent: dict[str, list[str]] = {}
+    for name in _fields(kind):
         wanted = name.lower().encode()
-        sent = [value.decode("latin-1") for key, value in headers if key == wanted and value]
-        faults += _take(values, name, field, sent or None)
+        if found := [text.decode("latin-1") for key, text in headers if key == wanted and text]:
+            sent[name] = found
+    return _read(kind, {}, sent, [])
+
+
+def _read(
+    kind: type[P], values: dict[str, Any], sent: dict[str, list[str]], faults: list[Fault]
+) -> P:
+    """``values`` are those that have been read already, ``faults`` what is wrong already."""
+    fields = _fields(kind)
+    for name, field in fields.items():
+        if name not in values:
+            faults += _take(values, name, field, sent.get(name))
     if faults:
         raise _invalid(faults)
     return kind(**{fields[name].name: value for name, value in values.items()})

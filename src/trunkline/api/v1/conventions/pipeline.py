@@ -1,4 +1,4 @@
-"""Everything that happens round each function of /v1, once for all of them."""
+"""The way of a request of /v1: its key, its parameters and body, its function, its answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class V1:
-    """The modern API. ``admit`` and ``refuse`` serve whatever else takes its keys (see ``stream.py``)."""
+    """The modern API. ``admit`` and ``refuse`` serve whatever else takes its keys (see ``event_stream.py``)."""
 
     def __init__(self, deps: ApiDeps) -> None:
         """Raises ValueError when a rate is not like ``20/second``."""
@@ -49,7 +49,7 @@ class V1:
     async def refuse(
         self, scope: HTTPScope, send: Send, refused: Refused, headers: Headers = ()
     ) -> None:
-        """Answer a request that did not come through the HTTP door, ``headers`` along with it."""
+        """Answer a request that did not come through the HTTP API, ``headers`` along with it."""
         id_ = (b"x-request-id", request_id(scope).encode())
         answer = self.problems.answer(scope, refused, (*headers, id_))
         await answer(scope, _nothing, send)
