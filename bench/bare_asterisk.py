@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trunkline.engine.config.run_directory import run_directory
 from trunkline.engine.install.choose import Installed
-from trunkline.server.serve import engine_for
+from trunkline.server.main import engine_for
 from trunkline.server.settings import load
 
 _MODULES = [

@@ -26,10 +26,10 @@ from typing import NamedTuple
 from tests.cluster import Cluster
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
+from trunkline.events.stored import StoredEvent
 from trunkline.store.directory import ManagedDirectory
 from trunkline.store.place import Node as Where
 from trunkline.store.place import open_database

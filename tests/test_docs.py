@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 from trunkline.api.http.errors import ERRORS
 from trunkline.calls import words
-from trunkline.calls.record import HistoryRow
 from trunkline.cli import COMMANDS, app
 from trunkline.events import state
 from trunkline.events.payloads import KINDS, Event, Variables
+from trunkline.history.row import HistoryRow
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Batch, Database
 from trunkline.work.follow.follow_log import CallLog
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from trunkline.bus.local import LocalBus
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.store.ports.database import Database

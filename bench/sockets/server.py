@@ -17,7 +17,7 @@ import socketio
 import uvicorn
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.live import build_live
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings

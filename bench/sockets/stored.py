@@ -15,7 +15,7 @@ from pathlib import Path
 import uvloop
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import Announcement
+from trunkline.events.stored import Announcement
 from trunkline.live import build_live
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings

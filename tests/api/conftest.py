@@ -14,8 +14,9 @@ import pytest
 from trunkline.api.application import build_api
 from trunkline.api.http.deps import ApiDeps
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import HistoryRow, StoredEvent
 from trunkline.calls.recording_plan import WholeFile
+from trunkline.events.stored import StoredEvent
+from trunkline.history.row import HistoryRow
 from trunkline.recordings.port import RecordingMissing
 from trunkline.store.ports.database import (
     App,

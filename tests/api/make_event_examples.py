@@ -9,13 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from calls.replay import PLACE, folded, scenario
+from calls.replay import NODE, folded, scenario
 from trunkline.calls.facts import Party
-from trunkline.calls.record import Announcement
 from trunkline.events.of_call import announce
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
+from trunkline.events.stored import Announcement
 from trunkline.store.common.numbering import numbered
 
 FILE = Path(__file__).parents[2] / "src" / "trunkline" / "api" / "docs" / "event_examples.json"
@@ -28,7 +28,7 @@ HARD_TO_QUOTE = rb"An \\ \"Agent\""
 def calls() -> list[Announcement]:
     """All that is told of two recorded calls."""
     return [
-        announce(call, heard, PLACE, heard.at)
+        announce(call, heard, NODE, heard.at)
         for name in SCENES
         for call, heard in folded(scenario(name)).heard
     ]

@@ -14,7 +14,7 @@ import pytest
 
 from trunkline.api.application import build_api
 from trunkline.server import server_file
-from trunkline.server.main_server import MainServer
+from trunkline.server.main_server_client import MainServerClient
 from trunkline.store.secrets import InstallationKey
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.place.place_call import CallWanted
@@ -27,12 +27,12 @@ CALL = CallWanted("0901", "s1", "secret", "ref", "key-1")
 
 
 @pytest.fixture
-async def main(world: World, tmp_path: Path) -> AsyncIterator[MainServer]:
+async def main(world: World, tmp_path: Path) -> AsyncIterator[MainServerClient]:
     """The main server's client; the door is in this process."""
     token = server_file.internal_token(KEY)
     made = msgspec.json.encode(server_file.ServerFile("http://main.test", token, 1))
     (tmp_path / server_file.NAME).write_bytes(made)
-    main = MainServer(tmp_path, "", KEY, httpx.ASGITransport(_door(world, token)))
+    main = MainServerClient(tmp_path, "", KEY, httpx.ASGITransport(_door(world, token)))
     yield main
     await main.close()
 
@@ -42,7 +42,7 @@ def _door(world: World, token: str) -> Any:
 
 
 async def test_a_call_is_placed_over_there_with_all_that_was_wanted(
-    world: World, main: MainServer
+    world: World, main: MainServerClient
 ) -> None:
     placed = await main.place_call(app(), CALL)
     assert (placed.status, world.place_call.wanted) == (200, [CALL])
@@ -50,7 +50,9 @@ async def test_a_call_is_placed_over_there_with_all_that_was_wanted(
 
 
 @pytest.mark.parametrize("retry", [None, 7])
-async def test_a_refusal_is_the_same_one(world: World, main: MainServer, retry: int | None) -> None:
+async def test_a_refusal_is_the_same_one(
+    world: World, main: MainServerClient, retry: int | None
+) -> None:
     world.place_call.refusal = Refused("DEVICE_OFFLINE", "not there", retry)
     with pytest.raises(Refused) as raised:
         await main.place_call(app(), CALL)
@@ -63,7 +65,7 @@ async def test_a_refusal_is_the_same_one(world: World, main: MainServer, retry: 
 
 
 async def test_an_app_that_was_deleted_meanwhile_places_nothing(
-    world: World, main: MainServer
+    world: World, main: MainServerClient
 ) -> None:
     with pytest.raises(Refused, match="APPID_NOT_FOUND"):
         await main.place_call(app(id="b" * 32), CALL)
@@ -71,7 +73,7 @@ async def test_an_app_that_was_deleted_meanwhile_places_nothing(
 
 
 async def test_no_main_server_is_a_refusal_that_passes(tmp_path: Path) -> None:
-    main = MainServer(tmp_path, "", KEY)
+    main = MainServerClient(tmp_path, "", KEY)
     with pytest.raises(Refused, match="ENGINE_UNAVAILABLE") as raised:
         await main.place_call(app(), CALL)
     assert raised.value.retry_after
@@ -96,7 +98,7 @@ async def test_another_installation_may_not_forward(world: World) -> None:
 async def test_a_change_is_told_again_until_it_has_been_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("trunkline.server.main_server._AGAIN", 0.01)
+    monkeypatch.setattr("trunkline.server.main_server_client._AGAIN", 0.01)
     answers, heard = iter([503, 401, 204]), asyncio.Event()
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -105,7 +107,7 @@ async def test_a_change_is_told_again_until_it_has_been_heard(
             heard.set()
         return httpx.Response(status)
 
-    main = MainServer(Path(), "http://main.test/", KEY, httpx.MockTransport(answer))
+    main = MainServerClient(Path(), "http://main.test/", KEY, httpx.MockTransport(answer))
     await main.sync()
     await asyncio.wait_for(heard.wait(), 10)
     await main.close()
@@ -114,7 +116,7 @@ async def test_a_change_is_told_again_until_it_has_been_heard(
 TRANSFER = TransferWanted(account_id="c" * 32, call_id="c1", to="101", leg_id=None, by="key k1")
 
 
-async def test_a_transfer_is_made_over_there(world: World, main: MainServer) -> None:
+async def test_a_transfer_is_made_over_there(world: World, main: MainServerClient) -> None:
     done = await main.transfer_call(TRANSFER)
     assert (done, world.transfer_call.wanted) == (
         Transferred("leg-of-the-phone", "101"),
@@ -122,11 +124,11 @@ async def test_a_transfer_is_made_over_there(world: World, main: MainServer) -> 
     )
 
 
-async def test_a_refused_transfer_is_the_same_refusal(world: World, main: MainServer) -> None:
+async def test_a_refused_transfer_is_the_same_refusal(world: World, main: MainServerClient) -> None:
     world.transfer_call.refusal = Refused("NOT_TRANSFERABLE", "nobody talks")
     with pytest.raises(Refused, match="NOT_TRANSFERABLE"):
         await main.transfer_call(TRANSFER)
-    away = MainServer(Path("/nowhere"), "", KEY)
+    away = MainServerClient(Path("/nowhere"), "", KEY)
     with pytest.raises(Refused, match="ENGINE_UNAVAILABLE"):
         await away.transfer_call(TRANSFER)
     await away.close()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 EVENT = StoredEvent("a", 1, "call", "CALL_ENDED", "c", "c", 0, b"{}")
 

@@ -16,7 +16,7 @@ import pytest
 from cluster import Cluster
 from db.making import KEY, announcement, office
 from trunkline.bus.postgres import PostgresBus
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.store.postgres import PostgresDatabase, open_database
 from trunkline.store.postgres.events import CHANNEL
 

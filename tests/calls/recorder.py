@@ -25,7 +25,7 @@ from trunkline.calls.cel import endpoint_of
 from trunkline.engine.commands.ari import Ari
 from trunkline.engine.config.configuration import event_log
 from trunkline.engine.config.credentials import credentials
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.store.secrets import open_key
 from trunkline.store.sqlite import open_database
 from whole import server as server_module

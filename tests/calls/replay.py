@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from at_once import at_once
-from trunkline.calls import cel as cel
+from trunkline.calls import cel
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.cel import CelRow
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, refold
-from trunkline.engine.listen.cel import LogFollower
+from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang
 from trunkline.events.of_call import Node
 from trunkline.store.ports.database import EndpointOwner
@@ -25,7 +25,7 @@ from trunkline.work.follow.fold_batch import BatchFold, Meeting
 from trunkline.work.follow.signals import Signals
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-PLACE = Node("trunkline", "tl00000000")
+NODE = Node("trunkline", "tl00000000")
 AnySignal = Rang | HoldChanged | AnsweredInSip
 
 

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calls.replay import PLACE, Ledger, Scenario, names, scenario
-from trunkline.calls import cel as cel
+from calls.replay import NODE, Ledger, Scenario, names, scenario
+from trunkline.calls import cel, outcome
 from trunkline.calls import facts as f
-from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, fold, refold
-from trunkline.events import of_call as announce
+from trunkline.events import of_call
 
 ONCE = ("CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_ANSWER", "CHANNEL_DESTROY", "CALL_ENDED")
 
@@ -207,7 +206,7 @@ def lived(facts: list[AnyFact]) -> tuple[Call | None, list[Heard]]:
         told += heard
         for each in heard:
             assert call is not None
-            assert announce.announce(call, each, PLACE, n).body.msg_id == str(n)
+            assert of_call.announce(call, each, NODE, n).body.msg_id == str(n)
     return call, told
 
 

@@ -12,11 +12,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calls.replay import PLACE, Ledger
+from calls.replay import NODE, Ledger
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
 from trunkline.calls.facts import AnyFact, Party
-from trunkline.events import of_call as announce
+from trunkline.events import of_call
 
 SECOND = 1_000_000
 BRIDGES = ("b1", "b2", "b3")
@@ -230,7 +230,7 @@ def test_a_leg_ends_under_the_call_that_it_is_part_of(switch: Switch, batches: l
     for name, told in groupby(ledger.heard, key=lambda one: one[1].name):
         if name == "CALL_MERGED":
             for number, (call, heard) in enumerate(told):
-                said = announce.announce(call, heard, PLACE, number)
+                said = of_call.announce(call, heard, NODE, number)
                 body = msgspec.json.decode(msgspec.json.encode(said.body))
                 assert body["Into-Call-ID"] == switch.merged[call.id]
                 assert all(ends[leg] != call.id for leg in body["Leg-Call-IDs"])

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from calls.expected import EVENTS, RECORDS
-from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
+from calls.replay import NODE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.fold import Heard
-from trunkline.calls.record import CallRecord, shown
+from trunkline.calls.record import CallRecord
 from trunkline.calls.times import GREGORIAN
-from trunkline.events import of_call as announce
+from trunkline.events import of_call
+from trunkline.history.row import shown
 
 ONCE = ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_DESTROY", "CHANNEL_PROGRESS", "CALL_ENDED")
 
@@ -76,7 +77,7 @@ def test_there_is_a_recording_where_two_people_talked(scene: Scenario) -> None:
 
 def test_every_payload_has_what_the_contract_promises(scene: Scenario) -> None:
     for number, (call, heard) in enumerate(folded(scene).heard):
-        said = announce.announce(call, heard, PLACE, number)
+        said = of_call.announce(call, heard, NODE, number)
         body = msgspec.json.decode(msgspec.json.encode(said.body))
         assert heard.name == "CALL_ENDED" or None not in body.values()
         assert body["Custom-Channel-Vars"]["Call-Interaction-ID"] == call.id
@@ -110,7 +111,7 @@ def test_who_answered_first_is_the_callee_of_a_transferred_call() -> None:
 def test_who_was_sent_on_is_the_caller_of_whom_the_call_goes_to() -> None:
     call = folded(scenario("blind_transfer")).calls.popitem()[1]
     leg = next(leg for leg in call.legs.values() if leg.endpoint_kind == "trunk")
-    body = announce.announce(call, Heard("CHANNEL_CREATE", leg.id, leg.started_at), PLACE, 1).body
+    body = of_call.announce(call, Heard("CHANNEL_CREATE", leg.id, leg.started_at), NODE, 1).body
     said = msgspec.json.decode(msgspec.json.encode(body))
     assert (said["Caller-ID-Number"], said["From"]) == ("201", "201@trunkline")
 

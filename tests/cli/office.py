@@ -12,8 +12,8 @@ from typer.testing import Result
 from trunkline.calls import facts as f
 from trunkline.calls.fold import fold
 from trunkline.calls.outcome import record
-from trunkline.calls.record import Announcement
 from trunkline.events import of_call as announce
+from trunkline.events.stored import Announcement
 from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.place import Place, open_database
 from trunkline.store.ports.database import Batch

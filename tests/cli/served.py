@@ -24,7 +24,7 @@ from trunkline.events.of_call import Node
 from trunkline.server import server_file
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings
-from trunkline.server.wiring import web as web_parts
+from trunkline.server.wiring import doors as web_parts
 from trunkline.server.wiring import webhooks as webhook_parts
 from trunkline.store.sqlite import open_database
 from trunkline.work.deliver.trigger_event import TriggerEvent

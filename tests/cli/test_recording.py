@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trunkline.calls.record import Announcement
+from trunkline.events.stored import Announcement
 from trunkline.recordings.disk import DiskStore
 from trunkline.store.sqlite import SqliteDatabase
 

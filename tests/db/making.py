@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from trunkline.calls.facts import CallEnded, CallRequested, LegStarted, Party
-from trunkline.calls.record import Announcement, CallRecord
+from trunkline.calls.record import CallRecord
+from trunkline.events.stored import Announcement
 from trunkline.store.directory import AccountEntry, DeviceEntry, ManagedDirectory, UserEntry
 from trunkline.store.place import Place
 from trunkline.store.secrets import InstallationKey

@@ -12,8 +12,8 @@ import pytest
 
 from db.making import AT, KEY, announcement, ended, office, record, requested, started
 from edges.stored import everything_stored
-from trunkline.calls.record import shown
 from trunkline.directory.api_keys import key_hash
+from trunkline.history.row import shown
 from trunkline.history.sums import DAY
 from trunkline.routing.dialling import Rights
 from trunkline.store import tables

@@ -23,8 +23,8 @@ from trunkline.store.ports.database import Batch, Claimed
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.retention import KINDS, KeepDays, Kind
 from trunkline.store.ports.webhooks import DeliveryFilter, WebhookToAdd
-from trunkline.work.manage import account_retention as keeping
 from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import manage_retention as keeping
 from trunkline.work.manage.manage_webhooks import ManageWebhooks
 from trunkline.work.refused import Refused
 

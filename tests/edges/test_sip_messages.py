@@ -15,8 +15,8 @@ from trunkline.store.place import Place, open_database
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.store.ports.sip_messages import NOTHING
-from trunkline.work.manage import account_retention as keeping
 from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import manage_retention as keeping
 
 FIRST = SipMessage(
     leg_id="leg",

@@ -235,6 +235,7 @@ async def main(root, *sources):
     while True:
         for source in sources:
             await store.put("call_recording_a.mp3", Path(source))
+            print("put", flush=True)
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -245,12 +246,15 @@ def test_killed_at_any_moment_the_disk_has_a_whole_one(file: File, tmp_path: Pat
     root, chance = tmp_path / "recordings", random.Random(3)
     sources = [str(file(content)) for content in contents]
     seen = set()
-    for _ in range(12):
+    for turn in range(12):
         command = [sys.executable, "-c", _PUTTER, str(root), *sources]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as putter:
             assert putter.stdout is not None
             assert putter.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0.02, 0.15))
+            began = time.monotonic()
+            for _ in range(1 + turn % 3):
+                assert putter.stdout.readline() == b"put\n"
+            time.sleep(chance.uniform(0, (time.monotonic() - began) / (1 + turn % 3)))
             putter.send_signal(signal.SIGKILL)
         kept = root / "call_recording_a.mp3"
         if kept.exists():

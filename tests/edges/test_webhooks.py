@@ -9,7 +9,6 @@ import pytest
 from db.expiring import delete_expired
 from db.making import AT, KEY, announcement, office
 from edges.stored import everything_stored
-from trunkline.calls.record import Announcement
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import (
     Attempt,
@@ -19,6 +18,7 @@ from trunkline.delivery.webhook import (
     outgoing_gap,
     outgoing_test,
 )
+from trunkline.events.stored import Announcement
 from trunkline.store.ports.database import Database
 from trunkline.store.ports.webhooks import Backlog, DeliveryFilter, WebhookToAdd
 from trunkline.store.secrets import InstallationKey, KeyUnusable

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from log_writer import append, record
 
 from trunkline.calls.cel import CelRow
-from trunkline.engine.listen import cel
-from trunkline.engine.listen.cel import LogFollower, Taken
+from trunkline.engine.listen import log_follower
+from trunkline.engine.listen.log_follower import LogFollower, Taken
 
 Numbers = list[int]
 
@@ -224,7 +224,7 @@ def test_another_file_is_read_from_its_beginning(file: Path, follower: LogFollow
 
 
 def test_what_came_late_to_a_log_set_aside_is_read_first(file, follower, monkeypatch) -> None:
-    monkeypatch.setattr(cel, "_ROTATE_AT", 1)
+    monkeypatch.setattr(log_follower, "_ROTATE_AT", 1)
     file.write_bytes(record(0))
     everything(follower)
     follower._rotate()
@@ -247,7 +247,7 @@ def test_a_kill_amid_a_rotation_loses_nothing(file, follower, monkeypatch) -> No
 
 
 def test_a_log_set_aside_with_a_cut_record_does_not_hold_up(file, follower, monkeypatch) -> None:
-    monkeypatch.setattr(cel, "_ROTATE_AT", 1)
+    monkeypatch.setattr(log_follower, "_ROTATE_AT", 1)
     file.write_bytes(record(0) + record(1)[:30])
     everything(follower)
     follower._rotate()
@@ -275,7 +275,7 @@ async def collected(file: Path, count: int, lives: int) -> Numbers:
 
 @pytest.mark.parametrize("rotate_at", [1, 5_000, 1 << 30])
 async def test_nothing_is_lost_while_a_writer_appends(rotate_at, file, monkeypatch) -> None:
-    monkeypatch.setattr(cel, "_ROTATE_AT", rotate_at)
+    monkeypatch.setattr(log_follower, "_ROTATE_AT", rotate_at)
     count = 2000
     file.parent.mkdir()
     writer = await asyncio.create_subprocess_exec(
@@ -295,7 +295,7 @@ async def test_a_machine_without_inotify_is_followed_all_the_same(follower, file
     def none_left() -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(cel, "Inotify", none_left)
+    monkeypatch.setattr(log_follower, "Inotify", none_left)
     parts = follower.follow()
     assert await anext(parts) is None
     file.write_bytes(written(row(7)))
@@ -309,7 +309,7 @@ async def test_a_log_that_cannot_be_opened_is_tried_again(
     file: Path, follower: LogFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many open files, for a while."""
-    monkeypatch.setattr(cel, "_AGAIN", 0.01)
+    monkeypatch.setattr(log_follower, "_AGAIN", 0.01)
     append(file, written(row(1)))
     tries, opens = iter(range(3)), Path.open
 

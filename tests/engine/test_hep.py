@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.engine.listen import hep
-from trunkline.engine.port import CapturedSip
+from trunkline.sip.message import CapturedSip
 
 PASSWORD = b"s3cret"
 Chunks = list[tuple[int, int, bytes]]

@@ -19,7 +19,7 @@ import pytest
 
 from trunkline.engine.config.run_directory import RunDirectoryError, fits, run_directory
 from trunkline.engine.install.choose import Installed
-from trunkline.engine.process import identity as process
+from trunkline.engine.process import identity
 from trunkline.engine.process.supervisor import EngineStartError, Supervisor
 
 Write = Callable[[], None]
@@ -247,7 +247,7 @@ async def test_an_owner_killed_before_it_wrote_the_pid_leaves_no_unknown_engine(
     python.wait()
     (home / "engine.pid").unlink()
     if pid_file == "about to start":
-        process.write(home / "engine.pid", process.Process(0, 0, process.boot_id()))
+        identity.write(home / "engine.pid", identity.Process(0, 0, identity.boot_id()))
     it = rig()
     await it.supervisor.start()
     assert (it.supervisor.pid, it.deaths) == (engine, [])
@@ -280,23 +280,23 @@ async def test_an_engine_that_died_while_python_was_away_is_reported_with_its_la
 async def test_a_recycled_pid_is_never_taken(
     stranger: subprocess.Popen[bytes], home: Path, wrong: dict[str, int | str]
 ) -> None:
-    await until(lambda: process.runs(stranger.pid, arguments(home)))
-    found = process.identify(stranger.pid)
+    await until(lambda: identity.runs(stranger.pid, arguments(home)))
+    found = identity.identify(stranger.pid)
     assert found is not None
-    pidfd = process.open_pidfd(found, arguments(home))
+    pidfd = identity.open_pidfd(found, arguments(home))
     assert pidfd is not None
     os.close(pidfd)
     recycled = msgspec.structs.replace(found, **wrong)
-    assert process.open_pidfd(recycled, arguments(home)) is None
+    assert identity.open_pidfd(recycled, arguments(home)) is None
 
 
 async def test_a_pid_file_that_names_another_program_is_a_death(
     rig: Callable[[], Rig], sleeper: subprocess.Popen[bytes], home: Path
 ) -> None:
-    found = process.identify(sleeper.pid)
+    found = identity.identify(sleeper.pid)
     assert found is not None
     it = rig()
-    process.write(home / "engine.pid", found)
+    identity.write(home / "engine.pid", found)
     await it.supervisor.start()
     assert it.supervisor.pid != sleeper.pid
     assert len(it.deaths) == 1

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from cli.office import Office, refused
 from cli.served import Served
 from trunkline.cli import app, retries
-from trunkline.cli.calls import import_calls as importing
+from trunkline.cli.calls import import_calls
 from trunkline.store.check import check
 from trunkline.store.sqlite import bulk
 from trunkline.work.upkeep.import_calls import ImportRequest
@@ -233,7 +233,9 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(
         told(office, str(SAMPLES / "wazo.csv"))
         other.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr(
-            importing, "_wanted", lambda *_: ImportRequest(office.account.account_id, PEOPLE, HCM)
+            import_calls,
+            "_wanted",
+            lambda *_: ImportRequest(office.account.account_id, PEOPLE, HCM),
         )
         assert told(office, str(SAMPLES / "kazoo.csv"))["added"] == 2
     assert len(tries) == 2

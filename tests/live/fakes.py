@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 import msgspec
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.events.bindings import Binding, BindingInvalid, parse
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.live.http.asgi import Headers, Scope, Send, header
 from trunkline.store.ports.database import ApiKey, TokenOwner
 from trunkline.work.refused import Refused

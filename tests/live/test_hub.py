@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from at_once import at_once
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, RoutingKey, parse
+from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.command_queue import InTurn
 from trunkline.live.hub.deps import LiveLimits
 from trunkline.live.hub.hub import Client, Hub

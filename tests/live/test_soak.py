@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import Announcement
+from trunkline.events.stored import Announcement
 from trunkline.live import Live, LiveDeps, LiveLimits, build_live
 from trunkline.server.listening import web_server
 from trunkline.server.settings import Settings

@@ -5,8 +5,8 @@ import json
 import pytest
 from websockets.frames import Frame, Opcode
 
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import parse
+from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.wire import Encoding, Wire, chunk, gap, text_frame
 
 EVENT = StoredEvent("acc", 7, "call", "CHANNEL_CREATE", "a.b", "c1", 0, b'{"Call-ID":"a.b"}')

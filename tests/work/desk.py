@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from at_once import at_once
-from calls.replay import PLACE
+from calls.replay import NODE
 from db.making import KEY
 from trunkline.bus.local import LocalBus
 from trunkline.engine.port import Channel, Originate
@@ -96,7 +96,7 @@ class Desk:
     def begin(self) -> None:
         """A new process."""
         self.calls = CallLog(
-            self.database, LocalBus(), PLACE, lambda: self.now, MessageIds(lambda: self.now)
+            self.database, LocalBus(), NODE, lambda: self.now, MessageIds(lambda: self.now)
         )
         at_once(self.calls.load())
         rules = CallSettings(30, "3/minute")

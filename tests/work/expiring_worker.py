@@ -1,6 +1,6 @@
 """A process that deletes what has expired until it kills itself, as ``kill -9`` would, at a given line.
 
-``python -m work.expiring_worker PLACE FOLDER LINES``: it dies before the LINES-th line that the verb, the
+``python -m work.expiring_worker NODE FOLDER LINES``: it dies before the LINES-th line that the verb, the
 database, the spool or the store runs, in any thread; 0 is never.
 """
 

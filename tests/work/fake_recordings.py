@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from trunkline.bus.port import Listener
-from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.calls.recording_plan import Composed
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.recording_rows import recording
 from trunkline.store.ports.database import DatabaseUnavailable, Recording
 

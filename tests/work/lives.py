@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from at_once import at_once
-from calls.replay import PLACE, RecordedUser, Scenario
+from calls.replay import NODE, RecordedUser, Scenario
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
 from trunkline.calls.cel import CelRow, LogPosition
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import AnsweredInSip
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import DatabaseUnavailable, EndpointOwner
 from trunkline.store.sqlite import open_database
 from trunkline.work.follow.follow_log import CallLog
@@ -103,7 +103,7 @@ class Lives:
         self.db = Recorded(self.database, self.scene)
         bus = LocalBus()
         bus.listen(self.published.extend)
-        self.log = CallLog(self.db, bus, PLACE, self.clock, MessageIds(self.clock))  # type: ignore[arg-type]
+        self.log = CallLog(self.db, bus, NODE, self.clock, MessageIds(self.clock))  # type: ignore[arg-type]
         at_once(self.log.load())
         return self.log
 

@@ -17,8 +17,8 @@ from trunkline.store.directory import AccountEntry, ManagedDirectory
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter
 from trunkline.store.sqlite import open_database
-from trunkline.work.manage import account_retention as keeping
 from trunkline.work.manage import manage_directory as manage
+from trunkline.work.manage import manage_retention as keeping
 from trunkline.work.upkeep.delete_expired import DAY, DeleteExpired, Expired, Kept
 
 NOW = AT + 100 * DAY

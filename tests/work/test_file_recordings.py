@@ -14,9 +14,9 @@ import pytest
 
 from at_once import at_once
 from recordings.audio import RATE, goertzel, heard, raw, tone
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.recording_plan import Composed, Part, Source
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.recordings import encode as encoding
 from trunkline.recordings.disk import DiskStore
 from trunkline.recordings.spool import Spool

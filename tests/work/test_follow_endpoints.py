@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import EndpointChanged, TrunkChanged
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store.directory import TrunkEntry
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints

@@ -11,7 +11,7 @@ from calls.replay import Scenario, folded, scenario
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
 from trunkline.calls.cel import LogPosition
-from trunkline.calls.record import shown
+from trunkline.history.row import shown
 from trunkline.store.ports.database import DatabaseUnavailable
 from work.lives import Failing, Lives, Living, Part, gapless, told
 

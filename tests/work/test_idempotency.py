@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from calls.replay import PLACE
+from calls.replay import NODE
 from trunkline.calls import facts as f
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.store.ports.database import DatabaseUnavailable
@@ -192,7 +192,7 @@ async def test_a_database_that_does_not_say_whether_it_is_stored_rings_nothing(
     back.set()
     await until(lambda: not desk.place._storing, "that it is over")
     assert (desk.engine.asked, desk.calls.live) == ([], {})
-    assert await desk.database.calls.open_calls(PLACE.media_server) == []
+    assert await desk.database.calls.open_calls(NODE.id) == []
     await desk.click(idempotency_key=key)
     assert [asked.call_id for asked in desk.engine.asked] == [*desk.calls.live]
 
@@ -209,4 +209,4 @@ async def test_a_request_that_cannot_be_withdrawn_is_withdrawn_later(desk, monke
     desk.engine.fails = OriginateFailed("Allocation failed")
     assert await desk.refusal() == "DEVICE_OFFLINE"
     await until(lambda: not desk.calls.live, "that it is withdrawn")
-    assert await desk.database.calls.open_calls(PLACE.media_server) == []
+    assert await desk.database.calls.open_calls(NODE.id) == []

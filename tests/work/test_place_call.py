@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
-from calls.replay import PLACE
+from calls.replay import NODE
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.store.directory import TrunkEntry
 from trunkline.store.sqlite import writer
@@ -40,7 +40,7 @@ async def test_the_call_goes_to_the_device_under_the_id_that_the_app_is_told(des
     assert asked.variables == {"__CALL_ID": asked.call_id, "CLICK": "1"}
     call = desk.calls.live[asked.call_id]
     assert (call.client_ref, call.app_id, call.class_) == ("crm-1", desk.app.id, "trunking")
-    assert (await desk.database.calls.open_calls(PLACE.media_server))[0].call_id == asked.call_id
+    assert (await desk.database.calls.open_calls(NODE.id))[0].call_id == asked.call_id
 
 
 async def test_an_extension_is_a_call_to_its_user(desk: Desk) -> None:
@@ -189,7 +189,7 @@ async def test_a_call_that_could_not_be_sent_never_was(error, code: str, desk: D
     desk.engine.fails = error
     assert await desk.refusal() == code
     assert desk.calls.live == {}
-    assert (await desk.database.calls.open_calls(PLACE.media_server)) == []
+    assert (await desk.database.calls.open_calls(NODE.id)) == []
     desk.engine.fails = None
     assert (await desk.click()).status == 200
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.work.manage import prompts
-from trunkline.work.manage.prompts import PromptRefused
+from trunkline.work.manage import make_prompts
+from trunkline.work.manage.make_prompts import PromptRefused
 
 
 def wav(path: Path, rate: int, width: int, channels: int, hertz: float = 440) -> Path:
@@ -42,7 +42,7 @@ def played(path: Path) -> array[int]:
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 @pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 44_100, 48_000])
 def test_any_common_wav_is_played(rate: int, width: int, channels: int, tmp_path: Path) -> None:
-    prompts.of_file(wav(tmp_path / "a.wav", rate, width, channels), tmp_path / "p", "name")
+    make_prompts.of_file(wav(tmp_path / "a.wav", rate, width, channels), tmp_path / "p", "name")
     for wanted, ending in ((8000, ".sln"), (16_000, ".sln16")):
         samples = played(tmp_path / f"p/name{ending}")
         assert abs(len(samples) - wanted) <= 1
@@ -50,7 +50,7 @@ def test_any_common_wav_is_played(rate: int, width: int, channels: int, tmp_path
 
 
 def test_what_is_too_high_for_the_rate_is_taken_out(tmp_path: Path) -> None:
-    prompts.of_file(wav(tmp_path / "a.wav", 48_000, 2, 1, 15_900), tmp_path, "name")
+    make_prompts.of_file(wav(tmp_path / "a.wav", 48_000, 2, 1, 15_900), tmp_path, "name")
     assert loudness(played(tmp_path / "name.sln"), 8000, 100) < 0.05
 
 
@@ -70,7 +70,7 @@ def test_what_is_no_wav_is_refused_with_what_to_do(
 ) -> None:
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(PromptRefused, match=says):
-        prompts.of_file(tmp_path / "a.wav", tmp_path / "p", "name")
+        make_prompts.of_file(tmp_path / "a.wav", tmp_path / "p", "name")
     assert not (tmp_path / "p").exists()
 
 
@@ -78,15 +78,15 @@ def test_an_empty_wav_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "a.wav"), "wb") as out:
         out.setparams((1, 2, 8000, 0, "NONE", ""))
     with pytest.raises(PromptRefused, match="is not between 0 and 600 s long"):
-        prompts.of_file(tmp_path / "a.wav", tmp_path, "name")
+        make_prompts.of_file(tmp_path / "a.wav", tmp_path, "name")
     with pytest.raises(PromptRefused, match=r"cannot read .*: No such file"):
-        prompts.of_file(tmp_path / "b.wav", tmp_path, "name")
+        make_prompts.of_file(tmp_path / "b.wav", tmp_path, "name")
 
 
 def test_a_text_is_spoken(tmp_path: Path) -> None:
-    prompts.of_text("Hello; $(touch /tmp/x) --version", tmp_path / "p", "name")
+    make_prompts.of_text("Hello; $(touch /tmp/x) --version", tmp_path / "p", "name")
     assert len(played(tmp_path / "p/name.sln")) > 8000
-    prompts.remove(tmp_path / "p", "name")
+    make_prompts.remove(tmp_path / "p", "name")
     assert list((tmp_path / "p").iterdir()) == []
 
 
@@ -95,10 +95,10 @@ def test_without_the_speaker_it_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PromptRefused, match=r"apt-get install .* espeak-ng"):
-        prompts.of_text("Hello", tmp_path, "name")
+        make_prompts.of_text("Hello", tmp_path, "name")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "x" * 5001])
 def test_a_text_has_a_length(text: str, tmp_path: Path) -> None:
     with pytest.raises(PromptRefused, match="1 to 5000 characters"):
-        prompts.of_text(text, tmp_path, "name")
+        make_prompts.of_text(text, tmp_path, "name")

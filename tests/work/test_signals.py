@@ -6,8 +6,8 @@ import asyncio
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang
+from trunkline.events.stored import StoredEvent
 from work.lives import Failing, Lives, Living, codes, gapless
 
 

@@ -10,10 +10,10 @@ import pytest
 from trunkline.calls.call import Call
 from trunkline.calls.facts import LegDirection, LegEnded, LegStarted
 from trunkline.calls.fold import refold
-from trunkline.engine.port import CapturedSip, LegInSip
-from trunkline.sip import dialogs as sip_dialogs
+from trunkline.engine.port import LegInSip
+from trunkline.sip import dialogs
 from trunkline.sip.dialogs import LINGER, SipDialogs
-from trunkline.sip.message import SipMessage, SipPart
+from trunkline.sip.message import CapturedSip, SipMessage, SipPart
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.ports.sip_messages import NOTHING, SipFound
 from trunkline.work.follow.trace_sip import TraceSip
@@ -321,7 +321,7 @@ async def test_on_one_machine_by_tcp_the_via_does(scene: Scene, first: str, sent
 async def test_a_call_has_no_more_than_so_many(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sip_dialogs, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(dialogs, "MOST_MESSAGES", 3)
     scene.leg("leg", "inbound")
     scene.sip("leg", "x")
     for _ in range(5):
@@ -334,7 +334,7 @@ async def test_a_call_has_no_more_than_so_many(
 async def test_only_so_much_waits_for_a_database_that_is_away(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sip_dialogs, "MOST_HELD", 2000)
+    monkeypatch.setattr(dialogs, "MOST_HELD", 2000)
     scene.leg("leg", "inbound")
     scene.sip("leg", "x")
     scene.kept.away = True

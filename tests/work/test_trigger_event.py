@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from calls.replay import PLACE
+from calls.replay import NODE
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
+from trunkline.events.stored import StoredEvent
 from trunkline.store.sqlite import open_database
 from trunkline.work.deliver.trigger_event import TriggerEvent
 from trunkline.work.refused import Refused
@@ -40,7 +40,7 @@ async def test_a_sample_is_stored_and_told_and_no_more(tmp_path: Path) -> None:
     page = await db.calls.page(account, 0, 2 * AT, 10, 1)
     assert (
         page.total,
-        (await db.calls.open_calls(PLACE.media_server)),
+        (await db.calls.open_calls(NODE.id)),
         (await db.recordings.waiting()),
     ) == (
         0,

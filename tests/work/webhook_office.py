@@ -13,10 +13,10 @@ from typing import Any
 from at_once import at_once
 from db.making import KEY, office
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.delivery.verdict import RetryPolicy
 from trunkline.delivery.webhook import Delivery, Webhook
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.ports.webhooks import DeliveryFilter
 from trunkline.store.sqlite import open_database
 from trunkline.webhooks.addresses import Addresses

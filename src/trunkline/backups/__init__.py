@@ -1,1 +1,1 @@
-"""Backups: what belongs to one, how it is written, and how it is brought back."""
+"""Backups: what belongs to one, how it is written, and how it is restored."""

@@ -1,4 +1,4 @@
-"""What a backup holds: a manifest, signed under the installation's key, over a list of all its files."""
+"""A backup's manifest, signed under the installation's key, and the list of its files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATABASES = (DATABASE, DUMP)
 """SQLite's file, or what pg_dump wrote: a backup has one of them."""
 RECORDINGS, WAITING, PROMPTS = "recordings", "engine/spool/done", "prompts"
 PURPOSE = "backup manifest"
-"""What the signing key is derived for."""
+"""The purpose for which the signing key is derived."""
 
 _PLAIN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
 _PATH = re.compile(
@@ -28,11 +28,11 @@ _PATH = re.compile(
 
 
 class BackupUnusable(Exception):
-    """A backup cannot be made, or is not what it was when it was made; the message says why."""
+    """A backup cannot be made, or is not as it was when it was made; the message says why."""
 
 
 class FileEntry(msgspec.Struct, frozen=True):
-    """One file of a backup. ``path`` is within the data directory; ``mtime_ns`` the original's."""
+    """One file of a backup. ``path`` is within the data directory; ``mtime_ns`` is the original's."""
 
     path: str
     bytes: int
@@ -41,7 +41,7 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The backup as a whole. ``made_at`` is RFC 3339; ``not_copied`` names files that others keep."""
+    """The backup as a whole. ``made_at`` is RFC 3339; ``not_copied`` names files that are kept elsewhere."""
 
     format: int
     trunkline: str
@@ -56,17 +56,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_allowed(path: str) -> bool:
-    """May a backup have a file of that path? Nothing else is ever written to a data directory."""
+    """May a backup have a file of that path? No other file is ever written to a data directory."""
     return _PATH.fullmatch(path) is not None
 
 
 def sign(manifest: bytes, key: bytes) -> str:
-    """HMAC-SHA-256, hex."""
     return hmac.new(key, manifest, hashlib.sha256).hexdigest()
 
 
 def read_manifest(folder: Path, key: bytes | None) -> Manifest:
-    """A backup's manifest; its signature is checked where there is a key. Raises BackupUnusable."""
+    """A backup's manifest. Its signature is checked if there is a key. Raises BackupUnusable."""
     try:
         raw = (folder / MANIFEST).read_bytes()
         found = msgspec.json.decode(raw, type=Manifest)
@@ -104,7 +103,7 @@ def entries(folder: Path) -> Iterator[FileEntry]:
 
 
 def sha256(file: Path) -> str:
-    """A file's SHA-256, hex; raises BackupUnusable where there is none."""
+    """A file's SHA-256, hex; raises BackupUnusable where there is no file."""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

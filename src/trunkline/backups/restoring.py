@@ -1,4 +1,4 @@
-"""Bringing a backup back: into an empty data directory, and only as what it was when it was made."""
+"""Restores a backup into an empty data directory, after every file of it has been verified."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from trunkline.backups.writing import copy_file, make_folder, newest, sync
 _STAGE = ".restoring-"
 _ABOUT = frozenset({m.MANIFEST, m.SIGNATURE, m.LIST})
 Check = Callable[[Path], bytes | None]
-"""Given a folder with the files in place, it verifies database and key, or raises; gives the signing key."""
+"""Is given a folder with the files in place; verifies database and key, or raises; returns the signing key."""
 Load = Callable[[Path], None]
-"""Given the same folder once all of it is verified, it takes out what belongs elsewhere, or raises."""
+"""Is given the same folder once all of it is verified; moves out what belongs elsewhere, or raises."""
 
 
 def restore(source: Path, data: Path, key: Path | None, check: Check, load: Load) -> Manifest:
-    """Bring a backup (a folder, the newest in a folder, or a tar) into an empty data directory.
+    """Restore a backup (a folder, the newest in a folder, or a tar) into an empty data directory.
 
     Every file is verified against the manifest, and the manifest against the key, before anything
     stands where a server would look. ``key`` is a secret.key that the backup does not hold. Raises
@@ -91,7 +91,7 @@ def _copy(folder: Path, staging: Path) -> None:
 
 
 def _unpack(file: Path, staging: Path) -> None:
-    """Only files that a backup may have, and no links: a tar can be made by anybody."""
+    """Only files that a backup may have, and no links: anybody can make a tar."""
     try:
         with tarfile.open(file) as tar:
             for info in tar:
@@ -114,7 +114,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _verify(staging: Path) -> None:
-    """Every listed file is there as it was; what is not listed goes."""
+    """Every listed file is there as it was, and no other file is."""
     listed = 0
     for entry in m.entries(staging):
         listed += 1
@@ -126,7 +126,7 @@ def _verify(staging: Path) -> None:
 
 
 def _put_in_place(staging: Path, data: Path) -> None:
-    """The database last: without it there is nothing to start on."""
+    """The database comes last: without it there is nothing to start on."""
     for folder, _, _ in os.walk(staging):
         sync(Path(folder))
     found = sorted(staging.iterdir(), key=lambda each: each.name == m.DATABASE)

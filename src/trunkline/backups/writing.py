@@ -1,7 +1,7 @@
-"""Writing a backup: all of a data directory that cannot be made again, as a folder or a tar.
+"""Writes a backup: all of a data directory that cannot be made again, as a folder or a tar.
 
 The order matters while a server runs: the database first, then raw audio, then recordings. So every
-recording that the database says is done has its file, and audio that was encoded meanwhile is found
+recording that is done in the database has its file, and audio that was encoded meanwhile is found
 as the recording that it became.
 """
 
@@ -26,11 +26,10 @@ from trunkline.backups.manifest import BackupUnusable, FileEntry, Manifest
 
 _PIECE = 1 << 20
 _PARTIAL = ".partial-"
-Progress = Callable[[str, float | None], None]
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes into a backup, and what is said of it.
+    """What goes into a backup, and what its manifest says.
 
     ``copy_database`` writes and verifies a copy, which goes in as ``database``.
     """
@@ -48,21 +47,19 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Sink(Protocol):
-    """Where the files go."""
-
     def add(self, path: str, source: Path) -> FileEntry: ...
 
     def write(self, path: str, content: bytes) -> None: ...
 
 
 def write_folder(contents: Contents, folder: Path, name: str) -> tuple[Path, Manifest]:
-    """A backup under a name in the folder; it appears there whole, or not at all.
+    """A backup under a name in the folder, where it appears whole or not at all.
 
-    Recordings that the newest backup in the folder has already are linked, not copied. Raises
+    Recordings that the newest backup in the folder already has are linked, not copied. Raises
     BackupUnusable, OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(folder / ".lock"):
+    with _locked(folder / ".lock"):
         _clear(folder)
         previous = newest(folder)
         staging = folder / f"{_PARTIAL}{secrets.token_hex(8)}"
@@ -86,7 +83,7 @@ def write_tar(contents: Contents, file: Path) -> Manifest:
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}{_PARTIAL}{secrets.token_hex(8)}")
     copy = partial.with_name(f"{partial.name}.db")
-    with _alone(file.with_name(f".{file.name}.lock")):
+    with _locked(file.with_name(f".{file.name}.lock")):
         _clear(file.parent, f".{file.name}{_PARTIAL}")
         try:
             contents.copy_database(copy)
@@ -105,13 +102,13 @@ def write_tar(contents: Contents, file: Path) -> Manifest:
 
 
 def newest(folder: Path) -> Path | None:
-    """The last whole backup in a folder of backups; names are times, so the greatest."""
+    """The last whole backup in a folder of backups; names are times, so it is the greatest."""
     whole = (each.parent for each in folder.glob(f"[!.]*/{m.MANIFEST}"))
     return max(whole, key=lambda each: each.name, default=None)
 
 
 def _fill(contents: Contents, sink: _Sink, database: Path) -> Manifest:
-    """Everything into the sink, the manifest last."""
+    """Put everything into the sink, the manifest last."""
     listed, count, size = hashlib.sha256(), 0, 0
     lines = io.BytesIO()
     for path, source in _files(contents, database):
@@ -164,7 +161,7 @@ def _listed(data: Path, kind: str) -> list[str]:
 
 
 class _Folder:
-    """Files in a folder; those that an earlier backup has already become links to its own."""
+    """Files in a folder; a file that an earlier backup already has becomes a link to that one."""
 
     def __init__(self, root: Path, previous: Path | None) -> None:
         self._root, self._previous = root, previous
@@ -173,7 +170,7 @@ class _Folder:
 
     def add(self, path: str, source: Path) -> FileEntry:
         target = self._root / path
-        if path in m.DATABASES:  # it was made here
+        if path in m.DATABASES:  # it was written here
             stat = target.stat()
             return FileEntry(path, stat.st_size, m.sha256(target), stat.st_mtime_ns)
         make_folder(target.parent)
@@ -233,8 +230,6 @@ class _Tar:
 
 
 class _Hashing(io.RawIOBase):
-    """A file that is hashed as it is read."""
-
     def __init__(self, opened: BinaryIO) -> None:
         self._opened = opened
         self.digest = hashlib.sha256()
@@ -274,14 +269,14 @@ def write_file(target: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder for its owner only, and those above it (which ``parents=True`` makes for everybody)."""
+    """A folder for its owner only, and those above it (``parents=True`` would make them for everybody)."""
     if not folder.exists():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def sync(folder: Path) -> None:
-    """What was named in the folder is on the disk."""
+    """Returns once the folder's entries are on the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -295,7 +290,7 @@ def _sync_folders(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def _locked(lock: Path) -> Iterator[None]:
     try:
         with FileLock(lock, timeout=0):
             yield

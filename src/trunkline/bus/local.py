@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from trunkline.bus.port import Listener, Wants
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 log = structlog.get_logger()
 
@@ -16,14 +16,13 @@ class LocalBus:
     """``Bus`` for one process; use it from the event loop's thread only.
 
     Listeners are called in the order in which they began to listen. One that raises is logged and
-    listens no more: the publisher and the other listeners never notice.
+    removed: the publisher and the other listeners never notice.
     """
 
     def __init__(self) -> None:
         self._listeners: dict[object, tuple[Listener, Wants | None]] = {}
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
-        """Hand the events to every listener, now."""
         if not events:
             return
         for mark, (listener, _) in tuple(self._listeners.items()):
@@ -34,11 +33,9 @@ class LocalBus:
                 self._listeners.pop(mark, None)
 
     def wants(self, account_id: str) -> bool:
-        """Does any listener want the account's events now?"""
         return any(wants is None or wants(account_id) for _, wants in self._listeners.values())
 
     def listen(self, listener: Listener, wants: Wants | None = None) -> Callable[[], None]:
-        """Call ``listener`` with each batch from now on; gives the function that stops it."""
         mark = object()
         self._listeners[mark] = (listener, wants)
 

@@ -1,11 +1,11 @@
-"""What may be asked of a bus: it only carries what is already committed."""
+"""What may be asked of a bus, which only carries events that are committed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 Listener = Callable[[Sequence[StoredEvent]], None]
 Wants = Callable[[str], bool]
@@ -19,8 +19,8 @@ class Bus(Protocol):
         """Hand the events on; never blocks and never fails."""
 
     def listen(self, listener: Listener, wants: Wants | None = None) -> Callable[[], None]:
-        """Call ``listener`` with each batch from now on; gives the function that stops it.
+        """Call ``listener`` with each batch from now on; returns the function that stops it.
 
-        It may be spared the accounts that it does not want, where they cost something; None wants
-        all. One that begins to want an account reads what is in its log after that.
+        Accounts that it does not want may be left out where they cost something; None wants all.
+        A listener that begins to want an account then reads what its log already has.
         """

@@ -5,7 +5,7 @@ channel (``store/postgres/events.py``), so a listener hears what any process wri
 writes goes to its listeners at once if it is next in its account's order, without being read.
 
 ``handed out`` is kept for each account: the number up to which listeners have had everything. An
-event goes to them only as the one after it, so none is missed, doubled or out of order; after a
+event goes to them only when it is the next one, so none is missed, doubled or out of order; after a
 lost connection all that came meanwhile is read from there on.
 """
 
@@ -22,10 +22,10 @@ import structlog
 
 from trunkline.bus.local import LocalBus
 from trunkline.bus.port import Listener, Wants
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 CHUNK = 500
-"""Events are read so many at a time."""
+"""So many events are read at a time."""
 _READERS = 8
 _CHECK_EVERY = 15.0
 _TIMEOUT = 5.0
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 class PostgresBus:
     """``Bus`` for several processes on one database; use it from the event loop's thread only.
 
-    ``await bus.run()`` for as long as it is to work, and await ``ready`` before anything is
+    Run ``await bus.run()`` for as long as it is to work, and await ``ready`` before anything is
     written. Listeners are called as in ``LocalBus``. Accounts that no listener wants are not read.
     """
 
@@ -52,16 +52,16 @@ class PostgresBus:
         self._after = after
         self._listeners = LocalBus()
         self._handed_out: dict[str, int] = {}
-        self._told: dict[str, int] = {}
+        self._newest_heard: dict[str, int] = {}
         self._behind: dict[str, None] = {}
         self._reading: set[str] = set()
         self._awake = asyncio.Event()
         self.ready = asyncio.Event()
         self.hears = False
-        """Do new events come now? Those that were missed come later."""
+        """Do new events come now? Those that are missed meanwhile come later."""
 
     def publish(self, events: Sequence[StoredEvent]) -> None:
-        """Hand on what this process has committed, or read up to it if other events come first."""
+        """Hand on what this process has committed; if other events come before it, read up to it."""
         by_account: dict[str, list[StoredEvent]] = {}
         for event in events:
             by_account.setdefault(event.account_id, []).append(event)
@@ -75,11 +75,6 @@ class PostgresBus:
                 self._hear(account_id, own[-1].seq)
 
     def listen(self, listener: Listener, wants: Wants | None = None) -> Callable[[], None]:
-        """Call ``listener`` with each batch from now on; gives the function that stops it.
-
-        ``wants`` says whether an account is of use to it now; it is asked before its events are
-        read. One that begins to want an account reads its log up to now by itself, after that.
-        """
         return self._listeners.listen(listener, wants)
 
     async def run(self) -> None:
@@ -100,7 +95,7 @@ class PostgresBus:
             self.ready.set()
             self.hears = True
             while True:
-                # A connection that is half gone says nothing by itself.
+                # A connection that is half gone does not tell so by itself.
                 await self._until_ended(connection)
                 await connection.execute("SELECT 1")
         except Exception as error:
@@ -125,7 +120,7 @@ class PostgresBus:
             connection.remove_termination_listener(end)
 
     def _take(self, newest: Mapping[str, int]) -> None:
-        """What there is at the beginning is old; later it is what may have been missed."""
+        """At the beginning these events are old; later they may have been missed."""
         if not self.ready.is_set():
             self._handed_out = {**newest, **self._handed_out}
         for account_id, seq in newest.items():
@@ -144,12 +139,11 @@ class PostgresBus:
         if not self._listeners.wants(account_id):
             self._handed_out[account_id] = seq
             return
-        self._told[account_id] = max(seq, self._told.get(account_id, 0))
+        self._newest_heard[account_id] = max(seq, self._newest_heard.get(account_id, 0))
         self._behind[account_id] = None
         self._awake.set()
 
     async def _read(self) -> None:
-        """Bring accounts that are behind up to date, one at a time."""
         while True:
             await self._awake.wait()
             account_id = next((each for each in self._behind if each not in self._reading), None)
@@ -167,16 +161,16 @@ class PostgresBus:
                 self._awake.set()
 
     async def _catch_up(self, account_id: str) -> None:
-        while (told := self._told.get(account_id, 0)) > self._handed_out.get(account_id, 0):
+        while (told := self._newest_heard.get(account_id, 0)) > self._handed_out.get(account_id, 0):
             events = await self._after(account_id, self._handed_out.get(account_id, 0), CHUNK)
             if events:
                 self._hand_out(account_id, events)
             else:  # the account is gone
                 self._handed_out[account_id] = max(told, self._handed_out.get(account_id, 0))
-        self._told.pop(account_id, None)
+        self._newest_heard.pop(account_id, None)
 
     def _hand_out(self, account_id: str, events: Sequence[StoredEvent]) -> None:
-        """What has not been handed out yet of events that follow what has."""
+        """Hand out those of the events that are new; they follow what was handed out."""
         handed_out = self._handed_out.get(account_id, 0)
         new = [event for event in events if event.seq > handed_out]
         if new:
@@ -185,7 +179,7 @@ class PostgresBus:
 
 
 def _insisting() -> Any:
-    """Whatever it is, it may be well again later: the database, most likely."""
+    """Whatever the error is, it may pass: most likely it is the database."""
     return stamina.retry_context(
         on=Exception, attempts=None, timeout=None, wait_initial=0.05, wait_max=2.0
     ).__aiter__()

@@ -1,1 +1,1 @@
-"""What a call is and how it grows from facts: pure values and pure functions."""
+"""What a call is, and how it grows from facts: pure values and pure functions."""

@@ -23,10 +23,10 @@ become part of it, or it picked up)."""
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
     """One channel, from its start to its end.
 
-    ``joined_with`` are the legs that it talks with or, where ``joined_at`` is None, talked with last, in
-    the order in which they started.
-    ``was_bridged`` are the times in which it was in a bridge and ``was_joined`` those of them in which
-    it was not alone there; the present one is added when it is over. ``here_from``: when it came into
+    ``joined_with`` are the legs that it talks with or, where ``joined_at`` is None, the ones that it talked
+    with last, in the order in which they started.
+    ``was_bridged`` are the times that it spent in a bridge, and ``was_joined`` those of them in which
+    it was not alone there; the present one is added when it is over. ``here_from`` is when it came into
     this call, if it began in another one.
     """
 
@@ -41,8 +41,9 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     caller_name: str
     dialled: str
     shown_as: str = ""
-    """What its phone shows: the caller ID with which it was dialled outside, or what was clicked, where
-    a click rings it; empty where that is the number of who dials."""
+    """What its phone shows: the caller ID with which it was dialled outside or, where a click rings it,
+    the number that was clicked. Empty where the phone shows the number of whoever dials.
+    """
     started_at: int
     ringing_at: int | None = None
     answered_at: int | None = None
@@ -64,11 +65,11 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     lost_race: bool = False
     ended_at: int | None = None
     fell_silent_at: int | None = None
-    """When its far end gave the last sign of life, once that is long ago."""
+    """When the last sign of life came from its far end; set when that is long ago."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A destination on the call's way: a user, an announcement … (``kind``), from when to when.
+    """A destination on the call's way (``kind``: a user, an announcement …), from when to when.
 
     ``result`` is why the call went on from there; None while it is there, or where it stayed.
     """
@@ -84,10 +85,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a call. ``legs`` keeps the order in which they started.
 
-    ``dialled`` is what the caller asked for, ``dialling`` what a transfer has since asked for, and
-    ``dialling_leg`` whose channel dials, with ``shown_as`` as the caller ID outside. ``path`` is the way that it took. ``absorbed`` are the calls that
-    have become part of it, ``merged_into`` the one that it has become part of. ``had_company``: somebody of
-    another call was in a room with it.
+    ``dialled`` is the number that the caller asked for, and ``dialling`` the one that was asked for last:
+    a transfer changes it. ``dialling_leg`` is the leg that dials it, and ``shown_as`` its caller ID
+    outside. ``absorbed`` are the calls that have become part of this one, ``merged_into`` is the call that
+    this one has become part of. ``had_company``: somebody of another call was in a room with it.
     """
 
     id: str
@@ -122,27 +123,23 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def caller_leg(self) -> Leg | None:
-        """The leg that began the call."""
         return next((leg for leg in self.legs.values() if leg.role == "caller"), None)
 
     @property
     def dialled_legs(self) -> list[Leg]:
-        """The legs that were dialled in this call, in the order in which they started."""
         return [leg for leg in self.legs.values() if leg.role == "dialled"]
 
     @property
     def reaches_outside(self) -> bool:
-        """Is there an outside party in it, or was one wanted?"""
+        """Does it have an outside party, or was one dialled?"""
         legs = self.legs.values()
         return self.class_ == "trunking" or any(leg.endpoint_kind == "trunk" for leg in legs)
 
     @property
     def over(self) -> bool:
-        """Nothing more can happen to it."""
         return self.ended_at is not None or self.withdrawn
 
     def in_bridge(self, bridge: str | None) -> list[Leg]:
-        """The legs that are in this bridge now, in the order in which they started."""
         if bridge is None:
             return []
         return [leg for leg in self.legs.values() if leg.bridge == bridge]

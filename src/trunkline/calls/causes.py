@@ -13,13 +13,11 @@ NO_ANSWER = 19
 CALL_REJECTED = 21
 REDIRECTION = 23
 ANSWERED_ELSEWHERE = 26
-INTERWORKING = 127
 
 MEDIA_TIMEOUT = "MEDIA_TIMEOUT"
-"""Of a leg that the switch hung up since it fell silent (FreeSWITCH's name; Q.850 has none)."""
+"""The cause of a leg that the switch hung up because it fell silent (FreeSWITCH's name; Q.850 has none)."""
 
 BUSY_CAUSES = frozenset({USER_BUSY, CALL_REJECTED})
-TAKEN_BACK = frozenset({NORMAL_CLEARING, CALL_REJECTED, INTERWORKING})
 NO_TALK = frozenset({1, 3, 17, 18, 19, 20, 21, 22, 23, 26, 28})
 """Why nobody picked up."""
 BUSY_CODES = frozenset({486, 600, 603})
@@ -97,7 +95,7 @@ _SIP: dict[int, str] = {
 
 
 def name(cause: int, sip_code: int | None = None) -> str:
-    """A cause's name; what the far end itself said in SIP goes before Asterisk's translation."""
+    """The name of a cause; a SIP code of the far end goes before Asterisk's translation of it."""
     if sip_code in _SIP:
         return _SIP[sip_code]
     return NAMES.get(cause, "NORMAL_UNSPECIFIED")

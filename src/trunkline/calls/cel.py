@@ -1,8 +1,8 @@
 """One row of the engine's log (CEL) -> one fact.
 
-The row's columns are those that ``engine/config/etc/cel_custom.conf`` names. What the row cannot say (whose
-an endpoint is, who answers to a number) is asked of ``whose`` and ``user``, and goes into the fact:
-from then on the fact stands for itself.
+``engine/config/etc/cel_custom.conf`` names the row's columns. The row does not say who owns an endpoint,
+or which user an id is: ``whose`` and ``user`` answer that, and the answer goes into the fact, which
+needs nobody else from then on.
 Source: Asterisk's ``main/cel.c`` and its documentation of CEL events.
 """
 
@@ -22,7 +22,7 @@ COLUMNS = 12
 _QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
 _EVENT = re.compile(r"[A-Z_]+")
 _NO_NUMBERS = frozenset({"", "anonymous", "private", "restricted", "unavailable", "unknown"})
-"""What stands where a caller's number would (RFC 3323, 4.1; 3GPP TS 29.163)."""
+"""What stands in the place of a caller's number that is not told (RFC 3323, 4.1; 3GPP TS 29.163)."""
 _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
@@ -51,8 +51,6 @@ class LogPosition(msgspec.Struct, frozen=True):
 
 
 class Owner(Protocol):
-    """Whose an endpoint is."""
-
     @property
     def kind(self) -> Literal["device", "trunk"]: ...
     @property
@@ -83,7 +81,6 @@ def parse(columns: Sequence[str]) -> CelRow | None:
 
 
 def read(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
-    """The fact that a row states; None for a row that states none."""
     reader = _READERS.get(row.event)
     return reader(row, whose, user) if reader else None
 
@@ -133,7 +130,7 @@ def _tells_none(number: str) -> bool:
 
 
 def unquoted(name: str) -> str:
-    """A display name without its quoted pairs (RFC 3261, 25.1): what a carrier sends comes with them."""
+    """A display name without its quoted pairs (RFC 3261, 25.1), with which a carrier sends it."""
     return _QUOTED_PAIR.sub(r"\1", name)
 
 
@@ -257,7 +254,7 @@ _MEETING = {
 
 
 def met_leg(row: CelRow) -> str | None:
-    """The leg of another call that this row's leg is brought together with, if it says so.
+    """The leg of another call that this row brings the row's leg together with, if it does.
 
     Legs that meet in a bridge need no such row.
     """

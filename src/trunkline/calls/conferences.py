@@ -30,7 +30,7 @@ def came(call: Call, leg: Leg, others: Iterable[tuple[Call, Leg]], at: int) -> l
         return []
     other_call, other = there[0]
     facts = [_accompanied(call, leg, other, at)]
-    if len(there) == 1:  # who was alone there is so no more
+    if len(there) == 1:  # the one who was alone there no longer is
         facts.append(_accompanied(other_call, other, leg, at))
     return facts
 

@@ -25,7 +25,7 @@ class Party(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def type(self) -> Literal["user", "realnumber"]:
-        """The Open API's word for what this party is."""
+        """What the Open API calls this party."""
         return "realnumber" if self.username is None else "user"
 
 
@@ -158,7 +158,7 @@ class LegUnheld(LegFact, frozen=True, tag=True):
 
 
 class LegFellSilent(LegFact, frozen=True, tag=True):
-    """Neither audio nor reports came from the leg's far end since ``last_sign``: it is being hung up."""
+    """Neither audio nor reports have come from the leg's far end since ``last_sign``: it is being hung up."""
 
     last_sign: int
 
@@ -166,8 +166,8 @@ class LegFellSilent(LegFact, frozen=True, tag=True):
 class LegHungUp(LegFact, frozen=True, tag=True):
     """The leg was hung up. ``cause`` is a Q.850 number; ``sip_code`` is what the far end answered.
 
-    ``by`` is true when the far end of this leg hung up itself, false when the switch did; ``taken_over``
-    where another channel stands in its place since.
+    ``by`` is true when the far end of this leg hung up itself, false when the switch did. ``taken_over``
+    is true when another channel has stood in its place since.
     """
 
     cause: int
@@ -239,7 +239,7 @@ _decoder: msgspec.json.Decoder[AnyFact] = msgspec.json.Decoder(AnyFact)
 
 
 def decode(raw: bytes | str) -> AnyFact:
-    """Read one fact back from the journal; raises msgspec.ValidationError on anything else."""
+    """One fact of the journal; raises msgspec.ValidationError for anything else."""
     return _decoder.decode(raw)
 
 

@@ -63,8 +63,6 @@ class Heard(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """The call as it is now, and what is to be announced, in order."""
-
     call: Call | None
     heard: tuple[Heard, ...] = ()
 
@@ -80,7 +78,6 @@ def fold(call: Call | None, fact: AnyFact) -> Folded:
 
 
 def refold(facts: list[AnyFact]) -> Call | None:
-    """The call that these facts, in their order, make."""
     call: Call | None = None
     for fact in facts:
         call = fold(call, fact).call
@@ -238,7 +235,7 @@ def _leg_joined(call: Call, fact: f.LegJoined) -> Folded:
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.ended_at or fact.at <= leg.bridged_at:
         return Folded(call)
-    if leg.bridge is not None:  # its leaving was not told
+    if leg.bridge is not None:  # the log has not told that it left
         call = talk.leave(call, leg, fact.at)
         leg = call.legs[leg.id]
     call = with_leg(call, replace(leg, bridge=fact.bridge_id, bridged_at=fact.at))
@@ -289,7 +286,7 @@ def _leg_picked_up(call: Call, fact: f.LegPickedUp) -> Folded:
 
 
 def _leg_fell_silent(call: Call, fact: f.LegFellSilent) -> Folded:
-    """It has talked with nobody since its last sign, though it is in its bridge until it is hung up."""
+    """It has talked with nobody since its last sign, although it stays in its bridge until it is hung up."""
     leg = call.legs.get(fact.leg_id)
     if leg is None or leg.fell_silent_at is not None or leg.hung_up_at or leg.ended_at:
         return Folded(call)
@@ -314,17 +311,17 @@ def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
 
 
 def _own_code(leg: Leg, fact: f.LegHungUp) -> int | None:
-    """The code that says how the leg ended.
+    """The SIP code that says how the leg ended.
 
-    Of one that the switch took back, Asterisk tells what it would have sent, and of one that had dialled, what a
-    leg of that Dial was answered with.
+    For a leg that the switch took back, Asterisk reports the code that it would have sent; for a leg that
+    dialled, it reports what a leg of that Dial was answered with.
     """
     refused = fact.by and leg.answered_at is None
     return fact.sip_code if refused or leg.direction == "inbound" else None
 
 
 def _answered_by_another(call: Call, leg: Leg, fact: f.LegHungUp) -> bool:
-    """Was a leg that rang picked up? A channel stands in its place then, or its dialler has been answered."""
+    """Was a leg that rang picked up? Then a channel stands in its place, or its dialler has been answered."""
     dialler = call.legs.get(leg.dialled_by or "")
     if leg.answered_at is not None or dialler is None:
         return False
@@ -376,7 +373,7 @@ def _only_taken_in(call: Call, bridge: str, at: int) -> bool:
 
 
 def _taken_in(other: Call, leg: Leg, at: int) -> Leg:
-    """A leg of another call that has become part of this one; whom it has called stays as it was."""
+    """A leg of another call that has become part of this one; the number that it called stays as it was."""
     role: Role = "consulted" if leg.role in ("dialled", "consulted") else "member"
     dialled = other.dialled if leg.role == "caller" and leg.direction == "inbound" else leg.dialled
     return replace(leg, role=role, dialled=dialled or leg.dialled, here_from=at)
@@ -408,7 +405,7 @@ def _withdrawn(call: Call, fact: AnyFact) -> Folded:
     return Folded(replace(call, withdrawn=True))
 
 
-def _no_repeat(call: Call, fact: AnyFact) -> Folded:
+def _unchanged(call: Call, fact: AnyFact) -> Folded:
     return Folded(call)
 
 
@@ -418,7 +415,7 @@ _BEGINNINGS: dict[type, Callable[[Any], Folded]] = {
 }
 
 _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
-    f.CallRequested: _no_repeat,
+    f.CallRequested: _unchanged,
     f.RequestWithdrawn: _withdrawn,
     f.LegStarted: _leg_started,
     f.RouteChosen: _route_chosen,

@@ -1,7 +1,7 @@
-"""Which of two calls goes on when legs of both have met, and who is led over.
+"""Which of two calls goes on when their legs have met, and which one it absorbs.
 
-The one with an outside party goes on: it is what a customer was talked with, and what a carrier bills. Of
-two such calls, or of two without, it is the older.
+The call with an outside party goes on: a customer is in it, and a carrier bills it. Of two such calls,
+and of two without, the older one goes on.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from trunkline.calls.call import Call
 
 
 class Merge(NamedTuple):
-    """One call takes in another."""
-
     goes_on: Call
     absorbed: Call
 
 
 def merge(one: Call, other: Call) -> Merge | None:
-    """Which goes on; None where both are one call, one of them is over, or they are two accounts'.
+    """Which of the two goes on; None where they are one call, one of them is over, or they are two accounts'.
 
-    What one account's call takes in is told to it and stands in its records, so another's calls never
-    come into it, whatever Asterisk has joined.
+    A call tells its account what it takes in, and keeps it in its records. So a call never takes in one of
+    another account, whatever Asterisk has joined.
     """
     if one.id == other.id or one.over or other.over or one.account_id != other.account_id:
         return None

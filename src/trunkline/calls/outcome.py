@@ -10,7 +10,7 @@ from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.times import SECOND
 
 ANONYMOUS = "anonymous"
-"""The number of a caller who has told none."""
+"""The number of a caller who withheld it."""
 SPEAKING = frozenset({"announcement", ROOM})
 """Kinds of destinations that pick up themselves: whoever reached nobody else is ``IVR``."""
 
@@ -47,12 +47,11 @@ def record(call: Call) -> CallRecord:
 
 
 def _class_of_unrouted(call: Call) -> Class:
-    """A phone that took over somebody's call dialled nothing; else nobody knows where it would go."""
+    """A phone that took over somebody's call dialled nothing. Of any other call nobody knows where it would go."""
     return "one_one" if call.merged_into and not call.reaches_outside else "trunking"
 
 
 def _caller(call: Call) -> Party:
-    """Who called; a carrier may not tell the number."""
     if call.caller is None or (call.origin == "trunk" and not call.caller.number):
         return Party(number=ANONYMOUS, name=call.caller.name if call.caller else "")
     return call.caller
@@ -86,9 +85,9 @@ def answered_by_system(call: Call) -> bool:
 
 
 def _all_busy(call: Call) -> bool:
-    """Did all who were dialled refuse, or was the call led to a hang-up that says busy?
+    """Did everybody who was dialled refuse, or did the call's way end at a hang-up that says busy?
 
-    A phone that forwarded has refused nothing: it counts where it has led the call to.
+    A phone that forwarded has refused nothing: the phone that it forwarded to counts.
     """
     asked = [leg for leg in call.dialled_legs if leg.cause != causes.REDIRECTION]
     if call.dialled_legs:
@@ -106,7 +105,10 @@ def callee(call: Call) -> Party:
 
 
 def hangup_cause(call: Call) -> str:
-    """The cause that ended the call: if nothing answered, that of the far leg that was over last, else the caller's."""
+    """The cause that ended the call.
+
+    If nobody answered, that is the cause of the far leg that was over last, else that of the caller's leg.
+    """
     if call.engine_died:
         return "NORMAL_TEMPORARY_FAILURE"
     if any(leg.fell_silent_at is not None for leg in call.legs.values()):
@@ -123,11 +125,11 @@ def hangup_cause(call: Call) -> str:
 def leg_cause(leg: Leg) -> str:
     """The hang-up cause of one leg, by the names in ``causes.py``.
 
-    A leg that the switch took back before anybody picked up has the reason why it did, whatever other
-    phones said: Asterisk's cause of it is 26 where another phone was faster and 0 where the ring time
-    ended; any other one is left over from another leg of the same Dial, and the caller gave up. So is one
-    that no talk ends with, of a leg that was up and hung up by itself. The SIP code of an inbound leg is our
-    own answer: its cause says more.
+    A leg that the switch took back before anybody picked up has the reason for that, whatever other
+    phones said. Asterisk's cause is 26 where another phone was faster, and 0 where the ring time
+    ended. Any other cause was left over from another leg of the same Dial: the caller gave up. A cause with
+    which no talk ends was left over, too, on a leg that was answered and hung up by itself. The SIP code of
+    an inbound leg is our own answer: its cause says more.
     """
     if leg.fell_silent_at is not None:
         return causes.MEDIA_TIMEOUT
@@ -150,7 +152,9 @@ def _taken_back(leg: Leg) -> bool:
 def _why_taken_back(leg: Leg) -> str:
     if leg.lost_race or leg.cause == causes.ANSWERED_ELSEWHERE:
         return "LOSE_RACE"
-    timed_out = (0,) if leg.dialled_by else (0, causes.NO_ANSWER)  # originated: its own cause
+    timed_out = (
+        (0,) if leg.dialled_by else (0, causes.NO_ANSWER)
+    )  # the cause of an originated leg is its own
     return "NO_ANSWER" if leg.cause in timed_out else "ORIGINATOR_CANCEL"
 
 
@@ -162,7 +166,7 @@ def recording_name(call: Call) -> str:
 
 
 def _refused_busy(leg: Leg) -> bool:
-    """Asterisk has cause 21 for 401, 403 and 407, too, where a trunk failed and nobody declined."""
+    """Asterisk gives cause 21 for 401, 403 and 407, too: there a trunk failed, and nobody declined."""
     if leg.answered_at is not None or not leg.hung_up_itself:
         return False
     if leg.sip_code is not None:
@@ -178,7 +182,7 @@ def answerer(call: Call, leg: Leg) -> Party:
 
 
 def answered_at(call: Call) -> int | None:
-    """When the first who talked with the caller picked up; None before that."""
+    """When the first person who talked with the caller picked up; None before that."""
     if call.first_answer is not None:
         return call.legs[call.first_answer].answered_at
     caller = call.caller_leg

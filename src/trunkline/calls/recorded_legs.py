@@ -9,13 +9,13 @@ from trunkline.calls.recording_plan import Composed, Joined, RecordedLeg, Stretc
 
 
 def recording_plan(call: Call) -> Composed:
-    """What the recording of the call, which is over, is made of.
+    """The plan of the recording of a call, which is over.
 
-    A leg that has not ended goes on in the call that took this one in: it is in this recording up
+    A leg that has not ended goes on in the call that took this one in; this recording has it up
     to the end of this call.
     """
     assert call.ended_at is not None
-    # Who was dialled sits opposite to whoever took over from the caller before that.
+    # Whoever was dialled sits opposite the one who took over from the caller before that.
     legs = sorted(call.legs.values(), key=lambda leg: leg.role == "dialled")
     return plan([_recorded(leg, call.ended_at) for leg in legs])
 
@@ -36,7 +36,7 @@ def _bridged(leg: Leg, end: int) -> Iterator[Stretch]:
 
 
 def _joined(leg: Leg, end: int) -> Iterator[Joined]:
-    """Of the times in which it was with somebody, those in this call."""
+    """The times in this call in which it was with somebody."""
     now = () if leg.joined_at is None else (Joined(leg.joined_at, end, leg.bridge or ""),)
     for each in (*leg.was_joined, *now):
         if each.end > max(each.start, leg.here_from):

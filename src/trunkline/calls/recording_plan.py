@@ -1,13 +1,13 @@
 """What a call's recording is made of: whose voice, out of which raw file, at what time, on which side.
 
 A recorder sits on a leg, not on a call: a call goes on when a leg leaves it, and a leg may go on in
-another call. Its file has two sides, what the leg said and what it was told, and holds the time in
-which the leg was in a bridge, nothing before or between. Not every leg has one (``docs/decisions/0016``):
-so each part names where a voice is to be had, first the leg's own file, then what the only other one
-there was told; the first file that exists is taken.
+another call. The recorder's file has two sides, what the leg said and what it was told, and holds only the
+time in which the leg was in a bridge. Not every leg has a recorder (``docs/decisions/0016``), so each part
+names the places where its voice may be found: first the leg's own file, then, where only one other leg
+was there, what that one was told. The first file that exists is taken.
 
-The caller is on the left, the callee on the right. Who takes over from somebody takes that one's
-side; a third party joins the right one. Time in which nobody was joined is left out.
+The caller is on the left, the callee on the right. Whoever takes over from somebody takes that side; a
+third party joins the right one. Time in which nobody was joined is left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Voice = Literal["own", "told"]
 
 
 class Stretch(NamedTuple):
-    """A time from a microsecond to another one."""
+    """A time, from one microsecond to another."""
 
     start: int
     end: int
@@ -82,18 +82,16 @@ class Composed(msgspec.Struct, frozen=True, tag="composed"):
 
 
 class WholeFile(msgspec.Struct, frozen=True, tag="file"):
-    """One raw file as it is, its left side left."""
+    """One raw file as it is: its left side is the recording's left side."""
 
     raw: str
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The raw files that this needs."""
         return (self.raw,)
 
     @property
     def spent(self) -> tuple[str, ...]:
-        """Those that no other recording will need."""
         return self.files
 
 
@@ -101,12 +99,12 @@ RecordingPlan = Composed | WholeFile
 
 
 def raw_name(leg_id: str) -> str:
-    """The base name of the file of a leg's recorder, as the dialplan makes it of its unique id."""
+    """The base name of the file that a leg's recorder writes; the dialplan makes it of the leg's unique id."""
     return leg_id.replace(".", "-")
 
 
 def plan(legs: Sequence[RecordedLeg]) -> Composed:
-    """The plan of a call that is over. Of ``legs`` that meet and have no side yet, the first one sits left."""
+    """The plan of a call that is over. Of ``legs`` that meet and have no side yet, the first sits left."""
     seats: dict[str, Side] = {}
     parts: list[Part] = []
     at = 0
@@ -119,14 +117,14 @@ def plan(legs: Sequence[RecordedLeg]) -> Composed:
     return Composed(
         length=at,
         parts=_run_together(parts),
-        # Also of legs that were in no bridge: whoever took one over before it was has its recorder.
+        # Also for legs that were never in a bridge: whoever took one over before that has its recorder.
         files=tuple(leg.raw for leg in legs),
         spent=tuple(leg.raw for leg in legs if leg.ended),
     )
 
 
 def measure(stretches: Iterable[tuple[int, int]]) -> int:
-    """How long these last together; what several cover counts once."""
+    """How long these last together; time that several cover counts once."""
     total, reached = 0, 0
     for start, end in sorted(stretches):
         total += max(0, end - max(start, reached))
@@ -141,7 +139,7 @@ def _moments(legs: Sequence[RecordedLeg]) -> list[Stretch]:
 
 
 def _rooms(legs: Sequence[RecordedLeg], now: Stretch) -> list[list[RecordedLeg]]:
-    """Who is with whom at that time."""
+    """The legs that are together at that time, one list for each bridge."""
     rooms: dict[str, list[RecordedLeg]] = {}
     for leg in legs:
         for each in leg.joined:
@@ -152,7 +150,7 @@ def _rooms(legs: Sequence[RecordedLeg], now: Stretch) -> list[list[RecordedLeg]]
 
 
 def _seat(room: Sequence[RecordedLeg], seats: dict[str, Side]) -> None:
-    """Give a side to whoever has none; two who are alone never share one."""
+    """Give a side to each leg that has none. Two who are alone together never share one."""
     for leg in room:
         if leg.raw not in seats:
             taken = {seats[other.raw] for other in room if other.raw in seats}
@@ -171,12 +169,12 @@ def _part(leg: RecordedLeg, room: Sequence[RecordedLeg], now: Stretch, at: int, 
 
 
 def _offset(leg: RecordedLeg, time: int) -> int:
-    """How much its file holds at that time."""
+    """How much the leg's file holds at that time."""
     return measure((each.start, min(each.end, time)) for each in leg.bridged if each.start < time)
 
 
 def _run_together(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """The parts by time; those that only go on with what was before are one."""
+    """The parts by time; a part that only continues the one before is made one with it."""
     whole: list[Part] = []
     going: dict[str, int] = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""Does a call's journal still make the record that is stored of it?"""
+"""Does a call's journal still give the record that is stored of it?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trunkline.calls.record import CallRecord
 
 
 class RefoldDifference(NamedTuple):
-    """A field whose two values are not the same, byte for byte. ``refolded`` is what the journal says."""
+    """A field whose two values differ in any byte. ``refolded`` is what the journal says."""
 
     field: str
     stored: Any
@@ -22,7 +22,7 @@ class RefoldDifference(NamedTuple):
 
 
 def differences(stored: CallRecord, facts: Sequence[AnyFact]) -> list[RefoldDifference]:
-    """Where the record that the facts (at least one) make is another one than the stored one."""
+    """The fields in which the stored record differs from the one that the facts (at least one) make."""
     call = refold(list(facts))
     if call is None or call.ended_at is None or call.withdrawn:
         return [RefoldDifference("call_id", stored.call_id, None)]
@@ -35,7 +35,7 @@ def differences(stored: CallRecord, facts: Sequence[AnyFact]) -> list[RefoldDiff
 
 
 def _bytes(record: CallRecord) -> dict[str, bytes]:
-    """Its fields by their keys, as JSON; without NUL, which not every database can hold."""
+    """The record's fields by their keys, as JSON; without NUL, which not every database can hold."""
     return {
         field.encode_name: msgspec.json.encode(getattr(record, field.name)).replace(b"\\u0000", b"")
         for field in msgspec.structs.fields(CallRecord)

@@ -11,14 +11,13 @@ replace = msgspec.structs.replace
 
 
 def with_leg(call: Call, leg: Leg) -> Call:
-    """The call with this leg as it is now."""
     return replace(call, legs={**call.legs, leg.id: leg})
 
 
 def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tuple[str, ...]]:
-    """Join those who are in a bridge together and were not joined, and the newcomer anew.
+    """Join the legs that are in a bridge together and were not joined; join the newcomer anew.
 
-    Gives the call, and the legs that were joined.
+    Returns the call, and the legs that were joined.
     """
     present = call.in_bridge(bridge)
     if len(present) < 2:
@@ -41,9 +40,9 @@ def meet(call: Call, bridge: str, at: int, newcomer: str = "") -> tuple[Call, tu
 
 
 def leave(call: Call, leg: Leg, at: int) -> Call:
-    """Take a leg out of its bridge; who is left there alone talks no more."""
+    """Take a leg out of its bridge; a leg that stays there alone talks no more."""
     bridge = leg.bridge
-    call = with_leg(call, _gone(_parted(leg, at), at))
+    call = with_leg(call, _out_of_bridge(_parted(leg, at), at))
     present = call.in_bridge(bridge)
     if len(present) == 1:
         call = with_leg(call, _parted(present[0], at))
@@ -51,7 +50,7 @@ def leave(call: Call, leg: Leg, at: int) -> Call:
         for one in present:
             left = tuple(each for each in one.joined_with if each != leg.id)
             call = with_leg(call, replace(one, joined_with=left))
-    return _maybe_silent(call, at)
+    return _silent_if_nobody_is_joined(call, at)
 
 
 def accompany(call: Call, leg: Leg, by: str, at: int) -> Call:
@@ -63,31 +62,28 @@ def accompany(call: Call, leg: Leg, by: str, at: int) -> Call:
 
 def leave_alone(call: Call, leg: Leg, at: int) -> Call:
     """In a room, the leg is the last one."""
-    return _maybe_silent(with_leg(call, _parted(leg, at)), at)
+    return _silent_if_nobody_is_joined(with_leg(call, _parted(leg, at)), at)
 
 
 def part(call: Call, bridge: str | None, at: int) -> Call:
     """Those who are in a bridge together talk no more, although they are still there."""
     for leg in call.in_bridge(bridge):
         call = with_leg(call, _parted(leg, at))
-    return _maybe_silent(call, at)
+    return _silent_if_nobody_is_joined(call, at)
 
 
-def _maybe_silent(call: Call, at: int) -> Call:
-    """The call, which talks no more where none of its legs is joined."""
+def _silent_if_nobody_is_joined(call: Call, at: int) -> Call:
     if call.talking_since is None or any(one.joined_at is not None for one in call.legs.values()):
         return call
     return replace(call, talking_since=None, talked=call.talked + max(0, at - call.talking_since))
 
 
-def _gone(leg: Leg, at: int) -> Leg:
-    """The leg in no bridge any more."""
+def _out_of_bridge(leg: Leg, at: int) -> Leg:
     stay = Stretch(leg.bridged_at, max(at, leg.bridged_at))
     return replace(leg, bridge=None, was_bridged=(*leg.was_bridged, stay))
 
 
 def _parted(leg: Leg, at: int) -> Leg:
-    """The leg, which talks with nobody any more."""
     if leg.joined_at is None or leg.bridge is None:
         return replace(leg, joined_at=None)
     stay = Joined(leg.joined_at, max(at, leg.joined_at), leg.bridge)

@@ -13,8 +13,7 @@ from msgspec import Meta
 GREGORIAN = 62_167_219_200
 """Seconds from year 0 to 1970: what Erlang, and so Kazoo, counts from."""
 
-SECOND = 1_000_000
-"""Microseconds."""
+SECOND = 1_000_000  # microseconds
 
 Time = Annotated[
     str,
@@ -100,7 +99,6 @@ def rfc3339(at: int) -> str:
 
 
 def maybe(at: int | None) -> str | None:
-    """The same, of what may not have happened yet."""
     return None if at is None else rfc3339(at)
 
 

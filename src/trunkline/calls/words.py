@@ -1,4 +1,7 @@
-"""How far things are: the one set of status words, which docs/words.md explains. Every way out uses them."""
+"""The status words of calls, legs, recordings, devices, trunks, webhooks and deliveries, used by every way out.
+
+``docs/words.md`` explains them.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Webhooks as values: an endpoint, what it is to get, and what came of an attempt.
 
-Events of one call go to an endpoint one after the other, in the order of their numbers: they share a
-lane, and so do events of no call that have the same subject. Times are unix microseconds.
+An endpoint gets the events of one call one after the other, in the order of their numbers: they share a
+lane. So do events of no call that have the same subject. Times are unix microseconds.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Literal
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.words import DeliveryStatus, WebhookStatus
+from trunkline.events.stored import StoredEvent
 
 WebhookState = WebhookStatus
-"""``disabled`` by hand or by a 410, ``suspended`` since it did not answer for long."""
+"""``disabled`` by hand or by a 410, ``suspended`` because it has failed for long."""
 DeliveryState = DeliveryStatus
 DeliveryKind = Literal["event", "gap", "replay", "test"]
 
@@ -24,33 +24,33 @@ GAP_LANE = "account:GAP"
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint of an account. Its secrets are asked for by themselves."""
+    """An endpoint of an account. Its secrets are read separately."""
 
     id: str
     account_id: str
     url: str
     description: str
     events: tuple[str, ...]
-    """Bindings (``calls.bindings``); none takes every event."""
+    """Bindings (``events.bindings``); an empty tuple takes every event."""
     state: WebhookState
     reason: str
     """Why it is not enabled, for people."""
     cursor: int
-    """The number of the last event that was examined for it."""
+    """The number of the last event that was matched against its bindings."""
     previous_until: int | None
-    """Until when the secret before the last rotation signs too."""
+    """Until then the secret before the last rotation signs, too."""
     failing_since: int | None
-    """When the first attempt failed since it last answered with success; None: it answers."""
+    """When the first attempt failed after its last success; None: the last attempt succeeded."""
     failures: int
     """Failed attempts in a row."""
     not_before: int
-    """It is sent nothing before this."""
+    """It gets nothing before this."""
     created_at: int
     changed_at: int
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """What an endpoint is to get, before it is a delivery."""
+    """What an endpoint is to get, before it is a delivery with an id."""
 
     seq: int
     lane: str
@@ -61,7 +61,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One event for one endpoint, and how far that is."""
+    """One event for one endpoint, and how far it has come."""
 
     id: int
     webhook_id: str
@@ -77,9 +77,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     """How many of the schedule's pauses are used up."""
     first_at: int | None
-    """The first attempt."""
+    """When the first attempt was made."""
     next_at: int | None
-    """The next attempt; None when it is done, or waits for another one of its lane."""
+    """When the next attempt is due; None when it is done, or waits for another one of its lane."""
     created_at: int
     done_at: int | None
     last_status: int | None
@@ -87,9 +87,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to an endpoint, and what came back. Durations are milliseconds from ``at``'s on.
+    """One request to an endpoint, and what came back. Durations are milliseconds.
 
-    A part that it did not come to is None. ``error`` is empty exactly when a status came back.
+    A part that the request did not come to is None. ``error`` is empty exactly when a status came back.
     """
 
     at: int
@@ -97,7 +97,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     connect_ms: float | None = None
     tls_ms: float | None = None
     first_byte_ms: float | None = None
-    """From the request's end to the status."""
+    """From the end of the request to the status."""
     total_ms: float = 0.0
     address: str = ""
     status: int | None = None
@@ -109,34 +109,29 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def success(self) -> bool:
-        """Any 2xx (Standard Webhooks)."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def ended_at(self) -> int:
-        """When it was over."""
         return self.at + round(self.total_ms * 1000)
 
 
 def lane(event: StoredEvent) -> str:
-    """The lane of an event: its call, or what it is about."""
     return event.call_id or f"{event.category}:{event.subject}"
 
 
 def outgoing(event: StoredEvent, kind: DeliveryKind = "event") -> Outgoing:
-    """The event on its way to an endpoint."""
     return Outgoing(
         seq=event.seq, lane=lane(event), name=event.name, kind=kind, call_id=event.call_id
     )
 
 
 def outgoing_gap(first: int, last: int) -> Outgoing:
-    """The news that these numbers are not kept any more."""
     return Outgoing(seq=last, lane=GAP_LANE, name=GAP, kind="gap", gap_from=first)
 
 
 def outgoing_test(mark: str) -> Outgoing:
-    """A sample, under a mark that no other one has."""
+    """A sample; ``mark`` is unique to it."""
     return Outgoing(seq=0, lane=f"test:{mark}", name=TEST, kind="test")
 
 

@@ -1,4 +1,7 @@
-"""What a name, a number or an address in the directory may look like; each says so when it may not."""
+"""What names, numbers and addresses of the directory may look like; each function says why it refuses one.
+
+Each returns the value as it is stored, or raises DirectoryRefused.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from trunkline.routing.dialling import compact
 
 
 class DirectoryRefused(Exception):
-    """A change of the directory that cannot be made; the message says why and what would do."""
+    """The directory cannot be changed so; the message says why, and what would do."""
 
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -35,7 +38,7 @@ def _refuse_unless(fits: object, message: str) -> None:
 
 
 def label(text: str, what: str) -> str:
-    """A name of people's choosing: not an id, so that one may stand for the other."""
+    """A name that people choose. It is never 32 hex digits, so it cannot be taken for an id."""
     fits = 0 < len(text) <= 64 and text.isprintable() and text == text.strip()
     _refuse_unless(
         fits and not _ID.fullmatch(text),
@@ -45,7 +48,6 @@ def label(text: str, what: str) -> str:
 
 
 def display_name(text: str) -> str:
-    """A name for people to read; empty for none."""
     _refuse_unless(
         len(text) <= 80 and (not text or text.isprintable()),
         f"{text!r} cannot be a name: take at most 80 printable characters",
@@ -54,7 +56,6 @@ def display_name(text: str) -> str:
 
 
 def timezone(name: str) -> str:
-    """An IANA time zone."""
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -65,7 +66,6 @@ def timezone(name: str) -> str:
 
 
 def username(text: str) -> str:
-    """A user's name in its account."""
     _refuse_unless(
         _USERNAME.fullmatch(text) and not _ID.fullmatch(text),
         f"{text!r} cannot be a user name: take up to 64 letters, digits and _ . @ -, "
@@ -75,7 +75,6 @@ def username(text: str) -> str:
 
 
 def extension(text: str) -> str:
-    """An internal number."""
     _refuse_unless(
         _EXTENSION.fullmatch(text),
         f"{text!r} cannot be an extension: take 2 to 7 digits, not 0 first",
@@ -84,7 +83,7 @@ def extension(text: str) -> str:
 
 
 def sip_user(text: str) -> str:
-    """A device's name, which is also its endpoint's in Asterisk."""
+    """A device's name, which is also the name of its endpoint in Asterisk."""
     fits = _SIP_USER.fullmatch(text) and not text.lower().startswith("trunk-")
     _refuse_unless(
         fits and text not in _SIP_USERS_TAKEN and not _ID.fullmatch(text),
@@ -95,7 +94,6 @@ def sip_user(text: str) -> str:
 
 
 def sip_password(text: str) -> str:
-    """A SIP password that a person chose."""
     _refuse_unless(
         0 < len(text) <= 128 and text.isprintable(),
         "a SIP password has 1 to 128 printable characters: leave it out to have one made",
@@ -104,7 +102,6 @@ def sip_password(text: str) -> str:
 
 
 def caller_id(text: str | None) -> str | None:
-    """The number that is shown to outside parties."""
     _refuse_unless(
         text is None or _CALLER_ID.fullmatch(text),
         f"{text!r} cannot be a caller ID: take 2 to 15 digits, with + or without",
@@ -113,7 +110,6 @@ def caller_id(text: str | None) -> str | None:
 
 
 def prefixes(parts: Sequence[str], option: str) -> str:
-    """Prefixes of numbers, as they are stored."""
     for part in parts:
         _refuse_unless(
             _PREFIX.fullmatch(part),
@@ -123,7 +119,6 @@ def prefixes(parts: Sequence[str], option: str) -> str:
 
 
 def prepend(text: str) -> str:
-    """What is put before a number that goes out."""
     _refuse_unless(
         _PREPEND.fullmatch(text),
         f"--prepend: {text!r} cannot stand before a number: take + or digits",
@@ -132,7 +127,7 @@ def prepend(text: str) -> str:
 
 
 def did(text: str) -> str:
-    """An inbound number, in any spelling in which it could be dialled."""
+    """An inbound number, from any spelling in which it could be dialled."""
     bare = compact(text)
     _refuse_unless(
         _DID.fullmatch(bare), f"{text!r} is not a number: take 3 to 15 digits, with + or without"
@@ -141,7 +136,6 @@ def did(text: str) -> str:
 
 
 def networks(parts: Sequence[str], option: str) -> str:
-    """IP addresses and networks, as they are stored."""
     try:
         return ",".join(_network(part) for part in parts)
     except ValueError as error:
@@ -156,7 +150,7 @@ def _network(text: str) -> str:
 
 
 def host_and_port(text: str, default: int) -> tuple[str, int]:
-    """``HOST:PORT`` or ``HOST`` of a carrier: an IPv4 address or a name."""
+    """A carrier's ``HOST:PORT`` or ``HOST``: an IPv4 address or a name."""
     host, _, port = text.partition(":")
     _refuse_unless(
         _HOST.fullmatch(host)
@@ -169,13 +163,12 @@ def host_and_port(text: str, default: int) -> tuple[str, int]:
 
 
 def transport(text: str) -> str:
-    """How SIP reaches a carrier."""
     _refuse_unless(text in {"udp", "tcp", "tls"}, f"{text!r} is no transport: udp, tcp or tls")
     return text
 
 
 def credentials(user: str | None, password: str | None, register: bool) -> None:
-    """A trunk's user and password: both or none, and both to register."""
+    """A trunk has both or neither, and both to register."""
     _refuse_unless(
         (user is None) == (password is None),
         "give both --auth-user and --auth-password, or neither (the carrier knows our address)",

@@ -1,1 +1,1 @@
-"""The phone engine, Asterisk: fetching it, its configuration, its life, its log and its commands."""
+"""The phone engine, Asterisk: fetching it, configuring it, running it, listening to it, commanding it."""

@@ -1,6 +1,6 @@
 """The engine port on Asterisk: commands and device states by ARI, trunks by a file and a reload.
 
-What ARI refuses for calls that the dialplan owns goes by AMI.
+AMI is used where ARI refuses to command calls that the dialplan owns.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ log = structlog.get_logger()
 
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds between two looks at a phone whose first OPTIONS is under way. Asterisk itself ends that:
-``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take; the rest is for load."""
+``max_initial_qualify_time`` in pjsip.conf, and the 3 s that an answer may take; the rest is for load.
+"""
 _MISSED_EVERY = 5.0
 """Seconds between two looks for phones whose first registering the engine missed."""
 _RELOADED = ("res_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_outbound_registration")
@@ -52,15 +53,14 @@ _SIGNS = (
     "rxjitter", "remote_normdevjitter", "remote_stdevjitter", "remote_maxjitter", "txploss",
     "remote_normdevrxploss", "remote_stdevrxploss", "remote_maxrxploss",
 )  # fmt: skip
-"""Of ``rtp_statistics``, what only the far end moves: ``rxcount`` with each packet (also where Asterisk
-passes it on unread), and the rest with each report block that it sends (ast_rtcp_interpret() in
-res_rtp_asterisk.c). What begins with ``tx`` or ``local_`` moves with what Asterisk sends, but for ``txploss``.
-A report without a block leaves no trace; phones send those to whom they hear nothing from."""
+"""The values of ``rtp_statistics`` that only the far end moves: ``rxcount`` moves with each packet (also when
+Asterisk passes it on unread), the others with each report block that it sends (ast_rtcp_interpret() in
+res_rtp_asterisk.c). Names in ``tx`` or ``local_`` move with what Asterisk sends, except ``txploss``.
+A report without a block leaves no trace; a phone that hears nothing sends such reports.
+"""
 
 
 class Asterisk:
-    """A running Asterisk, as the verbs see it."""
-
     def __init__(
         self,
         home: Path,
@@ -72,24 +72,24 @@ class Asterisk:
         trunk_qualify_seconds: int = 15,
         caches: Sequence[str] = (),
     ) -> None:
-        """``caches`` are what Asterisk keeps of the directory, emptied when that has changed."""
+        """``caches`` names Asterisk's caches of the directory, which are emptied when the directory has changed."""
         self._home = home
         self._caches = caches
         self._on_signal = on_signal
-        self._ari = Ari(port, password, self._event)
+        self._ari = Ari(port, password, self._on_event)
         self._ami = ami
         self._control = Control(run_directory_of(home))
         self._trunks = TrunkWatch(self._control, on_signal)
         self._qualify_seconds = trunk_qualify_seconds
         self._endpoints: dict[str, bool] = {}
-        self._known = False
-        self._met: asyncio.Queue[str] = asyncio.Queue()
+        self._states_known = False
+        self._just_met: asyncio.Queue[str] = asyncio.Queue()
         self._sync_lock = asyncio.Lock()
 
     @property
     def up(self) -> bool:
         """Is ARI connected, and are all device states known?"""
-        return self._known and self._ari.connected
+        return self._states_known and self._ari.connected
 
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
@@ -97,40 +97,37 @@ class Asterisk:
             tasks.create_task(self._ari.run(self._connected, self._cut_off))
             tasks.create_task(self._trunks.run())
             tasks.create_task(self._find_missed())
-            tasks.create_task(self._qualify_met())
+            tasks.create_task(self._qualify_just_met())
 
     async def answers(self) -> None:
-        """Returns when the engine is up; raises EngineUnavailable when it is not."""
         if not self.up:
             raise EngineUnavailable("the phone engine does not answer yet")
 
     def move(self, port: int, ami_port: int) -> None:
-        """From the next connection on, reach ARI and AMI at these ports."""
+        """Reach ARI and AMI at these ports from the next connection on."""
         self._ari.move(port)
         self._ami.move(ami_port)
 
     async def refuse_new_calls(self, refuse: bool) -> None:
-        """Have the dialplan turn new calls away, or take them again; live ones go on."""
+        """Have the dialplan refuse new calls, or take them again; live calls go on."""
         value = "1" if refuse else "0"
         await self._ari.request("POST", f"asterisk/variable?variable=DRAINING&value={value}")
 
     def expect(self, endpoints: Iterable[str]) -> None:
-        """Tell of these too at the first connection, though the engine may not have met them."""
+        """Tell of these devices at the first connection, too, even if the engine has not met them."""
         self._endpoints |= dict.fromkeys(endpoints, False)
 
     def online(self, endpoint: str) -> bool | None:
-        """Is it registered and answering OPTIONS, by the events so far?"""
         return self._endpoints.get(endpoint)
 
     def endpoints(self) -> Mapping[str, bool]:
-        """Every endpoint heard of -> online."""
         return self._endpoints
 
     async def look(self, endpoint: str) -> bool:
-        """Ask the engine itself; one that it never loaded is offline.
+        """An endpoint that the engine never loaded is offline.
 
         A phone that has just registered has yet to answer its first OPTIONS, which Asterisk sends
-        within a second: that answer is waited for. Events do not tell whether one is due, since
+        within a second: this waits for the answer. Events do not tell whether one is due, since
         they may come later than the request that asks; a phone's contact is there before its 200.
         """
         for pause in _PAUSES:
@@ -148,7 +145,6 @@ class Asterisk:
         return self._endpoints.get(endpoint, False)
 
     async def originate(self, call: Originate) -> None:
-        """Ring the endpoint under the call's id; from then on the dialplan has it."""
         body = {
             "endpoint": f"PJSIP/{call.endpoint}",
             "context": call.context,
@@ -162,7 +158,7 @@ class Asterisk:
         try:
             await self._ari.request("POST", "channels", body)
         except EngineUnavailable:
-            # It may have been taken all the same: a call that was refused must not ring.
+            # The engine may have taken it all the same: a call that was refused must not ring.
             with contextlib.suppress(EngineUnavailable):
                 await self.hang_up(call.call_id)
             raise
@@ -172,12 +168,11 @@ class Asterisk:
             raise EngineUnavailable(f"the phone engine answered {error}") from error
 
     async def hang_up(self, leg_id: str) -> None:
-        """End a leg; one that is gone already is no error."""
         with contextlib.suppress(AriError):
             await self._ari.request("DELETE", f"channels/{segment(leg_id)}?reason=normal")
 
     async def transfer(self, leg_id: str, context: str, extension: str) -> None:
-        """Blind transfer: the other leg's channel goes on in the dialplan, with BLINDTRANSFER set."""
+        """The other leg's channel goes on in the dialplan, with BLINDTRANSFER set."""
         where = {"Channel": leg_id, "Context": context, "Exten": extension}
         try:
             await self._ami.act("BlindTransfer", where)
@@ -185,7 +180,7 @@ class Asterisk:
             raise TransferFailed(str(error)) from error
 
     async def heard_of(self, leg_id: str) -> tuple[float, ...] | None:
-        """RTP by its counts; RTCP by what its report blocks say (see ``_SIGNS``)."""
+        """RTP by its counts, RTCP by its report blocks (see ``_SIGNS``)."""
         try:
             told = await self._ari.request("GET", f"channels/{segment(leg_id)}/rtp_statistics")
         except AriError:
@@ -202,7 +197,6 @@ class Asterisk:
         return bool(told["value"] == "1")
 
     async def channels(self) -> list[Channel]:
-        """The legs that live now."""
         found = await self._ari.request("GET", "channels")
         return [
             Channel(each["id"], each["state"] == "Ringing", each.get("protocol_id", ""))
@@ -212,14 +206,14 @@ class Asterisk:
     async def sync(
         self, trunks: Iterable[Trunk], is_device: Callable[[str], Awaitable[bool]]
     ) -> None:
-        """Write the trunks and reload what reads them, if they changed; forget lost devices."""
+        """Write the trunks and reload the modules that read them, if they changed; forget lost devices."""
         async with self._sync_lock:
             if self.write_trunks(trunks) and self._ari.connected:
                 await self._reload(*_RELOADED)
             if self._ari.connected:
                 await self._forget_objects()
                 await self._forget_all_but(is_device)
-                # What was being read when the directory changed may have come after the first time.
+                # An object that was being read when the directory changed may have come after the first time.
                 await self._forget_objects()
 
     async def _reload(self, *modules: str) -> None:
@@ -228,7 +222,7 @@ class Asterisk:
                 await self._ari.request("PUT", f"asterisk/modules/{module}.so")
 
     async def _find_missed(self) -> None:
-        """More phones at once than the engine's searches are meant for: it knows them after a reload."""
+        """The engine misses phones when too many register at once for its searches; a reload finds them."""
         while True:
             await asyncio.sleep(_MISSED_EVERY)
             with contextlib.suppress(EngineUnavailable, AriError):
@@ -236,16 +230,16 @@ class Asterisk:
                     async with self._sync_lock:
                         await self._reload("res_pjsip")
 
-    async def _qualify_met(self) -> None:
-        """A phone that the engine has just met is sent its first OPTIONS now, not within a second."""
+    async def _qualify_just_met(self) -> None:
+        """A phone that the engine has just met gets its first OPTIONS now, and not within a second."""
         while True:
-            endpoint = await self._met.get()
+            endpoint = await self._just_met.get()
             if not self._endpoints.get(endpoint):
                 with contextlib.suppress(EngineUnavailable):
                     await self._control.qualify(endpoint)
 
     def write_trunks(self, trunks: Iterable[Trunk]) -> bool:
-        """Write the trunks' file, and watch these trunks; True if that changed it."""
+        """Write the trunks' file, and watch these trunks; True if the file has changed."""
         file = self._home / "etc" / TRUNKS_FILE
         trunks = list(trunks)
         text = trunk_file.configuration(trunks, self._qualify_seconds)
@@ -257,12 +251,11 @@ class Asterisk:
         return True
 
     async def _connected(self) -> None:
-        await self._forget_objects()  # a change while we were cut off did not reach it
+        await self._forget_objects()  # no change reached it while we were cut off
         await self._control.list_new_alone()
         await self.refuse_new_calls(False)
-        found = await self._ari.request(
-            "GET", "endpoints"
-        )  # by technology: 404 while none is known
+        # Asked by technology, ARI answers 404 while it knows none.
+        found = await self._ari.request("GET", "endpoints")
         now = time.time_ns() // 1000
         states = {each["resource"]: each.get("state") == "online" for each in found}
         gone = {name: False for name in self._endpoints if name not in states}
@@ -274,13 +267,13 @@ class Asterisk:
             if channel.ringing:
                 self._on_signal(Rang(channel.leg_id, now))
         self._trunks.connected()
-        self._known = True
+        self._states_known = True
         log.info("engine.connected", endpoints=len(states))
 
     def _cut_off(self) -> None:
-        self._known = False
+        self._states_known = False
 
-    def _event(self, event: dict[str, Any]) -> None:
+    def _on_event(self, event: dict[str, Any]) -> None:
         kind = event["type"]
         if kind == "PeerStatusChange":
             endpoint = event["endpoint"]
@@ -291,7 +284,7 @@ class Asterisk:
             endpoint, contact = event["endpoint"]["resource"], event["contact_info"]
             self._trunks.contact_changed(endpoint, contact, _at(event))
             if contact["contact_status"] == "NonQualified" and not self._trunks.watches(endpoint):
-                self._met.put_nowait(endpoint)
+                self._just_met.put_nowait(endpoint)
         elif kind == "ChannelStateChange":
             self._in_sip(event["channel"])
             if event["channel"]["state"] == "Ringing":
@@ -315,7 +308,7 @@ class Asterisk:
             await self._control.forget_objects(cache)
 
     async def _forget_all_but(self, is_device: Callable[[str], Awaitable[bool]]) -> None:
-        """Remove the contacts of devices that are gone: disabling one leaves its contact behind."""
+        """Remove the contacts of devices that are gone: a device that is disabled leaves its contact behind."""
         for contact in await asyncio.to_thread(_contacts, self._home / "lib" / "astdb.sqlite3"):
             if await is_device(contact.partition(";")[0]):
                 continue

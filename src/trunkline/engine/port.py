@@ -1,4 +1,4 @@
-"""What the verbs may ask of the phone engine."""
+"""What the verbs may ask of the phone engine, and the signals that it gives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Originate(msgspec.Struct, frozen=True):
 
 
 class Trunk(Protocol):
-    """A trunk as the engine needs it; ``match`` are the addresses that calls may come from."""
+    """A trunk as the engine needs it; ``match`` holds the addresses that calls may come from."""
 
     @property
     def endpoint(self) -> str: ...
@@ -89,21 +89,8 @@ class LegInSip(msgspec.Struct, frozen=True):
     sip_call_id: str
 
 
-class CapturedSip(msgspec.Struct, frozen=True):
-    """A SIP message as it came or went. ``at`` is unix microseconds, addresses are (host, port).
-
-    Of a stream (TCP, TLS, WebSocket) the payload may go on with what followed the message.
-    """
-
-    at: int
-    source: tuple[str, int]
-    destination: tuple[str, int]
-    stream: bool
-    payload: bytes
-
-
 class EndpointChanged(msgspec.Struct, frozen=True):
-    """A device came on or went off; of a trunk it says nothing."""
+    """A device came online or went offline. For a trunk it means nothing."""
 
     endpoint: str
     online: bool
@@ -113,7 +100,7 @@ class EndpointChanged(msgspec.Struct, frozen=True):
 class TrunkChanged(msgspec.Struct, frozen=True):
     """A trunk's state is known or has changed; told again after each connection to the engine.
 
-    Up: the carrier answers OPTIONS and, where the trunk registers, has accepted that.
+    Up: the carrier answers OPTIONS and, where the trunk registers, has accepted the registration.
     """
 
     endpoint: str
@@ -128,16 +115,12 @@ OnSignal = Callable[[Signal], None]
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A leg that lives in the engine now."""
-
     leg_id: str
     ringing: bool
     sip_call_id: str = ""
 
 
 class Engine(Protocol):
-    """A running phone engine."""
-
     @property
     def up(self) -> bool:
         """Can calls be made now?"""
@@ -155,15 +138,15 @@ class Engine(Protocol):
         """End a leg; one that is gone already is no error."""
 
     async def transfer(self, leg_id: str, context: str, extension: str) -> None:
-        """Have a leg leave, and lead the one that it is joined with to the dialplan there.
+        """Blind transfer: the leg leaves, and the one that it is joined with goes on in the dialplan there.
 
         Raises TransferFailed or EngineUnavailable.
         """
 
     async def heard_of(self, leg_id: str) -> tuple[float, ...] | None:
-        """What changes with each RTP packet and RTCP report that the leg's far end sends.
+        """Numbers that change with each RTP packet and RTCP report that the leg's far end sends.
 
-        None where that is not known, or the leg is gone. Raises EngineUnavailable.
+        None where they are not known, or the leg is gone. Raises EngineUnavailable.
         """
 
     async def on_hold(self, leg_id: str) -> bool:
@@ -178,4 +161,4 @@ class Engine(Protocol):
     async def sync(
         self, trunks: Iterable[Trunk], is_device: Callable[[str], Awaitable[bool]]
     ) -> None:
-        """Take in changed trunks, and forget the contacts that are no device's."""
+        """Take in changed trunks, and forget contacts that belong to no device."""

@@ -1,8 +1,8 @@
 """Bindings: which events a subscriber wants, in the words of AMQP's topic exchange.
 
 A routing key has three segments: category, name, subject (``call``, ``CHANNEL_CREATE``, a Call-ID).
-A binding is dot-separated: ``*`` stands for one segment, ``#`` for any number of them, none
-included. A dot inside a segment is written ``%2E``.
+A binding is dot-separated: ``*`` stands for one segment, ``#`` for any number of them, also for
+none. A dot inside a segment is written ``%2E``.
 """
 
 from __future__ import annotations
@@ -41,20 +41,19 @@ class Binding(msgspec.Struct, frozen=True):
     segments: tuple[str, ...]
 
     def matches(self, key: RoutingKey) -> bool:
-        """Does the subscriber want the events with this routing key?"""
         return _match(self.segments, key)
 
     def patterns(self) -> frozenset[RoutingKey]:
-        """The same without ``#``: it matches what one of these does, of which ``*`` is any segment.
+        """Patterns without ``#``, of which ``*`` is any segment: the binding matches what any of them matches.
 
-        A routing key has three segments, so ``#`` stands for a few numbers of them only:
-        ``call.#`` is ``call.*.*``, and ``#`` alone ``*.*.*``.
+        A routing key has three segments, so ``#`` can stand only for a few numbers of them:
+        ``call.#`` is ``call.*.*``, and ``#`` alone is ``*.*.*``.
         """
         return _patterns(self.segments)
 
 
 def parse(text: str) -> Binding:
-    """Read a binding; raises BindingInvalid where it is malformed or no event could ever match."""
+    """Raises BindingInvalid where the text is malformed, or no event could ever match it."""
     raw = text.split(".")
     if len(text) > LONGEST or "" in raw:
         raise BindingInvalid(f"invalid format for subscription : {text[:LONGEST]}")
@@ -90,7 +89,7 @@ _SHAPE = "write category.EVENT.id, with %2E for a dot inside the id"
 
 
 def _without_repeats(raw: list[str]) -> Iterator[str]:
-    """``#.#`` says what ``#`` does, and would take ages to match."""
+    """``#.#`` matches what ``#`` does, and would take ages to match."""
     return (
         part for part, before in zip(raw, ["", *raw], strict=False) if not part == before == "#"
     )

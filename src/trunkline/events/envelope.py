@@ -12,8 +12,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.times import Time, rfc3339
+from trunkline.events.stored import StoredEvent
 
 Payload = dict[str, msgspec.Raw]
 

@@ -16,6 +16,5 @@ class MessageIds:
         self._last = clock()
 
     def __call__(self, at: int) -> int:
-        """The next one, for an event of the time ``at``."""
         self._last = max(self._last + 1, at)
         return self._last

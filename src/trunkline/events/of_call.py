@@ -1,4 +1,4 @@
-"""The public events of calls: what of the fold is told to the world, and in which words.
+"""The public events of calls: what the fold announces, in the words of the Open API.
 
 The payload is the Open API's (``docs/guides/events.md``): Kazoo's spelling, a key that is not known
 is left out, ``Timestamp`` in whole Gregorian seconds, durations as strings.
@@ -14,10 +14,11 @@ from msgspec import UNSET
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.fold import Heard
-from trunkline.calls.record import Announcement, HistoryRow, shown
 from trunkline.calls.times import SECOND, gregorian, rfc3339
 from trunkline.events.payloads import KINDS, CallEnded, CallMerged, Variables
 from trunkline.events.state import call_state, party
+from trunkline.events.stored import Announcement
+from trunkline.history.row import HistoryRow, shown
 
 CHANNEL_EVENTS = (
     "CHANNEL_CREATE",
@@ -41,26 +42,26 @@ WEBHOOK_EVENTS = ("WEBHOOK_SUSPENDED", "WEBHOOK_DISABLED")
 
 
 class Node(msgspec.Struct, frozen=True):
-    """Where calls happen: the SIP realm and the switch's name, which is its node's id."""
+    """The SIP realm, and the id of the node where the calls happen."""
 
     realm: str
-    media_server: str
+    id: str
 
 
-def announce(call: Call, heard: Heard, place: Node, msg_id: int) -> Announcement:
+def announce(call: Call, heard: Heard, node: Node, msg_id: int) -> Announcement:
     """The public event; ``msg_id`` is a unique unix time in microseconds."""
     if heard.leg_id is None:
         about_call = _call_merged if heard.name == "CALL_MERGED" else _call_ended
         return about_call(call, heard, msg_id)
     leg = call.legs[heard.leg_id]
-    said = _leg(call, leg, place) | _other_leg(call, leg)
+    said = _leg(call, leg, node) | _other_leg(call, leg)
     if heard.name == "CHANNEL_DESTROY":
         said |= _end(leg)
     body = KINDS[heard.name](
         timestamp=gregorian(heard.at),
         event_time=rfc3339(heard.at),
         msg_id=str(msg_id),
-        custom_channel_vars=_variables(call, leg, place),
+        custom_channel_vars=_variables(call, leg, node),
         **said,
     )
     return Announcement(
@@ -74,12 +75,12 @@ def announce(call: Call, heard: Heard, place: Node, msg_id: int) -> Announcement
     )
 
 
-def _leg(call: Call, leg: Leg, place: Node) -> dict[str, Any]:
+def _leg(call: Call, leg: Leg, node: Node) -> dict[str, Any]:
     caller_name, caller_number = _caller_id(call, leg)
     callee_name, callee_number = _callee_id(call, leg)
     device = leg.endpoint_kind == "device"
     dialled = callee_number if leg.direction == "inbound" or not device else leg.endpoint
-    target = f"{dialled}@{place.realm}"
+    target = f"{dialled}@{node.realm}"
     return {
         "call_id": call.id,
         "client_ref": call.client_ref or UNSET,
@@ -89,17 +90,17 @@ def _leg(call: Call, leg: Leg, place: Node) -> dict[str, Any]:
         "caller_id_number": caller_number or UNSET,
         "callee_id_name": callee_name or UNSET,
         "callee_id_number": callee_number or UNSET,
-        "from_": f"{caller_number or 'anonymous'}@{place.realm}",
+        "from_": f"{caller_number or 'anonymous'}@{node.realm}",
         "to": target,
         "request": target,
-        "presence_id": f"{leg.endpoint}@{place.realm}" if device else UNSET,
-        "media_server": place.media_server,
+        "presence_id": f"{leg.endpoint}@{node.realm}" if device else UNSET,
+        "media_server": node.id,
         "state": call_state(call),
     }
 
 
 def _caller_id(call: Call, leg: Leg) -> tuple[str | None, str | None]:
-    """What this leg's phone shows, or would: (name, number)."""
+    """The name and number that this leg's phone shows, or would show."""
     if leg.direction == "inbound":
         return leg.caller_name, _own_number(leg)
     if leg.dialled_by is None and leg.shown_as:  # a click rings it
@@ -122,7 +123,7 @@ def _who_dials(call: Call, leg: Leg) -> tuple[str | None, str | None]:
 
 
 def _own_number(leg: Leg) -> str | None:
-    """What its caller ID says; a carrier may tell none, and its trunk is nobody's number."""
+    """The number of its caller ID. A carrier may withhold it; its trunk's name is nobody's number."""
     if leg.caller_number or leg.endpoint_kind == "trunk":
         return leg.caller_number or None
     return leg.endpoint
@@ -164,7 +165,7 @@ def _end(leg: Leg) -> dict[str, Any]:
     }
 
 
-def _variables(call: Call, leg: Leg, place: Node) -> Variables:
+def _variables(call: Call, leg: Leg, node: Node) -> Variables:
     device = leg.party.device_id if leg.endpoint_kind == "device" else None
     return Variables(
         account_id=call.account_id,
@@ -172,7 +173,7 @@ def _variables(call: Call, leg: Leg, place: Node) -> Variables:
         authorizing_type="device" if device else UNSET,
         owner_id=leg.party.user_id or UNSET,
         username=leg.party.username or UNSET,
-        realm=place.realm,
+        realm=node.realm,
         call_interaction_id=call.id,
         client_ref=call.client_ref or UNSET,
     )

@@ -1,13 +1,13 @@
-"""The public events of what calls go through: devices and trunks that come and go."""
+"""The public events of devices and trunks that come and go."""
 
 from __future__ import annotations
 
 from msgspec import UNSET
 
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import gregorian, rfc3339
 from trunkline.events.payloads import DeviceOffline, DeviceOnline, TrunkDown, TrunkUp, Variables
 from trunkline.events.state import DeviceState, TrunkReason, TrunkState
+from trunkline.events.stored import Announcement
 
 
 def device_state(

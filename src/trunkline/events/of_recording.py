@@ -1,4 +1,4 @@
-"""The public events of a recording."""
+"""The public events of a recording that is ready, or has failed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import gregorian, rfc3339
 from trunkline.events.payloads import RecordingFailed, RecordingReady, Variables
 from trunkline.events.state import FailureReason, RecordingState
+from trunkline.events.stored import Announcement
 
 
 def recording_ready(
@@ -48,7 +48,6 @@ def recording_failed(
     at: int,
     msg_id: int,
 ) -> Announcement:
-    """There will be no recording of this call, for this reason."""
     state = RecordingState(
         name=name,
         call_id=call_id,

@@ -1,4 +1,4 @@
-"""The public events of a webhook that is sent nothing any more."""
+"""The public events of a webhook that gets nothing any more."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import gregorian, rfc3339
 from trunkline.events.payloads import Variables, WebhookDisabled, WebhookSuspended
 from trunkline.events.state import WebhookState
+from trunkline.events.stored import Announcement
 
 
 def webhook_stopped(

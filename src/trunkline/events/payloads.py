@@ -1,7 +1,7 @@
 """What every public event says: one frozen kind for each, in the spelling of Kazoo and Socket.IO.
 
 A key whose value is not known is left out (``UNSET``). ``Event-Seq`` is not known before the event
-is stored: the database adds it (``db.numbering``). The kinds' docstrings and descriptions are what
+is stored: the database adds it (``store.common.numbering``). The kinds' docstrings and descriptions are what
 the AsyncAPI document and its page show.
 """
 

@@ -1,8 +1,8 @@
-"""Sample events, for those who write what takes events: made by the fold, as real ones are.
+"""Sample events, for those who write programs that take events: the fold makes them, as it makes real ones.
 
-What happens in them is one recorded click-to-call with the times moved: the phone rings and is picked
-up, the number is dialled, two people talk, hold, and hang up. Nothing of it was ever so, and each
-sample says it: ``"Test": true``.
+They show one recorded click-to-call with its times moved: the phone rings and is picked up, the
+number is dialled, two people talk, hold, and hang up. None of it ever happened, and each sample says so:
+``"Test": true``.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Heard, fold
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import SECOND
 from trunkline.events.of_call import Node, announce
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
 from trunkline.events.payloads import KINDS
+from trunkline.events.stored import Announcement
 
 WHOLE_CALL = "call"
 """The sample that is a whole call: all of its events, in order."""
 
 NAMES = (WHOLE_CALL, *KINDS)
-"""Every sample there is."""
+"""The names of all samples."""
 
 MARK = "test-"
-"""How the call id of every sample begins; no real one does."""
+"""The beginning of the call id of every sample; no real call id begins so."""
 
 CLIENT_REF = "crm-4711"
 
@@ -43,12 +43,12 @@ class SampleUnknown(ValueError):
 
 
 class SampleRequest(NamedTuple):
-    """Whose sample, of which call, when (unix microseconds: the last event's time), and where."""
+    """The account, the call, the time (unix microseconds, of the last event) and the node of a sample."""
 
     account_id: str
     call_id: str
     at: int
-    place: Node
+    node: Node
     message_ids: MessageIds
 
 
@@ -74,13 +74,13 @@ def _marked(made: Announcement) -> Announcement:
 
 
 def _whole_call(wanted: SampleRequest) -> list[Announcement]:
-    """It ends a second before, as long as the recording took to be made."""
+    """The call ends a second before, which is the time that its recording took to be made."""
     scene = _folded(_facts(wanted, wanted.at - SECOND - _LASTS))
     return [*(_announced(wanted, *one) for one in scene), _recording_ready(wanted)]
 
 
 def _one_of_a_call(name: str, wanted: SampleRequest) -> Announcement:
-    """The first of its name in the call; the call began as long ago as that takes."""
+    """The first event of that name in the call, which began as long ago as that takes."""
     _, heard = _first(name, wanted, 0)
     return _announced(wanted, *_first(name, wanted, wanted.at - heard.at))
 
@@ -93,11 +93,11 @@ def _first(name: str, wanted: SampleRequest, began_at: int) -> tuple[Call, Heard
 
 
 def _announced(wanted: SampleRequest, call: Call, heard: Heard) -> Announcement:
-    return announce(call, heard, wanted.place, wanted.message_ids(heard.at))
+    return announce(call, heard, wanted.node, wanted.message_ids(heard.at))
 
 
 def _folded(facts: Iterable[AnyFact]) -> list[tuple[Call, Heard]]:
-    """What the world hears of a call with these facts, each with the call as it is then."""
+    """What the fold announces of a call with these facts, each with the call as it is then."""
     call: Call | None = None
     scene: list[tuple[Call, Heard]] = []
     for fact in facts:
@@ -117,12 +117,11 @@ _USER = Party(
 _NUMBER = "+12025550142"  # of those that are kept for fiction
 _TRUNK = "0" * 31 + "3"
 _BRIDGE = "sample-bridge"
-_LASTS = 19_870_000
-"""Microseconds."""
+_LASTS = 19_870_000  # microseconds
 
 
 def _facts(wanted: SampleRequest, began_at: int) -> list[AnyFact]:
-    """All facts of the call, with the times (in milliseconds after its beginning) of a real one."""
+    """All facts of the call, at the times (in milliseconds after its beginning) of a real one."""
     first, second = wanted.call_id, f"{wanted.call_id}.2"
 
     def at(milliseconds: int) -> dict[str, Any]:
@@ -167,7 +166,7 @@ def _facts(wanted: SampleRequest, began_at: int) -> list[AnyFact]:
 
 
 def _merged_instead(wanted: SampleRequest, facts: list[AnyFact]) -> list[AnyFact]:
-    """The same call, whose agent joins it with another one while she talks."""
+    """The facts of the same call, where the user joins it with another call while she talks."""
     talking = [fact for fact in facts if not isinstance(fact, f.LegLeft | f.LegHungUp | f.LegEnded)]
     into = f"{MARK}{'0' * 31}6"
     at = talking[-1].at + SECOND

@@ -180,14 +180,12 @@ class WebhookState(State, frozen=True, kw_only=True):
 
 
 def party(one: Party) -> ShownParty:
-    """A party as the world sees it."""
     if one.username is None:
         return ShownParty(one.number, "realnumber")
     return ShownParty(one.number, "user", one.username)
 
 
 def call_state(call: Call) -> CallState:
-    """The call as it is now."""
     record = outcome.record(call) if call.ended_at is not None else None
     return CallState(
         id=call.id,
@@ -214,7 +212,6 @@ def call_state(call: Call) -> CallState:
 
 
 def leg_state(call: Call, leg: Leg) -> LegState:
-    """The leg as it is now."""
     joined = leg.joined_with if leg.joined_at is not None else ()
     return LegState(
         id=leg.id,
@@ -237,7 +234,6 @@ def leg_state(call: Call, leg: Leg) -> LegState:
 
 
 def step_state(step: Step) -> StepState:
-    """The destination, and what came of it."""
     return StepState(
         kind=step.kind,
         id=step.id or None,
@@ -249,7 +245,7 @@ def step_state(step: Step) -> StepState:
 
 
 def call_status(call: Call) -> CallStatus:
-    """How far the call has come. It only grows, but for ``talking`` and ``held``."""
+    """How far the call has come. It only goes forward, but for ``talking`` and ``held``, which take turns."""
     if call.over:
         return "ended"
     legs = call.legs.values()
@@ -263,7 +259,7 @@ def call_status(call: Call) -> CallStatus:
 
 
 def leg_status(leg: Leg) -> LegStatus:
-    """How far the leg has come. It only grows, but for being held."""
+    """How far the leg has come. It only goes forward, but for ``held``."""
     if leg.ended_at is not None:
         return "ended"
     if leg.held:
@@ -284,7 +280,7 @@ def _endpoint(leg: Leg) -> str:
 
 
 def _party(call: Call, leg: Leg) -> Party:
-    """Who is at the leg's other end; of an outbound trunk leg its party is only the caller ID."""
+    """Who is at the leg's other end. The party of an outbound trunk leg is only its caller ID."""
     if leg.direction == "outbound" and leg.endpoint_kind == "trunk":
         return outcome.answerer(call, leg)
     return leg.party

@@ -1,8 +1,8 @@
-"""What a call is found by: its terms, and what a filter asks of them. Pure, the same in every database.
+"""Search terms: what a call is found by, and what a filter asks for. Pure, the same for every database.
 
 A term is a kind and a value, ``n:84901234567``. Numbers lose ``+`` and what ``dialling.compact`` drops,
-names and notes are cut into words without accents, and all is of lower case, so what is asked meets what
-was written.
+names and notes are cut into words without accents, and all is in lower case. So what is asked for meets
+what was written.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ NUMBER, USER, DID, TRUNK, TAG, REF, WORD = "n:", "u:", "d:", "t:", "g:", "r:", "
 """The kinds; each term begins with one."""
 
 LONGEST = 64
-"""Characters of a value that count; what follows them is not looked at."""
+"""Only so many characters of a value count."""
 MOST_WORDS = 64
-"""Words of a name or a note that count."""
+"""Only so many words of a name or a note count."""
 
 _TEXT_KINDS = (NUMBER, USER, DID, TAG, REF, WORD)
 _NEVER_IN_NUMBERS = str.maketrans("", "", "+\t\n\r")
@@ -54,7 +54,6 @@ def terms_of(
     note: str = "",
     tags: Iterable[str] = (),
 ) -> set[str]:
-    """Every term of a call."""
     found = {NUMBER + _cut(plain_number(side.number)) for side in (caller, callee)}
     found |= {USER + _cut(plain(side.username)) for side in (caller, callee) if side.username}
     found |= {TAG + _cut(plain(tag)) for tag in tags}
@@ -77,13 +76,12 @@ def _cut(value: str) -> str:
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """A call has to have one of these terms, or one that begins with one of these prefixes."""
+    """A call matches that has one of these terms, or a term that begins with one of these prefixes."""
 
     terms: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
 
     def holds(self, terms: Collection[str]) -> bool:
-        """Is it so of a call with these terms?"""
         if any(term in terms for term in self.terms):
             return True
         return bool(self.prefixes) and any(term.startswith(self.prefixes) for term in terms)
@@ -95,7 +93,7 @@ class Lookup(msgspec.Struct, frozen=True):
 
 
 def of_number(kind: str, text: str) -> Lookup:
-    """A number in any spelling; with ``*`` at its end, every number that begins so."""
+    """A number in any spelling; ``*`` at its end stands for every number that begins so."""
     if text.endswith("*"):
         return Lookup(prefixes=(kind + _cut(plain_number(text[:-1])),))
     return Lookup(terms=(kind + _cut(plain_number(text)),))
@@ -108,10 +106,9 @@ def of_value(kind: str, text: str) -> Lookup:
 
 
 def of_text(text: str) -> list[Lookup]:
-    """A number in any spelling is one word; of anything else each word has to be there.
+    """A number in any spelling is one word; of any other text each word has to be there.
 
-    A word is there when a word of a name or the note begins with it, or a number, username, DID,
-    tag or client_ref does.
+    A word is there if it begins a word of a name or the note, or a number, username, DID, tag or client_ref.
     """
     number = plain_number(text).rstrip("*")
     dialled = _NUMBER.fullmatch(number) and _TEXT_AND_PARAMETERS.fullmatch(text)

@@ -1,4 +1,4 @@
-"""The raw audio of a recording: put together by its plan, a few seconds at a time."""
+"""Puts the raw audio of a recording together by its plan, a few seconds at a time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _SIDES: tuple[Side, Side] = ("left", "right")
 
 
 def pieces(plan: RecordingPlan, file: Callable[[str], Path]) -> Iterator[bytes]:
-    """Frames of 16 bits little-endian for the left and the right, in pieces that memory holds.
+    """Frames of 16 bits little-endian for the left and the right, in pieces that fit into memory.
 
-    ``file`` says where the raw audio of a name is, if it is anywhere. Where a planned voice is in none
-    of its sources, there is silence, so a recording is always as long as its plan. Raises OSError;
-    a whole file that is missing, too.
+    ``file`` gives the path of a raw name, whether the file exists or not. A planned voice that none of its
+    sources has is silence, so a recording is always as long as its plan. Raises OSError, also for
+    a whole file that is missing.
     """
     if isinstance(plan, WholeFile):
         return _whole(file(plan.raw))
@@ -45,7 +45,7 @@ class _Voice(NamedTuple):
     offset: int
 
     def said(self, start: int, end: int) -> array[int]:
-        """What it says in [start, end), as far as there is any."""
+        """Its samples in [start, end), as far as there are any."""
         if self.audio is None:
             return array("h")
         self.audio.seek((self.offset + start - self.start) * FRAME_BYTES)
@@ -78,7 +78,7 @@ def _voice(part: Part, audio: dict[str, BinaryIO]) -> _Voice:
 
 
 def _reaches(held: BinaryIO, source: Source) -> bool:
-    """Is there anything at that place? Of a crashed engine's file the end is missing."""
+    """Is there anything at that place? A crashed engine's file lacks its end."""
     return held.seek(0, 2) >= (_samples(source.offset) + 1) * FRAME_BYTES
 
 
@@ -90,7 +90,6 @@ def _piece(voices: list[_Voice], start: int, end: int) -> bytes:
 
 
 def _mixed(voices: list[_Voice], start: int, end: int) -> array[int]:
-    """One side of [start, end)."""
     mixed, sounded = array("h", bytes((end - start) * 2)), 0
     for voice in sorted(voices, key=lambda each: each.start):
         first, last = max(voice.start, start), min(voice.end, end)

@@ -1,4 +1,4 @@
-"""Recordings in a directory of this machine."""
+"""Keeps recordings in a directory of this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEFT_OVER_SECONDS = 86_400
 class DiskStore(ObjectStore):
     """A ``Store`` with one file for each recording, under its public name, in ``root``.
 
-    What is being written stands in ``root/incoming`` and takes its name once it is on the disk, so
+    A file is written in ``root/incoming``, and takes its name once it is on the disk. So
     a crash or a power cut leaves the older file or the new one. The directory is made at need.
     """
 
@@ -30,7 +30,6 @@ class DiskStore(ObjectStore):
         super().__init__(LocalStore(root))
 
     async def put(self, name: str, file: Path) -> None:
-        """Store the file; raises ValueError for a name that no recording has, OSError, obstore's."""
         staged = f"{checked(name)}.{secrets.token_hex(8)}"
         await asyncio.to_thread(self._clear)
         try:
@@ -41,7 +40,7 @@ class DiskStore(ObjectStore):
             (self._stage / staged).unlink(missing_ok=True)
 
     async def delete(self, name: str) -> None:
-        """Remove it; one that is gone already, or cannot be, is no error. It stays gone after a crash."""
+        """It stays gone after a crash."""
         await super().delete(name)
         await asyncio.to_thread(_fsync, self._root)
 
@@ -51,7 +50,7 @@ class DiskStore(ObjectStore):
         _fsync(self._root)
 
     def _clear(self) -> None:
-        """Remove what crashes have left; what is younger may be another's, at work."""
+        """Remove what crashes have left; younger files may belong to a writer that is at work."""
         old = time.time() - _LEFT_OVER_SECONDS
         for entry in os.scandir(self._stage):
             if entry.stat().st_mtime < old:

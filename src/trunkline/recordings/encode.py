@@ -1,6 +1,6 @@
-"""From the engine's raw audio to an MP3 that any player plays.
+"""Makes an MP3 that any player plays of the engine's raw audio.
 
-LAME runs outside Python's lock: encoding in a thread leaves the event loop alone.
+LAME runs outside Python's lock, so encoding in a thread does not hold up the event loop.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RATE = 8000
 BIT_RATE = 64_000
 """Bits a second of the MP3, always the same, so that a player finds any second by counting.
 
-The most that MPEG 2.5 has at 8 kHz: 28.8 MB an hour.
+It is the most that MPEG 2.5 has at 8 kHz: 28.8 MB an hour.
 """
 
 FRAME_BYTES = 4
@@ -40,12 +40,11 @@ class EncodingFailed(Exception):
     """LAME refuses the audio; trying again hardly helps."""
 
 
-class EncodingStopped(Exception):
-    """The caller wanted no more of it."""
+class EncodingStopped(Exception): ...
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """What was made: its size in ``bytes``, and the ``seconds`` of audio in it."""
+    """The size of the MP3 in ``bytes``, and the ``seconds`` of audio in it."""
 
     bytes: int
     seconds: float
@@ -54,9 +53,9 @@ class Encoded(msgspec.Struct, frozen=True):
 def encode(raw: Iterable[bytes], out: Path, stopped: Callable[[], bool] = lambda: False) -> Encoded:
     """Make ``out``, an MP3 on the disk, from pieces of raw audio. Blocks: call it in a thread.
 
-    A sample that was cut off at the end of a piece is dropped. A call in which nobody sent audio is a second of
-    silence: its record names a recording, and that one plays. Raises EncodingFailed, OSError, or
-    EncodingStopped soon after ``stopped()`` is true; ``out`` is then gone.
+    A sample that is cut off at the end of a piece is dropped. If nobody sent audio, the MP3 is a second of
+    silence: the call's record names a recording, so there must be one that plays. Raises EncodingFailed,
+    OSError, or EncodingStopped soon after ``stopped()`` is true; ``out`` is then gone.
     """
     try:
         with out.open("wb") as target:

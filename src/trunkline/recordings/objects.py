@@ -1,4 +1,4 @@
-"""Recordings in any place that obstore reaches."""
+"""Keeps recordings in any place that obstore reaches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from obstore.store import ObjectStore as Objects
 from trunkline.recordings.port import RecordingMissing
 
 NAME = re.compile(r"call_recording_[A-Za-z0-9-]{1,80}\.mp3")
-"""What a recording's name may be: nothing in it means anything to a file system or a URL."""
+"""The form of a recording's name: nothing in it means anything to a file system or a URL."""
 
 _GONE = (NotFoundError, FileNotFoundError)  # which of them depends on obstore's version
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part of an upload
@@ -27,20 +27,20 @@ class ObjectStore:
         self._objects = objects
 
     async def put(self, name: str, file: Path) -> None:
-        """Store the file; raises ValueError for a name that no recording has, OSError, obstore's."""
+        """Raises ValueError for a name that no recording can have, OSError, and obstore's errors."""
         await self._copy(file, checked(name))
 
     async def size(self, name: str) -> int:
-        """Bytes; raises RecordingMissing, also for a name that no recording can have."""
+        """Raises RecordingMissing also for a name that no recording can have."""
         try:
             return (await obstore.head_async(self._objects, _checked_to_find(name)))["size"]
         except _GONE as error:
             raise RecordingMissing(name) from error
 
     async def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes [start, end), at most a few hundred KiB at a time; raises RecordingMissing.
+        """Pieces have a few hundred KiB at most.
 
-        A stream that has begun goes on with what it began with, though the name be replaced.
+        A stream goes on with the file that it began with, even if the name is replaced.
         """
         if start >= end:
             await self.size(name)
@@ -55,7 +55,7 @@ class ObjectStore:
             yield bytes(piece)
 
     async def delete(self, name: str) -> None:
-        """Remove it; one that is gone, or cannot be, is no error."""
+        """A name that no recording can have is no error either."""
         if NAME.fullmatch(name):
             try:
                 await obstore.delete_async(self._objects, name)
@@ -69,7 +69,7 @@ class ObjectStore:
 
 
 def checked(name: str) -> str:
-    """The name; raises ValueError for one that no recording has."""
+    """The name; raises ValueError for one that no recording can have."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a recording's name")
     return name

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class RecordingMissing(Exception):
-    """There is no such recording in the store."""
+class RecordingMissing(Exception): ...
 
 
 class Store(Protocol):

@@ -1,7 +1,7 @@
 """The folders in which raw audio waits for its MP3.
 
-``live/`` the engine writes here, ``done/`` the engine has closed it, ``encoding/`` MP3s on
-their way, ``failed/`` audio of recordings that were given up, ``unclaimed/`` audio that no call owns.
+The engine writes in ``live/``. In ``done/`` are files that the engine has closed, in ``encoding/`` MP3s that
+are being made, in ``failed/`` audio of recordings that were given up, in ``unclaimed/`` audio of no call.
 A raw file keeps its name, ``<raw>.raw``, wherever it stands.
 """
 
@@ -28,19 +28,16 @@ class Spool:
             folder.mkdir(parents=True, exist_ok=True)
 
     def waiting(self) -> list[str]:
-        """The raw names in ``done/``."""
         return _raw_names(self.done)
 
     def raw(self, name: str) -> Path:
-        """Where the raw audio of that name waits."""
         return self.done / f"{name}{ENDING}"
 
     def writes(self, name: str) -> bool:
-        """Is the audio still being written?"""
+        """Does the engine still write the audio?"""
         return (self.live / f"{name}{ENDING}").exists()
 
     def holds(self, name: str) -> bool:
-        """Is the audio still being written, or waiting?"""
         return self.writes(name) or self.raw(name).exists()
 
     def came(self, name: str) -> int | None:
@@ -60,16 +57,15 @@ class Spool:
             return None
 
     def clear_encoding(self) -> None:
-        """Remove the half and unneeded MP3s that a crash has left. Nobody may be encoding."""
+        """Remove half and unneeded MP3s that a crash has left. Nobody may be encoding."""
         for left in self.encoding.iterdir():
             left.unlink()
 
     def drop(self, name: str) -> None:
-        """Remove the raw audio from ``done/``."""
         self.raw(name).unlink(missing_ok=True)
 
     def forget(self, name: str) -> None:
-        """Remove the raw audio of that name, wherever it has come to; it stays gone after a crash."""
+        """Remove the raw audio of that name from every folder; it stays gone after a crash."""
         for folder in (self.live, self.done, self.failed, self.unclaimed):
             file = folder / f"{name}{ENDING}"
             if file.exists():
@@ -77,15 +73,14 @@ class Spool:
                 _sync(folder)
 
     def put_away(self, name: str, folder: Path) -> None:
-        """Move the raw audio from ``done/`` to another of the folders."""
         if self.raw(name).exists():
             self.raw(name).replace(folder / f"{name}{ENDING}")
 
     def take_closed(self, open_now: Callable[[], Container[Path] | None]) -> None:
-        """Hand over what stands in ``live/`` and is not open any more.
+        """Hand over the files in ``live/`` that are open no more.
 
-        ``open_now`` gives resolved paths; it is asked after the look into ``live/``, so that a file
-        made in between cannot seem closed. None is "not known": then nothing is.
+        ``open_now`` returns resolved paths. It is called after the look into ``live/``, so that a file
+        that is made in between cannot seem closed. None means "not known": then none is handed over.
         """
         names, live = _raw_names(self.live), self.live.resolve()
         still_open = open_now() if names else None
@@ -93,13 +88,12 @@ class Spool:
             self._hand_over(n for n in names if live / f"{n}{ENDING}" not in still_open)
 
     def hand_over(self, name: str) -> None:
-        """Move one file that the engine has closed from ``live/`` to ``done/``."""
         self._hand_over([name])
 
     def salvage(self) -> list[str]:
-        """Hand over what a dead engine was writing; gives the raw names. No engine may be running.
+        """Hand over what a dead engine was writing; returns the raw names. No engine may be running.
 
-        Audio never takes the place of other audio: where ``done/`` has the name, it stays.
+        Audio never takes the place of other audio: where ``done/`` has the name, the file stays.
         """
         return self._hand_over(_raw_names(self.live))
 

@@ -1,4 +1,4 @@
-"""What may be dialled, and by which trunk: the decision about a wanted call, before anything rings."""
+"""What may be dialled, and by which trunk: decided before anything rings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DASHES = "\u2212\u30fc"
 """The minus sign, and the long vowel of Japanese: both stand for a dash."""
 _SLASHES = "\u2044\u2215\uff0f"
 _SELECTORS = "".join(map(chr, range(0xFE00, 0xFE10)))
-"""Say in which style the character before them is shown."""
+"""Variation selectors: they say in which style the character before them is shown."""
 _ALSO_DROPPED = frozenset(_DOTS + _DASHES + _SLASHES + _SELECTORS)
 _WIDE = {"\uff0b": "+", "\uff0a": "*", "\uff03": "#"}
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
@@ -23,7 +23,7 @@ _EXTENSION_MAX = 7
 
 
 class NumberInvalid(ValueError):
-    """What was given is not a phone number and not an extension."""
+    """The text is neither a phone number nor an extension."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -36,10 +36,10 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Rights(msgspec.Struct, frozen=True):
-    """What may be dialled, and by which trunks: the row that the dialplan goes by, too.
+    """What may be dialled, and by which trunks; the dialplan decides by the same row.
 
-    ``allow`` and ``deny`` are regular expressions (POSIX; these few mean the same in Python's), deny
-    goes before allow; ``routes`` stand in the order in which they are tried.
+    ``allow`` and ``deny`` are regular expressions (POSIX; these few mean the same in Python), and deny
+    goes before allow. ``routes`` are tried in their order.
     """
 
     allow: str
@@ -48,7 +48,7 @@ class Rights(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, allow: str, deny: str, routes: str) -> Rights:
-        """Of the columns of the view ``tl_rights``."""
+        """From the columns of the view ``tl_rights``."""
         read = []
         for each in routes.split("&") if routes else ():
             prefix, trunk, strip, prepend = each.split(":")
@@ -56,16 +56,15 @@ class Rights(msgspec.Struct, frozen=True):
         return cls(allow, deny, tuple(read))
 
     def route(self, number: str) -> Route | None:
-        """The way out for a number."""
         return next((each for each in self.routes if number.startswith(each.prefix)), None)
 
 
 def compact(text: str) -> str:
-    """What was typed or pasted, without what people put between digits.
+    """A number as it was typed or pasted, without what people put between digits.
 
-    Spaces, dots, dashes, slashes and brackets of any script and invisible marks go, and parameters
-    after ``;``. Digits of any script are 0 to 9 (as in libphonenumber), full-width ``+``, ``*`` and ``#`` the
-    plain ones. All else stays.
+    It drops spaces, dots, dashes, slashes and brackets of any script, invisible marks, and parameters after
+    ``;``. Digits of any script become 0 to 9 (as in libphonenumber), full-width ``+``, ``*`` and ``#`` the
+    plain ones. Everything else stays.
     """
     text = text.partition(";")[0]
     if text.isascii() and text.isalnum():
@@ -78,7 +77,7 @@ def _dropped(char: str) -> bool:
 
 
 def dropped_beyond_ascii() -> str:
-    """What the dialplan drops of what a phone dials, beside the marks of ASCII (a set of POSIX's)."""
+    """What the dialplan drops from a dialled number beside ASCII's marks, as a set for a POSIX expression."""
     return "".join(filter(_dropped, map(chr, range(0x80, 0xFFFF))))
 
 
@@ -88,7 +87,7 @@ def _digit(char: str) -> str:
 
 
 def number(text: str) -> str:
-    """What may be dialled, as it is dialled; raises NumberInvalid."""
+    """The number as it is dialled; raises NumberInvalid."""
     plain = compact(text)
     if not _NUMBER.fullmatch(plain):
         raise NumberInvalid(
@@ -99,11 +98,10 @@ def number(text: str) -> str:
 
 
 def may_dial(rights: Rights, number: str) -> bool:
-    """Is this number let out? Codes with * and # are for numbers inside."""
+    """May this number be dialled outside? Codes with * and # are for numbers inside."""
     allowed = re.search(rights.allow, number) and not re.search(rights.deny, number)
     return bool(allowed and _PLAIN_NUMBER.fullmatch(number))
 
 
 def could_be_extension(number: str) -> bool:
-    """Extensions are short, and have no ``+``."""
     return len(number) <= _EXTENSION_MAX and not number.startswith("+")

@@ -1,4 +1,4 @@
-"""The demonstration: a real server in a sandbox, used by nothing but its public surface."""
+"""``trunkline demo``: a real server with a sandbox, used only through its public surface."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from trunkline.sandbox.engine import read_sandbox
 from trunkline.sandbox.magic_numbers import MAGIC_NUMBERS
 from trunkline.sandbox.prepare import Sandbox
-from trunkline.server.serve import engine_for
+from trunkline.server.main import engine_for
 from trunkline.server.settings import Settings
 
 Say = Callable[[str], None]
@@ -37,7 +37,6 @@ class DemoFailed(Exception):
 
 
 async def run_demo(settings: Settings, data: str | None, number: str, keep: bool, say: Say) -> None:
-    """Run it; raises DemoFailed."""
     say("==> The phone engine (fetched once, then kept)")
     installed = await asyncio.to_thread(engine_for, settings, _progress(say))
     say(f"    Asterisk {installed.version}")
@@ -63,7 +62,7 @@ def _directory(data: str | None) -> Any:
 
 @contextlib.asynccontextmanager
 async def _server(settings: Settings, directory: Path, say: Say) -> AsyncIterator[str]:
-    """`trunkline up --sandbox` on free ports of 127.0.0.1, stopped at the end."""
+    """``trunkline up --sandbox`` on free ports of 127.0.0.1, stopped at the end."""
     http, sip, rtp = _free_tcp(), _free_udp(), _free_range()
     say(f"==> A server with a sandbox: HTTP on 127.0.0.1:{http}, SIP on 127.0.0.1:{sip}")
     log = directory / "demo.log"
@@ -109,8 +108,6 @@ async def _ready(url: str, process: asyncio.subprocess.Process, log: Path) -> No
 
 
 class _Call:
-    """One click-to-call, as an application makes it."""
-
     def __init__(self, url: str, sandbox: Sandbox, say: Say) -> None:
         self._url, self._sandbox, self._say = url, sandbox, say
         self._client = httpx.AsyncClient(base_url=url, trust_env=False)
@@ -159,7 +156,7 @@ class _Call:
         return str(answer.json()["call_id"])
 
     async def _follow(self, events: ClientConnection, call_id: str) -> bool:
-        """Print the call's events; True when a recording came of it."""
+        """Print the call's events; True when a recording was made."""
         try:
             async with asyncio.timeout(_CALL_SECONDS):
                 async for frame in events:

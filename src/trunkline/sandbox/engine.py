@@ -1,4 +1,4 @@
-"""The sandbox, put together: a second engine that plays the carrier and the phones."""
+"""The sandbox's engine: a second Asterisk that plays the carrier and the phones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from trunkline.engine.config.credentials import credentials, with_free_port
 from trunkline.engine.install.choose import Installed
 from trunkline.engine.process.supervisor import Supervisor, run_directory
 from trunkline.sandbox.prepare import Sandbox, prepare_sandbox
+from trunkline.server.main_server import MainServer
 from trunkline.server.setting_forms import address, port_range
 from trunkline.server.settings import Settings
-from trunkline.server.system import System
 from trunkline.store.directory import ManagedDirectory
+from trunkline.store.secrets import InstallationKey
 
 log = structlog.get_logger()
 
@@ -28,12 +29,11 @@ _PHONES_SECONDS = 20.0
 
 
 def sandbox_file(data: Path) -> Path:
-    """Where the sandbox's credentials stand (0600)."""
     return data / "sandbox" / "sandbox.json"
 
 
 def read_sandbox(data: Path) -> Sandbox | None:
-    """The sandbox's credentials; None where there has been no sandbox."""
+    """The sandbox's credentials; None if there was never a sandbox."""
     try:
         return msgspec.json.decode(sandbox_file(data).read_bytes(), type=Sandbox)
     except FileNotFoundError:
@@ -41,10 +41,11 @@ def read_sandbox(data: Path) -> Sandbox | None:
 
 
 class SandboxEngine:
-    """The second engine, beside a running system."""
-
-    def __init__(self, settings: Settings, installed: Installed, system: System) -> None:
-        self._settings, self._installed, self._system = settings, installed, system
+    def __init__(
+        self, settings: Settings, installed: Installed, key: InstallationKey, server: MainServer
+    ) -> None:
+        self._settings, self._installed, self._key = settings, installed, key
+        self._server = server
         self._data = settings.directory
         self._home = self._data / "sandbox"
         self._credentials = credentials(self._home)
@@ -57,17 +58,16 @@ class SandboxEngine:
     async def start(self) -> None:
         """Make its account, start it, and wait until its phones have registered."""
         self._sandbox = await asyncio.to_thread(self._prepare)
-        await self._system.sync()
+        await self._server.sync()
         await self._supervisor.start()
         await self._phones_online(self._sandbox)
         log.info("sandbox.ready", account_id=self._sandbox.account_id)
 
     async def stop(self) -> None:
-        """End it."""
         await self._supervisor.stop(1)
 
     def _prepare(self) -> Sandbox:
-        file = ManagedDirectory(self._settings.place, self._system.key)
+        file = ManagedDirectory(self._settings.place, self._key)
         with file.transaction() as directory:
             made = prepare_sandbox(
                 directory,
@@ -75,7 +75,7 @@ class SandboxEngine:
                 f"{_HOST}:{self._port}",
                 self._settings.sip_realm,
             )
-            # Before the commit: a kill in between costs the account, not its credentials.
+            # This comes before the commit: a kill in between costs the account, not its credentials.
             write_private(sandbox_file(self._data), msgspec.json.encode(made).decode())
         return made
 
@@ -107,7 +107,7 @@ class SandboxEngine:
         return (_HOST if host in ("0.0.0.0", "::") else host), port  # noqa: S104 - only compared
 
     def _kept_port(self) -> int:
-        """The SIP port: the one of the last run while it is free, or while our engine has it."""
+        """The SIP port of the last run if it is free, or if our engine has it; else a new one."""
         file = self._home / "sip_port"
         if file.exists() and (_free(port := int(file.read_text())) or self._engine_lives()):
             return port
@@ -130,7 +130,7 @@ class SandboxEngine:
     async def _phones_online(self, sandbox: Sandbox) -> None:
         try:
             async with asyncio.timeout(_PHONES_SECONDS):
-                while not all(self._system.engine.online(phone) for phone in sandbox.phones):
+                while not all(self._server.engine.online(phone) for phone in sandbox.phones):
                     await asyncio.sleep(0.05)
         except TimeoutError:
             log.warning("sandbox.phones_offline", mend="see sandbox/log in the data directory")

@@ -6,7 +6,7 @@ import msgspec
 
 
 class MagicNumber(msgspec.Struct, frozen=True):
-    """A number of the pretend carrier. ``status_detail`` is the record that a call to it makes."""
+    """A number of the pretend carrier. ``status_detail`` is the outcome of a call to it."""
 
     number: str
     does: str

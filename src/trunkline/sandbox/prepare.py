@@ -1,4 +1,4 @@
-"""Prepare the sandbox: an account of its own with an app, users, virtual phones and a trunk.
+"""Prepares the sandbox: an account of its own with an app, users, virtual phones and a trunk.
 
 What is there already is kept, so that an application's credentials survive a restart.
 """
@@ -42,7 +42,7 @@ def prepare_sandbox(
 ) -> Sandbox:
     """Make what is missing; ``carrier`` is the sandbox engine's HOST:PORT.
 
-    ``kept`` is what an earlier run gave; without it (or when its account is gone) the account is
+    ``kept`` is what an earlier run returned. Without it, or when its account is gone, the account is
     made anew, since secrets are never shown twice.
     """
     account = _account(directory, kept)

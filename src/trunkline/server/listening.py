@@ -1,4 +1,4 @@
-"""What one server holds for itself: its data directory, its addresses, its HTTP server."""
+"""What one server takes for itself: its data directory, its addresses, its HTTP server."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from trunkline.server.settings import Settings
 
 
 class AlreadyRunning(Exception):
-    """Another server has the data directory; the message says which."""
+    """Another server has the data directory; the message says which directory."""
 
 
 @contextlib.contextmanager
 def data_lock(directory: Path) -> Iterator[None]:
-    """Hold the data directory; raises AlreadyRunning when another server does."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(directory / "lock")
     try:
@@ -37,9 +36,9 @@ def data_lock(directory: Path) -> Iterator[None]:
 
 
 def listen(settings: Settings, reuse_port: bool = False) -> socket.socket:
-    """The HTTP socket, before anything else starts; raises SettingsError when it is taken.
+    """The HTTP socket; raises SettingsError when the address is taken.
 
-    ``reuse_port``: others of the same user may listen there, too (Linux' SO_REUSEPORT).
+    ``reuse_port``: other processes of the same user may listen there, too (Linux' SO_REUSEPORT).
     """
     host, port = address(settings.http, "http")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -59,7 +58,7 @@ def listen(settings: Settings, reuse_port: bool = False) -> socket.socket:
 
 
 def refuse_taken_sip(settings: Settings) -> None:
-    """Raise SettingsError unless the SIP address can be had over UDP and TCP."""
+    """Raise SettingsError unless UDP and TCP are free at the SIP address."""
     host, port = address(settings.sip, "sip")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
@@ -76,16 +75,14 @@ def refuse_taken_sip(settings: Settings) -> None:
 
 
 class WebServer(uvicorn.Server):
-    """uvicorn, but signals are ours to handle: a stop drains calls first."""
+    """uvicorn without its signal handlers: a stop has to drain calls first."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
         yield
 
 
 def web_server(settings: Settings, application: Live) -> WebServer:
-    """The HTTP server for an application, not yet listening."""
     return WebServer(
         uvicorn.Config(
             application,

@@ -1,4 +1,4 @@
-"""How Trunkline logs: structlog, JSON or for people, with ``call_id`` bound where there is one."""
+"""How Trunkline logs: structlog, as JSON or for people."""
 
 from __future__ import annotations
 
@@ -16,25 +16,23 @@ _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class _Unfailing:
-    """A stream whose troubles (a full disk, a reader that went) are nobody's who logs to it."""
+    """A stream that never raises: whoever logs has no trouble from a full disk or a reader that went away."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write what can be written."""
         with contextlib.suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """And no later than this."""
         with contextlib.suppress(OSError):
             self._stream.flush()
 
 
 def configure(settings: Settings) -> None:
-    """Send our log, and what libraries log, to stderr in the settings' form."""
+    """Send our log, and the logs of libraries, to stderr in the form that the settings say."""
     level = _LEVELS[settings.log_level]
     console = settings.log_format == "console" or (
         settings.log_format == "auto" and sys.stderr.isatty()

@@ -1,147 +1,214 @@
-"""The main server as other processes of the installation reach it: by its ``/internal`` door."""
+"""What runs in a main server from its start to its stop, once ``wiring`` has joined the parts."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
 
-import httpx
-import msgspec
 import structlog
 
-from trunkline.api.internal import CallDone, CallForwarded, CallRefused, TransferDone
-from trunkline.server import server_file
-from trunkline.store.ports.database import App
-from trunkline.store.secrets import InstallationKey
-from trunkline.work.control.transfer_call import Transferred, TransferWanted
-from trunkline.work.place.place_call import CallPlaced, CallWanted
-from trunkline.work.refused import Refused
+from trunkline.calls.cel import LogPosition
+from trunkline.engine.asterisk import Asterisk
+from trunkline.engine.listen.log_follower import LogFollower
+from trunkline.engine.port import EngineUnavailable
+from trunkline.engine.process.life import EngineLife
+from trunkline.server.settings import Settings
+from trunkline.server.sip_trace import SipTrace
+from trunkline.store.ports.database import Database
+from trunkline.work.control.end_astray import EndAstray
+from trunkline.work.control.watch_media import WatchMedia
+from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks
+from trunkline.work.follow.close_left_calls import CloseLeftCalls
+from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
+from trunkline.work.follow.follow_log import CallLog
+from trunkline.work.place.place_call import PlaceCall
+from trunkline.work.record.file_recordings import FileRecordings
+from trunkline.work.upkeep.delete_expired import DeleteExpired
+from trunkline.work.upkeep.read_vitals import ReadVitals
+from trunkline.work.upkeep.take_in_older_calls import count_older_calls, index_older_calls
 
 log = structlog.get_logger()
 
-_RETRY = 5
-_CONNECT, _ANSWER, _SYNC, _LOOK = 2.0, 30.0, 5.0, 2.0
-# Below the 5 s after which uvicorn closes an idle connection: it is not to do so under a request.
-_IDLE = 2.0
-_AGAIN = 5.0
-
-_read = msgspec.json.Decoder(CallDone | TransferDone | CallRefused).decode
+_STOP_SECONDS = 20.0
+_RECONCILE_EVERY = 30.0
+_ROWS_LATE = 2.0
+"""Seconds that the last rows of a channel may take to come from the engine."""
 
 
+@dataclass(kw_only=True)
 class MainServer:
-    """The one that has the engine. Use it from one event loop, and close it."""
+    """The parts of a server; ``running`` runs all of them but the web."""
 
-    def __init__(
-        self,
-        data: Path,
-        url: str,
-        key: InstallationKey,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """``url`` is where it is; empty: it says so itself in the data directory, each time."""
-        self._data = data
-        self._url = url.rstrip("/")
-        self._http = httpx.AsyncClient(
-            headers={"authorization": f"Bearer {server_file.internal_token(key)}"},
-            timeout=httpx.Timeout(_ANSWER, connect=_CONNECT),
-            limits=httpx.Limits(max_connections=200, keepalive_expiry=_IDLE),
-            trust_env=False,
-            transport=transport,
-        )
-        self._telling: asyncio.Task[None] | None = None
+    settings: Settings
+    node_id: str
+    db: Database
+    run_bus: Callable[[], Coroutine[Any, Any, None]] | None
+    bus_ready: asyncio.Event | None
+    engine: Asterisk
+    life: EngineLife
+    open_log: Callable[[LogPosition | None], LogFollower]
+    calls: CallLog
+    place_call: PlaceCall
+    follow_endpoints: FollowEndpoints
+    endpoint_changes: asyncio.Queue[Change]
+    deliver_webhooks: DeliverWebhooks
+    file_recordings: FileRecordings
+    delete_expired: DeleteExpired
+    sip_trace: SipTrace
+    vitals: ReadVitals
+    end_astray: EndAstray
+    watch_media: WatchMedia
+    close_left_calls: CloseLeftCalls
+    is_device: Callable[[str], Awaitable[bool]]
+    _log: LogFollower | None = None
 
-    async def place_call(self, app: App, wanted: CallWanted) -> CallPlaced:
-        """``work.place_call`` over there. Raises Refused, as that one does."""
-        done = await self._asked(
-            "/internal/place-call",
-            CallForwarded(app.id, wanted),
-            "no call was placed.",
-            "Whether the call was placed is not known: ask again under the same Idempotency-Key.",
-        )
-        assert isinstance(done, CallDone)
-        return CallPlaced(done.status, done.body)
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Calls can be made inside."""
+        self.sip_trace.open()
+        async with asyncio.TaskGroup() as tasks:
+            running = await self._bus_running(tasks)
+            await self.db.calls.inherit(self.node_id)
+            await self.calls.load()
+            known = await self.db.events.device_states()
+            self.engine.expect(name for name, online in known.items() if online)
+            self._log = self.open_log(await self.calls.position())
+            running += [
+                tasks.create_task(work)
+                for work in (
+                    self.end_astray.run(),
+                    self.calls.follow(self._log.follow()),
+                    self.engine.run(),
+                    self.calls.follow_signals(),
+                    self._follow_endpoints(),
+                    self.deliver_webhooks.run(),
+                    self.sip_trace.run(),
+                )
+            ]
+            try:
+                await self.life.start()
+                await self._restart_if_changed()
+                await self._settle()
+                running += [
+                    tasks.create_task(work)
+                    for work in (
+                        self.file_recordings.run(),
+                        self.delete_expired.run(),
+                        index_older_calls(self.db.history),
+                        count_older_calls(self.db.statistics),
+                        self._reconcile(),
+                        self.watch_media.run(),
+                    )
+                ]
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
 
-    async def transfer_call(self, wanted: TransferWanted) -> Transferred:
-        """``work.transfer_call`` over there. Raises Refused, as that one does."""
-        done = await self._asked(
-            "/internal/transfer-call",
-            wanted,
-            "nothing was transferred.",
-            "Whether the call was transferred is not known.",
-        )
-        assert isinstance(done, TransferDone)
-        return done.transferred
+    async def _bus_running(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Start a bus between processes; returns once it hears everything."""
+        if self.run_bus is None or self.bus_ready is None:
+            return []
+        running = tasks.create_task(self.run_bus())
+        await self.bus_ready.wait()
+        return [running]
+
+    async def drain(self, patience: Callable[[], bool]) -> None:
+        """Take no new calls; wait until the live ones end, the time is over, or ``patience()`` is false."""
+        self.place_call.draining = self.vitals.draining = True
+        with contextlib.suppress(EngineUnavailable):
+            await self.engine.refuse_new_calls(True)
+        deadline = time.monotonic() + self.settings.drain_seconds
+        while self.calls.live and patience() and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        if self.calls.live:
+            await self._hang_up_all()
+
+    async def stop_engine(self) -> None:
+        """Stop the engine, and store what it left; a database that does not answer is not waited for.
+
+        What is not stored stands in the engine's log, and the next start takes it in.
+        """
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self.life.stop()
+        except TimeoutError:
+            log.warning("engine.end_not_stored", mend="the next start takes it in from the log")
 
     async def sync(self) -> None:
-        """Have it look at what has changed: once it has, or cannot be reached now.
+        """Take in a directory that has changed; returns when the change works."""
+        await self.deliver_webhooks.refresh()
+        await self.engine.sync(await self.db.directory.trunks(), self.is_device)
 
-        It is told again until it has answered: the next time it starts, it looks by itself.
-        """
-        if await self._told() is None or (self._telling and not self._telling.done()):
-            return
-        self._telling = asyncio.create_task(self._tell())
+    async def engine_died(self, last_sign_of_life: float) -> None:
+        """First the log is read to its end: its rows tell what happened before the death."""
+        await self._drained_log()
+        await self.calls.engine_died(int(last_sign_of_life * 1_000_000))
 
-    async def trouble(self) -> str:
-        """What is wrong with it; empty when calls can be made."""
+    def log_behind(self) -> int:
+        """The number of bytes of the engine's log that are not taken in."""
+        return self._log.behind() if self._log else 0
+
+    async def _restart_if_changed(self) -> None:
         try:
-            answer = await self._http.get(f"{self._where()}/healthz", timeout=_LOOK)
-        except httpx.HTTPError:
-            return "the main server does not answer"
-        return "" if answer.status_code == 200 else "the main server takes no calls now"
+            await self.life.restart_if_changed(self._is_idle)
+        finally:
+            self.place_call.draining = self.vitals.draining
 
-    async def close(self) -> None:
-        """End what is under way."""
-        if self._telling is not None:
-            self._telling.cancel()
-        await self._http.aclose()
+    async def _is_idle(self) -> bool:
+        """Has the engine no call? Then it takes none from now on, from a phone or a click, so that this stays so."""
+        if await self.engine.channels():
+            return False
+        self.place_call.draining = True
+        while self.place_call.placing:
+            await asyncio.sleep(0.01)
+        await self.engine.refuse_new_calls(True)
+        if not await self.engine.channels():
+            return True
+        await self.engine.refuse_new_calls(False)
+        return False
 
-    async def _asked(
-        self, path: str, what: msgspec.Struct, not_done: str, not_known: str
-    ) -> CallDone | TransferDone:
-        try:
-            body = msgspec.json.encode(what)
-            answer = await self._http.post(f"{self._where()}{path}", content=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _away(f"The main server cannot be reached: {not_done}") from error
-        except httpx.HTTPError as error:
-            raise _away(f"The main server did not answer. {not_known}") from error
-        return _done(answer, path)
+    async def _settle(self) -> None:
+        """Close what was left open in the time before this start."""
+        await self._drained_log()
+        living = {channel.leg_id for channel in await self.engine.channels()}
+        await self.calls.settle(living.__contains__)
+        await self.sync()
 
-    def _where(self) -> str:
-        """Raises httpx.ConnectError where there is none."""
-        if self._url:
-            return self._url
-        found = server_file.read(self._data)
-        if found is None:
-            raise httpx.ConnectError("no main server runs on the data directory")
-        return found.url
+    async def _drained_log(self) -> None:
+        while self.log_behind() or not self.calls.caught_up.is_set():
+            await asyncio.sleep(0.005)
 
-    async def _tell(self) -> None:
-        log.warning(
-            "main.not_told", mend="is trunkline up running? It is told as soon as it answers"
-        )
-        while await self._told() is not None:  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(_AGAIN)
-        log.info("main.told")
+    async def _follow_endpoints(self) -> None:
+        while True:
+            await self.follow_endpoints(await self.endpoint_changes.get())
 
-    async def _told(self) -> str | None:
-        """Tell it; gives what went wrong."""
-        try:
-            answer = await self._http.post(f"{self._where()}/internal/sync", timeout=_SYNC)
-        except httpx.HTTPError as error:
-            return type(error).__name__
-        return None if answer.is_success else f"HTTP {answer.status_code}"
+    async def _hang_up_all(self) -> None:
+        legs = [leg_id for call in self.calls.live.values() for leg_id in call.legs]
+        with contextlib.suppress(EngineUnavailable):
+            await asyncio.gather(*(self.engine.hang_up(leg_id) for leg_id in legs))
+        deadline = time.monotonic() + 2
+        while self.calls.live and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
 
+    async def _reconcile(self) -> None:
+        """Close calls that are open here and gone in the engine: rows of its log were lost."""
+        while True:
+            await asyncio.sleep(_RECONCILE_EVERY)
+            await self.close_left_calls()
+            with contextlib.suppress(EngineUnavailable):
+                if self.life.outdated:
+                    await self._restart_if_changed()
+                gone = await self._without_channels()
+                if gone:
+                    await asyncio.sleep(_ROWS_LATE)
+                    await self._drained_log()
+                    await self.calls.lost(gone & await self._without_channels())
 
-def _done(answer: httpx.Response, path: str) -> CallDone | TransferDone:
-    if answer.status_code != 200:
-        log.error("main.refuses", path=path, status=answer.status_code)
-        raise _away("The main server takes no calls now.")
-    done: CallDone | TransferDone | CallRefused = _read(answer.content)
-    if isinstance(done, CallRefused):
-        raise Refused(done.code, done.detail, done.retry_after)
-    return done
-
-
-def _away(detail: str) -> Refused:
-    return Refused("ENGINE_UNAVAILABLE", detail, _RETRY)
+    async def _without_channels(self) -> set[str]:
+        living = {channel.leg_id for channel in await self.engine.channels()}
+        return self.calls.without_channels(living)

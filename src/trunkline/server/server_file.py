@@ -1,25 +1,25 @@
-"""server.json: how the command line finds the server that runs on a data directory."""
+"""server.json in the data directory: how the command line finds the running server."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from trunkline.store.secrets import InstallationKey
+from trunkline.engine.config.configuration import write_private
+from trunkline.store.secrets import InstallationKey
 
 NAME = "server.json"
 
 
 def internal_token(key: InstallationKey) -> str:
-    """What opens the ``/internal`` door: whoever has the installation's key can make it."""
+    """The token of the ``/internal`` door; whoever has the installation's key can make it."""
     return key.derive("internal door").hex()
 
 
 class ServerFile(msgspec.Struct, frozen=True):
-    """Where the running server listens, and what opens its ``/internal`` door. ``token`` is secret."""
+    """Where the running server listens, and the token of its ``/internal`` door, which is secret."""
 
     url: str
     token: str
@@ -30,8 +30,15 @@ class ServerFile(msgspec.Struct, frozen=True):
 
 
 def read(data: Path) -> ServerFile | None:
-    """What stands in the data directory; None where nothing (or nothing readable) does."""
+    """The file of a data directory; None where there is none, or it cannot be read."""
     try:
         return msgspec.json.decode((data / NAME).read_bytes(), type=ServerFile)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def write_server_file(data: Path, url: str, key: InstallationKey) -> Path:
+    file = data / NAME
+    told = ServerFile(url, internal_token(key), os.getpid())
+    write_private(file, msgspec.json.encode(told).decode())
+    return file

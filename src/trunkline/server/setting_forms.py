@@ -1,4 +1,4 @@
-"""How the values of settings are written: read, or refused with what would do."""
+"""Reads the values of settings: each function parses one, or raises SettingsError, which says what would do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ class SettingsError(Exception):
 
 
 def address(text: str, setting: str) -> tuple[str, int]:
-    """Split ``HOST:PORT``; raises SettingsError that names the setting."""
     host, colon, port = text.rpartition(":")
     if (
         not colon
@@ -27,7 +26,6 @@ def address(text: str, setting: str) -> tuple[str, int]:
 
 
 def port_range(text: str, setting: str) -> tuple[int, int]:
-    """Split ``FROM-TO``; raises SettingsError that names the setting."""
     first, dash, last = text.partition("-")
     if not dash or not first.isdigit() or not last.isdigit():
         raise SettingsError(f"{setting}: {text!r} is not FROM-TO, such as 10000-20000")
@@ -37,7 +35,6 @@ def port_range(text: str, setting: str) -> tuple[int, int]:
 
 
 def networks(text: str, setting: str) -> tuple[str, ...]:
-    """Split comma-separated networks; raises SettingsError that names the setting."""
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
     for part in parts:
         try:
@@ -48,7 +45,6 @@ def networks(text: str, setting: str) -> tuple[str, ...]:
 
 
 def pauses(text: str, setting: str) -> tuple[float, ...]:
-    """Split comma-separated seconds; raises SettingsError that names the setting."""
     try:
         seconds = tuple(float(part) for part in text.split(","))
     except ValueError:
@@ -58,14 +54,14 @@ def pauses(text: str, setting: str) -> tuple[float, ...]:
     return seconds
 
 
-# What the two drivers read alike (libpq's connection URIs, PostgreSQL's documentation 34.1.2).
+# The parameters that both drivers understand (libpq's connection URIs, PostgreSQL's documentation 34.1.2).
 _URL_PARAMETERS = frozenset(
     ("host", "port", "dbname", "user", "password", "passfile", "target_session_attrs")
 ) | {f"ssl{name}" for name in ("mode", "cert", "key", "password", "rootcert")}
 
 
 def check_database(url: str) -> None:
-    """Raises SettingsError, without any part of the URL: there is a password in it."""
+    """Raises SettingsError, which shows no part of the URL: there is a password in it."""
     form = "take postgresql://USER:PASSWORD@HOST/NAME"
     try:
         parts = urlsplit(url)
@@ -87,7 +83,6 @@ def check_database(url: str) -> None:
 
 
 def check_main_url(url: str) -> None:
-    """Raises SettingsError unless it is an address without a path, such as http://10.0.0.5:8080."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and not parts.username
@@ -98,7 +93,6 @@ def check_main_url(url: str) -> None:
 
 
 def check_rate(name: str, text: str) -> None:
-    """Raises SettingsError, which names the setting, unless ``limits`` can read the rate."""
     from limits import parse_many
 
     try:

@@ -286,12 +286,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def place(self) -> Path | str:
-        """The database: a SQLite file's path, or PostgreSQL's URL (``db.place.Place``)."""
+        """The database: a SQLite file's path, or PostgreSQL's URL (``store.place.Place``)."""
         return self.database or self.directory / "trunkline.db"
 
     @property
     def directory(self) -> Path:
-        """The data directory."""
         return Path(self.data).expanduser().absolute() if self.data else _default_data()
 
 

@@ -1,4 +1,4 @@
-"""Changing one setting in the settings file, for its owner, by a command that says so."""
+"""Changes one setting in the settings file, for a command that says that it does so."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from trunkline.server.setting_forms import SettingsError
 
 
 def toml_string(text: str) -> str:
-    """A text as it stands in a settings file."""
-    # What JSON escapes in it, TOML reads alike.
+    """A text as TOML writes it."""
+    # TOML reads JSON's escapes alike.
     return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")
 
 
 def write_setting(file: Path, name: str, value: str) -> None:
-    """Set one setting in the file and leave all else as it is, comments too; it is its owner's only then.
+    """Set one setting in the file, leave all else as it is, comments too, and let only the owner read it.
 
-    Raises SettingsError, and changes nothing, where that cannot be told for sure.
+    Raises SettingsError, and changes nothing, where that cannot be done for sure.
     """
     old = file.read_text() if file.exists() else ""
     before = _read(file, old)
@@ -59,7 +59,7 @@ def _replace(file: Path, text: str) -> None:
 
 
 def _keep_owner(file: Path, handle: int) -> None:
-    """Root may run the command; the server has to read it."""
+    """Root may run the command, and the server has to read the file."""
     if os.geteuid() == 0:
         there = (file if file.exists() else file.parent).stat()
         os.fchown(handle, there.st_uid, there.st_gid)

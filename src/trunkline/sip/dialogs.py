@@ -1,11 +1,11 @@
-"""Whose a SIP message is: dialogs, the legs that they belong to, and those legs' calls.
+"""Finds the call of each SIP message: messages belong to dialogs, dialogs to legs, legs to calls.
 
-The engine tells the Call-ID of each leg, the log tells which call and account a leg is of. Until both
-are known, a dialog's messages wait here. One Call-ID can be two dialogs of ours: a carrier may bring
-back what we sent it, so a dialog is one that we began or one that was begun with us, told apart by
-our own tag (RFC 3261, section 12). Where legs of two accounts claim one dialog, nobody gets it.
+The engine tells the Call-ID of each leg, and its log tells the call and the account of a leg. Until both
+are known, a dialog's messages wait here. One Call-ID can be two dialogs of ours, since a carrier may bring
+back to us what we sent it: one dialog we began, the other one was begun with us, and our own tag tells
+them apart (RFC 3261, section 12). Where legs of two accounts claim one dialog, nobody gets it.
 
-Only an INVITE begins a dialog here: REGISTER, OPTIONS and what else is of no call is not kept.
+Only an INVITE begins a dialog here: REGISTER, OPTIONS and other messages of no call are not kept.
 """
 
 from __future__ import annotations
@@ -17,29 +17,28 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from trunkline.calls.call import Call
-from trunkline.engine.port import CapturedSip
-from trunkline.sip.message import SipHead, SipMessage
+from trunkline.sip.message import CapturedSip, SipHead, SipMessage
 from trunkline.sip.secrets import blanked
 
 MOST_MESSAGES, MOST_BYTES = 500, 1 << 20
-"""Of one call."""
+"""Limits for one call."""
 MOST_HELD = 32 << 20
-"""Bytes of all messages that wait."""
+"""Limit for all messages that wait, in bytes."""
 MOST_DIALOGS = 50_000
 LONGEST_ID = 512
-"""Characters of a Call-ID, tag or branch: anybody may send INVITEs, and these are remembered."""
+"""Limit for a Call-ID, tag or branch, in characters: anybody may send INVITEs, and these are remembered."""
 _MOST_INVITES = 100
-"""Of one dialog, each with its own branch or tag; one that has more is disputed."""
+"""Limit for one dialog, each INVITE with its own branch or tag; a dialog with more is disputed."""
 LINGER = 60_000_000
-"""Microseconds for which the last messages of a leg that is over may come (RFC 3261, timers B to J)."""
+"""For so many microseconds after a leg's end its last messages may come (RFC 3261, timers B to J)."""
 RINGING = 600_000_000
-"""The same, for which the leg of a dialog that rings may stay unknown."""
+"""For so many microseconds the leg of a dialog that rings may stay unknown."""
 _NEVER_OF_A_CALL = re.compile(rb"\nCSeq[ \t]*:[ \t]*\d+[ \t]+(?:REGISTER|OPTIONS|PUBLISH)\b", re.I)
 _ROUNDED = 1000
 
 
 class TracedCall:
-    """What waits to be written of one call, and how much of it there has been."""
+    """The messages of one call that wait to be written, and counts of all that there were."""
 
     def __init__(self, account_id: str, call_id: str) -> None:
         self.account_id, self.call_id = account_id, call_id
@@ -47,7 +46,7 @@ class TracedCall:
         self.messages = self.bytes = self.skipped = 0
 
     def take(self, message: SipMessage) -> bool:
-        """Have it written; False when the call has too many."""
+        """Queue the message to be written; False when the call has too many."""
         if self.messages >= MOST_MESSAGES or self.bytes + len(message.text) > MOST_BYTES:
             self.skipped += 1
             return False
@@ -67,8 +66,8 @@ class _Dialog:
     def __init__(self) -> None:
         self.leg_id: str | None = None
         self.disputed = self.rings = False
-        self.tags: set[str] = set()  # ours, of one that we began
-        self.theirs: set[tuple[str, str]] = set()  # tag and host of who began it with us
+        self.tags: set[str] = set()  # ours, in a dialog that we began
+        self.theirs: set[tuple[str, str]] = set()  # tag and host of the side that began it
         self.branches: set[str] = set()
         self.waiting: list[SipMessage] = []
         self.last = 0
@@ -79,7 +78,7 @@ _Key = tuple[str, bool]
 
 
 class SipDialogs:
-    """All that is going on in SIP, sorted by calls. ``ports`` are our SIP ports."""
+    """All SIP dialogs that are going on, sorted by calls. ``ports`` are our SIP ports."""
 
     def __init__(self, ports: Collection[int], is_local: Callable[[str], bool]) -> None:
         self._ports, self._is_local = ports, is_local
@@ -89,36 +88,35 @@ class SipDialogs:
         self._over: deque[tuple[int, list[str]]] = deque()
         self._last = 0
         self.changed: dict[int, TracedCall] = {}
-        """The calls of which something waits, by their objects' ids."""
+        """The calls that have messages waiting, by the ids of their objects."""
         self.held = 0
         """Bytes that wait."""
         self.dropped = 0
-        """Messages of calls that were not kept, for want of room."""
+        """Messages of calls that were not kept, for lack of room."""
 
     def heard(self, leg_id: str, sip_call_id: str) -> None:
-        """The engine told a leg's Call-ID."""
         if sip_call_id and self._sip_ids.get(leg_id) != sip_call_id:
             while len(self._sip_ids) >= MOST_DIALOGS:
                 del self._sip_ids[next(iter(self._sip_ids))]
             self._sip_ids[leg_id] = sip_call_id
-            self._join(leg_id)
+            self._link(leg_id)
 
     def follow(self, call: Call, now: int) -> None:
-        """A call has changed: it has these legs, and may be over."""
+        """The call has changed: it has these legs, and may be over."""
         known = [self._legs[leg_id] for leg_id in call.legs if leg_id in self._legs]
         mine = (leg.call for leg in known if leg.call.call_id == call.id)
         traced = next(mine, None) or TracedCall(call.account_id, call.id)
         for leg in call.legs.values():
             if leg.id not in self._legs:
                 self._legs[leg.id] = _Leg(traced, leg.direction == "outbound")
-                self._join(leg.id)
+                self._link(leg.id)
             self._legs[leg.id].call = traced
             self._legs[leg.id].over_at = leg.ended_at or (now if call.over else None)
         if call.over and call.merged_into is None:
             self._over.append((now, list(call.legs)))
 
     def take(self, captured: CapturedSip) -> None:
-        """Sort a message in, if it is of a call."""
+        """Sort a message in, if it belongs to a call."""
         found = None if _NEVER_OF_A_CALL.search(captured.payload) else blanked(captured.payload)
         if found is None:
             return
@@ -142,7 +140,7 @@ class SipDialogs:
             self._give(dialog.leg_id, message)
 
     def forget(self, now: int) -> None:
-        """Forget dialogs that are long over, and those of which no leg came to be."""
+        """Forget dialogs that are long over, and those that never got a leg."""
         while self._over and self._over[0][0] < now - LINGER:
             for leg_id in self._over.popleft()[1]:
                 self._forget_leg(leg_id)
@@ -158,8 +156,8 @@ class SipDialogs:
             self.dropped += 1
         self.changed[id(call)] = call
 
-    def _join(self, leg_id: str) -> None:
-        """Give the leg its dialog, once all is known of it."""
+    def _link(self, leg_id: str) -> None:
+        """Give the leg its dialog, once both are known."""
         leg, sip_call_id = self._legs.get(leg_id), self._sip_ids.get(leg_id)
         if leg is None or sip_call_id is None:
             return
@@ -194,17 +192,17 @@ class SipDialogs:
         return dialog
 
     def _known(self, head: SipHead, sent: bool) -> _Dialog | None:
-        """The dialog of anything but its first INVITE; None where it could be of either."""
+        """The dialog of any message but its first INVITE; None where it could belong to either."""
         ours = self._dialogs.get((head.call_id, True))
         theirs = self._dialogs.get((head.call_id, False))
         if ours is not None and ours.tags:
             return ours if head.local_tag(sent) in ours.tags else theirs
-        if ours is not None and theirs is not None:  # ours began before this process did
+        if ours is not None and theirs is not None:  # our dialog is older than this process
             return None
         return ours or theirs
 
     def _begun(self, key: _Key, head: SipHead, at: int) -> _Dialog | None:
-        """The dialog that an INVITE without our tag is of: a new one, once the leg before is over."""
+        """The dialog of an INVITE without our tag: a new one, once the leg of the one before is over."""
         dialog = self._dialogs.get(key)
         if dialog is None or self._is_another(dialog, head, at):
             if len(self._dialogs) >= MOST_DIALOGS:
@@ -221,7 +219,7 @@ class SipDialogs:
     def _is_another(self, dialog: _Dialog, head: SipHead, at: int) -> bool:
         """Does this INVITE begin another dialog under a Call-ID that was used before?
 
-        A leg that was refused at once can be over before its own INVITE is told of.
+        A leg that was refused at once can be over before the engine tells of its INVITE.
         """
         leg = self._legs.get(dialog.leg_id or "")
         if leg is None or leg.over_at is None or head.branch in dialog.branches:
@@ -229,7 +227,7 @@ class SipDialogs:
         return bool(dialog.branches) or at > leg.over_at
 
     def _sent(self, captured: CapturedSip, head: SipHead) -> bool:
-        """Was it ours? By the address, and on one machine by the port, or by who made its Via."""
+        """Did we send it? The address tells or, on one machine, the port, or who made its Via."""
         from_us, to_us = self._is_local(captured.source[0]), self._is_local(captured.destination[0])
         if from_us is not to_us:
             return from_us
@@ -239,7 +237,7 @@ class SipDialogs:
         return (head.via_port in self._ports) is (head.method is not None)
 
     def _in_order(self, at: int) -> int:
-        """Asterisk tells in the right order, with times of what came rounded to milliseconds."""
+        """Asterisk tells of messages in the right order, but rounds the times of received ones to milliseconds."""
         if 0 <= self._last - at < _ROUNDED:
             at = self._last + 1
         self._last = at

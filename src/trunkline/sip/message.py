@@ -1,6 +1,6 @@
-"""SIP messages of a call, as they are kept: read as far as is needed to tell whose they are.
+"""SIP messages of a call as they are kept, read as far as is needed to find their call.
 
-This is no SIP stack: Asterisk has parsed each of them. It reads the first line and a few headers
+This is no SIP stack: Asterisk has parsed each message already. This reads the first line and a few headers
 (RFC 3261, sections 7 and 20), tolerantly, and never raises.
 """
 
@@ -15,11 +15,24 @@ import msgspec
 from trunkline.calls.facts import AnyFact, CallMerged
 
 
+class CapturedSip(msgspec.Struct, frozen=True):
+    """A SIP message on the wire. ``at`` is unix microseconds, addresses are (host, port).
+
+    On a stream (TCP, TLS, WebSocket) the payload may hold more bytes after the message.
+    """
+
+    at: int
+    source: tuple[str, int]
+    destination: tuple[str, int]
+    stream: bool
+    payload: bytes
+
+
 class SipMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One message of a leg, as it was on the wire but for blanked secrets.
 
-    ``at`` is unix microseconds, ``sent`` whether Trunkline sent it, ``transport`` ``udp``, ``tcp``,
-    ``tls``, ``ws`` or ``wss``. A request has a ``method``, a response a ``status`` and a ``reason``;
+    ``at`` is unix microseconds, ``sent`` is whether Trunkline sent it, ``transport`` is ``udp``, ``tcp``,
+    ``tls``, ``ws`` or ``wss``. A request has a ``method``, a response has a ``status`` and a ``reason``;
     ``cseq`` is its whole CSeq, such as ``102 INVITE``.
     """
 
@@ -37,7 +50,6 @@ class SipMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     @property
     def remote(self) -> str:
-        """The address of the other side."""
         return self.destination if self.sent else self.source
 
 
@@ -52,7 +64,7 @@ class SipPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SipHead(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message says of itself; empty texts where it says nothing."""
+    """The headers that are read; empty texts for those that are missing."""
 
     method: str | None
     status: int | None
@@ -67,11 +79,11 @@ class SipHead(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def of_method(self) -> str:
-        """The method that it is, or that it answers."""
+        """The method of a request, or of the request that a response answers."""
         return self.method or self.cseq.rpartition(" ")[2].upper()
 
     def local_tag(self, sent: bool) -> str:
-        """Our tag in the dialog, by the direction in which it went (RFC 3261, section 12)."""
+        """Our tag in the dialog, for a message that went in this direction (RFC 3261, section 12)."""
         return self.from_tag if sent is (self.method is not None) else self.to_tag
 
 
@@ -91,9 +103,9 @@ _PORTS = {"TLS": 5061, "WSS": 443, "WS": 80}
 
 
 class SipText(NamedTuple):
-    """A message in parts, LF at each line's end, header lines unfolded, bad bytes replaced.
+    """A message in parts: lines end with LF, header lines are unfolded, bad bytes replaced.
 
-    ``headers`` has the first value of each by its name in lower case, compact names made long.
+    ``headers`` has the first value of each header under its name in lower case, compact names made long.
     """
 
     lines: list[str]
@@ -104,7 +116,7 @@ class SipText(NamedTuple):
 def read_text(payload: bytes) -> SipText:
     """The message that a payload begins with.
 
-    What comes after ``Content-Length`` bytes of body is not of it (RFC 3261, 18.3).
+    The body ends after ``Content-Length`` bytes; what follows belongs to no message (RFC 3261, 18.3).
     """
     gap = _GAP.search(payload)
     head = payload[: gap.start()] if gap else payload
@@ -135,7 +147,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
 
 
 def read_head(text: SipText) -> SipHead | None:
-    """What the message says of itself; None for what is no SIP message, or has no Call-ID or CSeq."""
+    """None for text that is no SIP message, or has no Call-ID or CSeq."""
     first, headers = text.lines[0], text.headers
     status = _STATUS.fullmatch(first)
     request = None if status else _REQUEST.fullmatch(first)
@@ -159,7 +171,7 @@ def read_head(text: SipText) -> SipHead | None:
 
 
 def _tag(value: str) -> str:
-    """After the address: a display name or a URI may hold the same letters."""
+    """The tag stands after the address: a display name or a URI may hold the same letters."""
     if "<" in value:
         name = _QUOTED.match(value)
         value = value[name.end() if name else 0 :].partition(">")[2]
@@ -172,7 +184,7 @@ def _found(pattern: re.Pattern[str], text: str) -> str:
 
 
 def ids_of_messages(call_id: str, facts: Iterable[AnyFact]) -> list[str]:
-    """The ids under which a call's messages are kept: its own, and those of calls it was joined with."""
+    """The ids under which a call's messages are kept: its own, and those of the calls that it absorbed."""
     ids = [call_id]
     for fact in facts:
         if isinstance(fact, CallMerged):

@@ -1,12 +1,12 @@
-"""A SIP message without its secrets: what could log somebody in, decrypt audio, or be a PIN.
+"""Blanks the secrets of a SIP message: what could log somebody in, decrypt audio, or be a PIN.
 
-Blanked are: in digest headers the response and all nonces, and of any other scheme all there is;
-passwords in URIs and credentials among a URI's headers; in SDP the keys (``a=crypto``,
-``a=key-mgmt``, ``k=``) and ``a=ice-pwd``; and digits that a phone sends in INFO or NOTIFY. What cannot
-be looked into (an encoded body, an INFO of an unknown kind) goes as a whole.
+It blanks, in digest headers, the response and all nonces, and everything in headers of other schemes;
+passwords in URIs, and credentials among a URI's headers; in SDP the keys (``a=crypto``,
+``a=key-mgmt``, ``k=``) and ``a=ice-pwd``; and digits that a phone sends in INFO or NOTIFY. A part that
+cannot be looked into (an encoded body, an INFO of an unknown kind) is blanked as a whole.
 
 Anybody who reaches the SIP port can send 64 KB of anything, so each pattern takes linear time: where one
-fails, none looks at the same text again from its next character on.
+fails, it never looks at the same text again from the next character on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _HARMLESS_INFO = ("application/media_control+xml", "application/sdp")
 
 
 def blanked(payload: bytes) -> tuple[SipHead, str] | None:
-    """What the message says of itself, and its text with CRLF line ends; None for no SIP message."""
+    """The message's head, and its text with CRLF line ends; None if it is no SIP message."""
     read = read_text(payload)
     head = read_head(read)
     if head is None:
@@ -54,7 +54,7 @@ def _uris(text: str) -> str:
 
 
 def _credentials(line: re.Match[str]) -> str:
-    """Only what is known to be no secret stays; what does not parse goes whole."""
+    """Only what is known to be no secret stays; what does not parse is blanked as a whole."""
     name, scheme, rest = line[1], line[2], line[3]
     if scheme is None and "info" not in name.lower():
         return f"{name}{BLANK}"
@@ -85,13 +85,13 @@ def _body(head: SipHead, read: SipText) -> str:
         return "\n".join(map(_without_digit, body.split("\n")))
     if "kpml" in kind or (head.of_method == "INFO" and kind not in _HARMLESS_INFO):
         return BLANK
-    if _MAY_AUTH.search(body):  # headers, it may be, and folded ones
+    if _MAY_AUTH.search(body):  # the body may hold headers, also folded ones
         body = _FOLD.sub(" ", body)
     return _SDP_KEY.sub(rf"\1{BLANK}", body)
 
 
 def _without_digit(line: str) -> str:
-    """A line of application/dtmf-relay: only how long the key was pressed stays."""
+    """A line of application/dtmf-relay; of it, only how long the key was pressed stays."""
     name, equals, _ = line.partition("=")
     said = name.strip().lower()
     if not line or (equals and said == "duration"):

@@ -1,1 +1,1 @@
-"""How webhooks are signed and posted, and where to they may go."""
+"""How webhooks are signed and posted, and where they may go."""

@@ -1,7 +1,7 @@
 """Which addresses webhooks may go to: public ones, and those that a setting allows.
 
-Whoever may add an endpoint chooses where this machine connects to, so the machine's own networks are
-out of bounds (server-side request forgery) until the operator lists them. Registries: RFC 6890 and
+Whoever may add an endpoint chooses where this machine connects to. So the machine's own networks are
+refused (server-side request forgery) until the operator lists them. Registries: RFC 6890 and
 IANA's special-purpose addresses.
 """
 
@@ -17,7 +17,7 @@ Address = IPv4Address | IPv6Address
 METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192"))
 )
-"""Where clouds hand credentials to a machine: allowed only if listed by themselves."""
+"""Where clouds give credentials to a machine; each is allowed only if it is listed by itself."""
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NOT_GLOBAL = tuple(

@@ -1,4 +1,4 @@
-"""Posting: the name resolved once, every address checked, the connection made to exactly those.
+"""Posts webhooks: resolves the name once, checks every address, and connects to exactly those.
 
 Each request has a connection of its own, so none ever travels over one that another endpoint's check
 has let through. Nothing is taken from the environment (no proxy, no netrc), no redirect is followed,
@@ -48,13 +48,12 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class SystemResolver:
-    """The machine's own resolver, in threads of its own: a slow one holds up nothing else."""
+    """The machine's own resolver, in threads of its own, so that a slow look-up holds up nothing else."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="trunkline-webhook-dns")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
-        """Look the name up."""
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(
             self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -81,7 +80,6 @@ class HttpPost:
         self._tls = tls or _trusting_the_machine()
 
     async def check(self, url: str) -> None:
-        """Raises UrlRefused where it can be told now that nothing would ever be sent."""
         target = parse(url)
         try:
             async with asyncio.timeout(self._timeout):
@@ -90,7 +88,6 @@ class HttpPost:
             return
 
     async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Attempt:
-        """POST the body; whatever goes wrong is in the attempt's ``error``. Never raises."""
         trial = _Trial(self._clock())
         try:
             async with asyncio.timeout(self._timeout):
@@ -169,12 +166,11 @@ class _Trial:
         self.retry_after = ""
 
     def resolved(self) -> None:
-        """The addresses are known."""
         self._done("resolve")
         self.doing = "connecting"
 
     async def trace(self, name: str, _info: Mapping[str, Any]) -> None:
-        """httpcore's account of what it does."""
+        """httpcore calls it with each step that it takes."""
         if name == "connection.connect_tcp.complete":
             self._done("connect")
             self.doing = "the TLS handshake"
@@ -187,17 +183,16 @@ class _Trial:
             self._done("first_byte")
 
     def take(self, piece: bytes) -> bool:
-        """A piece of the answer's body; False when there is enough of it."""
+        """Take a piece of the answer's body; False when there is enough of it."""
         self._answer += piece
         return len(self._answer) < ANSWER_READ
 
     def went_wrong(self, error: str) -> None:
-        """A status that had come by then counts all the same: the endpoint has answered."""
+        """A status that has come already counts all the same: the endpoint has answered."""
         if self.status is None:
             self._error = error[:_ERROR_LENGTH]
 
     def attempt(self) -> Attempt:
-        """All of it."""
         return Attempt(
             at=self._at,
             resolve_ms=self._parts.get("resolve"),
@@ -234,7 +229,6 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """The first address that takes the connection."""
         for address in self._addresses[:-1]:
             try:
                 return await self._connect(address, port, local_address, socket_options)
@@ -265,7 +259,7 @@ def _header(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str:
 
 
 def _words(error: BaseException) -> str:
-    """What is at the bottom of it, for people."""
+    """The cause at the bottom of it, for people."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -45,7 +45,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> Target:
-    """Read the URL; raises UrlRefused where it cannot be one of an endpoint."""
+    """Read the URL; raises UrlRefused where it cannot be an endpoint's."""
     if len(text) > LONGEST:
         raise UrlRefused(f"a URL has at most {LONGEST} characters")
     if not text.isprintable() or " " in text:

@@ -1,7 +1,7 @@
-"""Counters in memory for ``limits``, for one thread, without a thread of their own.
+"""Counters in memory for the library ``limits``, without the thread that its own storage starts.
 
 ``limits``' own memory storage starts a timer thread with nearly every hit, which costs a request
-more than all of its authentication. This one forgets what has expired as it goes.
+more than all of its authentication. This one forgets expired keys as it goes, and is for one thread.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ class Counters(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What a failing storage would raise; this one does not fail."""
         return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
@@ -40,28 +39,25 @@ class Counters(Storage):
         return count
 
     def get(self, key: str) -> int:
-        """The count in the current window."""
         if self._ends.get(key, 0.0) <= time.time():
             self.clear(key)
         return self._counts.get(key, 0)
 
     def get_expiry(self, key: str) -> float:
-        """When the window ends, unix seconds; now, when there is none."""
+        """When the window ends, in unix seconds; without a window, now."""
         return self._ends.get(key, time.time())
 
     def check(self) -> bool:
-        """It is always there."""
         return True
 
     def reset(self) -> int:
-        """Forget everything; gives how many keys that were."""
+        """Forget everything; returns how many keys that were."""
         forgotten = len(self._counts)
         self._counts.clear()
         self._ends.clear()
         return forgotten
 
     def clear(self, key: str) -> None:
-        """Forget one key."""
         self._counts.pop(key, None)
         self._ends.pop(key, None)
 

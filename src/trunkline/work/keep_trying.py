@@ -1,4 +1,4 @@
-"""What has to be stored is stored, however long the database is away."""
+"""Tries again for as long as the database is away: ``insisting``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trunkline.store.ports.database import DatabaseUnavailable
 
 
 def insisting(longest_pause: float = 5.0) -> AsyncIterator[Any]:
-    """Attempts without end, at most so many seconds apart; all but DatabaseUnavailable is raised.
+    """Attempts without end, at most so many seconds apart; anything but DatabaseUnavailable is raised.
 
     ``async for attempt in insisting(): with attempt: …``
     """

@@ -1,4 +1,4 @@
-"""A request that is refused: the one way in which a verb says no to a door."""
+"""A request that is refused: how a verb says no to a door."""
 
 from __future__ import annotations
 

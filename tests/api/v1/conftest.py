@@ -16,15 +16,15 @@ from typing import Any
 import httpx
 import pytest
 
-from calls.replay import PLACE
+from calls.replay import NODE
 from db.making import KEY, announcement
 from trunkline.api.application import build_api
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.v1.conventions.pipeline import V1
 from trunkline.bus.local import LocalBus
-from trunkline.calls.record import StoredEvent
 from trunkline.directory.api_keys import SCOPES
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store import migrations
 from trunkline.store.directory import AccountEntry, KeyEntry, ManagedDirectory
 from trunkline.store.sqlite import open_database
@@ -63,7 +63,7 @@ class Office:
         self.db = open_database(path, KEY)
         self.account = self.change(lambda d: manage.create_account(d, "acme"))
         clock = lambda: self.now  # noqa: E731
-        self.calls = CallLog(self.db, self.bus, PLACE, clock, MessageIds(clock))
+        self.calls = CallLog(self.db, self.bus, NODE, clock, MessageIds(clock))
         self.post = HttpPost(Addresses(["127.0.0.0/8"]), lambda: time.time_ns() // 1000, timeout=2)
         self.refreshed = asyncio.Event()
 

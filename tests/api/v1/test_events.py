@@ -13,7 +13,7 @@ import uvicorn
 from db.making import AT
 from trunkline.api.application import build_api
 from trunkline.api.v1 import events as endpoint
-from trunkline.calls.record import Announcement
+from trunkline.events.stored import Announcement
 from trunkline.work.manage import manage_directory as manage
 from trunkline.work.manage import manage_keys
 

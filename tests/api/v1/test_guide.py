@@ -20,7 +20,7 @@ from trunkline.api.v1 import events
 from trunkline.api.v1.calls import CallsQuery
 from trunkline.api.v1.conventions.idempotency import KEPT
 from trunkline.api.v1.conventions.long_polls import MOST
-from trunkline.calls.record import Announcement
+from trunkline.events.stored import Announcement
 from trunkline.store.ports.database import Batch
 
 from .conftest import Office

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import httpx
@@ -51,7 +52,7 @@ async def test_whatever_is_wrong_with_a_key_is_told_alike(office: Office) -> Non
     entry, revoked = office.made()
     office.change(lambda d: manage_keys.revoke_key(d, entry.key_id))
     wrong = [
-        new_key(),
+        new_key(secrets.token_bytes(32)),
         revoked,
         office.key(expires_at=office.now),
         office.key(allowed_addresses=["10.0.0.1"]),
@@ -109,7 +110,7 @@ async def test_a_revoked_key_and_a_disabled_account_are_out_at_once(office: Offi
 
 async def test_wrong_keys_are_told_to_wait_and_good_ones_are_not(office: Office) -> None:
     good = office.key()
-    async with office.client(new_key(), auth_failures="3/minute") as client:
+    async with office.client(new_key(secrets.token_bytes(32)), auth_failures="3/minute") as client:
         told = [problem_of(await client.get("/v1/me")) for _ in range(5)]
         assert told == [(401, "key_invalid")] * 3 + [(429, "locked_out")] * 2
         locked = await client.get("/v1/me")

@@ -12,8 +12,8 @@ from trunkline import __version__
 from trunkline.api.docs import socket_messages as said
 from trunkline.api.docs.event_examples import as_envelope, as_frame, as_payload, examples
 from trunkline.api.docs.event_schemas import Json, ref, schemas
-from trunkline.calls.record import StoredEvent
 from trunkline.events.payloads import KINDS, Gap
+from trunkline.events.stored import StoredEvent
 
 _INTRODUCTION = """\
 Every step of a call is an event. All ways out read one numbered log for each account, so an event is the

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import escaped
 from trunkline.events.envelope import envelope, snaked
+from trunkline.events.stored import StoredEvent
 
 
 class _Kept(msgspec.Struct):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.recordings.port import Store
 from trunkline.store.ports.database import App, Database
 from trunkline.work.control.transfer_call import Transferred, TransferWanted

@@ -25,9 +25,9 @@ from trunkline.api.v1.conventions.routing import (
     ResponseBody,
     Route,
 )
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, BindingInvalid, parse
 from trunkline.events.envelope import EventEnvelope, envelope
+from trunkline.events.stored import StoredEvent
 
 MOST_LOOKED_AT = 5000
 """Events that one request looks at."""

@@ -16,7 +16,8 @@ from trunkline.cli.showing import show_all
 
 if TYPE_CHECKING:
     from trunkline.calls.call import Call
-    from trunkline.calls.record import HistoryRow, StoredEvent
+    from trunkline.events.stored import StoredEvent
+    from trunkline.history.row import HistoryRow
     from trunkline.store.ports.archive import Account
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -38,7 +38,7 @@ def keep(
     `default` is what the settings say (call_days, event_days, recording_days). A running server
     deletes what is too old within the hour, trunkline retention run at once.
     """
-    from trunkline.work.manage import account_retention
+    from trunkline.work.manage import manage_retention as account_retention
 
     given = {"calls": calls, "events": events, "recordings": recordings}
     wanted = {kind: text for kind, text in given.items() if text is not None}
@@ -58,7 +58,7 @@ def hold(
     as_json: Json = False,
 ) -> None:
     """Put an account on legal hold: from now on nothing of it is deleted, however old."""
-    from trunkline.work.manage import account_retention
+    from trunkline.work.manage import manage_retention as account_retention
 
     if release and reason is not None:
         raise CommandFailed("--release ends the hold: leave --reason out")

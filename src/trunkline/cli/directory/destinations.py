@@ -82,9 +82,9 @@ def create_announcement(
 ) -> None:
     """Add an announcement: a prompt that is said, and where calls go on then."""
     from trunkline.store.directory import AnnouncementEntry
+    from trunkline.work.manage import make_prompts as prompts
     from trunkline.work.manage import manage_destinations as destinations
     from trunkline.work.manage import manage_directory as manage
-    from trunkline.work.manage import prompts
 
     if (file is None) == (text is None):
         raise CommandFailed("say what is to be told: give either --file or --text")
@@ -128,7 +128,7 @@ def delete_announcement(
 ) -> None:
     """Delete an announcement that nothing leads to."""
     from trunkline.store.directory import AnnouncementEntry
-    from trunkline.work.manage import prompts
+    from trunkline.work.manage import make_prompts as prompts
     from trunkline.work.manage.manage_destinations import delete_announcement as delete
     from trunkline.work.manage.manage_directory import find
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.cli.failure import CommandFailed
 from trunkline.events.bindings import Binding, BindingInvalid, parse
 from trunkline.events.envelope import envelope
+from trunkline.events.stored import StoredEvent
 
 GAP = "GAP"
 

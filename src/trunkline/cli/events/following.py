@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 if TYPE_CHECKING:
     from trunkline.store.ports.archive import Account, Archive

@@ -41,7 +41,7 @@ def api(
     import uvloop
 
     from trunkline.server import logs
-    from trunkline.server.serve_api import serve_api
+    from trunkline.server.api import serve_api
 
     flags = {"http": http, "main_url": main_url, "log_format": log_format}
     settings = settings_of(ctx, **flags, **({} if data is None else {"data": data}))

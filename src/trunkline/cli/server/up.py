@@ -41,8 +41,9 @@ def up(
     """
     import uvloop
 
+    from trunkline.sandbox.engine import SandboxEngine
     from trunkline.server import logs
-    from trunkline.server.serve import serve
+    from trunkline.server.main import serve
 
     flags: dict[str, Any] = {
         "http": http,
@@ -56,7 +57,8 @@ def up(
         flags["data"] = data
     settings = settings_of(ctx, **flags)
     logs.configure(settings)
-    uvloop.run(serve(settings, _progress, _ready))
+    beside = SandboxEngine if settings.sandbox else None
+    uvloop.run(serve(settings, _progress, _ready, beside))
 
 
 def _progress(what: str, done: float | None) -> None:

@@ -1,9 +1,9 @@
-"""AMI: how a live call is controlled (Originate and hang-up go by ARI).
+"""Commands by AMI, for live calls (originating and hanging up go by ARI).
 
 ARI refuses to move a channel that is not in Stasis, and the dialplan owns our calls. No event comes
-this way: the user may read nothing. An action is answered within milliseconds, so they go one after
-the other. Asterisk writes every event out while anybody is logged in, even for one who may read none
-(``any_manager_listeners`` in main/manager.c), so the connection is closed when it idles.
+this way: the user may read nothing. An action is answered within milliseconds, so actions go one after
+the other. Asterisk writes out every event while anybody is logged in, even for a user who may read none
+(``any_manager_listeners`` in main/manager.c), so an idle connection is closed.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Ami:
         self._closing: asyncio.TimerHandle | None = None
 
     def move(self, port: int) -> None:
-        """From the next connection on, connect to this port."""
+        """Connect to this port from now on."""
         self._port = port
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the next action makes a new one."""
+        """The next action makes a new connection."""
         if self._closing is not None:
             self._closing.cancel()
         if self._connection is not None:
@@ -49,7 +49,7 @@ class Ami:
         self._connection = self._closing = None
 
     async def act(self, action: str, headers: Mapping[str, str]) -> dict[str, str]:
-        """Have an action done; gives the answer's headers.
+        """Have an action done; returns the headers of the answer.
 
         Raises ValueError for a value that would end its line, before anything is sent; AmiRefused;
         and EngineUnavailable where no answer came: whether the action was done is not known then.
@@ -58,15 +58,11 @@ class Ami:
         try:
             async with self._turn, asyncio.timeout(_TIMEOUT):
                 return await self._on_connection(action, lines)
-        except (
-            OSError,
-            EOFError,
-            asyncio.LimitOverrunError,
-        ) as error:  # TimeoutError is an OSError
+        except (OSError, EOFError, asyncio.LimitOverrunError) as error:  # also TimeoutError
             self.close()
             raise EngineUnavailable(f"the phone engine's AMI: {error!r}") from error
         except asyncio.CancelledError:
-            self.close()  # the answer would be the next one's
+            self.close()  # else the next action would read this answer
             raise
 
     async def _on_connection(self, action: str, lines: list[str]) -> dict[str, str]:
@@ -88,7 +84,7 @@ class Ami:
         login = {"Username": USER, "Secret": self._password, "Events": "off"}
         try:
             await self._answer("Login", [_line(*each) for each in login.items()])
-        except AmiRefused as error:  # another engine's port: ours is away
+        except AmiRefused as error:  # another engine has the port: ours is away
             raise ConnectionRefusedError(str(error)) from error
 
     async def _answer(self, action: str, lines: list[str]) -> dict[str, str]:

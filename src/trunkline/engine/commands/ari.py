@@ -1,7 +1,7 @@
-"""ARI: Asterisk's REST interface and its events, both over one WebSocket.
+"""Commands and events by ARI, Asterisk's REST interface, both over one WebSocket.
 
 REST over the WebSocket needs Asterisk 22.5 or later (``RESTRequest``/``RESTResponse``); it saves a
-connection and a round trip through Asterisk's one-thread-a-connection HTTP server.
+connection and a round trip through Asterisk's HTTP server, which has a thread for each connection.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TIMEOUT = 5.0
 APP = "trunkline"
 # All other events stay in Asterisk: encoding them costs it more than the calls do.
 WANTED = (
-    "RESTResponse",  # the filter holds back answers too
+    "RESTResponse",  # the filter holds back answers, too
     "ChannelStateChange",
     "Dial",
     "ChannelHangupRequest",
@@ -50,7 +50,7 @@ class AriError(Exception):
 
 
 class Ari:
-    """One connection to ARI that is kept up; events go to ``on_event``."""
+    """One connection to ARI, which is made again whenever it is cut off; events go to ``on_event``."""
 
     def __init__(self, port: int, password: str, on_event: OnEvent) -> None:
         self.move(port)
@@ -63,17 +63,16 @@ class Ari:
 
     @property
     def connected(self) -> bool:
-        """Can a request be sent now?"""
         return self._connection is not None
 
     def move(self, port: int) -> None:
-        """From the next connection on, connect to this port."""
+        """Connect to this port from the next connection on."""
         self._url = f"ws://127.0.0.1:{port}/ari/events?app={APP}&subscribeAll=true"
 
     async def run(
         self, on_connected: Callable[[], Awaitable[None]], on_cut_off: Callable[[], None]
     ) -> None:
-        """Connect, call ``on_connected`` (which may ask), and connect again whenever cut off."""
+        """Connect, call ``on_connected`` (which may send requests), and connect again whenever cut off."""
         while True:
             try:
                 await self._one_connection(on_connected)
@@ -90,7 +89,7 @@ class Ari:
             await asyncio.sleep(0.1)
 
     async def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Ask ARI; gives the decoded answer, or None for an empty one.
+        """Send a request; returns the decoded answer, or None for an empty one.
 
         Raises AriError when Asterisk refuses, EngineUnavailable when it does not answer.
         """
@@ -134,14 +133,14 @@ class Ari:
         async for raw in connection:
             message = _decode(raw)
             if message.get("type") != "RESTResponse":
-                self._tell(message)
+                self._give_event(message)
                 continue
             waiting = self._waiting.get(message.get("request_id", ""))
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
 
-    def _tell(self, message: dict[str, Any]) -> None:
-        """An event that is not as we know it costs itself only: calls hang on this connection."""
+    def _give_event(self, message: dict[str, Any]) -> None:
+        """An event that is not as we know it is dropped: calls depend on this connection."""
         try:
             self._on_event(message)
         except (KeyError, TypeError, ValueError) as error:
@@ -154,7 +153,6 @@ class Ari:
 
 
 def segment(text: str) -> str:
-    """A path segment, escaped."""
     return quote(text, safe="")
 
 

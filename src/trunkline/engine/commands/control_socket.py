@@ -1,8 +1,8 @@
 """Asterisk's control socket: what its command line tells and ARI does not.
 
-ARI reads neither the state of a contact nor that of an outbound registration: its global variables
-are no dialplan functions (``ast_ari_asterisk_get_global_var``). The socket is asked as
-``asterisk -rx`` asks it (main/asterisk.c): a greeting line comes, ``cli quit after COMMAND`` and a
+ARI reads neither the state of a contact nor that of an outbound registration, because its global variables
+are no dialplan functions (``ast_ari_asterisk_get_global_var``). The socket is used as
+``asterisk -rx`` uses it (main/asterisk.c): a greeting line comes, ``cli quit after COMMAND`` and a
 zero byte go, and the answer ends with the connection.
 """
 
@@ -31,62 +31,47 @@ _REGISTRATION = re.compile(
 
 
 class Control:
-    """The control socket of the engine whose sockets are in ``run``."""
+    """The control socket of the engine whose sockets are in ``run``. Each method raises EngineUnavailable."""
 
     def __init__(self, run: Path) -> None:
         self._socket = run / SOCKET
-        self._turn = asyncio.Lock()  # two may wait for accept(2): a third gets EAGAIN
+        self._turn = asyncio.Lock()  # two may wait for accept(2): a third one gets EAGAIN
 
     async def contacts(self, aor: str) -> list[bool | None]:
-        """For each contact: does it answer OPTIONS? None while a first one is under way.
+        """For each contact: does it answer OPTIONS? None while its first one is under way.
 
-        A contact is there before its REGISTER is answered, so what registered is never missed.
-        None there, or no such AOR, is an empty list. Raises EngineUnavailable.
+        A contact is there before its REGISTER is answered, so a phone that registered is never missed.
+        The list is empty where there is no contact, or no such AOR.
         """
         found = _CONTACT.findall(await self._ask(f"pjsip show aor {aor}"))
         return [_ANSWERS[state] for state in found]
 
     async def registrations(self) -> dict[str, bool | None]:
-        """Every outbound registration -> does it stand? None while the first REGISTER is out.
-
-        Raises EngineUnavailable.
-        """
+        """Every outbound registration -> does it stand? None while the first REGISTER is under way."""
         found = _REGISTRATION.findall(await self._ask("pjsip show registrations"))
         return {name: _STANDS[state] for name, state in found}
 
     async def forget_objects(self, cache: str) -> None:
-        """Empty one of Asterisk's memory caches; does nothing where there is none of that name.
-
-        Raises EngineUnavailable.
-        """
+        """Empty one of Asterisk's memory caches; does nothing where there is none of that name."""
         await self._ask(f"sorcery memory cache expire {cache}")
 
     async def qualify(self, endpoint: str) -> None:
-        """Have OPTIONS sent to its contacts now. Raises EngineUnavailable."""
+        """Have OPTIONS sent to its contacts now."""
         await self._ask(f"pjsip qualify {endpoint}")
 
     @asynccontextmanager
     async def everyone_listed(self) -> AsyncIterator[None]:
-        """Within, a reload finds everybody who has a contact (``registered.py``).
-
-        Raises EngineUnavailable.
-        """
+        """A reload inside finds everybody who has a contact (``registered.py``)."""
         await self._ask(registered.LIST_ALL)
         yield
         await self._ask(registered.RELOADED)
 
     async def list_new_alone(self) -> None:
-        """Have searches find those who have just registered, and nobody else of all who have.
-
-        Raises EngineUnavailable.
-        """
+        """Have searches find only phones that have just registered."""
         await self._ask(registered.LIST_NEW)
 
     async def missed_some(self) -> bool:
-        """May the engine have missed phones that registered, since a reload with everyone listed?
-
-        Raises EngineUnavailable.
-        """
+        """May the engine have missed phones that registered, since the last reload with everyone listed?"""
         said = await self._ask(f"database get {registered.FAMILY} {registered.MISSED}")
         return said.startswith("Value:")
 
@@ -115,7 +100,7 @@ class Control:
 
 
 def _busy(error: Exception) -> bool:
-    """Somebody else's console was in the way; not so where nobody listens at all."""
+    """Another console was in the way; false where nobody listens at all."""
     return isinstance(error, OSError) and not isinstance(
         error, (FileNotFoundError, ConnectionRefusedError, TimeoutError)
     )

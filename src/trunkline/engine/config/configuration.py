@@ -1,6 +1,6 @@
 """The engine's configuration, made from the templates in ``etc/`` at each start.
 
-A placeholder is ``@NAME@``. What varies while the engine runs is not here: devices are read from
+A placeholder is ``@NAME@``. What changes while the engine runs is not here: devices are read from
 the database, and trunks from a file of their own (``trunks.py``).
 """
 
@@ -30,7 +30,7 @@ class ConfigurationError(Exception):
 
 
 class CaptureAddress(msgspec.Struct, frozen=True):
-    """Where on 127.0.0.1 the engine tells of its SIP messages (HEPv3 over UDP), and as whom."""
+    """The port on 127.0.0.1 to which the engine sends its SIP messages (HEPv3 over UDP), and the password."""
 
     port: int
     password: str
@@ -73,33 +73,32 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def etc(self) -> Path:
-        """Where the configuration stands."""
         return self.home / "etc"
 
     @property
     def spool(self) -> Path:
-        """Where raw recordings are written (``live/``) and laid when final (``done/``)."""
+        """Raw recordings are written in its ``live/``, and moved to its ``done/`` when they are final."""
         return self.home / "spool"
 
     @property
     def prompts(self) -> Path:
-        """Where what announcements say stands: beside the engine's own, since people made it."""
+        """The prompts of announcements; they stand beside the engine's own files, since people made them."""
         return self.home.parent / "prompts"
 
 
 def event_log(home: Path) -> Path:
-    """The event log (CEL) of the engine in ``home``: where ``cel_custom.conf`` has it written."""
+    """The event log (CEL) of the engine in ``home``, where ``cel_custom.conf`` has it written."""
     return home / "log" / "cel-custom" / "cel.csv"
 
 
 def write(
     config: EngineConfiguration, overlay: str | None = None, more: dict[str, str] | None = None
 ) -> str:
-    """Write the whole configuration; gives a digest by which a change is told.
+    """Write the whole configuration; returns a digest that differs when the configuration does.
 
     ``overlay`` names a folder beside ``etc/`` whose files replace those of the same name, and
     ``more`` its further placeholders. Raises ConfigurationError for a path that Asterisk's syntax
-    cannot hold, and for a database that it cannot reach so.
+    cannot hold, and for a database that Asterisk cannot reach so.
     """
     _check_paths(config)
     for folder in ("etc", "log/cel-custom", "lib/keys", "spool/live", "spool/done"):
@@ -122,7 +121,7 @@ def write(
 def digest(
     config: EngineConfiguration, overlay: str | None = None, more: dict[str, str] | None = None
 ) -> str:
-    """What ``write`` would give for this configuration."""
+    """What ``write`` would return for this configuration."""
     return _digest(_files(config, overlay, more))
 
 
@@ -141,7 +140,7 @@ def _digest(files: dict[str, str]) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once, readable by its owner only: most of them hold a password."""
+    """Replace a file at once, readable by its owner only: most of these files hold a password."""
     aside = path.with_name(path.name + ".new")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -1,14 +1,14 @@
-"""Which contacts the engine may keep: none that would lead its requests to another host.
+"""Refuses contacts that would lead the engine's requests to another host.
 
 PJSIP sends to the ``maddr`` of a contact and not to its host (sip_util.c, pjsip_get_dest_info), and
 makes header fields of what follows its ``?`` (sip_dialog.c, pjsip_dlg_create_uac), a Route among
 them; ``rewrite_contact`` changes the host alone (res_pjsip_nat.c, rewrite_uri). Asterisk has no
-setting against it. But its registrar keeps each contact in its own database first, and only what is
-kept there is asked, rung and told of. So a trigger there refuses such a contact before anything is
+setting against it. But its registrar first keeps each contact in its own database, and only a contact that
+is kept there is asked, rung and told of. So a trigger there refuses such a contact before anything is
 sent, whether we run or not; Asterisk's log then says ``Unable to bind contact``.
 
-What is kept is parsed again for each request, and a ``%`` in a parameter stands for itself when it
-is written down: ``ma%2564dr`` is kept as ``ma%64dr``, which then is ``maddr``. So none may be there.
+A kept contact is parsed again for each request, and a ``%`` in a parameter stands for itself when it
+is written down: ``ma%2564dr`` is kept as ``ma%64dr``, which then is ``maddr``. So no ``%`` may be there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REFUSE = f"""
 
 
 def refuse_steered(astdb: Path) -> None:
-    """Have the engine that is about to start on this database refuse them, and forget those there are.
+    """Forget such contacts, and have the engine that is about to start on this database refuse them.
 
     Not while an engine runs: its prepared statements would not survive the change.
     """

@@ -1,4 +1,4 @@
-"""The engine's private ports and passwords, kept for as long as its directory: adoption needs them."""
+"""The engine's private ports and passwords. They are kept as long as its directory, for adoption."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def credentials(home: Path) -> Credentials:
 
 
 def with_free_port(home: Path, old: Credentials) -> Credentials:
-    """For an engine about to start: the same, on other ports where someone else took the old ones."""
+    """For an engine about to start: other ports in place of those that another program has taken."""
     new = msgspec.structs.replace(
         old,
         port=old.port if _is_free(old.port) else _free_port(but=old.ami_port),
@@ -45,7 +45,7 @@ def with_free_port(home: Path, old: Credentials) -> Credentials:
 
 
 def _with_ami(made: Credentials) -> Credentials:
-    """With a way to AMI, which those of an earlier version lack."""
+    """Adds the AMI login, which credentials of an earlier version lack."""
     port = _free_port(but=made.port)
     return msgspec.structs.replace(made, ami_port=port, ami_password=_password())
 

@@ -1,7 +1,7 @@
-"""Where phones forward to, from a phone's 302 until the dialplan asks for it (``step-user.conf``).
+"""Keeps the table of forwards small: where a phone's 302 leads, until ``step-user.conf`` asks for it.
 
-It stands in Asterisk's own database, and nobody asks where the caller has hung up meanwhile, or another
-phone has answered. So a trigger there keeps the newest ones alone.
+They stand in Asterisk's own database, and nobody asks where the caller has hung up meanwhile, or another
+phone has answered. So a trigger there keeps only the newest ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 
 MOST = 1000
-"""So many calls at most wait at the same moment for phones that ring beside one that forwards."""
+"""At most so many calls wait at the same moment for phones that ring beside one that forwards."""
 _FORWARD = "{row}key >= '/forwards/' AND {row}key < '/forwards0'"
 _KEEP_NEWEST = f"""
     CREATE TRIGGER keep_newest_forwards AFTER INSERT ON astdb WHEN {_FORWARD.format(row="NEW.")}
@@ -23,7 +23,7 @@ _KEEP_NEWEST = f"""
 
 
 def keep_newest(astdb: Path) -> None:
-    """Have the engine that is about to start on this database, which is there, keep no more; it has none yet.
+    """Have the engine that is about to start on this database, which exists, keep no more; forget the old ones.
 
     Not while an engine runs: its prepared statements would not survive the change.
     """

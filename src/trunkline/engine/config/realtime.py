@@ -1,7 +1,7 @@
 """Where Asterisk reads devices and routes (its *realtime*): a SQLite file, or views in PostgreSQL.
 
 For PostgreSQL it has ``res_config_pgsql``, with one connection for all look-ups. ``res_pgsql.conf``
-knows but host, port, database, user and password; all else (TLS, time-outs) comes from libpq's
+knows only host, port, database, user and password; everything else (TLS, time-outs) comes from libpq's
 connection service file (libpq, "The Connection Service File"), which the engine's environment names.
 What PJSIP has read is kept in memory (``res_sorcery_memory_cache``), so that phones stay known while
 PostgreSQL is away. See ``docs/decisions/0009-asterisk-on-postgresql.md``.
@@ -25,7 +25,7 @@ MODULES = ("res_config_pgsql.so", "res_sorcery_memory_cache.so")
 
 LONGEST, LONGEST_NAME = 63, 49
 """Bytes of a value, and of a database's name (res_config_pgsql.c: MAX_DB_OPTION_SIZE, my_database)."""
-# A look-up holds the one connection: a server that is gone has to be noticed soon.
+# A look-up holds the only connection, so a server that is gone has to be noticed soon.
 _IMPATIENCE = {
     "connect_timeout": "2",
     "tcp_user_timeout": "3000",
@@ -37,7 +37,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:,+-]+")
 
 
 class RealtimeError(Exception):
-    """Asterisk's files cannot hold this way to the database; the message says what to change."""
+    """Asterisk's files cannot hold these connection values; the message says what to change."""
 
 
 class PostgresqlViews(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,18 +59,18 @@ class PostgresqlViews(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overlay(database: Path | PostgresqlViews) -> str | None:
-    """The folder of files that are other ones for this database."""
+    """The folder of the files that differ for this database."""
     return OVERLAY if isinstance(database, PostgresqlViews) else None
 
 
 def environment(etc: Path) -> dict[str, str]:
-    """What an engine whose configuration stands in ``etc`` needs in its environment."""
+    """What the engine needs in its environment; ``etc`` holds its configuration."""
     file = etc / SERVICE_FILE
     return {"PGSERVICEFILE": str(file), "PGSERVICE": SERVICE} if file.exists() else {}
 
 
 def placeholders(database: Path | PostgresqlViews) -> dict[str, str]:
-    """What the files say of the database; raises RealtimeError."""
+    """The placeholders that depend on the database; raises RealtimeError."""
     if isinstance(database, Path):
         return {
             "DATABASE": str(database),
@@ -94,7 +94,7 @@ def placeholders(database: Path | PostgresqlViews) -> dict[str, str]:
 
 
 def _value(what: str, text: str, longest: int = LONGEST) -> str:
-    """As it is to stand in res_pgsql.conf: quoted for libpq, then escaped for Asterisk."""
+    """As res_pgsql.conf holds it: quoted for libpq, then escaped for Asterisk."""
     quoted = text
     if not _PLAIN.fullmatch(text):
         quoted = "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,16 +1,16 @@
-"""Whom the engine finds as it starts, as it reloads, and as a phone registers for the first time.
+"""Which phones the engine finds when it starts, when it reloads, and when a phone first registers.
 
 PJSIP looks for every AOR and every endpoint as it starts and with each reload, and for every endpoint
-again when an AOR that it has not met gets a contact. Of an endpoint that such a search does not find
-no state is ever told (res_pjsip/pjsip_options.c, sip_options_synchronize_task and
+again when an AOR that it has not met gets a contact. It never tells a state of an endpoint that such a
+search does not find (res_pjsip/pjsip_options.c, sip_options_synchronize_task and
 sip_options_aor_observer_modified_task); each one that it finds costs memory and time. So ``sorcery.conf``
-has our database asked for one row only, and the searches find who is listed in Asterisk's own
-database, where the registrar keeps its contacts: whoever has one as the engine starts or is about to
-reload, and whoever gets one, for a while. Asterisk writes a contact before it looks for its
+has our database asked for one row only, and the searches find the phones that are listed in Asterisk's own
+database, where the registrar keeps its contacts: all that have a contact when the engine starts or is about
+to reload, and each that gets one, for a while. Asterisk writes a contact before it looks for its
 endpoint, and reads on the connection that it writes on, so a trigger is never too late.
 
-A listed key has a zero byte behind it, at which Asterisk ends what it reads. So it is found by a
-search and by no look-up: what a device is and may do stands in our database alone. See
+A listed key ends with a zero byte, at which Asterisk ends what it reads. So a search finds it and
+no look-up does: what a device is and may do stands in our database alone. See
 ``docs/decisions/0019-the-engine-finds-who-has-registered.md``.
 """
 
@@ -21,22 +21,24 @@ import sqlite3
 from pathlib import Path
 
 FAMILY = "registered"
-"""Of the keys in Asterisk's database; these are commands to the triggers here."""
+"""The family of the keys in Asterisk's database; the commands below are for the triggers here."""
 LIST_ALL = f"database put {FAMILY} list all"
-"""List everybody who has a contact, for a reload."""
+"""List all phones that have a contact, for a reload."""
 LIST_NEW = f"database put {FAMILY} list new"
-"""List those no longer."""
+"""Stop listing them."""
 RELOADED = f"database put {FAMILY} list reloaded"
-"""The same after a reload, which found whoever had been missed when all were listed."""
+"""Stop listing them after a reload, which found all that had been missed when they were listed."""
 MISSED = "missed"
-"""The key that is there from when one was taken off the list whose search was perhaps still to come
-until a reload since then is done."""
+"""This key is set when a phone was taken off the list before its search may have come. It is there until
+a reload after that is done.
+"""
 
 SECONDS, AT_MOST = 10, 100
-"""So long is one listed whose phone has registered, and so many are. The engine makes each of them anew
-(45 µs) for each phone that registers for the first time."""
+"""A phone that has registered is listed for so long, and at most so many are. The engine makes each of them
+anew (45 µs) for each phone that registers for the first time.
+"""
 SECONDS_OF_ALL = 60
-"""So long are all, if nobody asks for the new ones alone."""
+"""All are listed for so long, if nobody asks for the new ones alone."""
 
 _CONTACT = "{row}key LIKE '/registrar/contact/%'"
 _ENDPOINT = "json_extract({row}value, '$.endpoint')"
@@ -48,8 +50,8 @@ _LIST_ALL = f"""
     SELECT {_ENDPOINT.format(row="")}, {_NOW} + {SECONDS_OF_ALL} FROM astdb
     WHERE {_CONTACT.format(row="")} AND {_ENDPOINT.format(row="")} IS NOT NULL
 """  # noqa: S608 - all of it is ours
-# Of an endpoint a search takes which AOR it has, and of an AOR how it is qualified: as in ps_aors. The
-# rest is looked up. No name opens an endpoint that is identified by address.
+# A search takes an endpoint's AOR, and how an AOR is qualified, as in ps_aors. The rest is looked
+# up. No name opens an endpoint that is identified by address.
 _MAKE = f"""
     BEGIN;
     DROP TRIGGER IF EXISTS list_new;
@@ -103,7 +105,7 @@ _MAKE = f"""
 
 
 def list_registered(astdb: Path) -> None:
-    """Have the engine that is about to start on this database, which is there, find them.
+    """Have the engine that is about to start on this database, which exists, find them.
 
     Not while an engine runs: its prepared statements would not survive the change.
     """

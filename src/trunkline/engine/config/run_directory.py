@@ -1,4 +1,4 @@
-"""Where an engine's sockets are: a Unix socket's path may not be longer than 107 bytes."""
+"""The directory of an engine's sockets: the path of a Unix socket has at most 107 bytes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class RunDirectoryError(Exception):
 
 
 def run_directory_of(home: Path) -> Path:
-    """The engine's astrundir: ``home/run``, or a short one when that is too long. Makes nothing.
+    """The engine's astrundir: ``home/run``, or a short path when that is too long. Makes nothing.
 
-    The short one depends on ``home`` and the user alone, not on the session: an engine that runs on
+    The short path depends only on ``home`` and the user, not on the session: an engine that runs on
     must be found again from anywhere.
     """
     if fits(home / "run"):
@@ -31,12 +31,12 @@ def run_directory_of(home: Path) -> Path:
 
 
 def run_directory(home: Path) -> Path:
-    """The same, made and private; raises RunDirectoryError when somebody else has made it."""
+    """The same directory, made and private; raises RunDirectoryError when somebody else has made it."""
     place = run_directory_of(home)
     if place == home / "run":
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         return place
-    with contextlib.suppress(FileExistsError):  # no directory: said by the check
+    with contextlib.suppress(FileExistsError):  # the check says so if it is no directory
         place.mkdir(mode=0o700, exist_ok=True)
     _check(place, home)
     return place

@@ -1,4 +1,4 @@
-"""The sandbox engine's own part of the configuration: where its switch is, and its phones."""
+"""The sandbox engine's part of the configuration: its phones, and the switch that they register at."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OVERLAY = "sandbox"
 
 
 def placeholders(switch: tuple[str, int], phones: Mapping[str, str]) -> dict[str, str]:
-    """The overlay's placeholders; ``phones`` are SIP user names and their passwords."""
+    """The overlay's placeholders; ``phones`` maps SIP user names to passwords."""
     host, port = switch
     return {
         "SWITCH": f"{host}:{port}",

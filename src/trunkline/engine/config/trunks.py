@@ -77,16 +77,15 @@ auth_rejection_permanent = no
 
 
 def probe(endpoint: str) -> str:
-    """The AOR of a trunk whose one contact is asked by OPTIONS whether it is there."""
+    """The AOR of a trunk whose only contact is asked by OPTIONS whether it is there."""
     return f"{endpoint}-probe"
 
 
 def configuration(trunks: Iterable[Trunk], qualify_seconds: int) -> str:
     """The file's text; raises ValueError for a value with a line break, which could say anything.
 
-    Each carrier is sent an OPTIONS every ``qualify_seconds``.
-
-    Names, hosts and users have been checked when they were stored; this is the second guard.
+    Each carrier gets an OPTIONS every ``qualify_seconds``. Names, hosts and users were checked when they
+    were stored; the check here is the second guard.
     """
     head = "; Made by Trunkline at each change of a trunk: changes here are lost.\n\n"
     return head + "\n".join(_one(trunk, qualify_seconds) for trunk in trunks)

@@ -1,6 +1,6 @@
 """Which Asterisk to run: a given one, an installed one, or one fetched into the user's cache.
 
-A fetched engine is unpacked beside its place and renamed into it when it has shown its version,
+A fetched engine is unpacked beside its place, and renamed into it when it has shown its version,
 so what ``find`` sees is whole. See ``docs/decisions/0002-engine-from-debian.md``.
 """
 
@@ -42,7 +42,7 @@ NEEDED = (
     "res_cdrel_custom.so",
     "res_config_sqlite3.so",
 )
-"""Modules without which an Asterisk is of no use to us; distributions split or leave out some."""
+"""The modules that we cannot do without; distributions split or leave out some."""
 
 _LOADERS = ("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
 
@@ -108,7 +108,6 @@ def _system() -> Installed | None:
 
 
 def _private(cache: Path) -> Iterator[Installed]:
-    """The whole fetched engines, the newest first."""
     for root in reversed(_roots(cache)):
         found = _unpacked(root, "private")
         if found is not None:
@@ -125,7 +124,7 @@ def _order(root: Path) -> tuple[tuple[int, ...], float]:
 
 
 def _unpacked(root: Path, origin: Literal["private", "given"]) -> Installed | None:
-    """Packages unpacked in ``root``: run by their own loader, on their own libraries."""
+    """Packages unpacked in ``root``, run by their own loader on their own libraries."""
     for loader in (f for name in _LOADERS for f in root.glob(f"usr/lib/*-linux-gnu/{name}")):
         command = (
             str(loader),
@@ -165,7 +164,7 @@ def _first(*places: Path) -> Path | None:
 
 
 def _version(command: tuple[str, ...]) -> str | None:
-    """``22.10.1``, or None when it does not run or does not say."""
+    """``22.10.1``; None when the command does not run, or does not say."""
     try:
         done = subprocess.run([*command, "-V"], capture_output=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
@@ -189,18 +188,18 @@ def install(
     upgrade: bool = False,
     more: Sequence[str] = (),
 ) -> Installed:
-    """Fetch Asterisk into the cache; one that is there already is kept, unless ``upgrade``.
+    """Fetch Asterisk into the cache; keeps one that is there already, unless ``upgrade``.
 
-    Without a ``mirror``, the machine's own. ``warn`` is told of an index past its date. ``more`` are
+    Without a ``mirror``, it uses the machine's own. ``warn`` is told of an index past its date. ``more`` are
     modules that it has to have, too.
 
     Waits for another install on the same cache to end. Blocks for seconds to minutes. Raises
-    EngineInstallError, and then what was downloaded is kept for the next try.
+    EngineInstallError; what was downloaded is then kept for the next try.
     """
     place = cache / "engine"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with _alone(place, progress):
+        with _locked(place, progress):
             there = (one for one in _private(cache) if not upgrade and _has(one, more))
             found = next(there, None) or _install(place, mirror, suite, stale_index, progress, warn)
     except OSError as error:
@@ -214,7 +213,7 @@ def install(
 
 
 @contextmanager
-def _alone(place: Path, progress: Progress) -> Iterator[None]:
+def _locked(place: Path, progress: Progress) -> Iterator[None]:
     """Hold the cache's lock, and say so when another install has to end first."""
     lock = FileLock(place / "lock")
     try:
@@ -288,7 +287,7 @@ def _proven(root: Path, name: Path) -> Installed:
 
 
 def remove(cache: Path) -> int:
-    """Delete every fetched engine and download; how many bytes that freed.
+    """Delete every fetched engine and download; returns the number of bytes that this freed.
 
     Raises EngineInstallError when one is running.
     """

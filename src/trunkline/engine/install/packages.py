@@ -1,7 +1,7 @@
-"""Debian's packages of Asterisk: found, fetched and checked by apt, unpacked without installing.
+"""Fetches Debian's packages of Asterisk: apt finds and checks them, and they are unpacked, not installed.
 
-apt works in a directory of ours: its own lists, its own cache, and its own idea of what is
-installed (``NOT_NEEDED``), so the machine's package system is neither read nor changed, and root
+apt works in a directory of ours, with its own lists, its own cache, and its own idea of what is
+installed (``NOT_NEEDED``). So the machine's package system is neither read nor changed, and root
 is not needed. The machine's proxy, certificate and login settings for apt count; its hooks do not.
 """
 
@@ -21,11 +21,12 @@ from typing import Literal
 import msgspec
 
 Progress = Callable[[str, float | None], None]
-"""Told what goes on, and how far it is: 0 to 1, or None when that is not known."""
+"""Called with what goes on, and how far it is: 0 to 1, or None when that is not known."""
 
 OLDEST = "22.10.1"
-"""The first release to run: twenty security advisories are mended in it, and its ``res_cdrel_custom``
-writes the DSV that the call log is read from."""
+"""The first release to run: it mends twenty security advisories, and its ``res_cdrel_custom``
+writes the DSV that the call log is read from.
+"""
 
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
@@ -33,10 +34,10 @@ KEYRINGS = (
 )
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 ROOM = 400 * 1024 * 1024
-"""Bytes that must be free: lists, packages and the unpacked engine together."""
+"""Bytes that must be free: for lists, packages and the unpacked engine together."""
 
 LOCK_SECONDS = 300.0
-"""So long apt is waited for that works in our directory still: one whose install was killed ends soon."""
+"""For so long we wait for an apt that still works in our directory: one whose install was killed ends soon."""
 
 NOT_NEEDED = """
     adduser base-passwd debconf login.defs passwd readline-common tzdata asterisk-config-custom
@@ -47,7 +48,8 @@ NOT_NEEDED = """
     libsybdb5 openssl-provider-legacy
 """
 """Packages that apt is told are there already: tools that only installing needs, and libraries of
-modules that are never loaded. A name that has gone out of date only makes the download larger."""
+modules that are never loaded. A name that is out of date only makes the download larger.
+"""
 
 _LEAVE_OUT = (
     "./usr/share/doc/*",
@@ -96,7 +98,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
 
 def architecture() -> str:
-    """This machine's Debian architecture; raises EngineInstallError where Debian's tools lack."""
+    """This machine's Debian architecture; raises EngineInstallError where Debian's tools are missing."""
     for tool in ("apt-get", "dpkg", "dpkg-deb", "tar"):
         if shutil.which(tool) is None:
             raise EngineInstallError(
@@ -124,7 +126,7 @@ def keyring() -> Path:
 
 
 def machine_mirror() -> str | None:
-    """The Debian mirror that this machine's apt uses, its security archive aside; None if none."""
+    """The Debian mirror that this machine's apt uses, not its security archive; None if there is none."""
     listed = _output(
         "apt-get",
         "indextargets",
@@ -144,7 +146,7 @@ def machine_mirror() -> str | None:
 
 
 def _output(*command: str) -> str:
-    """What a program prints; nothing when it fails."""
+    """What a program prints; empty when it fails."""
     done = subprocess.run(command, capture_output=True, env=_environ(), stdin=subprocess.DEVNULL)
     return done.stdout.decode(errors="replace") if done.returncode == 0 else ""
 
@@ -164,7 +166,7 @@ def fetch(
 ) -> Fetched:
     """Download Asterisk and what it needs into ``here``; goes on where an earlier try ended.
 
-    Raises EngineInstallError. ``warn`` is told when an index past its date is used after all.
+    Raises EngineInstallError. ``warn`` is called when an index past its date is used after all.
     """
     _prepare(here, mirror, suite)
     _update(here, stale_index, progress, warn)
@@ -189,7 +191,7 @@ def _prepare(here: Path, mirror: str, suite: str) -> None:
         raise EngineInstallError(f"engine_suite: {suite!r} is not a Debian suite, such as sid")
     for folder in ("state/lists/partial", "cache/archives/partial"):
         (here / folder).mkdir(parents=True, exist_ok=True)
-    _room(here)
+    _check_room(here)
     (here / "apt.conf").write_text(_CONF.format(here=here, architecture=machine))
     (here / "sources.list").write_text(
         f"deb [signed-by={keys} arch={machine}] {mirror} {suite} main\n"
@@ -199,7 +201,7 @@ def _prepare(here: Path, mirror: str, suite: str) -> None:
     )
 
 
-def _room(here: Path) -> None:
+def _check_room(here: Path) -> None:
     free = shutil.disk_usage(here).free
     if free < ROOM:
         raise EngineInstallError(
@@ -263,9 +265,9 @@ class _Stale(Exception):
 
 
 def _apt(here: Path, *words: str, progress: Progress, what: str, dated: bool = True) -> None:
-    """Run apt-get to its end; raises EngineInstallError or _Stale for what it says.
+    """Run apt-get to its end; raises EngineInstallError or _Stale, by what it says.
 
-    apt itself waits for dpkg's lock alone (DPkg::Lock::Timeout), and dpkg is not run here.
+    apt itself waits only for dpkg's lock (DPkg::Lock::Timeout), and dpkg is not run here.
     """
     until = time.monotonic() + LOCK_SECONDS
     while True:
@@ -285,7 +287,7 @@ def _run_apt(here: Path, *words: str, progress: Progress, what: str, dated: bool
     command = ["apt-get", f"-c={here}/apt.conf", f"-oAPT::Status-Fd={write}", "-q"]
     command += [f"-oAcquire::Check-Valid-Until={str(dated).lower()}", *words]
     log = here / "apt.log"
-    # Should this process die, apt does too: nobody reads its steps any more (SIGPIPE).
+    # If this process dies, apt dies, too: nobody reads its steps any more (SIGPIPE).
     with (
         log.open("wb") as said,
         subprocess.Popen(
@@ -339,9 +341,9 @@ def _short(line: str) -> str:
 
 
 def unpack(packages: Sequence[Path], into: Path, progress: Progress) -> None:
-    """Unpack packages into a new directory, what is not used at run time left out.
+    """Unpack packages into a new directory, without the files that are not used at run time.
 
-    Raises EngineInstallError, and then the directory is of no use.
+    Raises EngineInstallError; the directory is then of no use.
     """
     into.mkdir(parents=True)
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:

@@ -1,4 +1,4 @@
-"""HEPv3: the datagrams in which Asterisk (``res_hep``) tells of each SIP message.
+"""Parses HEPv3: the datagrams in which Asterisk (``res_hep``) tells of each SIP message.
 
 ``HEP3``, the whole length (16 bits), then chunks: vendor, type and length (16 bits each, the length
 with these six bytes), and a value. All numbers are big-endian. Source: the HEP3 specification, rev. 12
@@ -11,7 +11,7 @@ import hmac
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
-from trunkline.engine.port import CapturedSip
+from trunkline.sip.message import CapturedSip
 
 _HEAD = struct.Struct("!4sH")
 _CHUNK = struct.Struct("!HHH")
@@ -29,7 +29,7 @@ _TCP = 6
 
 
 def parse(datagram: bytes, password: bytes) -> CapturedSip | None:
-    """The SIP message in a datagram; None for anything else, or under another password."""
+    """The SIP message in a datagram; None for anything else, or with another password."""
     chunks = _chunks(datagram)
     if chunks is None or not hmac.compare_digest(chunks.get(_KEY, b""), password):
         return None
@@ -51,7 +51,7 @@ def parse(datagram: bytes, password: bytes) -> CapturedSip | None:
 
 
 def _chunks(datagram: bytes) -> dict[int, bytes] | None:
-    """The generic chunks by type; None unless all of it is whole, and each is there once."""
+    """The generic chunks by type; None unless the datagram is whole, and has each chunk once."""
     if len(datagram) < _HEAD.size or _HEAD.unpack_from(datagram) != (b"HEP3", len(datagram)):
         return None
     found: dict[int, bytes] = {}

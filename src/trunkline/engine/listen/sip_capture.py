@@ -1,7 +1,7 @@
-"""Where Asterisk tells of each SIP message: a UDP socket on 127.0.0.1 that only it can write to.
+"""Receives what Asterisk tells of SIP messages: a UDP socket on 127.0.0.1, with a password.
 
 The port and the password are kept beside the engine, since a server that starts again adopts an
-engine which goes on sending there. Nothing here is certain: a datagram that finds the socket full,
+engine that goes on sending there. Nothing here is certain: a datagram that finds the socket full,
 or no socket, is lost.
 """
 
@@ -21,12 +21,12 @@ import structlog
 
 from trunkline.engine.config.configuration import CaptureAddress, write_private
 from trunkline.engine.listen import hep
-from trunkline.engine.port import CapturedSip
+from trunkline.sip.message import CapturedSip
 
 log = structlog.get_logger()
 
 MOST_WAITING, MOST_WAITING_BYTES = 20_000, 64 << 20
-"""Datagrams that wait to be looked at, and their size: one may have 64 KB."""
+"""Limits for datagrams that wait to be parsed, and for their bytes: one may have 64 KB."""
 _AT_ONCE = 16
 _LOOKS_EVERY = 0.03
 """Seconds. The kernel's buffer holds some hundred datagrams."""
@@ -34,11 +34,11 @@ _MOST_AT_A_LOOK = 1000
 _RECEIVE_BUFFER = 4 << 20
 _LARGEST = 65_536
 MODULES = ("res_hep", "res_hep_pjsip")
-"""What Asterisk needs for it."""
+"""The modules that Asterisk needs for it."""
 
 
 class SipCapture:
-    """The socket, and what came to it. ``open`` it while an event loop runs."""
+    """The socket, and the datagrams that came to it. ``open`` it while an event loop runs."""
 
     def __init__(self, home: Path) -> None:
         self._file = home / "sip_capture.json"
@@ -52,7 +52,7 @@ class SipCapture:
         """Datagrams that came while too many waited."""
 
     def open(self) -> None:
-        """Listen where the engine sends already, or else on a free port. Raises OSError."""
+        """Listen where the engine already sends or, where that fails, on a free port. Raises OSError."""
         kept = self._kept()
         password = kept.password if kept else secrets.token_hex(24)
         self._socket = _listening(kept.port if kept else 0)
@@ -60,17 +60,16 @@ class SipCapture:
         if self.address != kept:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(self._file, msgspec.json.encode(self.address).decode())
-        self._look()
+        self._await_datagrams()
 
     def close(self) -> None:
-        """Listen no more."""
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
 
     async def messages(self) -> AsyncIterator[list[CapturedSip]]:
-        """What Asterisk tells, a few at a time, for ever; what is no SIP message of ours is not there."""
+        """What Asterisk tells, a few messages at a time, for ever; anything else is left out."""
         while True:
             await self._some.wait()
             password = self.address.password.encode() if self.address else b""
@@ -81,17 +80,17 @@ class SipCapture:
             yield [found for each in some if (found := hep.parse(each, password)) is not None]
             await asyncio.sleep(0)  # calls go first
 
-    def _look(self) -> None:
+    def _await_datagrams(self) -> None:
         if self._socket is not None:
             asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
 
     def _read(self) -> None:
-        """All that is there; and not again at once, since each look costs more than a datagram."""
+        """Read all that is there, but not again at once, since each look costs more than a datagram."""
         if self._socket is None:
             return
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket.fileno())
-        loop.call_later(_LOOKS_EVERY, self._look)
+        loop.call_later(_LOOKS_EVERY, self._await_datagrams)
         for _ in range(_MOST_AT_A_LOOK):
             try:
                 datagram = self._socket.recv(_LARGEST)
@@ -119,7 +118,7 @@ def _listening(port: int) -> socket.socket:
         try:
             listening.bind(("127.0.0.1", port))
         except OSError as error:
-            # The engine goes on sending there, so it has to be started again for the new one.
+            # The engine goes on sending to the old port, so it has to be started again for the new one.
             log.warning("sip_capture.port_taken", port=port, error=str(error))
             listening.bind(("127.0.0.1", 0))
     except OSError:
@@ -131,7 +130,6 @@ def _listening(port: int) -> socket.socket:
 
 @lru_cache(maxsize=4096)
 def is_local(host: str) -> bool:
-    """Is it an address of this machine?"""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
@@ -142,5 +140,5 @@ def is_local(host: str) -> bool:
 
 
 def can_capture(modules: Path) -> bool:
-    """Has this Asterisk what it needs for it?"""
+    """Does this Asterisk have the modules that this needs?"""
     return all((modules / f"{name}.so").exists() for name in MODULES)

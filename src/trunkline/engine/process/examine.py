@@ -24,8 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from trunkline.engine.config.run_directory import run_directory_of
 from trunkline.engine.install.choose import EngineInstallError, find
-from trunkline.engine.process import identity as process
-from trunkline.engine.process import taken_ports as ports
+from trunkline.engine.process import identity, taken_ports
 
 ROOM = 1 << 30
 """Bytes that should be free for recordings and logs."""
@@ -44,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def engine(cache: Path, prefix: str, more: Sequence[str] = ()) -> Finding:
-    """Is there an Asterisk to run, with the modules ``more``, too?"""
+    """Is there an Asterisk to run, which has the modules ``more``, too?"""
     try:
         found = find(cache, prefix, more)
     except EngineInstallError as error:
@@ -57,8 +56,8 @@ def engine(cache: Path, prefix: str, more: Sequence[str] = ()) -> Finding:
 def engine_pid(home: Path) -> int | None:
     """The process of the engine that runs on this directory; None when none does."""
     arguments = ("-f", "-C", str(home / "etc" / "asterisk.conf"))
-    for candidate in (process.read(home / "engine.pid"), process.search(arguments)):
-        pidfd = process.open_pidfd(candidate, arguments) if candidate else None
+    for candidate in (identity.read(home / "engine.pid"), identity.search(arguments)):
+        pidfd = identity.open_pidfd(candidate, arguments) if candidate else None
         if candidate and pidfd is not None:
             os.close(pidfd)
             return candidate.pid
@@ -66,21 +65,20 @@ def engine_pid(home: Path) -> int | None:
 
 
 def running(pid: int | None) -> Finding:
-    """Does the engine run?"""
     if pid is None:
         return Finding("engine running", None, "it does not run", "trunkline up")
     return Finding("engine running", True, f"process {pid}")
 
 
 def port(
-    name: str, address: tuple[str, int], kinds: Iterable[ports.Kind], ours: Iterable[int]
+    name: str, address: tuple[str, int], kinds: Iterable[taken_ports.Kind], ours: Iterable[int]
 ) -> Finding:
     """Is the port of this setting free, or held by one of our processes?"""
     host, number = address
     for kind in kinds:
-        if ports.held_by(kind, number, ours):
+        if taken_ports.held_by(kind, number, ours):
             continue
-        wrong = ports.why_not(kind, host, number)
+        wrong = taken_ports.why_not(kind, host, number)
         if wrong:
             return Finding(
                 f"{name} port", False, f"{kind} {host}:{number}: {wrong}",
@@ -90,16 +88,15 @@ def port(
 
 
 def rtp(span: tuple[int, int], ours: Iterable[int]) -> Finding:
-    """Are most of the audio ports free of other programs?"""
+    """Are more than half of the audio ports free of other programs?"""
     first, last = span
-    others = ports.others_in("udp", first, last, ours)
+    others = taken_ports.others_in("udp", first, last, ours)
     detail = f"{last - first + 1} ports, {others} of them held by other programs"
     enough = others * 2 < last - first + 1
     return Finding("rtp ports", enough, detail, "" if enough else "set another range for rtp")
 
 
 def disk(data: Path) -> Finding:
-    """Is there room where the data directory is?"""
     place = next((p for p in (data, *data.parents) if p.exists()), Path("/"))
     free = shutil.disk_usage(place).free
     detail = f"{free / (1 << 30):.1f} GiB free in {place}"
@@ -109,7 +106,7 @@ def disk(data: Path) -> Finding:
 
 
 def clock() -> Finding:
-    """Is the clock kept right? Request hashes, records and certificates depend on it."""
+    """Is the clock synchronised? Request hashes, records and certificates depend on it."""
     said = _timedatectl()
     if said == "yes" or (not said and _kernel_synchronised()):
         return Finding("clock", True, "synchronised")
@@ -140,7 +137,7 @@ def _kernel_synchronised() -> bool:
 
 
 def certificate(cert: Path, key: Path, now: datetime | None = None) -> Finding:
-    """Can the TLS certificate be read, is it in date, and is the key its own?"""
+    """Can the TLS certificate be read, is it in date, and does the key belong to it?"""
     try:
         chain = x509.load_pem_x509_certificates(cert.read_bytes())
         private = load_pem_private_key(key.read_bytes(), None)
@@ -168,7 +165,6 @@ def _dates(found: x509.Certificate, cert: Path, now: datetime) -> Finding:
 
 
 def data_directory(data: Path) -> Finding:
-    """Is the data directory ours, writable, and closed to other users?"""
     if not data.exists():
         return Finding("data directory", None, f"{data} is not there yet", "trunkline up makes it")
     found = data.stat()
@@ -180,7 +176,6 @@ def data_directory(data: Path) -> Finding:
 
 
 def key_file(file: Path) -> Finding:
-    """Is the key of the stored secrets readable by us, and by nobody else?"""
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
     except FileNotFoundError:
@@ -193,7 +188,6 @@ def key_file(file: Path) -> Finding:
 
 
 def sockets(home: Path) -> Finding:
-    """Is there a place for the engine's sockets that a socket's path can name?"""
     place = run_directory_of(home)
     if place == home / "run":
         return Finding("sockets", True, str(place))
@@ -201,7 +195,7 @@ def sockets(home: Path) -> Finding:
 
 
 def trunks(states: Iterable[tuple[str, bool, bool | None]]) -> list[Finding]:
-    """Each trunk: its name, does its carrier answer, and is it up for the running server?
+    """Each trunk: its name, whether its carrier answers, and whether it is up for the running server.
 
     None: no server runs, or it has not heard yet.
     """

@@ -1,7 +1,7 @@
-"""Which process is our engine: told apart from every other, also from a later one with its pid.
+"""Which process is our engine: told apart from every other one, also from a later one with the same pid.
 
-Linux only: ``/proc/PID/stat`` field 22 (start time in clock ticks since boot, proc(5)), the boot's
-id, and the command line; signals and the end of a process go by pidfd (pidfd_open(2)).
+Linux only. It compares ``/proc/PID/stat`` field 22 (start time in clock ticks since boot, proc(5)), the
+boot's id, and the command line; signals and the end of a process go by pidfd (pidfd_open(2)).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Process(msgspec.Struct, frozen=True):
-    """One process for good: its pid, its start in ticks since boot, and the id of that boot.
+    """One process, unmistakably: its pid, its start in ticks since boot, and the id of that boot.
 
-    A pid of 0 says that one was about to be started.
+    A pid of 0 says that a process was about to be started.
     """
 
     pid: int
@@ -33,7 +33,7 @@ class Process(msgspec.Struct, frozen=True):
 
 
 def environment(home: Path) -> dict[str, str]:
-    """All that the engine's environment holds; of our own it gets nothing."""
+    """The engine's whole environment; it gets nothing of ours."""
     own = {"PATH": _PATH, "LANG": "C.UTF-8", "TERM": "dumb", "HOME": str(home)}
     return own | realtime.environment(home / "etc")
 
@@ -65,7 +65,7 @@ def runs(pid: int, arguments: tuple[str, ...]) -> bool:
 def search(arguments: tuple[str, ...]) -> Process | None:
     """The oldest process whose command line ends with these arguments.
 
-    The oldest, since a child looks like its parent between fork and exec.
+    It is the oldest, since a child looks like its parent between fork and exec.
     """
     pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
     found = (identify(pid) for pid in pids if runs(pid, arguments))
@@ -73,14 +73,14 @@ def search(arguments: tuple[str, ...]) -> Process | None:
 
 
 def open_pidfd(process: Process, arguments: tuple[str, ...]) -> int | None:
-    """A pidfd of exactly this process, if it lives and its command line ends so; else None."""
+    """A pidfd of exactly this process; None unless it lives and its command line ends so."""
     if process.pid <= 0:
         return None
     try:
         pidfd = os.pidfd_open(process.pid)
     except ProcessLookupError:
         return None
-    # Looked at after opening: what is compared is what the pidfd holds, unless it has ended.
+    # This looks after opening: it compares the process that the pidfd holds, unless that has ended.
     if identify(process.pid) == process and runs(process.pid, arguments) and not ended(pidfd):
         return pidfd
     os.close(pidfd)
@@ -88,17 +88,16 @@ def open_pidfd(process: Process, arguments: tuple[str, ...]) -> int | None:
 
 
 def ended(pidfd: int) -> bool:
-    """Has the process of this pidfd ended?"""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def open_lock(file: Path) -> tuple[int, bool]:
-    """Open a lock file and try to lock it; gives the descriptor and whether that worked.
+    """Open a lock file and try to lock it; returns the descriptor, and whether that worked.
 
     The lock (flock(2)) belongs to the open file, so a child that inherits the descriptor holds it
-    for as long as it lives, from before its exec on.
+    for as long as it lives, even before its exec.
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -109,7 +108,7 @@ def open_lock(file: Path) -> tuple[int, bool]:
 
 
 def newest_change(folders: Iterable[Path], *files: Path) -> float:
-    """When, in unix seconds, a file in these folders or one of these files changed last; 0 if none."""
+    """When a file in these folders, or one of these files, last changed, in unix seconds; 0 if there is none."""
     every = (file for folder in folders for file in folder.rglob("*") if file.is_file())
     return max(map(_changed, (*every, *files)), default=0.0)
 
@@ -122,7 +121,7 @@ def _changed(file: Path) -> float:
 
 
 def read(file: Path) -> Process | None:
-    """What a pid file says; None when there is none. One that cannot be read says pid 0."""
+    """What a pid file says; None when there is none. One that cannot be read gives pid 0."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Process)
     except FileNotFoundError:
@@ -139,7 +138,7 @@ def write(file: Path, process: Process) -> None:
 
 
 def open_files(pid: int) -> frozenset[Path] | None:
-    """The files that a process holds open; None when it is gone or not ours to look at."""
+    """The files that a process holds open; None when it is gone, or not ours to look at."""
     folder = Path(f"/proc/{pid}/fd")
     try:
         links = list(folder.iterdir())

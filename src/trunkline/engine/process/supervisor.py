@@ -3,9 +3,9 @@
 The engine runs in its own session, so it outlives us; the next supervisor on the same directory
 adopts it. Three files in ``home`` make that safe against a kill at any point:
 
-* ``engine.lock``: locked by the engine itself, through a descriptor that it inherits; while it is
+* ``engine.lock``: the engine itself holds the lock, through a descriptor that it inherits. While it is
   locked, an engine lives or is just being started.
-* ``engine.pid``: which process; written before one is started (with pid 0) and after, and removed
+* ``engine.pid``: which process it is. It is written before a start (with pid 0) and after it, and removed
   only when ``on_died`` has returned. So a pid file without its process is a death to report.
 * ``engine.alive``: its time of change is our last sight of the engine alive.
 """
@@ -28,14 +28,14 @@ import structlog
 
 from trunkline.engine.config.run_directory import run_directory
 from trunkline.engine.install.choose import Installed
-from trunkline.engine.process import identity as process
+from trunkline.engine.process import identity
 
 __all__ = ["EngineStartError", "State", "Supervisor", "run_directory"]
 
 State = Literal["starting", "up", "restarting", "stopping", "stopped"]
 
 READY_SECONDS = 60.0
-"""An engine that does not answer for so long after its start is ended and started again."""
+"""An engine that does not answer for so long after its start is ended, and started again."""
 FIRST_PAUSE, LONGEST_PAUSE, LONG_LIFE = 0.2, 30.0, 60.0
 _BEAT, _AGAIN, _LOCK_SECONDS = 1.0, 0.5, 5.0
 _LOG_BYTES = 1 << 20
@@ -46,12 +46,12 @@ class EngineStartError(Exception):
 
 
 class Supervisor:
-    """Owns the one Asterisk of an engine directory.
+    """Owns the only Asterisk of an engine directory.
 
-    ``write_configuration`` makes ``home/etc/asterisk.conf`` and is called before every start.
+    ``write_configuration`` makes ``home/etc/asterisk.conf``, and is called before every start.
     ``ready`` raises until the engine answers. ``on_died(last_sign_of_life)``, in unix seconds, is
     called after *every* end of the engine (a crash, one that we slept through, a stop), before
-    another is started; if we are killed amid it, it is called again: it must bear that.
+    another one is started. If we are killed during the call, it is called again: it must bear that.
     """
 
     def __init__(
@@ -72,44 +72,40 @@ class Supervisor:
         self._arguments = ("-f", "-C", str(home / "etc" / "asterisk.conf"))
         self._lock_file, self._pid_file = home / "engine.lock", home / "engine.pid"
         self._alive_file = home / "engine.alive"
-        self._process: process.Process | None = None
+        self._process: identity.Process | None = None
         self._pidfd: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._ended = asyncio.Event()
-        self._burying = asyncio.Lock()
+        self._reporting_death = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._born, self._pause = time.monotonic(), FIRST_PAUSE
 
     @property
     def state(self) -> State:
-        """What the engine does now."""
         return self._state
 
     @property
     def up(self) -> bool:
-        """Does the engine live, and has it answered?"""
         return self._state == "up"
 
     @property
     def pid(self) -> int | None:
-        """The engine's process, while it lives."""
         return self._process.pid if self._process else None
 
     def on_state(self, listener: Callable[[State], None]) -> None:
-        """Have every later change of state told to ``listener``."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
         """Adopt the running engine or start one; returns when it answers.
 
-        Raises EngineStartError when a new one ends first, and whatever ``write_configuration`` or
+        Raises EngineStartError when a new engine ends before that, and whatever ``write_configuration`` or
         ``on_died`` raise; nothing runs then.
         """
         self._enter("starting")
         try:
             await self._begin()
         except BaseException:
-            await self._rest()
+            await self._cancel_tasks()
             if self._state == "starting" and self._pidfd is None:
                 self._enter("stopped")
             raise
@@ -122,14 +118,14 @@ class Supervisor:
         May be called again while it waits, with a shorter grace. Raises what ``on_died`` raises.
         """
         self._enter("stopping")
-        await self._rest()
+        await self._cancel_tasks()
         await self._end(grace)
-        await self._bury(time.time())
+        await self._report_death(time.time())
         self._enter("stopped")
 
     async def leave(self) -> None:
-        """Let go of the engine and leave it running, for the next supervisor to adopt."""
-        await self._rest()
+        """Leave the engine running; the next supervisor adopts it."""
+        await self._cancel_tasks()
         self._let_go()
         self._enter("stopped")
 
@@ -141,7 +137,7 @@ class Supervisor:
         for listener in self._listeners:
             listener(state)
 
-    async def _rest(self) -> None:
+    async def _cancel_tasks(self) -> None:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -153,20 +149,19 @@ class Supervisor:
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._tasks.append(asyncio.create_task(self._beat()))
         if not (await self._adopt() and await self._answers()):
-            await self._bury(self._last_sign_of_life())
-            self._still_wanted()
+            await self._report_death(self._last_sign_of_life())
+            self._refuse_if_stopped()
             await self._spawn()
             if not await self._answers():
-                await self._bury(time.time())
+                await self._report_death(time.time())
                 raise EngineStartError(f"the engine ended as it started: {self._last_words()}")
-        self._still_wanted()
+        self._refuse_if_stopped()
 
-    def _still_wanted(self) -> None:
+    def _refuse_if_stopped(self) -> None:
         if self._state != "starting":
             raise EngineStartError("the engine was stopped while it started")
 
     async def _adopt(self) -> bool:
-        """Take over the engine that runs already, if one does."""
         deadline = time.monotonic() + _LOCK_SECONDS
         while self._locked():
             if self._take_over():
@@ -178,14 +173,14 @@ class Supervisor:
         return self._take_over()
 
     def _locked(self) -> bool:
-        descriptor, free = process.open_lock(self._lock_file)
+        descriptor, free = identity.open_lock(self._lock_file)
         os.close(descriptor)
         return not free
 
     def _take_over(self) -> bool:
-        written = process.read(self._pid_file)
-        for candidate in filter(None, (written, process.search(self._arguments))):
-            pidfd = process.open_pidfd(candidate, self._arguments)
+        written = identity.read(self._pid_file)
+        for candidate in filter(None, (written, identity.search(self._arguments))):
+            pidfd = identity.open_pidfd(candidate, self._arguments)
             if pidfd is not None:
                 self._log.info("engine.adopted", pid=candidate.pid)
                 self._watch(candidate, pidfd)
@@ -195,8 +190,8 @@ class Supervisor:
     async def _spawn(self) -> None:
         self._born = time.monotonic()
         await self._write_configuration()
-        process.write(self._pid_file, process.Process(0, 0, process.boot_id()))
-        lock, _ = process.open_lock(self._lock_file)
+        identity.write(self._pid_file, identity.Process(0, 0, identity.boot_id()))
+        lock, _ = identity.open_lock(self._lock_file)
         try:
             child = self._popen(lock)
         finally:
@@ -204,7 +199,7 @@ class Supervisor:
         try:
             self._take_in(child)
         except OSError:
-            # An engine that nobody watches would stand in the way of the next one.
+            # An engine that nobody watches would be in the way of the next one.
             child.kill()
             child.wait()
             self._let_go()
@@ -213,7 +208,7 @@ class Supervisor:
     def _take_in(self, child: subprocess.Popen[bytes]) -> None:
         pidfd = os.pidfd_open(child.pid)
         self._child, self._pidfd = child, pidfd
-        self._watch(process.identify(child.pid) or process.Process(child.pid, 0, ""), pidfd)
+        self._watch(identity.identify(child.pid) or identity.Process(child.pid, 0, ""), pidfd)
 
     def _popen(self, lock: int) -> subprocess.Popen[bytes]:
         with self._console().open("ab") as console:
@@ -223,13 +218,13 @@ class Supervisor:
                 stdout=console,
                 stderr=console,
                 cwd=self._home,
-                env=process.environment(self._home),
+                env=identity.environment(self._home),
                 start_new_session=True,
                 pass_fds=(lock,),
             )
 
     def _console(self) -> Path:
-        """What the engine prints; the one before is kept once it has grown."""
+        """The file for what the engine prints; once it has grown, it is kept under another name."""
         file = self._home / "log" / "console.log"
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
@@ -245,8 +240,8 @@ class Supervisor:
 
     # Living
 
-    def _watch(self, found: process.Process, pidfd: int) -> None:
-        process.write(self._pid_file, found)
+    def _watch(self, found: identity.Process, pidfd: int) -> None:
+        identity.write(self._pid_file, found)
         self._process, self._pidfd = found, pidfd
         self._ended.clear()
         self._alive_file.touch()
@@ -269,13 +264,13 @@ class Supervisor:
 
     async def _beat(self) -> None:
         while True:
-            with contextlib.suppress(OSError):  # a later one will do
+            with contextlib.suppress(OSError):  # the next one will do
                 if self._pidfd is not None:
                     self._alive_file.touch()
             await asyncio.sleep(_BEAT)
 
     async def _answers(self) -> bool:
-        """Wait until the engine answers; False when it ended, by itself or for being too slow."""
+        """Wait until the engine answers; False when it ended, by itself or because it was too slow."""
         deadline = time.monotonic() + READY_SECONDS
         while not self._ended.is_set():
             with contextlib.suppress(Exception):
@@ -295,7 +290,6 @@ class Supervisor:
         return self._ended.is_set()
 
     async def _keep(self) -> None:
-        """Start the engine again whenever it has ended."""
         while True:
             await self._ended.wait()
             self._enter("restarting")
@@ -304,7 +298,7 @@ class Supervisor:
                 on=Exception, attempts=None, timeout=None, wait_initial=FIRST_PAUSE, wait_max=LONGEST_PAUSE
             ):  # fmt: skip
                 with attempt:
-                    await self._bury(time.time())
+                    await self._report_death(time.time())
             await asyncio.sleep(self._next_pause())
             await self._start_again()
 
@@ -326,12 +320,12 @@ class Supervisor:
     # Ending
 
     async def _end(self, grace: float) -> None:
-        """See the engine gone; does nothing when there is none."""
+        """Returns when the engine is gone; does nothing when there is none."""
         if self._pidfd is None:
             return
         deadline = time.monotonic() + grace
         while (left := deadline - time.monotonic()) > 0:
-            # Again and again: Asterisk misses one that comes amid its start (asterisk.c,
+            # It is sent again and again: Asterisk misses one that comes during its start (asterisk.c,
             # monitor_sig_flags: the flag is set, but nothing wakes the thread that looks at it).
             self._signal(signal.SIGTERM)
             if await self._ends_within(min(left, _AGAIN)):
@@ -344,9 +338,9 @@ class Supervisor:
             if self._pidfd is not None:
                 signal.pidfd_send_signal(self._pidfd, number)
 
-    async def _bury(self, last_sign_of_life: float) -> None:
-        """Have a death reported once; the pid file says that there is one to report."""
-        async with self._burying:
+    async def _report_death(self, last_sign_of_life: float) -> None:
+        """Report a death once; the pid file says that there is one to report."""
+        async with self._reporting_death:
             if self._pidfd is None and self._pid_file.exists():
                 await self._on_died(last_sign_of_life)
                 self._pid_file.unlink(missing_ok=True)
@@ -354,4 +348,4 @@ class Supervisor:
     def _last_sign_of_life(self) -> float:
         """In unix seconds: the newest change of what the engine writes, and of our last sight of it."""
         folders = (self._home / "log", self._home / "spool")
-        return min(process.newest_change(folders, self._alive_file), time.time()) or time.time()
+        return min(identity.newest_change(folders, self._alive_file), time.time()) or time.time()

@@ -1,4 +1,4 @@
-"""Which ports are taken on this machine, and by whom (proc(5): ``/proc/net`` and ``/proc/PID/fd``)."""
+"""Which ports are taken on this machine, and by which process (proc(5): ``/proc/net``, ``/proc/PID/fd``)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ _LISTEN = "0A"
 
 
 def held_by(kind: Kind, port: int, pids: Iterable[int]) -> bool:
-    """Does one of these processes hold the port?"""
     sockets = {inode for number, inode in _sockets(kind) if number == port}
     return bool(sockets & _owned(pids))
 
 
 def others_in(kind: Kind, first: int, last: int, ours: Iterable[int]) -> int:
-    """How many ports from first to last are held, and not by our processes."""
     own = _owned(ours)
     return len(
         {port for port, inode in _sockets(kind) if first <= port <= last and inode not in own}
@@ -40,7 +38,7 @@ def why_not(kind: Kind, host: str, port: int) -> str:
 
 
 def _sockets(kind: Kind) -> Iterator[tuple[int, str]]:
-    """Port and inode of every bound socket (for TCP: listening)."""
+    """Port and inode of every bound socket; of TCP only those that listen."""
     for name in (kind, f"{kind}6"):
         try:
             lines = (Path("/proc/net") / name).read_text().splitlines()[1:]

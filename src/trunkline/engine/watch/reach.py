@@ -1,4 +1,4 @@
-"""Does a SIP server answer? One OPTIONS request (RFC 3261, 11), and any SIP answer will do."""
+"""Does a SIP server answer? It is sent an OPTIONS request (RFC 3261, 11), and any SIP answer will do."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _TRIES = 3
 
 
 def answers(host: str, port: int, transport: str, timeout: float = 1.0) -> bool:
-    """True when it answers over UDP (asked three times) or TCP; for TLS, when it takes a connection.
+    """True when it answers over UDP (asked three times) or TCP or, for TLS, accepts a connection.
 
-    ``timeout`` is in seconds for each try. A name that cannot be resolved is False.
+    ``timeout`` is in seconds for each try. A name that cannot be resolved gives False.
     """
     try:
         if transport == "udp":

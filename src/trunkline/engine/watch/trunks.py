@@ -1,7 +1,7 @@
-"""Which trunks are up: the carrier answers OPTIONS and, where the trunk registers, lets it.
+"""Which trunks are up: the carrier answers OPTIONS and, where the trunk registers, accepts that.
 
-OPTIONS go to a contact of their own (``trunks.py``), each change of which is an ARI event. Of an
-outbound registration only AMI has events, so those are asked for on the control socket.
+OPTIONS go to a contact of their own (``config/trunks.py``); ARI has an event for each of its changes. Only
+AMI has events for outbound registrations, so the control socket is asked for those.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trunkline.engine.port import EngineUnavailable, OnSignal, Trunk, TrunkChang
 from trunkline.events.state import TrunkReason
 
 _ASK_EVERY = 5.0
-"""Seconds between two looks at the registrations: one command for all of them."""
+"""Seconds between two looks at the registrations: one command tells of all of them."""
 _ANSWERS = {"Reachable": True, "Unreachable": False}
 
 
@@ -35,7 +35,7 @@ class TrunkWatch:
         self._wake = asyncio.Event()
 
     def keep(self, trunks: Iterable[Trunk]) -> None:
-        """Watch these from now on, and no others; nothing is told of one that goes."""
+        """Watch these trunks from now on, and no others; nothing is told of a trunk that goes."""
         self._registers = {trunk.endpoint: trunk.register for trunk in trunks}
         for known in (self._answers, self._told):
             for gone in known.keys() - self._registers.keys():
@@ -43,11 +43,10 @@ class TrunkWatch:
         self._wake.set()
 
     def watches(self, endpoint: str) -> bool:
-        """Is it one of these trunks?"""
         return endpoint in self._registers
 
     def contact_changed(self, endpoint: str, contact: Mapping[str, Any], at: int) -> None:
-        """Take in a ContactStatusChange's ``contact_info``, whatever contact it is of."""
+        """Take in the ``contact_info`` of a ContactStatusChange; those of other contacts are ignored."""
         answers = _ANSWERS.get(contact.get("contact_status", ""))
         if (
             endpoint in self._registers
@@ -58,24 +57,24 @@ class TrunkWatch:
             self._tell(endpoint, at)
 
     def connected(self) -> None:
-        """After a time without events: ask for every state, and tell it, anew."""
+        """Forget every state after a time without events: each is asked for, and told, again."""
         self._answers.clear()
         self._registered = {}
         self._told.clear()
         self._wake.set()
 
     async def look(self) -> None:
-        """Ask for what no event has told yet. Raises EngineUnavailable."""
+        """Ask for the states that no event has told yet. Raises EngineUnavailable."""
         await self._look_at_registrations()
         for endpoint in self._registers.keys() - self._answers.keys():
             found = await self._control.contacts(probe(endpoint))
-            # What an event said meanwhile may be newer.
+            # An event may have come meanwhile, and be newer.
             if found and found[0] is not None and endpoint in self._registers:
                 self._answers.setdefault(endpoint, found[0])
                 self._tell(endpoint, _now())
 
     async def run(self) -> None:
-        """Look at an interval, until cancelled: at registrations, and at what is not known yet."""
+        """Look again and again, until cancelled: at registrations, and for states that are not known yet."""
         while True:
             with contextlib.suppress(EngineUnavailable):
                 await self.look()

@@ -1,1 +1,1 @@
-"""Call history of other phone systems: their rows of text, read into our records. Pure."""
+"""The call history of other phone systems: their rows of text are read into our records. Pure."""

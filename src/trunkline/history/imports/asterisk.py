@@ -1,9 +1,9 @@
 """Asterisk's own call detail records, as ``cdr_csv`` and ``cdr_custom`` write them.
 
-A call has a row for each pair of channels, and its rows share ``linkedid`` or, where that is not
-logged, ``uniqueid``. Which of the optional columns there are is told by their number, and the
-module by where the disposition stands (Asterisk's ``cdr/cdr_csv.c``, ``cdr_custom.conf.sample``).
-``billsec`` runs from the moment at which the channel was answered, if only by a menu.
+A call has a row for each pair of channels. Its rows share ``linkedid`` or, where that is not logged,
+``uniqueid``. The number of columns tells which optional ones there are, and the place of the disposition
+tells which of the two modules wrote them (Asterisk's ``cdr/cdr_csv.c``, ``cdr_custom.conf.sample``).
+``billsec`` begins when the channel was answered, even if only a menu answered it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
+from trunkline.history.imports.leg import CallKind, Cells, ForeignLeg, Side, Unusable
 from trunkline.history.imports.values import (
     caller_id,
     duration,
@@ -45,12 +45,12 @@ _FROM_OUTSIDE = re.compile(
     r"incoming|inbound|ext-did"
 )
 _NOBODY = frozenset({"", "s", "h", "t", "i", "o", "a", "e", "failed", "hangup"})
-"""Extensions of the dialplan that are no number."""
+"""Extensions of the dialplan that are not a number."""
 _LONGEST_INSIDE = 6
 
 
 def columns(cells: Sequence[str]) -> tuple[str, ...] | None:
-    """The names of the columns of a file without a head, by one of its rows; None if it is no CDR."""
+    """The columns' names of a file without a header, told from one of its rows; None if that is not a CDR."""
     n = len(cells)
     if 16 <= n <= 21 and cells[14].strip().upper() in OUTCOMES:
         return _BASE + _optional(cells[16:])
@@ -78,24 +78,24 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     )
     disposition = text(cells, "disposition").upper()
     outcome = _outcome(cells, disposition)
-    way = _way(cells)
+    kind = _kind(cells)
     return ForeignLeg(
         call=_call(cells, started_at),
         started_at=started_at,
         ended_at=ended_at,
         talked=min(billed, ended_at - started_at) if outcome == "SUCCESS" else 0,
         outcome=outcome,
-        caller=_caller(cells, way),
-        callee=_callee(cells, way),
-        way=way,
-        did=_did(cells, way),
+        caller=_caller(cells, kind),
+        callee=_callee(cells, kind),
+        kind=kind,
+        did=_did(cells, kind),
         cause=_CAUSES.get(disposition, ""),
         recorded=bool(text(cells, "recordingfile")),
     )
 
 
 def _outcome(cells: Cells, disposition: str) -> StatusDetail:
-    """Answered without anybody at the far end is what a menu, a queue or a voicemail does."""
+    """An answer with nobody at the far end came from a menu, a queue or a voicemail."""
     if disposition not in OUTCOMES:
         raise Unusable("outcome_unknown", shown("disposition", disposition))
     outcome = OUTCOMES[disposition]
@@ -107,16 +107,16 @@ def _call(cells: Cells, started_at: int) -> str:
     return shared or f"{started_at} {text(cells, 'channel')} {text(cells, 'src')}"
 
 
-def _way(cells: Cells) -> Way | None:
-    """Only what the row says for sure; the numbers say the rest."""
+def _kind(cells: Cells) -> CallKind | None:
+    """Only what the row says for sure; the numbers tell the rest."""
     if text(cells, "did") or _FROM_OUTSIDE.search(text(cells, "dcontext").lower()):
         return "inbound"
     return "outbound" if text(cells, "outbound_cnum") else None
 
 
-def _did(cells: Cells, way: Way | None) -> str:
-    """A short number is the group or the extension that the DID has led to."""
-    dialled = _dialled(cells) if way == "inbound" else ""
+def _did(cells: Cells, kind: CallKind | None) -> str:
+    """A short number is the group or the extension to which the DID led."""
+    dialled = _dialled(cells) if kind == "inbound" else ""
     return text(cells, "did") or (dialled if len(dialled) > _LONGEST_INSIDE else "")
 
 
@@ -125,22 +125,22 @@ def _dialled(cells: Cells) -> str:
     return "" if dst in _NOBODY else dst
 
 
-def _caller(cells: Cells, way: Way | None) -> Side:
+def _caller(cells: Cells, kind: CallKind | None) -> Side:
     name, number = caller_id(text(cells, "clid"))
     aliases = (peer(text(cells, "channel")), text(cells, "cnum"))
     return Side(
         number=text(cells, "src") or text(cells, "cnum") or number,
         name=text(cells, "cnam") or name,
-        aliases=() if way == "inbound" else aliases,
-        inside=False if way == "inbound" else None,
+        aliases=() if kind == "inbound" else aliases,
+        inside=False if kind == "inbound" else None,
     )
 
 
-def _callee(cells: Cells, way: Way | None) -> Side:
+def _callee(cells: Cells, kind: CallKind | None) -> Side:
     dialled, far = _dialled(cells), peer(text(cells, "dstchannel"))
     return Side(
         number=dialled or text(cells, "did") or far or text(cells, "dst"),
         name=text(cells, "dst_cnam"),
-        aliases=() if way == "outbound" else (far,),
-        inside=False if way == "outbound" else None,
+        aliases=() if kind == "outbound" else (far,),
+        inside=False if kind == "outbound" else None,
     )

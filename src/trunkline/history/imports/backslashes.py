@@ -1,7 +1,7 @@
 """CSV as MySQL's ``INTO OUTFILE`` writes it: a backslash before a quote in a cell, NULL as ``\\N``.
 
-In all other CSV a quote is doubled (RFC 4180) and a backslash is itself. Which of the two a file is, its
-rows tell: in the wrong way of reading some of them break.
+In all other CSV a quote is doubled (RFC 4180) and a backslash is itself. The rows tell which of the two a
+file is: read in the wrong way, some of them break.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 _LETTERS = frozenset("0Zbnrt")
-"""What stands, after a backslash, for a character that no cell of ours keeps."""
+"""A letter after a backslash stands for a character that we keep in no cell."""
 
 
 class Quoting(NamedTuple):
-    """How such a file is written: are its cells in quotes?"""
+    """How such a file is written; ``enclosed``: its cells are in quotes."""
 
     enclosed: bool
 
 
 def quoting(sample: Sequence[str], delimiter: str) -> Quoting | None:
-    """How MySQL wrote these lines of a file (its first ones); None where it is rather RFC 4180."""
+    """How MySQL wrote these first lines of a file; None where they look more like RFC 4180."""
     if not any("\\" in line for line in sample):
         return None
     best, found = _good_rows(csv.reader(sample, delimiter=delimiter, strict=True)), None
-    for way in (Quoting(True), Quoting(False)):
-        if not way.enclosed and sample[0].startswith('"'):
+    for how in (Quoting(True), Quoting(False)):
+        if not how.enclosed and sample[0].startswith('"'):
             continue
-        good = _good_rows(reader(sample, delimiter, way, strict=True))
+        good = _good_rows(reader(sample, delimiter, how, strict=True))
         if good > best:
-            best, found = good, way
+            best, found = good, how
     return found
 
 
-def reader(text: Iterable[str], delimiter: str, way: Quoting, strict: bool = False) -> Any:
-    """A ``csv.reader`` of such lines; NULL is an empty cell."""
+def reader(text: Iterable[str], delimiter: str, how: Quoting, strict: bool = False) -> Any:
+    """A ``csv.reader`` of such lines; it gives NULL as an empty cell."""
     return csv.reader(
         _without_nulls(text, delimiter),
         delimiter=delimiter,
         escapechar="\\",
-        quoting=csv.QUOTE_MINIMAL if way.enclosed else csv.QUOTE_NONE,
+        quoting=csv.QUOTE_MINIMAL if how.enclosed else csv.QUOTE_NONE,
         strict=strict,
     )
 
@@ -60,7 +60,7 @@ def _rewritten(found: re.Match[str]) -> str:
 
 
 def _good_rows(rows: Any) -> int:
-    """How many can be read and have as many cells as most."""
+    """The number of rows that can be read and have as many cells as most of them."""
     lengths: Counter[int] = Counter()
     while True:
         try:

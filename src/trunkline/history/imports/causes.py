@@ -1,4 +1,4 @@
-"""From the hang-up cause of a FreeSWITCH, or a Q.850 number, to what became of a leg."""
+"""What became of a leg, by its hang-up cause in FreeSWITCH's words or as a Q.850 number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULTS: dict[StatusDetail, str] = {
 
 
 def cause_name(said: str) -> str:
-    """A cause by our names; empty for what is none."""
+    """Our name of a cause; empty if it is none."""
     upper = said.strip().upper().replace(" ", "_").replace("-", "_")
     if upper.isascii() and upper.isdigit() and len(upper) <= 3:
         return causes.NAMES.get(int(upper), "")
@@ -30,7 +30,7 @@ def cause_name(said: str) -> str:
 
 
 def unanswered(cause: str) -> StatusDetail:
-    """What a leg that nobody answered came to, by the name of its cause."""
+    """The outcome of a leg that nobody answered, by the name of its cause."""
     if cause in _BUSY:
         return "BUSY"
     return "CANCELLED" if cause in _GIVEN_UP else "UNSUCCESS"

@@ -1,8 +1,8 @@
-"""All rows of one foreign call to the one record that it is here.
+"""The one record that all rows of a foreign call make.
 
 The rules are those of ``calls/outcome.py`` and ``docs/guides/history.md``: one call is one record,
-the callee is the first person who answered, and two people were joined as long as any answered leg
-says so. What a foreign row cannot tell (who hung up first) is not guessed.
+the callee is the first person who answered, and two people were joined for as long as any answered leg
+says. What a foreign row cannot tell (who hung up first) is not guessed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from trunkline.calls.facts import Class, Direction, Party
 from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.times import SECOND
 from trunkline.history.imports.causes import DEFAULTS
-from trunkline.history.imports.leg import ForeignLeg, Way
+from trunkline.history.imports.leg import CallKind, ForeignLeg
 from trunkline.history.imports.people import People
 
-_SHAPES: dict[Way, tuple[Class, Direction]] = {
+_SHAPES: dict[CallKind, tuple[Class, Direction]] = {
     "internal": ("one_one", "from_ab"),
     "outbound": ("trunking", "from_ab"),
     "inbound": ("trunking", "to_ab"),
@@ -25,7 +25,7 @@ _SHAPES: dict[Way, tuple[Class, Direction]] = {
 
 
 def import_id(form: str, account_id: str, call: str) -> str:
-    """The same for the same call of the same account, whenever it is imported."""
+    """The same call of the same account always gets the same id, whenever it is imported."""
     digest = hashlib.sha256(f"{account_id}\0{call}".encode()).hexdigest()
     return f"import-{form}-{digest[:32]}"
 
@@ -37,10 +37,10 @@ def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str)
     answered = _answered(legs)
     caller, caller_inside = people.settle(first.caller)
     callee, callee_inside = people.settle((answered[0] if answered else first).callee)
-    way = _way(legs, caller_inside, callee_inside)
-    status = _status(legs, way, bool(answered))
+    kind = _kind(legs, caller_inside, callee_inside)
+    status = _status(legs, kind, bool(answered))
     ended_at = max(leg.ended_at for leg in legs)
-    class_, direction = _SHAPES[way]
+    class_, direction = _SHAPES[kind]
     decisive = answered[0] if answered else _last_far(legs)
     return CallRecord(
         call_id=first.call_id or import_id(form, account_id, first.call),
@@ -49,7 +49,7 @@ def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str)
         callee=_named(callee, "unknown"),
         class_=class_,
         direction=direction,
-        did_number=_did(legs, way),
+        did_number=_did(legs, kind),
         status_detail=status,
         started_at=first.started_at,
         answered_at=_joined_at(answered[0]) if answered else None,
@@ -62,7 +62,7 @@ def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str)
 
 
 def _answered(legs: Sequence[ForeignLeg]) -> list[ForeignLeg]:
-    """The legs in which people talked, the first answer first; those that were dialled say it best."""
+    """The legs in which people talked, the first answer first; of the dialled legs alone, where one was answered."""
     talking = [leg for leg in legs if leg.outcome == "SUCCESS"]
     far = [leg for leg in talking if leg.far]
     return sorted(far or talking, key=_joined_at)
@@ -72,17 +72,17 @@ def _joined_at(leg: ForeignLeg) -> int:
     return leg.ended_at - leg.talked
 
 
-def _way(legs: Sequence[ForeignLeg], caller_inside: bool, callee_inside: bool) -> Way:
-    """What a row says, else what the two numbers do."""
+def _kind(legs: Sequence[ForeignLeg], caller_inside: bool, callee_inside: bool) -> CallKind:
+    """What a row says, else what the two numbers tell."""
     for leg in legs:
-        if leg.way is not None:
-            return leg.way
+        if leg.kind is not None:
+            return leg.kind
     if not caller_inside:
         return "inbound"
     return "internal" if callee_inside else "outbound"
 
 
-def _status(legs: Sequence[ForeignLeg], way: Way, answered: bool) -> StatusDetail:
+def _status(legs: Sequence[ForeignLeg], kind: CallKind, answered: bool) -> StatusDetail:
     if answered:
         return "SUCCESS"
     if any(leg.outcome == "IVR" for leg in legs):
@@ -90,19 +90,19 @@ def _status(legs: Sequence[ForeignLeg], way: Way, answered: bool) -> StatusDetai
     outcomes = {leg.outcome for leg in legs if leg.far} or {leg.outcome for leg in legs}
     if outcomes == {"BUSY"}:
         return "BUSY"
-    if way != "inbound" and "CANCELLED" in {leg.outcome for leg in legs}:
+    if kind != "inbound" and "CANCELLED" in {leg.outcome for leg in legs}:
         return "CANCELLED"
     return "UNSUCCESS"
 
 
 def _last_far(legs: Sequence[ForeignLeg]) -> ForeignLeg:
-    """The last that was dialled; but a phone that another one was faster than says nothing."""
+    """The leg that was dialled last, without phones that were slower than another one: they say nothing."""
     dialled = (leg for leg in reversed(legs) if leg.far and leg.cause != "LOSE_RACE")
     return next(dialled, legs[0])
 
 
-def _did(legs: Sequence[ForeignLeg], way: Way) -> str | None:
-    if way != "inbound":
+def _did(legs: Sequence[ForeignLeg], kind: CallKind) -> str | None:
+    if kind != "inbound":
         return None
     return next((leg.did for leg in legs if leg.did), None)
 
@@ -121,7 +121,7 @@ def _ringing(answered: Sequence[ForeignLeg]) -> int:
 
 
 def _named(party: Party, otherwise: str) -> Party:
-    """A caller who withheld their number, too, is somebody."""
+    """A caller who withheld the number is somebody, too."""
     return party if party.number else Party(otherwise, name=party.name)
 
 

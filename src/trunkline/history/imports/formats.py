@@ -1,4 +1,4 @@
-"""The formats by name, and which of them a file is."""
+"""The formats by name, and which of them a file has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trunkline.history.imports.leg import ReadRow
 
 
 class Format(NamedTuple):
-    """How to read a format's rows. ``needs``: of each group one column at least.
+    """How to read a format's rows. ``needs``: a file has at least one column of each group.
 
     ``folds``: several rows may belong to one call.
     """
@@ -51,16 +51,16 @@ FORMATS: Mapping[str, Format] = {
     "freepbx": Format(freepbx.read, _needs("calldate", "duration", "disposition", "src|cnum")),
     "asterisk": Format(asterisk.read, _needs("start", "disposition", "src", "dst", "channel")),
 }
-"""The more particular ones first."""
+"""The most particular formats come first."""
 
 
 def missing(form: str, columns: Collection[str]) -> list[str]:
-    """The needed columns that are not there, alternatives as ``a or b``."""
+    """The needed columns that are missing, alternatives as ``a or b``."""
     there = set(columns)
     groups = FORMATS[form].needs
     return [" or ".join(sorted(group)) for group in groups if not group & there]
 
 
 def recognised(columns: Collection[str]) -> str | None:
-    """The format that has these columns; None if none of them has."""
+    """The first format that these columns fit; None if none does."""
     return next((form for form in FORMATS if not missing(form, columns)), None)

@@ -1,7 +1,7 @@
 """FreePBX: its table ``asteriskcdrdb.cdr``, exported with the names of the columns in the first line.
 
-The same rows as Asterisk's own, with ``calldate`` for the start and neither answer nor end; ``did`` is
-there for calls from outside, and ``cnum`` is the extension that called, whatever number it showed.
+The rows are Asterisk's own, but the start is in ``calldate``, and there is neither answer nor end.
+Calls from outside have a ``did``, and ``cnum`` is the extension that called, whatever number it showed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 def columns(cells: Sequence[str]) -> tuple[str, ...] | None:
-    """The names of the table's columns, for one of its rows; None if it is none.
+    """The names of the table's columns for one of its rows; None if it is not one.
 
-    Exported by MySQL itself, the table comes without them.
+    When MySQL itself exports the table, the file has no names.
     """
     whole = len(cells) == len(_TABLE) and _DATE.fullmatch(cells[0].strip())
     return _TABLE if whole and cells[11].strip().upper() in OUTCOMES else None

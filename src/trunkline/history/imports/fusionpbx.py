@@ -1,4 +1,4 @@
-"""FusionPBX: rows of ``v_xml_cdr``, a row for each leg that it was set to keep."""
+"""FusionPBX: rows of ``v_xml_cdr``, one for each leg that it was set to keep."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
 from trunkline.history.imports.causes import cause_name, unanswered
-from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Way
+from trunkline.history.imports.leg import CallKind, Cells, ForeignLeg, Side
 from trunkline.history.imports.values import duration, present, span, stamp, text
 
-_WAYS: dict[str, Way] = {"inbound": "inbound", "outbound": "outbound", "local": "internal"}
+_KINDS: dict[str, CallKind] = {"inbound": "inbound", "outbound": "outbound", "local": "internal"}
 _TRUE = frozenset({"true", "t", "1", "yes"})
 _SYSTEM = frozenset({
     "voicemail", "playback", "ivr", "say", "phrase", "play_and_get_digits", "conference", "record",
@@ -22,7 +22,7 @@ _STATUS: dict[str, StatusDetail] = {
 
 
 def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
-    """One row of the table, of its export or of its API; raises Unusable."""
+    """One row of the table, its export or its API; raises Unusable."""
     starts = ("start_epoch", "start_stamp")
     started_at, ended_at = span(
         present(stamp(cells, zone, *starts), *starts),
@@ -33,17 +33,17 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     cause = cause_name(text(cells, "hangup_cause") or text(cells, "hangup_cause_q850"))
     outcome = _outcome(cells, billed, cause)
     far = text(cells, "leg").lower() == "b"  # its direction is the leg's, not the call's
-    way = None if far else _WAYS.get(text(cells, "direction", "call_direction").lower())
+    kind = None if far else _KINDS.get(text(cells, "direction", "call_direction").lower())
     return ForeignLeg(
         call=_call(cells, far, started_at),
         started_at=started_at,
         ended_at=ended_at,
         talked=billed if outcome == "SUCCESS" else 0,
         outcome=outcome,
-        caller=_caller(cells, way),
-        callee=_callee(cells, way),
-        way=way,
-        did=text(cells, "caller_destination") if way == "inbound" else "",
+        caller=_caller(cells, kind),
+        callee=_callee(cells, kind),
+        kind=kind,
+        did=text(cells, "caller_destination") if kind == "inbound" else "",
         cause=cause,
         far=far,
         recorded=bool(text(cells, "record_name", "recording_file")),
@@ -51,7 +51,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
 
 
 def _call(cells: Cells, far: bool, started_at: int) -> str:
-    """A far leg names the one that dialled it."""
+    """A far leg names the leg that dialled it."""
     own = text(cells, "xml_cdr_uuid", "uuid")
     dialled_by = text(cells, "originating_leg_uuid")
     if far and not dialled_by:
@@ -72,8 +72,8 @@ def _outcome(cells: Cells, billed: int, cause: str) -> StatusDetail:
     return "SUCCESS"
 
 
-def _caller(cells: Cells, way: Way | None) -> Side:
-    inside = {"inbound": False, "outbound": True, "internal": True}.get(way or "")
+def _caller(cells: Cells, kind: CallKind | None) -> Side:
+    inside = {"inbound": False, "outbound": True, "internal": True}.get(kind or "")
     return Side(
         number=text(cells, "caller_id_number", "source_number"),
         name=text(cells, "caller_id_name"),
@@ -82,7 +82,7 @@ def _caller(cells: Cells, way: Way | None) -> Side:
     )
 
 
-def _callee(cells: Cells, way: Way | None) -> Side:
-    inside = False if way == "outbound" else (True if way == "internal" else None)
-    aliases = (text(cells, "extension"),) if way == "inbound" else ()
+def _callee(cells: Cells, kind: CallKind | None) -> Side:
+    inside = False if kind == "outbound" else (True if kind == "internal" else None)
+    aliases = (text(cells, "extension"),) if kind == "inbound" else ()
     return Side(text(cells, "destination_number"), aliases=aliases, inside=inside)

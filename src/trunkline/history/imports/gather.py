@@ -1,4 +1,4 @@
-"""Gathering the rows of one call from a stream of them, with bounded memory."""
+"""Gathers the rows of each call from a stream of rows, with bounded memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import msgspec
 from trunkline.history.imports.leg import ForeignLeg
 
 _APART = 10_000
-"""Rows. A call's rows are written as its legs end: those of a long call stand some way apart."""
+"""Rows. A call's rows are written as its legs end, so those of a long call stand some way apart."""
 _MOST = 500
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """All rows of a call that were near each other, and the place of the first in its file."""
+    """All rows of a call that were near each other, and where the first of them stands."""
 
     legs: list[ForeignLeg]
     file: str
@@ -28,7 +28,7 @@ class _Open(msgspec.Struct):
 
 
 class Gather:
-    """Takes legs, gives whole calls: each once no row of it has come for ``apart`` rows."""
+    """Takes legs and gives whole calls: a call is whole when no row of it has come for ``apart`` rows."""
 
     def __init__(self, apart: int = _APART) -> None:
         self._apart = apart
@@ -50,7 +50,6 @@ class Gather:
         yield from self._finished()
 
     def rest(self) -> Iterator[Whole]:
-        """What is left at the end."""
         while self._open:
             yield self._open.popitem(last=False)[1].whole
 

@@ -1,4 +1,4 @@
-"""The Open API's own ``GET /oapi/v1/call/histories``: its JSON, of another Trunkline or another vendor."""
+"""The Open API's own ``GET /oapi/v1/call/histories`` in JSON, from another Trunkline or another vendor."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
+from trunkline.history.imports.leg import CallKind, Cells, ForeignLeg, Side, Unusable
 from trunkline.history.imports.values import clean, duration, moment, shown, text
 
 _CALL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,79}")
 
 
 def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
-    """One record; its ``call_id``, if it has one, stays its own. Raises Unusable."""
+    """One record, which keeps its ``call_id`` if it has one. Raises Unusable."""
     started_at = moment(cells, zone, "unix_timestamp")
     lasted = duration(cells, "duration_seconds") or 0
     talked = min(duration(cells, "billing_seconds") or 0, lasted)
@@ -31,7 +31,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
         outcome=outcome,
         caller=caller,
         callee=callee,
-        way=_way(cells),
+        kind=_kind(cells),
         did=text(cells, "did_number"),
         recorded=bool(text(cells, "recording")),
         call_id=own if _CALL_ID.fullmatch(own) else None,
@@ -59,7 +59,7 @@ def _party(party: Any) -> Side:
     )
 
 
-def _way(cells: Cells) -> Way:
+def _kind(cells: Cells) -> CallKind:
     if text(cells, "class") == "one_one":
         return "internal"
     return "inbound" if text(cells, "direction") == "to_ab" else "outbound"

@@ -1,8 +1,8 @@
 """Kazoo: call detail records as Crossbar's ``/cdrs`` gives them, CSV or JSON; a row for each leg.
 
-``direction`` is the leg's, seen from the switch: a call begins with an inbound leg, of a device or of
-a carrier, and each phone or carrier dialled for it is an outbound one. ``timestamp`` is the leg's
-start in some versions and its end in others; the first part of ``interaction_id``, the call's start in
+``direction`` is the leg's, seen from the switch: a call begins with an inbound leg, from a device or
+a carrier, and each phone or carrier that it dials is an outbound leg. ``timestamp`` is the leg's
+start in some versions and its end in others. The first part of ``interaction_id``, the call's start in
 Gregorian seconds, tells which.
 """
 
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from trunkline.calls.record import StatusDetail
 from trunkline.calls.times import GREGORIAN, SECOND
 from trunkline.history.imports.causes import cause_name, unanswered
-from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
+from trunkline.history.imports.leg import CallKind, Cells, ForeignLeg, Side, Unusable
 from trunkline.history.imports.values import duration, present, sip_user, stamp, text
 
 _GREGORIAN_DIGITS = 11
@@ -28,17 +28,17 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     started_at = _start(cells, zone, lasted)
     cause = cause_name(text(cells, "hangup_cause"))
     far = text(cells, "direction", "call_direction").lower() == "outbound"
-    way = None if far else _way(cells)
+    kind = None if far else _kind(cells)
     return ForeignLeg(
         call=_call(cells, started_at),
         started_at=started_at,
         ended_at=started_at + lasted,
         talked=billed,
         outcome=_outcome(cells, billed, cause, far),
-        caller=_caller(cells, way),
+        caller=_caller(cells, kind),
         callee=_callee(cells),
-        way=way,
-        did=_dialled(cells) if way == "inbound" else "",
+        kind=kind,
+        did=_dialled(cells) if kind == "inbound" else "",
         cause=cause,
         far=far,
         recorded=bool(text(cells, "recording_url") or cells.get("media_recordings")),
@@ -46,7 +46,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
 
 
 def _with_variables(cells: Cells) -> Cells:
-    """A whole document has the account's variables in an object of its own."""
+    """A whole document has the account's variables in an object of their own."""
     variables = cells.get("custom_channel_vars")
     if not isinstance(variables, Mapping):
         return cells
@@ -77,16 +77,16 @@ def _call(cells: Cells, started_at: int) -> str:
 
 
 def _outcome(cells: Cells, billed: int, cause: str, far: bool) -> StatusDetail:
-    """A leg that nobody was joined to, and that was answered, was answered by the system."""
+    """An answered leg that was joined to nobody was answered by the system."""
     if not billed:
         return unanswered(cause)
     return "SUCCESS" if far or text(cells, "other_leg_call_id") else "IVR"
 
 
-def _way(cells: Cells) -> Way | None:
-    """Whose leg began the call: nobody's means a carrier's. Inside or outside the numbers tell."""
-    kind = text(cells, "authorizing_type").lower()
-    if kind in ("resource", "sys_info", "trunkstore"):
+def _kind(cells: Cells) -> CallKind | None:
+    """A carrier began the call if its first leg is nobody's. The numbers tell inside from outside."""
+    authorized = text(cells, "authorizing_type").lower()
+    if authorized in ("resource", "sys_info", "trunkstore"):
         return "inbound"
     return None if text(cells, "owner_id", "authorizing_id", "username") else "inbound"
 
@@ -95,11 +95,11 @@ def _dialled(cells: Cells) -> str:
     return text(cells, "dialed_number") or sip_user(text(cells, "request", "to"))
 
 
-def _caller(cells: Cells, way: Way | None) -> Side:
+def _caller(cells: Cells, kind: CallKind | None) -> Side:
     number = text(cells, "caller_id_number") or sip_user(text(cells, "from"))
-    inside = False if way == "inbound" else (True if text(cells, "owner_id") else None)
+    inside = False if kind == "inbound" else (True if text(cells, "owner_id") else None)
     own = (text(cells, "username", "presence_id"), text(cells, "from"), text(cells, "calling_from"))
-    aliases = () if way == "inbound" else tuple(sip_user(each) for each in own)
+    aliases = () if kind == "inbound" else tuple(sip_user(each) for each in own)
     if not number:
         raise Unusable("party_missing", "caller_id_number and from are empty")
     return Side(number, text(cells, "caller_id_name"), aliases, inside)

@@ -1,4 +1,4 @@
-"""What any foreign row is read into: one leg, or the reason for which it is none."""
+"""What every foreign row is read into: one leg, or the reason why it gives none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from trunkline.calls.record import StatusDetail
 
-Way = Literal["internal", "outbound", "inbound"]
+CallKind = Literal["internal", "outbound", "inbound"]
 
 Reason = Literal[
     "row_unreadable",
@@ -25,7 +25,7 @@ Reason = Literal[
     "already_there",
     "too_old",
 ]
-"""Why a row, or the call that it belongs to, was not taken; each is explained in moving-here.md."""
+"""Why a row, or its call, was not taken; ``moving-here.md`` explains each."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Unusable(Exception):
-    """Raised inside a format's reader, where a value cannot be used."""
+    """A format's reader raises it where it cannot use a value."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason, detail)
@@ -46,7 +46,7 @@ class Unusable(Exception):
 class Side(msgspec.Struct, frozen=True):
     """One side of a leg as the row has it.
 
-    ``aliases`` are what else may name the same phone or person, the surest first: a channel's peer, an
+    ``aliases`` are other names of the same phone or person, the surest first: a channel's peer, an
     internal extension. ``inside`` is None where the row does not say. ``username`` is kept as it is.
     """
 
@@ -60,8 +60,8 @@ class Side(msgspec.Struct, frozen=True):
 class ForeignLeg(msgspec.Struct, frozen=True, kw_only=True):
     """One row. ``call`` is what all rows of one call share; times are unix microseconds.
 
-    ``talked`` (microseconds) are the last ones of the leg. ``far``: somebody was dialled in it, so its
-    outcome says more than that of the leg which dialled. ``call_id`` is a whole id to keep.
+    ``talked`` is the length of the talk in microseconds, at the end of the leg. ``far``: somebody was dialled
+    in it, so its outcome says more than that of the leg that dialled. ``call_id`` is a whole id to keep.
     """
 
     call: str
@@ -71,7 +71,7 @@ class ForeignLeg(msgspec.Struct, frozen=True, kw_only=True):
     outcome: StatusDetail
     caller: Side
     callee: Side
-    way: Way | None = None
+    kind: CallKind | None = None
     did: str = ""
     cause: str = ""
     far: bool = True
@@ -80,6 +80,6 @@ class ForeignLeg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Cells = Mapping[str, Any]
-"""A row by the names of its columns, in lower case; what is missing is not there."""
+"""A row by its columns' names in lower case; a column that is missing has no key."""
 ReadRow = Callable[[Cells, ZoneInfo], ForeignLeg]
-"""Reads a row whose clock times without an offset are of that zone; raises Unusable."""
+"""Reads a row; clock times without an offset are of that zone. Raises Unusable."""

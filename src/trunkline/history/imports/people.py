@@ -1,4 +1,4 @@
-"""Who of the account a number, a name or a phone of the old system is."""
+"""Which user of the account a number, a name or a phone of the old system belongs to."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class People:
-    """The account's users by what may name them: SIP user names, extensions, user names."""
-
     def __init__(self, known: Mapping[str, Person]) -> None:
-        """``known`` by extension, user name and SIP user name, all in lower case."""
+        """The account's users by extension, user name and SIP user name, all in lower case."""
         self._known = known
 
     def settle(self, side: Side) -> tuple[Party, bool]:
-        """The party, and whether it is one inside: a user, or what looks like an extension."""
+        """The party, and whether it is inside: a user, or what looks like an extension."""
         if side.inside is not False:
             for named in (*side.aliases, side.number):
                 found = self._known.get(named.lower()) if named else None
@@ -49,5 +47,5 @@ def _user(named: str, side: Side, found: Person) -> Party:
 
 
 def _is_short(number: str) -> bool:
-    """No network has numbers so short, but for emergency and service ones."""
+    """No network has numbers so short, except for emergencies and services."""
     return 2 <= len(number) <= _LONGEST_INSIDE and number.isascii() and number.isdigit()

@@ -1,7 +1,7 @@
-"""The rows of a file of text, as mappings: CSV of any delimiter, JSON arrays and JSON lines.
+"""The rows of a text file as mappings: CSV with any delimiter, JSON arrays and JSON lines.
 
-A file is read as a stream, whatever its size. What cannot be read is a Skipped in its place, and
-reading goes on after it.
+A file is read as a stream, whatever its size. A row that cannot be read becomes a Skipped in its place,
+and reading goes on after it.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 class ForeignRow(NamedTuple):
-    """A row, or why it is none. ``line`` is where it ends in its file, or its number in JSON."""
+    """A row, or why it is none. ``line`` is the line on which it ends or, in JSON, its number."""
 
     line: int
     cells: Sequence[str] | Cells | Skipped
 
 
 def is_json(beginning: bytes) -> bool:
-    """Does a file that begins so hold JSON? Give at least its first 64 bytes."""
+    """Does a file with this beginning (at least its first 64 bytes) hold JSON?"""
     return beginning.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
 
 
 def lines(file: BinaryIO) -> Iterator[str]:
-    """The file's lines with their ends, from its beginning: UTF-8, UTF-16 with a mark, else each line as Windows-1252."""
+    """The file's lines with their ends: UTF-8, UTF-16 with a mark, else each line as Windows-1252."""
     start = file.read(2)
     if start in _UTF_16:
         yield from _decoded(file, _UTF_16[start])
@@ -69,11 +69,11 @@ def csv_rows(text: Iterable[str]) -> Iterator[ForeignRow]:
     sample = list(_beginning(text))
     delimiter = _delimiter(sample[0] if sample else "")
     whole = chain(sample, text)
-    way = backslashes.quoting(sample, delimiter)
-    if way is None:
+    quoting = backslashes.quoting(sample, delimiter)
+    if quoting is None:
         reader = csv.reader(whole, delimiter=delimiter)
     else:
-        reader = backslashes.reader(whole, delimiter, way)
+        reader = backslashes.reader(whole, delimiter, quoting)
     while True:
         try:
             cells = next(reader)
@@ -87,7 +87,7 @@ def csv_rows(text: Iterable[str]) -> Iterator[ForeignRow]:
 
 
 def _beginning(text: Iterator[str]) -> Iterator[str]:
-    """Its lines, until there are enough to tell how cells are quoted."""
+    """The first lines, as many as it takes to tell how cells are quoted."""
     left = _SAMPLE
     for line in text:
         yield line
@@ -97,25 +97,25 @@ def _beginning(text: Iterator[str]) -> Iterator[str]:
 
 
 def _delimiter(line: str) -> str:
-    """The one that stands most often outside quotes in the first line."""
+    """The delimiter that stands most often outside quotes in this line."""
     outside = re.sub(r'"[^"]*"', "", line)
     return max(_DELIMITERS, key=outside.count)
 
 
 def column(name: str) -> str:
-    """A column's name as all formats look for it."""
+    """A column's name in the spelling in which all formats look for it."""
     return "_".join(name.strip().strip('"').lower().replace("-", "_").split())
 
 
 def named(names: Sequence[str], cells: Sequence[str]) -> Cells | Skipped:
-    """The row by the names of its columns; more cells than names: a delimiter was not quoted."""
+    """The row by its columns' names; Skipped where it has more cells than names: a delimiter was not quoted."""
     if len(cells) > len(names) and any(cells[len(names) :]):
         return Skipped("columns_differ", f"{len(cells)} columns, and {len(names)} names")
     return dict(zip(names, cells, strict=False))
 
 
 def json_rows(file: BinaryIO) -> Iterator[ForeignRow]:
-    """The objects of an array, of an envelope's ``data`` or ``items``, or one after another."""
+    """The objects of an array, of an envelope's ``data`` or ``items``, or of JSON lines."""
     objects = _Objects(file)
     for number, value in enumerate(objects.all(), start=1):
         if isinstance(value, Mapping):
@@ -127,7 +127,7 @@ def json_rows(file: BinaryIO) -> Iterator[ForeignRow]:
 
 
 class _Objects:
-    """Decodes values one by one from a buffer (the standard library's decoder can begin amid one)."""
+    """Decodes values one by one from a buffer (the standard library's decoder can begin anywhere in a text)."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -137,14 +137,14 @@ class _Objects:
         self._decode = json.JSONDecoder().raw_decode
 
     def all(self) -> Iterator[Any]:
-        """Every value; a Skipped where none can be read."""
+        """Every value; a Skipped in the place of one that cannot be read."""
         self._more()
         self._enter()
         while self._at_value():
             yield self._next()
 
     def _enter(self) -> None:
-        """An envelope's own keys are no rows."""
+        """An envelope's own keys are not rows."""
         found = _ENVELOPE.search(self._buffer)
         if found is None or not self._buffer.lstrip().startswith("{"):
             return
@@ -153,7 +153,7 @@ class _Objects:
             self._at, self._in_envelope = found.end(), True
 
     def _at_value(self) -> bool:
-        """Go to the next value; False at the end, and behind an envelope's array."""
+        """Go to the next value; False at the end, and after an envelope's array."""
         while True:
             found = _BETWEEN.match(self._buffer, self._at)
             assert found is not None  # it matches nothing, too
@@ -181,7 +181,7 @@ class _Objects:
             self._more()
 
     def _resume(self) -> int:
-        """Where the next object may begin: on the next line, or behind the next end of one."""
+        """Where the next object may begin: on the next line, or after the next end of an object."""
         ends = (self._buffer.find(mark, self._at + 1) for mark in ("\n", "},"))
         return min((end + 1 for end in ends if end >= 0), default=len(self._buffer))
 

@@ -1,4 +1,4 @@
-"""One file to read: which format it has, and its rows as legs."""
+"""One file of another phone system: its format, and its rows as legs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BEGINNING = 4096
 
 Columns = Callable[[Sequence[str]], tuple[str, ...] | None]
 _WITHOUT_A_HEAD: Mapping[str, Columns] = {"asterisk": asterisk.columns, "freepbx": freepbx.columns}
-"""Formats whose files may begin with a call: the names of its columns, if it is one."""
+"""For formats whose files may have no header: the columns' names, told from the first row."""
 
 
 class NotRecognised(Exception):
@@ -24,17 +24,15 @@ class NotRecognised(Exception):
 
 
 class Read(NamedTuple):
-    """One row of the file, read."""
-
     line: int
     leg: ForeignLeg | Skipped
 
 
 class ForeignHistory:
-    """A file's legs, as a stream. ``form`` is a format's name; None recognises it.
+    """A file's legs, as a stream. ``form`` is a format's name; with None the format is recognised.
 
-    ``renamed`` has columns of the file to the names that the format knows them by. Raises
-    NotRecognised, before the first leg.
+    ``renamed`` maps columns of the file to the names by which the format knows them. Raises
+    NotRecognised before the first leg.
     """
 
     def __init__(
@@ -53,7 +51,6 @@ class ForeignHistory:
         self.form = self._form(form, first)
 
     def legs(self) -> Iterator[Read]:
-        """Every row, in the order of the file."""
         for row in self._rows:
             yield Read(row.line, self._leg(row))
 
@@ -96,7 +93,7 @@ class ForeignHistory:
             yield ForeignRow(row.line, cells)
 
     def _table(self, table: Iterator[ForeignRow], form: str | None) -> Iterator[ForeignRow]:
-        """Rows by the names of the first one, or by their places where the first one is a call already."""
+        """Rows by the names in the first one, or by their places where the first one is already a call."""
         first = next(table, None)
         if first is None:
             return
@@ -114,7 +111,9 @@ class ForeignHistory:
                 yield row
                 continue
             cells = list(row.cells)
-            if tuple(map(rows.column, cells[:2])) != head[:2]:  # a head again: files put together
+            if (
+                tuple(map(rows.column, cells[:2])) != head[:2]
+            ):  # else a header again: files put together
                 yield ForeignRow(row.line, rows.named(names, cells))
 
 

@@ -32,7 +32,7 @@ _SIP = re.compile(r"^(?:sips?:)?(?P<user>[^@;]*)")
 
 
 def text(cells: Cells, *names: str) -> str:
-    """The first of these columns that says anything: one line, at most 128 characters; else empty."""
+    """The first of these columns that says anything, in one line of at most 128 characters; else empty."""
     for name in names:
         value = cells.get(name)
         if value is not None and (found := clean(value)):
@@ -41,7 +41,7 @@ def text(cells: Cells, *names: str) -> str:
 
 
 def clean(value: Any) -> str:
-    """Any scalar as text that every database can keep; empty for what says nothing."""
+    """Any scalar as text that every database can keep; empty for a value that says nothing."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     plain = _as_text(value)
@@ -57,12 +57,11 @@ def _as_text(value: str | float) -> str:
 
 
 def shown(name: str, value: str) -> str:
-    """A column and its value, for a report."""
     return f"{name}: {value[:_SHOWN]!r}"
 
 
 def moment(cells: Cells, zone: ZoneInfo, *names: str) -> int:
-    """Unix microseconds of the time in the first of these columns that has one; raises Unusable."""
+    """Unix microseconds, from the first of these columns that has a time; raises Unusable."""
     return present(stamp(cells, zone, *names), *names).moments[0]
 
 
@@ -74,7 +73,7 @@ class Stamp(NamedTuple):
 
 
 def stamp(cells: Cells, zone: ZoneInfo, *names: str) -> Stamp | None:
-    """The time in the first of these columns that has one, as it may be read; raises Unusable.
+    """The time in the first of these columns that has one; raises Unusable.
 
     None where all are empty.
     """
@@ -86,7 +85,7 @@ def stamp(cells: Cells, zone: ZoneInfo, *names: str) -> Stamp | None:
 
 
 def present(found: Stamp | None, *names: str) -> Stamp:
-    """The time that was read from these columns; raises Unusable where there was none."""
+    """The time that was read from these columns; raises Unusable if there was none."""
     if found is None:
         raise Unusable("time_missing", " or ".join(names))
     return found
@@ -103,7 +102,7 @@ def _read_time(name: str, value: str, zone: ZoneInfo) -> Stamp:
 
 
 def _from_digits(value: str) -> int:
-    """Unix seconds, or by the number of digits milliseconds or microseconds; Gregorian seconds (11)."""
+    """Unix seconds, milliseconds or microseconds, by the number of digits; with 11 digits Gregorian seconds."""
     whole, _, fraction = value.partition(".")
     n = int(whole)
     if len(whole) >= 16:
@@ -151,18 +150,18 @@ def _read_duration(name: str, value: str) -> int:
 
 
 def plausible(lasted: int, detail: str) -> int:
-    """The microseconds of a call; raises Unusable where no call lasts so long, or ends before it starts."""
+    """The microseconds of a call; raises Unusable where they are negative, or more than any call lasts."""
     if not 0 <= lasted <= _LONGEST:
         raise Unusable("duration_implausible", detail)
     return lasted
 
 
 def span(start: Stamp, end: Stamp | None, lasted: int | None) -> tuple[int, int]:
-    """(start, end) of a call from what of it is known; raises Unusable where that cannot be.
+    """(start, end) of a call from what the row says of it; raises Unusable where that cannot be.
 
-    Where a clock that was set back lets a time be read in two ways, how long the call lasted tells
-    which is meant, and else the first that is plausible. A time that the clock left out tells less
-    than how long it lasted.
+    A clock that was set back lets a time be read in two ways. The length of the call then tells which one is
+    meant; without it, the first plausible one is taken. The length also goes before a time that the clock
+    left out.
     """
     if end is None or (lasted is not None and (start.left_out or end.left_out)):
         return start.moments[0], start.moments[0] + (lasted or 0)
@@ -186,7 +185,7 @@ def caller_id(clid: str) -> tuple[str, str]:
 
 
 def peer(channel: str) -> str:
-    """Whose a channel of Asterisk is: ``101`` of ``PJSIP/101-0000001a`` and of ``Local/101@x-1;2``."""
+    """The peer of an Asterisk channel: ``101`` of ``PJSIP/101-0000001a`` and of ``Local/101@x-1;2``."""
     found = _CHANNEL.match(channel)
     if found is None:
         return ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from trunkline.calls.record import StatusDetail
-from trunkline.history.imports.leg import Cells, ForeignLeg, Side, Unusable, Way
+from trunkline.history.imports.leg import CallKind, Cells, ForeignLeg, Side, Unusable
 from trunkline.history.imports.values import Stamp, duration, present, span, stamp, text
 
-_WAYS: dict[str, Way] = {"internal": "internal", "inbound": "inbound", "outbound": "outbound"}
+_KINDS: dict[str, CallKind] = {"internal": "internal", "inbound": "inbound", "outbound": "outbound"}
 
 
 def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
@@ -20,7 +20,7 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
     )
     answered_at = _answered_at(stamp(cells, zone, "answer"), started_at, ended_at)
     talked = 0 if answered_at is None else max(0, ended_at - max(answered_at, started_at))
-    way = _WAYS.get(text(cells, "call_direction").lower())
+    kind = _KINDS.get(text(cells, "call_direction").lower())
     own = text(cells, "id")
     caller = _source(cells)
     return ForeignLeg(
@@ -30,15 +30,15 @@ def read(cells: Cells, zone: ZoneInfo) -> ForeignLeg:
         talked=talked,
         outcome=_outcome(cells, answered_at is not None),
         caller=caller,
-        callee=_destination(cells, way),
-        way=way,
-        did=text(cells, "requested_extension") if way == "inbound" else "",
+        callee=_destination(cells, kind),
+        kind=kind,
+        did=text(cells, "requested_extension") if kind == "inbound" else "",
         recorded=bool(cells.get("recordings")),
     )
 
 
 def _answered_at(answer: Stamp | None, started_at: int, ended_at: int) -> int | None:
-    """Amid the call, where that can be."""
+    """The moment that lies within the call, where one does."""
     if answer is None:
         return None
     return next((at for at in answer.moments if started_at <= at <= ended_at), answer.moments[0])
@@ -59,10 +59,10 @@ def _source(cells: Cells) -> Side:
     return Side(number, name, (inside,) if inside else (), True if inside else None)
 
 
-def _destination(cells: Cells, way: Way | None) -> Side:
+def _destination(cells: Cells, kind: CallKind | None) -> Side:
     inside = text(cells, "destination_internal_extension")
     number = text(cells, "destination_extension", "requested_extension")
-    aliases = (inside,) if inside and way != "outbound" else ()
+    aliases = (inside,) if inside and kind != "outbound" else ()
     return Side(
-        number, text(cells, "destination_name"), aliases, False if way == "outbound" else None
+        number, text(cells, "destination_name"), aliases, False if kind == "outbound" else None
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import stamina
 import structlog
 
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, RoutingKey
+from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.groups import Groups, SubscriberGroup
 from trunkline.live.hub.wire import Encoding, Wire
 from trunkline.store.ports.database import Events

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding
+from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.account import AccountEvents, Subscription
 from trunkline.live.hub.deps import LiveLimits
 from trunkline.live.hub.feed import Feed

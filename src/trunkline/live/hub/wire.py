@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.events.bindings import Binding, RoutingKey, escaped
 from trunkline.events.envelope import envelope, snaked
+from trunkline.events.stored import StoredEvent
 
 _TEXT = 0x81  # RFC 6455 5.2: FIN and opcode 1
 

@@ -1,4 +1,4 @@
-"""The database and the bus that belongs to it, as the settings want them.
+"""Opens the database that the settings name, and the bus that belongs to it.
 
 Drivers are imported only where they are needed: an installation on SQLite has no use for those of
 PostgreSQL.
@@ -32,37 +32,39 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 PATIENCE = 60.0
-"""Seconds for which a start waits for a PostgreSQL that is starting, too."""
+"""For so many seconds a start waits for a PostgreSQL that is starting, too."""
 PREDECESSOR = 5.0
-"""Seconds for which a start waits for the main server before it to end."""
+"""For so many seconds a start waits for the previous main server to end."""
 
 
 @dataclass(frozen=True)
 class DatabaseParts:
-    """One database, open, and what else is different with each kind of it."""
+    """An open database, and the parts that differ with its kind."""
 
     db: Database
     bus: Bus
     run_bus: Callable[[], Coroutine[Any, Any, None]] | None
-    """To be run for as long as the bus is to work; None: it works by itself."""
+    """Runs for as long as the bus is to work; None: the bus needs nothing that runs."""
     bus_ready: asyncio.Event | None
-    """Set once the bus hears everything: nothing may be written before."""
+    """Set once the bus hears everything; nothing may be written before."""
     views: PostgresqlViews | None
-    """What the engine reads instead of SQLite's file."""
+    """What the engine reads; None: the SQLite file."""
     caches: tuple[str, ...]
-    """What the engine keeps of the views, and has to forget when they change."""
+    """What the engine caches of the views, and has to forget when they change."""
+    hears_events: Callable[[], bool] = lambda: True
+    """Does the bus hear what other processes commit?"""
 
     @property
     def is_shared(self) -> bool:
-        """May other machines be on it, too?"""
+        """May other machines use it, too?"""
         return self.views is not None
 
 
 def open_parts(settings: Settings, key: InstallationKey) -> DatabaseParts:
-    """Open, migrate if need be, and prepare the engine's own way in. Blocks.
+    """Open the database, migrate it if need be, and prepare the engine's access to it. Blocks.
 
-    A PostgreSQL that does not answer is waited for, ``PATIENCE`` seconds long. Raises
-    DatabaseUnusable, and DatabaseUnavailable when that was in vain.
+    Waits up to ``PATIENCE`` seconds for a PostgreSQL that does not answer. Raises DatabaseUnusable, and
+    DatabaseUnavailable when it did not answer in that time.
     """
     if not isinstance(settings.place, str):
         from trunkline.store.sqlite import open_database
@@ -72,9 +74,9 @@ def open_parts(settings: Settings, key: InstallationKey) -> DatabaseParts:
 
 
 def open_beside(settings: Settings, key: InstallationKey) -> DatabaseParts:
-    """Open the PostgreSQL that a main server has, as it is: nothing is migrated. Blocks.
+    """Open the main server's PostgreSQL as it is: nothing is migrated. Blocks.
 
-    It is waited for as by ``open_parts``. Raises SettingsError where the settings name none,
+    Waits as ``open_parts`` does. Raises SettingsError where the settings name no PostgreSQL,
     DatabaseUnusable and DatabaseUnavailable.
     """
     if not isinstance(settings.place, str):
@@ -86,22 +88,22 @@ def open_beside(settings: Settings, key: InstallationKey) -> DatabaseParts:
     from trunkline.store.postgres.schema import check_key, refuse_other_schema
 
     url = settings.place
-    for attempt in _waiting():
+    for attempt in _retries():
         with attempt:
             refuse_other_schema(url)
             check_key(url, key)
     db = PostgresDatabase(url, key)
     bus = _bus(url, db)
-    return DatabaseParts(db, bus, bus.run, bus.ready, None, ())
+    return DatabaseParts(db, bus, bus.run, bus.ready, None, (), lambda: bus.hears)
 
 
 @contextlib.asynccontextmanager
 async def as_main(settings: Settings, node_id: str) -> AsyncIterator[None]:
-    """Be the one main server of the database, and the one server of the node; when another one
-    becomes either, what is inside ends.
+    """Be the one main server of the database, and the one server of the node.
 
-    Raises DatabaseTaken, now or then, and DatabaseUnavailable now. A SQLite file needs none of it:
-    the lock of its data directory is enough.
+    When another server becomes either, the block inside is cancelled. Raises DatabaseTaken, at once or
+    then, and DatabaseUnavailable at once. A SQLite file needs none of it: the lock of its data directory is
+    enough.
     """
     if not isinstance(settings.place, str):
         yield
@@ -109,7 +111,7 @@ async def as_main(settings: Settings, node_id: str) -> AsyncIterator[None]:
     from trunkline.store.postgres.advisory_lock import DatabaseTaken, Sole
 
     sole = Sole(settings.place, node_id)
-    async for attempt in _waiting().__aiter__():
+    async for attempt in _retries().__aiter__():
         with attempt:
             await sole.take(PREDECESSOR)
     keeping = asyncio.create_task(sole.keep())
@@ -132,12 +134,12 @@ def _raised_by(task: asyncio.Task[None]) -> BaseException | None:
     return task.exception() if task.done() and not task.cancelled() else None
 
 
-def _waiting() -> Any:
+def _retries() -> Any:
     return stamina.retry_context(on=_may_pass, attempts=None, timeout=PATIENCE, wait_max=2.0)
 
 
 def _may_pass(error: Exception) -> bool:
-    """Is it worth waiting? What PostgreSQL refuses to let in (SQLSTATE 28, 3D) stays refused."""
+    """Is it worth waiting? Where PostgreSQL refuses to let us in (SQLSTATE 28, 3D), it goes on refusing."""
     refused = str(getattr(error.__cause__, "sqlstate", None))[:2] in ("28", "3D")
     return isinstance(error, DatabaseUnavailable) and not refused
 
@@ -146,13 +148,13 @@ def _on_postgresql(url: str, key: InstallationKey) -> DatabaseParts:
     from trunkline.store.postgres import open_database as open_postgresql
     from trunkline.store.postgres.schema import warn_if_not_durable
 
-    for attempt in _waiting():
+    for attempt in _retries():
         with attempt:
             warn_if_not_durable(url)
             db = open_postgresql(url, key)
             views = views_in_postgresql(url, key)
     bus = _bus(url, db)
-    return DatabaseParts(db, bus, bus.run, bus.ready, views, realtime.CACHES)
+    return DatabaseParts(db, bus, bus.run, bus.ready, views, realtime.CACHES, lambda: bus.hears)
 
 
 def _bus(url: str, db: PostgresDatabase) -> PostgresBus:

@@ -1,4 +1,4 @@
-"""The engine's configuration as the settings want it, and which devices it is to know."""
+"""The engine's configuration from the settings, and which devices the engine is to know."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from trunkline.store.secrets import InstallationKey
 
 
 def more_modules(settings: Settings) -> tuple[str, ...]:
-    """What the engine must have for these settings, besides what it always needs."""
+    """The modules that these settings need, besides those that the engine always needs."""
     return realtime.MODULES if settings.database else ()
 
 
 def views_in_postgresql(url: str, key: InstallationKey) -> PostgresqlViews:
-    """How the engine is to read a migrated database: by a role that may read its views alone.
+    """The engine's access to a migrated database: a role that may read its views and nothing else.
 
     Makes the role, or brings it up to date, and tries it. Blocks. Raises DatabaseUnavailable, and
-    DatabaseUnusable with what an administrator is to do.
+    DatabaseUnusable with what an administrator has to do.
     """
     # psycopg is not imported where SQLite is the database.
     from trunkline.store.postgres.asterisk_role import asterisk_reads
@@ -53,8 +53,8 @@ def engine_configuration(
 ) -> EngineConfiguration:
     """What the engine's files are written from; raises SettingsError.
 
-    Devices and routes come from ``views``, or else from the SQLite file. SIP messages are told of
-    at ``capture``, or not at all.
+    Devices and routes come from ``views`` or, without them, from the SQLite file. The engine sends SIP
+    messages to ``capture``, if there is one.
     """
     return EngineConfiguration(
         home=home,
@@ -82,7 +82,7 @@ def engine_configuration(
 
 
 def enabled_device(directory: Directory) -> Callable[[str], Awaitable[bool]]:
-    """Is this the SIP user name of an enabled device?"""
+    """Tells whether a SIP user name is that of an enabled device."""
 
     async def enabled(name: str) -> bool:
         owner = await directory.endpoint_owner(name)

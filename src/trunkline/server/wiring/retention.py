@@ -1,17 +1,15 @@
-"""Deleting what has expired, put together for a server and for the command line."""
+"""Deleting what has expired, joined for the server and for the command line."""
 
 from __future__ import annotations
 
-import time
-
 from trunkline.recordings.port import Store
+from trunkline.server.clock import now
 from trunkline.server.settings import Settings
 from trunkline.store.ports.retention import Retention
 from trunkline.work.upkeep.delete_expired import DeleteExpired, Kept
 
 
 def delete_expired(settings: Settings, retention: Retention, store: Store) -> DeleteExpired:
-    """The verb, for this installation."""
     kept = Kept(
         calls=settings.call_days,
         recordings=settings.recording_days,
@@ -19,4 +17,4 @@ def delete_expired(settings: Settings, retention: Retention, store: Store) -> De
         journal=settings.journal_days,
     )
     spool = settings.directory / "engine" / "spool"
-    return DeleteExpired(retention, store, spool, kept, lambda: time.time_ns() // 1000)
+    return DeleteExpired(retention, store, spool, kept, now)

@@ -1,4 +1,4 @@
-"""The webhooks' parts as the settings want them, for the server and for commands."""
+"""Joins the parts of the webhooks, for the server and for commands."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from trunkline.work.manage.manage_webhooks import ManageWebhooks
 _DAY = 86_400.0
 
 SECRETS = "webhook secrets"
-"""What the installation's key is asked for (``InstallationKey.derive``) to make secrets from."""
+"""The purpose under which the installation's key gives webhook secrets (``InstallationKey.derive``)."""
 
 
 class Webhooks:
-    """A server's webhooks: ``deliver`` is to be run, ``manage`` and ``try_one`` are for its doors."""
+    """A server's webhooks: ``deliver`` runs in the background, its doors use ``manage`` and ``try_one``."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Webhooks:
     ) -> None:
         poster = post(settings, clock)
         self.deliver = DeliverWebhooks(
-            db, bus, poster, clock, message_ids, rules(settings), limits(settings)
+            db, bus, poster, clock, message_ids, retry_policy(settings), delivery_limits(settings)
         )
         self.manage = ManageWebhooks(
             db, poster.check, key.derive(SECRETS), clock, self.deliver.refresh
@@ -46,21 +46,19 @@ class Webhooks:
 
 
 def post(settings: Settings, clock: Callable[[], int]) -> HttpPost:
-    """What posts, bound to the addresses that are allowed."""
+    """The poster, which posts only to the addresses that the settings allow."""
     allowed = networks(settings.webhook_allow, "webhook_allow")
     return HttpPost(Addresses(allowed), clock, timeout=settings.webhook_timeout_seconds)
 
 
-def rules(settings: Settings) -> RetryPolicy:
-    """When it is tried again, and given up."""
+def retry_policy(settings: Settings) -> RetryPolicy:
     return RetryPolicy(
         pauses(settings.webhook_retry_seconds, "webhook_retry_seconds"),
         settings.webhook_suspend_days * _DAY,
     )
 
 
-def limits(settings: Settings) -> DeliveryLimits:
-    """How many may be under way."""
+def delivery_limits(settings: Settings) -> DeliveryLimits:
     return DeliveryLimits(
         each=settings.webhook_endpoint_connections, all=settings.webhook_connections
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.events.stored import Announcement, StoredEvent
 
 _encode = msgspec.json.Encoder().encode
 

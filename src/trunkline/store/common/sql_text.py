@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trunkline.calls.record import HISTORY_COLUMNS
+from trunkline.history.row import HISTORY_COLUMNS
 from trunkline.store.common.call_columns import COLUMNS, NAMES, PARAMETERS, Kind
 from trunkline.store.common.statistics_rows import Counted
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found

@@ -14,9 +14,11 @@ import msgspec
 
 from trunkline.calls.cel import LogPosition as LogPosition
 from trunkline.calls.facts import AnyFact
-from trunkline.calls.record import Announcement, CallRecord, HistoryRow, StoredEvent
+from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import RecordingPlan
 from trunkline.calls.words import RecordingStatus
+from trunkline.events.stored import Announcement, StoredEvent
+from trunkline.history.row import HistoryRow
 from trunkline.routing.dialling import Rights
 from trunkline.store.ports.apps import ApiKey as ApiKey
 from trunkline.store.ports.apps import Claim as Claim

@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from trunkline.calls.facts import AnyFact, Class, Direction
-from trunkline.calls.record import CallRecord, StatusDetail, StoredEvent
+from trunkline.calls.record import CallRecord, StatusDetail
 from trunkline.calls.words import RecordingStatus
 from trunkline.delivery.webhook import Delivery
+from trunkline.events.stored import StoredEvent
 from trunkline.history.terms import (
     DID,
     NUMBER,

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import msgspec
 
-from trunkline.calls.record import Announcement, StoredEvent
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Delivery, DeliveryState, Outgoing, Webhook
+from trunkline.events.stored import Announcement, StoredEvent
 
 
 class WebhookToAdd(msgspec.Struct, frozen=True, kw_only=True):

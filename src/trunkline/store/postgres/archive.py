@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Page

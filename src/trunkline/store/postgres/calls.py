@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from trunkline.calls.facts import AnyFact, decode, encode
-from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.calls.record import CallRecord
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.numbering import without_number
 from trunkline.store.ports.database import Batch, LogPosition, OpenCall, Page
 from trunkline.store.postgres.advisory_lock import NODE

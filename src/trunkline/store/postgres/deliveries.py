@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Delivery, Outgoing, Webhook, outgoing_gap
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.webhook_rows import (
     COUNTED,
     NOT_KEPT,

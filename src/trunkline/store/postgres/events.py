@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.numbering import with_number, without_number
 from trunkline.store.ports.database import Batch
 from trunkline.store.postgres.connect import Connection

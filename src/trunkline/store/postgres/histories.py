@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.webhook import Delivery
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.history import (
     CallFilter,
     CallKey,

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from trunkline.calls.record import CallRecord, history_row
+from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import RecordingPlan
+from trunkline.history.row import history_row
 from trunkline.store.common.call_columns import columns_of
 from trunkline.store.common.history_rows import call_terms
 from trunkline.store.common.recording_rows import recording_columns

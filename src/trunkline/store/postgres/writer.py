@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.transactions import Lane, Work

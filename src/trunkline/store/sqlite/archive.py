@@ -15,7 +15,7 @@ from typing import Any
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.copy.capture import refuse_moved
 from trunkline.store.migrations import revisions

@@ -10,8 +10,9 @@ from itertools import groupby
 from typing import Any
 
 from trunkline.calls.facts import AnyFact, decode, encode
-from trunkline.calls.record import CallRecord, StoredEvent
+from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import RecordingPlan
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.recording_rows import recording_columns
 from trunkline.store.ports.database import Batch, LogPosition, OpenCall, Page
 from trunkline.store.sqlite.events import store_events

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Delivery, Outgoing, Webhook, outgoing_gap
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.webhook_rows import (
     COUNTED,
     NOT_KEPT,

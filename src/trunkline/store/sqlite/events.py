@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.numbering import numbered
 from trunkline.store.sqlite.queries import named
 from trunkline.store.sqlite.reader import Reader

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from trunkline.calls.facts import decode
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.webhook import Delivery
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.history import (
     CallFilter,
     CallKey,

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trunkline.calls.record import CallRecord, history_row
+from trunkline.calls.record import CallRecord
+from trunkline.history.row import history_row
 from trunkline.store.common.call_columns import columns_of
 from trunkline.store.common.history_rows import call_terms
 from trunkline.store.common.spans import DAY, HOUR, MINUTE, WIDTHS, Span, cover

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from trunkline.calls.record import Announcement, StoredEvent
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.recording_rows import recording
 from trunkline.store.ports.database import Recording
 from trunkline.store.sqlite.events import store_events

@@ -1,8 +1,8 @@
 """Blind transfer: a phone leaves its call, and the one that it talks with is led to another number.
 
 That one goes on in the dialplan at ``[transfer]``, under the rights of the phone that left, as if the
-phone itself had sent a REFER; which is why a leg of a trunk cannot be the one that leaves. Who asked
-stands in the server's log: no row of the engine's log knows.
+phone itself had sent a REFER. So a leg of a trunk cannot be the one that leaves. The server's log says who
+asked for the transfer: no row of the engine's log knows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RETRY = 5
 class TransferWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A transfer as it is asked for.
 
-    ``account_id`` None looks in all accounts. ``leg_id`` is the leg that leaves; None: the phone's, where
+    ``account_id`` None looks in all accounts. ``leg_id`` is the leg that leaves; None takes the phone's leg, if
     only one phone talks. ``by`` says who asks, for the log.
     """
 
@@ -51,7 +51,6 @@ class TransferCall:
         self._db, self._engine, self._calls = db, engine, calls
 
     async def __call__(self, wanted: TransferWanted) -> Transferred:
-        """Have the leg leave; does not wait for the number to answer."""
         number = _number(wanted.to)
         call = await self._call(wanted)
         leg = _leaving(call, wanted.leg_id)
@@ -75,7 +74,7 @@ class TransferCall:
         raise Refused("NOT_FOUND", "There is no such call.")
 
     async def _check_allowed(self, device: CallingDevice, number: str) -> None:
-        """As for a click by that device."""
+        """The same rights as for a click by that device."""
         if dialling.could_be_extension(number):
             inside = await self._db.directory.extension(device.account_id, number)
             if inside is not None:

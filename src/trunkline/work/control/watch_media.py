@@ -1,11 +1,11 @@
 """Hang up legs that fell silent: no audio and no report has come from their far end for a while.
 
-A laptop that is closed in a call says no BYE, and nobody pays attention to what it no longer sends. An
+A laptop that is closed in a call sends no BYE, and nobody notices what it no longer sends. An
 engine before 22.11 cannot watch by itself without the risk of a deadlock (asterisk#1946), so each leg's
-counts are read here, one leg after the other and evenly over the round.
+counts are read here, one leg after the other, spread evenly over the round.
 
-A phone that put the other one on hold may send nothing, and so may the other one. While this process is
-dead, only ``max_call_seconds`` ends such calls; what it does not know of the time before, it counts as life.
+A phone that put the other one on hold may send nothing, and neither may the other one. While this process is
+dead, only ``max_call_seconds`` ends such calls; time that it knows nothing of counts as life.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from trunkline.work.follow.follow_log import CallLog
 log = structlog.get_logger()
 
 _LOOKS = 6
-"""At a leg, in the time after which it is silent; so many parts of it the last sign is unsure by."""
+"""So often it looks at a leg before the leg counts as silent; the last sign may be one such interval older."""
 _LONGEST_ROUND = 5.0
 
 
 class _Sign(NamedTuple):
-    """What was known of a leg when it last gave a sign, and when: by the clock, and for measuring."""
+    """A leg's counts when it last gave a sign, and when that was: by the clock, and for measuring."""
 
     of: tuple[float, ...] | None
     at: int
@@ -54,19 +54,18 @@ class WatchMedia:
         self._signs: dict[str, _Sign] = {}
 
     async def run(self) -> None:
-        """Watch, for ever."""
         while self._seconds:
             await self.look_round()
 
     async def look_round(self) -> None:
-        """One look at each leg that was picked up, in the time of a round."""
+        """One look at each leg that was picked up, spread over the time of a round."""
         legs = self._legs()
         self._signs = {leg_id: sign for leg_id, sign in self._signs.items() if leg_id in legs}
         for leg_id, call_id in legs.items():
             await asyncio.sleep(self._round / len(legs))
             try:
                 await self._look(call_id, leg_id)
-            except EngineUnavailable:  # an engine that stood still has counted nothing meanwhile
+            except EngineUnavailable:  # an engine that stood still counted nothing meanwhile
                 self._signs.clear()
             except DatabaseUnavailable as error:
                 log.warning("media.not_stored", leg_id=leg_id, error=str(error))
@@ -87,7 +86,7 @@ class WatchMedia:
         leg = call.legs.get(leg_id) if call else None
         if call is None or leg is None or not _up(leg):
             return
-        if leg.fell_silent_at is not None:  # and then we were killed
+        if leg.fell_silent_at is not None:  # we were killed before we hung it up
             await self._engine.hang_up(leg_id)
             return
         now = _Sign(await self._engine.heard_of(leg_id), self._clock(), self._timer())
@@ -99,7 +98,7 @@ class WatchMedia:
 
     async def _silent(self, call: Call, leg: Leg, last: _Sign, now: _Sign) -> None:
         together = {leg.id, *(other.id for other in call.in_bridge(leg.bridge))}
-        for each in together:  # a hold that came while nobody listened is known to the engine alone
+        for each in together:  # only the engine knows of a hold that came while nobody listened
             if await self._engine.on_hold(each):
                 self._signs[leg.id] = now
                 return

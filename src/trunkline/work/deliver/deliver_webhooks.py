@@ -1,11 +1,11 @@
-"""Deliver webhooks: each pending delivery is posted when it is due, and again until its end.
+"""Deliver webhooks: each pending delivery is posted when it is due, again and again until it is done.
 
-The database is the queue. A delivery that is under way when the process dies is pending still, and is
-posted again by the next one: at least once, under the same id and with the same body. Only the first
-pending delivery of a lane is ever due, so what belongs to one call arrives in its order.
+The database is the queue. A delivery that is under way when the process dies is still pending, and the
+next process posts it again: at least once, under the same id and with the same body. Only the first
+pending delivery of a lane is ever due, so the events of a call arrive in their order.
 
-One process at a time works on a database (the data directory's lock), so nothing is claimed: what is
-under way is in this process' memory, and nowhere else.
+One process at a time works on a database (the data directory's lock), so nothing is claimed: this
+process' memory alone knows what is under way.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import msgspec
 import structlog
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import SECOND
 from trunkline.delivery.verdict import RetryPolicy, Verdict, decide
 from trunkline.delivery.webhook import Attempt, Delivery, Webhook, message_id
 from trunkline.events.of_webhook import webhook_stopped
+from trunkline.events.stored import Announcement
 from trunkline.store.ports.database import Database, DatabaseUnavailable
 from trunkline.store.ports.webhooks import Concluded
 from trunkline.webhooks.port import Post
@@ -37,13 +37,13 @@ from trunkline.work.keep_trying import insisting
 log = structlog.get_logger()
 
 _PAUSE = 2 * SECOND
-"""After something unforeseen, before the same endpoint is looked at again."""
+"""The pause after something unforeseen, before the same endpoint is looked at again."""
 _LONGEST_SLEEP = 60.0
-"""Seconds. ``next_at`` is of the wall clock, which may be set; sleep goes by another one."""
+"""Seconds. ``next_at`` is of the wall clock, which may be set; sleep goes by another clock."""
 
 
 class DeliveryLimits(msgspec.Struct, frozen=True):
-    """How many deliveries may be under way: to an endpoint, and in all; how many pending to one."""
+    """How many deliveries may be under way: to an endpoint, and in all; and how many pending for one."""
 
     each: int = 8
     all: int = 64
@@ -72,13 +72,13 @@ class DeliverWebhooks:
         post: Post,
         clock: Callable[[], int],
         message_ids: Callable[[int], int],
-        rules: RetryPolicy | None = None,
+        policy: RetryPolicy | None = None,
         limits: DeliveryLimits | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._db, self._bus, self._post, self._clock = db, bus, post, clock
         self._message_ids = message_ids
-        self._rules = rules or RetryPolicy()
+        self._policy = policy or RetryPolicy()
         self._limits = limits or DeliveryLimits()
         self._chance = chance
         self._turns = Turns(self._limits.all)
@@ -91,7 +91,6 @@ class DeliverWebhooks:
         self.tally = DeliveryCounts()
 
     async def run(self) -> None:
-        """Deliver what is pending and what comes, until cancelled."""
         stop_listening = self._bus.listen(self._examine.heard, self._examine.wants)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -102,13 +101,13 @@ class DeliverWebhooks:
             stop_listening()
 
     async def _begin(self) -> None:
-        """The database may be away for now: what has changed since is all there is."""
+        """The database may be away for now; all that has changed meanwhile is looked at once it is back."""
         async for attempt in insisting():
             with attempt:
                 await self.refresh()
 
     async def refresh(self) -> None:
-        """Endpoints, accounts or deliveries have been changed by somebody else: look at them all."""
+        """Somebody else has changed endpoints, accounts or deliveries: look at them all."""
         await self._examine.refresh()
         for account_id in self._examine.accounts:
             for webhook in await self._db.webhooks.active(account_id):
@@ -123,10 +122,10 @@ class DeliverWebhooks:
     async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             self._awake.clear()
-            self._ring()
+            self._take_due_alarms()
             while (turn := self._turns.next()) is not None:
                 await self._serve(tasks, *turn)
-                await asyncio.sleep(0)  # others have the loop between two deliveries
+                await asyncio.sleep(0)  # let others run between two deliveries
             await self._until_something_is_due()
 
     async def _serve(self, tasks: asyncio.TaskGroup, account_id: str, webhook_id: str) -> None:
@@ -140,16 +139,16 @@ class DeliverWebhooks:
         if webhook is None or delivery is None:
             return
         self._under_way.setdefault(webhook_id, set()).add(delivery.id)
-        self._note(webhook_id, failing=webhook.failures > 0)
+        self._note_failing(webhook_id, webhook.failures > 0)
         self._turns.begin(account_id, webhook.failures > 0)
         self._queued(account_id, webhook_id)  # it may have more
         tasks.create_task(self._deliver(webhook, delivery))
 
-    def _note(self, webhook_id: str, failing: bool) -> None:
+    def _note_failing(self, webhook_id: str, failing: bool) -> None:
         (self._failing.add if failing else self._failing.discard)(webhook_id)
 
     async def _next_delivery(self, webhook: Webhook) -> Delivery | None:
-        """What to send the endpoint now; sets the alarm where there is something to send later."""
+        """What to send to the endpoint now; sets the alarm where there is something to send later."""
         if webhook.state != "enabled" or webhook.account_id not in self._examine.accounts:
             return None
         under_way = frozenset(self._under_way.get(webhook.id, ()))  # some may end meanwhile
@@ -175,7 +174,7 @@ class DeliverWebhooks:
             self._set_for[webhook_id] = at
             heapq.heappush(self._alarms, (at, account_id, webhook_id))
 
-    def _ring(self) -> None:
+    def _take_due_alarms(self) -> None:
         now = self._clock()
         while self._alarms and self._alarms[0][0] <= now:
             at, account_id, webhook_id = heapq.heappop(self._alarms)
@@ -224,13 +223,13 @@ class DeliverWebhooks:
             return  # it has just been deleted
         headers = signed_headers(message_id(webhook.account_id, delivery), now, body, secrets)
         attempt = await self._post(webhook.url, headers, body)
-        self._told(webhook, delivery, attempt, await self._concluded(delivery, attempt))
+        self._report(webhook, delivery, attempt, await self._concluded(delivery, attempt))
 
     async def _concluded(self, delivery: Delivery, attempt: Attempt) -> Concluded | None:
         chance, msg_id = self._chance(), self._message_ids(attempt.ended_at)
 
         def judge(webhook: Webhook, delivery: Delivery) -> Verdict:
-            return decide(webhook, delivery, attempt, self._rules, chance)
+            return decide(webhook, delivery, attempt, self._policy, chance)
 
         def announce(webhook: Webhook, verdict: Verdict, taken: int) -> Announcement:
             return _stopped(webhook, verdict, attempt, taken, msg_id)
@@ -240,11 +239,11 @@ class DeliverWebhooks:
                 return await self._db.deliveries.concluded(delivery.id, attempt, judge, announce)
         return None
 
-    def _told(
+    def _report(
         self, webhook: Webhook, delivery: Delivery, attempt: Attempt, ended: Concluded | None
     ) -> None:
         self.tally.attempts[_result(attempt)] += 1
-        self._note(webhook.id, failing=not attempt.success)
+        self._note_failing(webhook.id, not attempt.success)
         if ended is None:
             return
         self.tally.delivered += ended.verdict.state == "delivered"

@@ -1,8 +1,8 @@
-"""Examine events for webhooks: each account's log is read from every endpoint's cursor on.
+"""Examine events for webhooks: read each account's log from every endpoint's cursor on.
 
 Deliveries are stored in the transaction that moves the cursor, so an event is examined exactly once,
-wherever the process dies. Nothing is kept in memory but whom to look at; the log is the queue, and an
-endpoint that has many deliveries pending is not given more of them until it has room.
+wherever the process dies. Memory only holds which accounts to look at. The log is the queue: an
+endpoint that has many deliveries pending gets no more of them until it has room.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from functools import lru_cache
 
 import structlog
 
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.webhook import Outgoing, Webhook, outgoing, outgoing_gap
 from trunkline.events.bindings import Binding, BindingInvalid, parse
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Database
 
 log = structlog.get_logger()
@@ -29,8 +29,8 @@ _PAUSE = 1.0
 class ExamineEvents:
     """The verb: ``await examine.run()`` until it is cancelled.
 
-    ``queued`` is told (account, endpoint) when there is something to send. ``most_pending`` bounds
-    what an endpoint has pending.
+    ``queued(account_id, webhook_id)`` is called when there is something to send. ``most_pending`` bounds
+    the pending deliveries of an endpoint.
     """
 
     def __init__(
@@ -49,29 +49,26 @@ class ExamineEvents:
         self._crowded: set[str] = set()
         self._refreshing = asyncio.Lock()
         self.accounts: set[str] = set()
-        """Those that have enabled endpoints."""
+        """The accounts that have enabled endpoints."""
 
     async def refresh(self) -> None:
-        """Endpoints, or accounts, have changed: look at them all."""
-        async with self._refreshing:  # what was read later must not be replaced by what was earlier
+        """Endpoints or accounts have changed: look at them all."""
+        async with self._refreshing:  # an earlier reading must not replace a later one
             self.accounts = await self._db.webhooks.active_accounts()
         self._look_at(self.accounts)
 
     def wants(self, account_id: str) -> bool:
-        """Has the account endpoints that are sent something?"""
         return account_id in self.accounts
 
     def heard(self, events: Sequence[StoredEvent]) -> None:
-        """Events have been committed."""
         self._look_at(self.accounts.intersection(event.account_id for event in events))
 
     def sent(self, account_id: str, webhook_id: str) -> None:
-        """The endpoint has a delivery less; look again whether it has room."""
+        """The endpoint has a delivery less: look again whether it has room."""
         if webhook_id in self._crowded:
             self._look_at([account_id])
 
     async def run(self) -> None:
-        """Examine what there is and what comes, until cancelled."""
         while True:
             await self._awake.wait()
             accounts = list(self._dirty)[:_AT_ONCE]
@@ -89,15 +86,15 @@ class ExamineEvents:
     async def _account(self, account_id: str) -> None:
         try:
             webhooks = await self._db.webhooks.active(account_id)
-            more = await asyncio.gather(*(self._step(webhook) for webhook in webhooks))
-        except Exception as error:  # the database, most likely: it may be well again later
+            more = await asyncio.gather(*(self._examine_chunk(webhook) for webhook in webhooks))
+        except Exception as error:  # most likely the database, which may come back
             log.warning("webhook.events_not_examined", account_id=account_id, error=repr(error))
             asyncio.get_running_loop().call_later(_PAUSE, self._look_at, [account_id])
         else:
             self._look_at([account_id] if any(more) else [])
 
-    async def _step(self, webhook: Webhook) -> bool:
-        """Take the endpoint's cursor forward by one transaction; True if there is more."""
+    async def _examine_chunk(self, webhook: Webhook) -> bool:
+        """Move the endpoint's cursor forward by one transaction; True if there is more."""
         oldest, newest = await self._db.events.bounds(webhook.account_id)
         if webhook.cursor >= newest or await self._is_crowded(webhook.id):
             return False
@@ -123,7 +120,7 @@ class ExamineEvents:
             self._queued(webhook.account_id, webhook.id)
 
     async def _is_crowded(self, webhook_id: str) -> bool:
-        self._crowded.add(webhook_id)  # before it is read: `sent` may come meanwhile
+        self._crowded.add(webhook_id)  # added before the reading: `sent` may come meanwhile
         crowded = await self._db.deliveries.crowded(webhook_id, self._most_pending)
         if not crowded:
             self._crowded.discard(webhook_id)
@@ -135,7 +132,7 @@ def _wanted(webhook: Webhook, events: Sequence[StoredEvent]) -> list[Outgoing]:
 
 
 def wants(bindings: tuple[str, ...], event: StoredEvent) -> bool:
-    """Does an endpoint with these bindings get the event? One without any gets all."""
+    """Does an endpoint with these bindings get the event? One without bindings gets all."""
     key = (event.category, event.name, event.subject)
     return not bindings or any(
         binding is not None and binding.matches(key) for binding in map(_parsed, bindings)
@@ -144,7 +141,7 @@ def wants(bindings: tuple[str, ...], event: StoredEvent) -> bool:
 
 @lru_cache(4096)
 def _parsed(text: str) -> Binding | None:
-    """None for what another version could subscribe to, and this one does not know."""
+    """None for a binding that another version accepted, and this one does not know."""
     try:
         return parse(text)
     except BindingInvalid:

@@ -1,4 +1,4 @@
-"""Try a webhook: one signed sample, sent at once, and what came back."""
+"""Try a webhook: send one signed sample at once, and keep what came back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TryWebhook:
         self._db, self._post, self._clock = db, post, clock
 
     async def __call__(self, webhook: Webhook, mark: str) -> Delivery:
-        """Send the sample and store what came of it, as a delivery with one attempt.
+        """Send the sample, and store the result as a delivery with one attempt.
 
         ``mark`` is an id that the caller made. Raises Refused NOT_FOUND.
         """

@@ -1,4 +1,4 @@
-"""What is posted to an endpoint: the event's envelope, made from the log each time, and its headers."""
+"""The body that is posted to an endpoint: the event's envelope, made from the log each time."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trunkline.calls.record import StoredEvent
 from trunkline.delivery.webhook import GAP, TEST, Delivery, Webhook
 from trunkline.events.envelope import envelope
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Events
 
 _encode = msgspec.json.Encoder().encode
 
 
 async def body_of(events: Events, delivery: Delivery) -> bytes | None:
-    """The delivery's body, the same bytes each time; None where its event is not kept any more."""
+    """The delivery's body, the same bytes each time; None where its event is kept no more."""
     if delivery.kind == "test":
         return test_body(delivery.account_id, delivery.webhook_id, delivery.created_at)
     if delivery.gap_from is not None:

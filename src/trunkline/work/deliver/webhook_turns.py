@@ -1,4 +1,4 @@
-"""Whose turn it is: a bounded number of deliveries at a time, shared out so that nobody starves."""
+"""Which endpoint gets the next delivery: a bounded number at a time, shared so that nobody starves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ class Turns:
     """Endpoints that have something to send, by account.
 
     A free place goes to the account that has the fewest places, and there to the endpoint that has
-    waited longest. Endpoints that are failing have at most half of all places between them, so those
-    that hang hold up none that answer.
+    waited longest. Endpoints that are failing have at most half of all places between them, so slow
+    ones among them do not hold up those that answer.
     """
 
     def __init__(self, places: int) -> None:
@@ -20,13 +20,13 @@ class Turns:
         self._failing = 0
 
     def wait(self, account_id: str, webhook_id: str, failing: bool) -> None:
-        """The endpoint has something to send, or may have; it goes to the end of its queue."""
+        """The endpoint has something to send, or may have; it goes to the end of its account's queue."""
         queue = self._waiting.setdefault(account_id, {})
         queue.pop(webhook_id, None)
         queue[webhook_id] = failing
 
     def next(self) -> tuple[str, str] | None:
-        """(account, endpoint) to serve now, which waits no more; None when nobody may be."""
+        """(account, endpoint) to serve now, which then waits no more; None when nobody may be served."""
         if self._taken.total() >= self._places:
             return None
         for account_id in sorted(self._waiting, key=self._taken.__getitem__):
@@ -37,12 +37,11 @@ class Turns:
         return None
 
     def begin(self, account_id: str, failing: bool) -> None:
-        """A delivery of the account takes a place."""
         self._taken[account_id] += 1
         self._failing += failing
 
     def end(self, account_id: str, failing: bool) -> None:
-        """It gives the place back; ``failing`` as it was at the beginning."""
+        """``failing`` is as it was at the beginning."""
         self._taken[account_id] -= 1
         if not self._taken[account_id]:
             del self._taken[account_id]
@@ -57,4 +56,6 @@ class Turns:
         queue = self._waiting.pop(account_id)
         del queue[webhook_id]
         if queue:
-            self._waiting[account_id] = queue  # at the end: of equals, the next one is first
+            self._waiting[account_id] = (
+                queue  # at the end: among equals, the next account comes first
+            )

@@ -1,4 +1,4 @@
-"""Which calls have been in which bridge: how it is noticed that legs of two calls have met."""
+"""Which calls have been in which bridge: this is how we notice that legs of two calls have met."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Iterable
 
 
 class Bridges:
-    """May name calls that have left a bridge, or are over: who asks looks at the call itself."""
+    """May name calls that have left a bridge, or are over: the reader looks at the call itself."""
 
     def __init__(self) -> None:
         self._calls: dict[str, set[str]] = {}
         self._bridges: dict[str, set[str]] = {}
 
     def entered(self, call_id: str, bridge: str) -> None:
-        """A leg of the call is in the bridge."""
         self._calls.setdefault(bridge, set()).add(call_id)
         self._bridges.setdefault(call_id, set()).add(bridge)
 
@@ -22,7 +21,6 @@ class Bridges:
         return sorted(self._calls.get(bridge, ()))
 
     def forget(self, call_id: str) -> None:
-        """The call is over."""
         for bridge in self._bridges.pop(call_id, ()):
             calls = self._calls[bridge]
             calls.discard(call_id)

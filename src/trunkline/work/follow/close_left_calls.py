@@ -1,7 +1,7 @@
-"""Close the calls of nodes that are gone for good, whose ends no log will ever tell.
+"""Close the calls of nodes that are gone for good: no log will ever tell their ends.
 
 A machine that died, or a data directory whose engine's files were lost, leaves live calls in a
-PostgreSQL database; so does a backup that is brought back for another data directory. An engine goes
+PostgreSQL database; so does a backup that is restored for another data directory. An engine goes
 on with its calls while its server starts again, so a node without a server is given time.
 """
 
@@ -13,25 +13,20 @@ from typing import Protocol
 from trunkline.store.ports.database import DatabaseUnavailable
 
 GONE_SECONDS = 60.0
-"""For so long a node must have been seen without a server."""
+"""A node must have been without a server for so long."""
 
 
 class Nodes(Protocol):
-    """Which nodes have live calls."""
-
     async def nodes_away(self, node_id: str) -> list[str]:
         """The other nodes that have live calls and no server now."""
 
 
 class Closing(Protocol):
-    """Closes calls."""
-
-    async def close_calls_of(self, node_id: str) -> None:
-        """Close what another node has left."""
+    async def close_calls_of(self, node_id: str) -> None: ...
 
 
 class CloseLeftCalls:
-    """To be called again and again; ``clock`` gives seconds that only grow."""
+    """Is called again and again; ``clock`` gives seconds that only grow."""
 
     def __init__(
         self, nodes: Nodes, closing: Closing, node_id: str, clock: Callable[[], float]
@@ -41,7 +36,7 @@ class CloseLeftCalls:
         self._away_since: dict[str, float] = {}
 
     async def __call__(self) -> None:
-        """Look once; a database that is away tells nothing of the nodes, so their time begins anew."""
+        """Look once. A database that is away tells nothing of the nodes, so their time begins anew."""
         try:
             away, now = await self._nodes.nodes_away(self._node_id), self._clock()
             self._away_since = {each: self._away_since.get(each, now) for each in away}

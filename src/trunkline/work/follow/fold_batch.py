@@ -1,4 +1,4 @@
-"""One batch of facts being folded, over the live calls but without touching them."""
+"""Folds one batch of facts over the live calls, without touching them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trunkline.work.follow.signals import Early, Signals
 
 
 class Meeting(NamedTuple):
-    """The log's word that legs of two calls were brought together (a transfer, a pick-up)."""
+    """The log says that legs of two calls were brought together (a transfer, a pick-up)."""
 
     leg_id: str
     other_leg_id: str
@@ -24,17 +24,16 @@ class Meeting(NamedTuple):
 
 
 class Journal(Protocol):
-    """What the database knows of calls, as far as it has been committed."""
+    """What the database has committed of calls."""
 
-    async def facts(self, call_id: str) -> list[AnyFact]:
-        """The journal of one call, in order."""
+    async def facts(self, call_id: str) -> list[AnyFact]: ...
 
     async def known(self, call_id: str) -> bool:
-        """Has the engine's log spoken of this call already?"""
+        """Has the engine's log told of this call already?"""
 
 
 class BatchFold:
-    """The batch: what it changes stands in its attributes, for the commit and for memory."""
+    """The batch: its attributes are what it changes, for the commit and for memory."""
 
     def __init__(
         self,
@@ -44,7 +43,7 @@ class BatchFold:
         journal: Journal,
         bridges: Bridges,
     ) -> None:
-        """``call_of`` leads from legs, and from calls that are part of another one, to live calls."""
+        """``call_of`` leads to live calls, from their legs and from calls that have become part of them."""
         self._calls = calls
         self._call_of = call_of
         self._led_over: dict[str, str] = {}
@@ -65,7 +64,7 @@ class BatchFold:
             return await self._meet(fact)
         if isinstance(fact, f.LegAnswered):
             await self.take_early(fact.leg_id)
-        fact = self._placed(fact)
+        fact = self._under_its_call(fact)
         before = self._now(fact.call_id)
         begins = before is None and isinstance(fact, f.LegStarted)
         if begins and await self._journal.known(fact.call_id):
@@ -84,7 +83,7 @@ class BatchFold:
             await self.take(fact)
 
     async def take_early(self, leg_id: str) -> None:
-        """Fold what was heard of a leg before the log got so far."""
+        """Fold what the engine's signals told of a leg before the log did."""
         call_id = self._call_id(leg_id)
         if call_id is None or leg_id in self.used_early:
             return
@@ -106,14 +105,13 @@ class BatchFold:
             await self.take_early(fact.leg_id)
 
     def _now(self, call_id: str) -> Call | None:
-        """The call as it is in this batch."""
         return self.changed.get(call_id) or self._calls.get(call_id)
 
     def _call_id(self, id_: str) -> str | None:
-        """The call that a leg is of, or that another one is part of."""
+        """The call that a leg belongs to, or that another call has become part of."""
         return self._led_over.get(id_) or self._call_of.get(id_)
 
-    def _placed(self, fact: AnyFact) -> AnyFact:
+    def _under_its_call(self, fact: AnyFact) -> AnyFact:
         """The fact under its call: legs stay with the call that they began in."""
         leg_id = getattr(fact, "leg_id", None)
         if leg_id is None:
@@ -124,7 +122,7 @@ class BatchFold:
         return fact if call_id in (None, fact.call_id) else _in_call(fact, call_id)
 
     async def _meet_in_bridge(self, call_id: str, fact: f.LegJoined) -> None:
-        """Where legs of other calls are in this bridge, the calls become one, but for a room's."""
+        """Make one call of all that have legs in this bridge, unless it is a room's."""
         self._bridges.entered(call_id, fact.bridge_id)
         mine = self._now(call_id)
         if mine is not None and is_in_room(mine):
@@ -139,7 +137,7 @@ class BatchFold:
         return None
 
     def _in_room(self, bridge: str, but: str) -> Iterator[tuple[Call, Leg]]:
-        """Who else is in the room with this bridge."""
+        """The legs that are in the room with this bridge, but for one."""
         for call in filter(None, map(self._now, self._bridges.calls_in(bridge))):
             yield from ((call, leg) for leg in call.in_bridge(bridge) if leg.id != but)
 
@@ -152,7 +150,7 @@ class BatchFold:
             await self._merge(one, other, meeting.at)
 
     async def _merge(self, one: Call, other: Call, at: int) -> None:
-        """Two calls become one; of each an announced end comes."""
+        """Make one call of two; an end is announced for the absorbed one."""
         decided = merge(one, other)
         if decided is None:
             return

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import EndpointChanged, TrunkChanged
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_endpoint import device_state, trunk_state
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Database
 from trunkline.work.keep_trying import insisting
 
@@ -14,7 +14,7 @@ Change = EndpointChanged | TrunkChanged
 
 
 class FollowEndpoints:
-    """The verb; one signal at a time, in order."""
+    """The verb; takes one signal at a time, in order."""
 
     def __init__(self, db: Database, bus: Bus, message_ids: MessageIds) -> None:
         self._db = db
@@ -22,7 +22,7 @@ class FollowEndpoints:
         self._message_ids = message_ids
 
     async def __call__(self, change: Change) -> None:
-        """Store the state and its event, if it is a change; an endpoint of nobody has none."""
+        """Store the state and its event if it is a change; an endpoint that belongs to nobody has none."""
         async for attempt in insisting():
             with attempt:
                 event = await (

@@ -23,19 +23,18 @@ from typing import Protocol, TypeVar
 import structlog
 
 from trunkline.bus.port import Bus
-from trunkline.calls import cel as cel
+from trunkline.calls import cel, outcome
 from trunkline.calls import facts as f
-from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
 from trunkline.engine.port import AnsweredInSip, Signal
-from trunkline.events import of_call as announce
+from trunkline.events import of_call
 from trunkline.events.message_ids import MessageIds
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Batch, Database, DatabaseUnavailable
 from trunkline.work.follow.bridges import Bridges
 from trunkline.work.follow.fold_batch import BatchFold, Meeting
@@ -47,12 +46,13 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _RINGING_LATE, _CODE_LATE, _REFUSAL_LATE = 3, 50, 500
-"""Milliseconds for which a signal is waited for that the log was faster than: a ringing, a SIP code, and the
-code of a far end that refused, which is only missing where signals are lost."""
+"""Milliseconds to wait for a signal when the log was faster: for a ringing, for a SIP code, and for the code
+of a far end that refused, which is only missing where signals are lost.
+"""
 _UNSAVED_PARTS = 100
-"""Parts of the log without a fact whose position is not stored by itself."""
+"""After so many parts of the log without a fact, their position is stored by itself."""
 _GATHER = 0.003
-"""Seconds for which a signal waits for its like, so that they are one commit."""
+"""A signal waits for others for so many seconds, so that they are one commit."""
 
 
 class LogPart(Protocol):
@@ -69,7 +69,7 @@ class LogPart(Protocol):
 class CallLog:
     """All live calls of a node, and the only way to change one.
 
-    Calls of another node are in none of its structures, so none of them is closed with this node's
+    Calls of another node are in none of its structures. So none of them is closed with this node's
     engine, or becomes part of a call here.
     """
 
@@ -77,20 +77,20 @@ class CallLog:
         self,
         db: Database,
         bus: Bus,
-        place: announce.Node,
+        node: of_call.Node,
         clock: Callable[[], int],
         message_ids: MessageIds,
     ) -> None:
-        self._node_id = place.media_server
+        self._node_id = node.id
         self._db = db
         self._bus = bus
-        self._place = place
+        self._node = node
         self._clock = clock
         self._message_ids = message_ids
         self._lock = asyncio.Lock()
         self._calls: dict[str, Call] = {}
         self._call_of: dict[str, str] = {}
-        """Of each leg of a live call, and of each call that has become part of one."""
+        """From each leg of a live call, and each call that has become part of one, to the live call."""
         self._bridges = Bridges()
         self._signals = Signals()
         self._heard = asyncio.Event()
@@ -98,20 +98,19 @@ class CallLog:
         self._unsaved_parts = 0
         self.newest_row = 0
         self.refused_at = 0
-        """When the database last refused to store something, if it has stored nothing since."""
+        """When the database last refused to store something; 0 if it has stored something since."""
         self.on_change: Callable[[Call], None] = lambda _: None
-        """Told each call that has changed, once that is committed; it must not raise."""
+        """Called with each call that has changed, once the change is committed; it must not raise."""
         self.on_astray: Callable[[str], None] = lambda _: None
-        """Told each leg that must not go on, once what led it there is committed; it must not raise."""
+        """Called with each leg that must not go on, once the fact that led it there is committed; must not raise."""
         self.caught_up = asyncio.Event()
 
     @property
     def live(self) -> Mapping[str, Call]:
-        """The calls that are not over, by id."""
         return self._calls
 
     def live_raws(self) -> frozenset[str]:
-        """What the recordings of their legs are called."""
+        """The names of the raw recordings of live calls' legs."""
         return frozenset(map(raw_name, self._call_of))
 
     async def load(self) -> None:
@@ -124,7 +123,7 @@ class CallLog:
         log.info("calls.loaded", open=len(self._calls))
 
     async def position(self) -> LogPosition | None:
-        """How far the engine's log has been taken in."""
+        """How far the engine's log has been taken in; None before its first row."""
         return await self._db.calls.position(self._node_id)
 
     async def _open_calls(self, node_id: str) -> list[Call]:
@@ -140,18 +139,18 @@ class CallLog:
     async def ask(self, requested: f.CallRequested) -> Awaitable[None]:
         """Begin a call; raises DatabaseUnavailable, and then nothing has changed.
 
-        No kill of this process loses it any more. What this gives is done once no power cut does
-        either; it raises DatabaseUnavailable where that will never be.
+        From now on no kill of this process loses the call. The returned awaitable is done once no power cut
+        does either; it raises DatabaseUnavailable where that will never be.
         """
         async with self._lock:
-            step = self._step()
-            await step.take(requested)
-            settled = await self._stored(self._db.calls.commit_early(self._batch(step, None)))
-            self._apply(step)
+            folding = self._new_fold()
+            await folding.take(requested)
+            settled = await self._stored(self._db.calls.commit_early(self._batch(folding, None)))
+            self._apply(folding)
             return settled
 
     async def follow(self, parts: AsyncIterator[LogPart | None]) -> None:
-        """Take in the engine's log for ever; waits out a database that cannot be written."""
+        """Take in the engine's log for ever; waits while the database cannot be written."""
         async for part in parts:
             if part is None:
                 self.caught_up.set()
@@ -182,7 +181,7 @@ class CallLog:
         self._heard.set()
 
     async def follow_signals(self) -> None:
-        """Fold what has been heard of known legs, for ever."""
+        """Fold what the signals told of known legs, for ever."""
         while True:
             await self._heard.wait()
             await asyncio.sleep(_GATHER)
@@ -200,7 +199,7 @@ class CallLog:
             await self.insist(dead)
 
     def without_channels(self, living: Container[str]) -> set[str]:
-        """The calls that have begun and none of whose open legs lives in the engine."""
+        """The calls that have begun, and have no open leg that lives in the engine."""
         return {
             call.id
             for call in self._calls.values()
@@ -209,7 +208,7 @@ class CallLog:
         }
 
     async def lost(self, call_ids: Iterable[str]) -> None:
-        """Close calls whose end the log will never tell (its rows were lost: a full disk).
+        """Close calls whose end the log will never tell (a full disk lost its rows).
 
         They end at their last sign of life.
         """
@@ -219,7 +218,7 @@ class CallLog:
             await self.insist(gone)
 
     async def close_calls_of(self, node_id: str) -> None:
-        """Close what another node has left: no log will ever tell how it went on."""
+        """Close the calls that another node has left: no log will ever tell how they went on."""
         left = await self._open_calls(node_id)
         for call in left:
             self._remember(call)
@@ -235,21 +234,21 @@ class CallLog:
         await self.insist(gone)
 
     async def insist(self, facts: Sequence[AnyFact]) -> None:
-        """``record``, however long the database takes to accept it."""
+        """As ``record``, however long the database takes to accept it."""
         async for attempt in insisting():
             with attempt:
                 await self.record(facts)
 
     async def _record_early(self) -> None:
-        step = self._step()
+        folding = self._new_fold()
         for leg_id in self._signals.legs():
-            await step.take_early(leg_id)
-        await self._commit(step, None)
+            await folding.take_early(leg_id)
+        await self._commit(folding, None)
 
     async def _let_signals_catch_up(self, rows: list[cel.CelRow]) -> None:
-        """The log can be faster than a signal, too: give an expected one a few milliseconds.
+        """The log can be faster than a signal, too: give an expected signal a few milliseconds.
 
-        A refusal's code that never came makes the next one be waited for no longer than others.
+        After a refusal whose code never came, the next one is waited for no longer than other codes.
         """
         late = rows
         for waited in range(self._refusal_late):
@@ -302,25 +301,25 @@ class CallLog:
     async def _record(
         self, facts: Iterable[AnyFact | Meeting], position: LogPosition | None
     ) -> None:
-        step = self._step()
+        folding = self._new_fold()
         for fact in facts:
-            await step.take(fact)
-        await self._commit(step, position)
+            await folding.take(fact)
+        await self._commit(folding, position)
 
-    def _step(self) -> BatchFold:
+    def _new_fold(self) -> BatchFold:
         return BatchFold(self._calls, self._call_of, self._signals, self._db.calls, self._bridges)
 
-    async def _commit(self, step: BatchFold, position: LogPosition | None) -> None:
-        batch = self._batch(step, position)
+    async def _commit(self, folding: BatchFold, position: LogPosition | None) -> None:
+        batch = self._batch(folding, position)
         events: list[StoredEvent] = []
         if self._is_worth_a_commit(batch):
             events = await self._stored(self._db.calls.commit(batch))
-        self._apply(step)
+        self._apply(folding)
         if events:
             self._bus.publish(events)
 
     def _is_worth_a_commit(self, batch: Batch) -> bool:
-        """Rows that state nothing are read again after a kill, and state nothing again."""
+        """Rows that state nothing are read again after a kill, and again state nothing."""
         if not batch.facts and batch.position is not None:
             self._unsaved_parts += 1
             return self._unsaved_parts > _UNSAVED_PARTS
@@ -336,13 +335,13 @@ class CallLog:
         self.refused_at = 0
         return stored
 
-    def _batch(self, step: BatchFold, position: LogPosition | None) -> Batch:
-        ended = [call for call in step.changed.values() if call.over]
+    def _batch(self, folding: BatchFold, position: LogPosition | None) -> Batch:
+        ended = [call for call in folding.changed.values() if call.over]
         return Batch(
-            facts=step.kept,
+            facts=folding.kept,
             announcements=[
-                announce.announce(call, heard, self._place, self._message_ids(heard.at))
-                for call, heard in step.heard
+                of_call.announce(call, heard, self._node, self._message_ids(heard.at))
+                for call, heard in folding.heard
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
             plans={
@@ -350,20 +349,20 @@ class CallLog:
                 for call in ended
                 if outcome.recording_name(call) and not call.withdrawn
             },
-            opened=[(call.id, call.account_id, call.started_at) for call in step.opened],
+            opened=[(call.id, call.account_id, call.started_at) for call in folding.opened],
             closed=[call.id for call in ended],
             node_id=self._node_id,
             position=position,
         )
 
-    def _apply(self, step: BatchFold) -> None:
-        for over in (call for call in step.changed.values() if call.over):
+    def _apply(self, folding: BatchFold) -> None:
+        for over in (call for call in folding.changed.values() if call.over):
             self._forget(over)
-        for live in (call for call in step.changed.values() if not call.over):
+        for live in (call for call in folding.changed.values() if not call.over):
             self._remember(live)
-        for leg_id, used in step.used_early.items():
+        for leg_id, used in folding.used_early.items():
             self._signals.used(leg_id, used)
-        for leg_id in step.astray:
+        for leg_id in folding.astray:
             self.on_astray(leg_id)
 
     def _remember(self, call: Call) -> None:
@@ -373,7 +372,7 @@ class CallLog:
         self.on_change(call)
 
     def _forget(self, call: Call) -> None:
-        """It is over; legs that another call has taken in are that one's."""
+        """The call is over; legs that another call has taken in belong to that one."""
         self._calls.pop(call.id, None)
         self._bridges.forget(call.id)
         for id_ in (*call.legs, *call.absorbed):
@@ -388,6 +387,6 @@ class CallLog:
 async def _each(
     read: Callable[[str], Awaitable[T | None]], names: Iterable[str | None]
 ) -> dict[str, T | None]:
-    """What each of the names stands for; they are read side by side."""
+    """The value of each name; all are read side by side."""
     wanted = [name for name in names if name]
     return dict(zip(wanted, await asyncio.gather(*map(read, wanted)), strict=True))

@@ -1,4 +1,4 @@
-"""What only the engine's live signals tell of a leg, kept until the log tells of that leg."""
+"""What the engine's live signals tell of a leg, kept until the log tells of that leg."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _CODES_KEPT = 4096
 
 
 class Signals:
-    """Ringing, holding and SIP codes, by leg. A signal can be faster than the log, and slower."""
+    """Ringing, holding and SIP codes, by leg. A signal can be faster than the log, or slower."""
 
     def __init__(self) -> None:
         self._early: dict[str, list[Early]] = {}
         self._codes: dict[str, int] = {}
 
     def hear(self, signal: Signal, log_is_read: bool) -> None:
-        """Keep a signal. Where the log is read to its end, what is long unclaimed never will be."""
+        """Keep a signal. Once the log has been read to its end, signals that nobody claimed for long are dropped."""
         if isinstance(signal, AnsweredInSip):
             self._codes[signal.leg_id] = signal.code
             while len(self._codes) > _CODES_KEPT:
@@ -32,15 +32,13 @@ class Signals:
             self._early.setdefault(signal.leg_id, []).append(_fact(signal))
 
     def legs(self) -> list[str]:
-        """The legs of which something has been heard."""
         return list(self._early)
 
     def of(self, leg_id: str) -> Sequence[Early]:
-        """What has been heard of a leg and is not in its call yet; the call ids are empty."""
+        """The signals of a leg that are not in its call yet; their call ids are empty."""
         return self._early.get(leg_id, ())
 
     def code(self, leg_id: str) -> int | None:
-        """The SIP status with which the leg's far end refused it."""
         return self._codes.get(leg_id)
 
     def used(self, leg_id: str, facts: Sequence[Early]) -> None:
@@ -50,7 +48,6 @@ class Signals:
             self._early[leg_id] = left
 
     def forget(self, leg_id: str) -> None:
-        """The leg's call is over."""
         self._early.pop(leg_id, None)
         self._codes.pop(leg_id, None)
 

@@ -1,7 +1,7 @@
-"""Keep the SIP messages of calls: what the engine tells of them, sorted by calls, once a second.
+"""Keep the SIP messages of calls: sort what the engine tells of them by calls, write once a second.
 
 They are for people who look for a fault. Nothing waits for them, and nothing is promised of them: a
-kill loses those of the last second, and where there is no room they are dropped and counted.
+kill loses those of the last second, and without room they are dropped and counted.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 
 from trunkline.calls.call import Call
-from trunkline.engine.port import CapturedSip, LegInSip
+from trunkline.engine.port import LegInSip
 from trunkline.sip.dialogs import SipDialogs, TracedCall
-from trunkline.sip.message import SipPart
+from trunkline.sip.message import CapturedSip, SipPart
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.ports.sip_messages import SipMessages
 
 log = structlog.get_logger()
 
-WRITE_EVERY = 1.0
-"""Seconds."""
+WRITE_EVERY = 1.0  # seconds
 DAY = 86_400_000_000
 _PRUNE_EVERY = 3600.0
 _FORGET_EVERY = 10_000_000
@@ -46,17 +45,15 @@ class TraceSip:
         return self._dialogs.dropped + self._failed
 
     def hear(self, signal: LegInSip) -> None:
-        """The engine told the Call-ID of a leg."""
         self._dialogs.heard(signal.leg_id, signal.sip_call_id)
 
     def follow(self, call: Call) -> None:
-        """A call has changed."""
         self._dialogs.follow(call, self._clock())
 
     async def run(self, captured: AsyncIterator[list[CapturedSip]] | None) -> None:
-        """Take in what the engine tells, if it does, and forget what is old, for ever.
+        """Take in what the engine tells, if there is any, and forget what is old, for ever.
 
-        What waits is written when this is cancelled.
+        When this is cancelled, the messages that wait are written.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._prune())
@@ -104,7 +101,7 @@ class TraceSip:
             self.stored += count
         except DatabaseUnavailable:
             return
-        except Exception:  # it would not go better a second time
+        except Exception:  # a second try would fail, too
             self._failed += count
             log.exception("sip_trace.not_written", messages=count)
         self._unwritten = []

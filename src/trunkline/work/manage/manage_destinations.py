@@ -1,7 +1,7 @@
 """Manage where calls go: destinations by KIND:NAME, extensions, ways, announcements and outbound routes.
 
-``outside:NUMBER`` and ``hangup:CAUSE`` are made when they are first named; the others are made by a command
-of their own. A new kind is one line in ``_KINDS``.
+``outside:NUMBER`` and ``hangup:CAUSE`` are made when they are first named; a command of its own makes each
+of the others. A new kind is one line in ``_KINDS``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from trunkline.store.directory import (
     AccountEntry,
     AnnouncementEntry,
     DirectoryTransaction,
-    ExtensionEntry,
     RouteEntry,
     TrunkEntry,
     UserEntry,
@@ -29,11 +28,11 @@ _CAUSES = {name.lower(): number for number, name in NAMES.items() if 0 < number 
     "unallocated": 1,
 }
 MOST_ROUTES = 50
-"""Of an account: all of them are read into one variable of Asterisk's, which holds 8192 characters."""
+"""Of an account. All of them are read into one variable of Asterisk's, which holds 8192 characters."""
 
 
 def destination(directory: DirectoryTransaction, account: AccountEntry, text: str) -> str:
-    """The id of ``KIND:NAME`` in the account, made if its kind is; raises DirectoryRefused."""
+    """The id of ``KIND:NAME`` in the account, made if its kind allows that; raises DirectoryRefused."""
     kind, _, name = text.partition(":")
     if kind not in _KINDS or not name:
         shown = ", ".join(f"{each}:{what}" for each, (what, _) in _KINDS.items())
@@ -86,7 +85,7 @@ _KINDS: dict[str, tuple[str, Callable[[DirectoryTransaction, AccountEntry, str],
 def lead_on(
     directory: DirectoryTransaction, account: AccountEntry, from_id: str, on: str, to: str | None
 ) -> None:
-    """Have calls go on to KIND:NAME; empty: no more; None: as it was."""
+    """Have calls go on to KIND:NAME. An empty ``to`` ends that, None leaves it as it was."""
     if to is not None:
         directory.lead_on(from_id, on, destination(directory, account, to) if to else None)
 
@@ -120,11 +119,6 @@ def delete_announcement(directory: DirectoryTransaction, entry: AnnouncementEntr
     directory.delete_prompt(entry.file)
 
 
-def delete_extension(directory: DirectoryTransaction, entry: ExtensionEntry) -> None:
-    """Delete an extension; what it leads to stays."""
-    directory.delete(ExtensionEntry, entry.extension_id)
-
-
 def create_route(
     directory: DirectoryTransaction,
     account: AccountEntry,
@@ -135,7 +129,6 @@ def create_route(
     strip: int = 0,
     prepend: str = "",
 ) -> RouteEntry:
-    """Add an outbound route; raises DirectoryRefused."""
     prefix = rules.prefixes([prefix], "--prefix") if prefix else ""
     prepend = rules.prepend(prepend)
     if len(directory.all(RouteEntry, account.account_id)) >= MOST_ROUTES:

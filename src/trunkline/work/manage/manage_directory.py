@@ -1,7 +1,7 @@
 """Manage accounts, apps, users, devices, trunks and numbers: what may be added, and how it is named.
 
-Each function takes the directory within a transaction. All that reaches Asterisk's configuration or
-the dialplan later is checked here, once, when it is stored.
+Each function takes the directory within a transaction, and raises DirectoryRefused. All that later reaches
+Asterisk's configuration or the dialplan is checked here, once, when it is stored.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ WORDS: dict[type[Entry], str] = {
 
 
 def new_id() -> str:
-    """32 random hex digits."""
     return secrets.token_hex(16)
 
 
@@ -78,7 +77,6 @@ def create_account(
     record: bool = True,
     sandbox: bool = False,
 ) -> AccountEntry:
-    """Add an account; raises DirectoryRefused."""
     rules.label(name, "an account's name")
     _refuse_taken(directory.called(AccountEntry, name), f"an account called {name!r}")
     return directory.add(
@@ -103,7 +101,7 @@ def create_app(
     legacy_hashes: bool = True,
     read_only: bool = False,
 ) -> tuple[AppEntry, str]:
-    """Add an app; gives it and its secret, which can never be shown again."""
+    """Add an app; returns it and its secret, which can never be shown again."""
     secret = secrets.token_hex(32)
     entry = directory.add(
         AppEntry,
@@ -127,7 +125,6 @@ def create_user(
     extension: str | None = None,
     caller_id: str | None = None,
 ) -> UserEntry:
-    """Add a user; raises DirectoryRefused."""
     rules.username(username)
     _refuse_taken(
         directory.called(UserEntry, username, account.account_id),
@@ -153,7 +150,6 @@ def create_user(
 def create_extension(
     directory: DirectoryTransaction, account: AccountEntry, number: str, destination_id: str
 ) -> ExtensionEntry:
-    """Add an internal number that leads to a destination; raises DirectoryRefused."""
     key = f"{account.account_id}:{rules.extension(number)}"
     for taken in directory.with_value(ExtensionEntry, "route_key", key):
         raise DirectoryRefused(
@@ -178,7 +174,7 @@ def create_device(
     realm: str,
     password: str | None = None,
 ) -> tuple[DeviceEntry, str]:
-    """Add a device; gives it and its SIP password, of which only the HA1 is stored.
+    """Add a device; returns it and its SIP password, of which only the HA1 is stored.
 
     ``realm`` is the installation's; an account's own goes before it.
     """
@@ -200,7 +196,7 @@ def create_device(
 
 
 def ha1(sip_user: str, realm: str, password: str) -> str:
-    """What a digest proves knowledge of: md5(user:realm:password) (RFC 2617, 3.2.2.2)."""
+    """md5(user:realm:password), which a digest proves that one knows (RFC 2617, 3.2.2.2)."""
     text = f"{sip_user}:{realm}:{password}".encode()
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
@@ -219,7 +215,7 @@ def create_trunk(
     priority: int = 10,
     sandbox: bool = False,
 ) -> TrunkEntry:
-    """Add a trunk to ``HOST:PORT``; raises DirectoryRefused."""
+    """Add a trunk to ``HOST:PORT``."""
     rules.label(name, "a trunk's name")
     _refuse_taken(
         directory.called(TrunkEntry, name, account.account_id),
@@ -253,8 +249,8 @@ def create_trunk(
 def accounts_at_the_same_address(directory: DirectoryTransaction, trunk: TrunkEntry) -> list[str]:
     """The names of other accounts whose trunks take calls from an address of this trunk.
 
-    A carrier is told by its address alone, so Asterisk takes a call from a shared one for any of
-    them. Networks are compared as they are written.
+    A carrier is known by its address alone, so Asterisk takes a call from a shared address for any of
+    these accounts. Networks are compared as they are written.
     """
     own = set(trunk.match or [trunk.host])
     others = {
@@ -268,7 +264,6 @@ def accounts_at_the_same_address(directory: DirectoryTransaction, trunk: TrunkEn
 def create_number(
     directory: DirectoryTransaction, account: AccountEntry, did: str, destination_id: str
 ) -> NumberEntry:
-    """Add an inbound number that leads to a destination; raises DirectoryRefused."""
     did = rules.did(did)
     key = f"{account.account_id}:{did.removeprefix('+')}"
     _refuse_taken(
@@ -288,14 +283,14 @@ def create_number(
 def switch(
     directory: DirectoryTransaction, kind: type[AnySwitched], entry: AnySwitched, enabled: bool
 ) -> AnySwitched:
-    """Enable or disable an entry; gives it as it is now."""
+    """Enable or disable an entry; returns it as it is now."""
     id_ = entry_id(kind, entry)
     directory.switch(kind, id_, enabled)
     return directory.called(kind, id_)[0]
 
 
 def delete(directory: DirectoryTransaction, kind: type[AnyEntry], entry: AnyEntry) -> None:
-    """Delete an entry and what is its own; raises DirectoryRefused where a record would be lost."""
+    """Delete an entry and what belongs to it; raises DirectoryRefused where a record would be lost."""
     if isinstance(entry, AccountEntry) and entry.held_at is not None:
         raise DirectoryRefused(
             f"account {entry.name!r} is on hold ({entry.hold_reason}), so nothing of it is deleted: "
@@ -320,14 +315,13 @@ def delete(directory: DirectoryTransaction, kind: type[AnyEntry], entry: AnyEntr
 
 
 def entry_id(kind: type[Entry], entry: Entry) -> str:
-    """The entry's id."""
     return str(getattr(entry, f"{WORDS[kind]}_id"))
 
 
 def refuse_used(
     directory: DirectoryTransaction, destination_id: str, what: str, own: str = "extension"
 ) -> None:
-    """Raises DirectoryRefused where something leads to it but what is its own."""
+    """Raises DirectoryRefused where anything but its own extension leads to it."""
     leading = directory.leading_to(destination_id)
     used = [each for each in leading if not (own and each.startswith(own))]
     if used:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 
 from trunkline.directory import rules as rules
@@ -25,11 +26,11 @@ def create_key(
     expires_at: int | None = None,
     allowed_addresses: Sequence[str] = (),
 ) -> tuple[KeyEntry, str]:
-    """Add a key; gives it and the key itself, which can never be shown again.
+    """Add a key; returns its entry and the key itself, which can never be shown again.
 
     Names need not be unique: a key is replaced by one of the same name. Raises DirectoryRefused.
     """
-    key = new_key()
+    key = new_key(secrets.token_bytes(32))
     entry = directory.add(
         KeyEntry,
         new_id(),
@@ -55,9 +56,9 @@ def lifetime(text: str) -> int:
 def revoke_key(
     directory: DirectoryTransaction, wanted: str, account_id: str | None = None
 ) -> KeyEntry:
-    """Revoke the key with that id, prefix or name, for good; gives it as it is now.
+    """Revoke the key with that id, prefix or name, for good; returns it as it is now.
 
-    Of several with one name the one that is not revoked is meant. Raises DirectoryRefused.
+    Of several keys with one name, it takes the one that is not revoked. Raises DirectoryRefused.
     """
     return switch(directory, KeyEntry, _find(directory, wanted, account_id), False)
 

@@ -16,23 +16,20 @@ from trunkline.work.deliver.examine_events import CHUNK, wants
 from trunkline.work.manage import webhook_rules as rules
 from trunkline.work.refused import Refused
 
-MOST = 20
-"""Endpoints of an account."""
+MOST = 20  # endpoints of an account
 MOST_REPLAYED = 100_000
 """Numbers that one replay may span."""
 OVERLAP = 24 * 3600 * 1_000_000
-"""How long the secret before a rotation signs too, in microseconds."""
+"""For so many microseconds the secret before a rotation signs, too."""
 
 
 class Check(Protocol):
-    """``webhooks.port.Post.check``."""
-
     async def __call__(self, url: str) -> None:
         """Raises UrlRefused."""
 
 
 class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events to send again: from a number or a time on (unix microseconds), up to a number."""
+    """Which events to send again: from a number or a time (unix microseconds), up to a number."""
 
     first: int | None = None
     since: int | None = None
@@ -42,8 +39,8 @@ class ReplayRange(msgspec.Struct, frozen=True, kw_only=True):
 class ManageWebhooks:
     """The verb. Every method raises Refused: NOT_FOUND, and what it says itself.
 
-    ``secret_key`` is what secrets are derived from: 32 bytes of the installation's own. ``changed``
-    is called after each change, so that a running deliverer takes it up.
+    ``secret_key`` (32 bytes of the installation's own) is what secrets are derived from. ``changed``
+    is called after each change, so that a running deliverer learns of it.
     """
 
     def __init__(
@@ -56,10 +53,10 @@ class ManageWebhooks:
     ) -> None:
         self._db, self._check, self._clock = db, check, clock
         self._secret_key = secret_key
-        self._told = changed
+        self._on_change = changed
 
     async def find(self, webhook_id: str, account_id: str | None = None) -> Webhook:
-        """The endpoint, if it is the account's (or of any)."""
+        """The endpoint, if it belongs to the account (None: to any)."""
         return _found(await self._db.webhooks.get(webhook_id, account_id))
 
     async def create(
@@ -71,10 +68,10 @@ class ManageWebhooks:
         events: tuple[str, ...] = (),
         after: int | None = None,
     ) -> tuple[Webhook, str]:
-        """Add an endpoint under an id that the caller made; gives it and its secret.
+        """Add an endpoint under an id that the caller made; returns it and its secret.
 
-        It gets what comes from now on, or what follows number ``after``. The same id again gives
-        what there is already. Raises Refused WEBHOOK_URL_REFUSED, WEBHOOK_INVALID
+        It gets what comes from now on, or what follows number ``after``. The same id again returns the
+        endpoint that there is already. Raises Refused WEBHOOK_URL_REFUSED, WEBHOOK_INVALID
         and WEBHOOK_LIMIT.
         """
         await self._check_url(url)
@@ -103,7 +100,7 @@ class ManageWebhooks:
         description: str | None = None,
         events: tuple[str, ...] | None = None,
     ) -> Webhook:
-        """Change what is given. What is pending goes to the new URL; filters count from now on."""
+        """Change what is given. Pending deliveries go to the new URL; filters count from now on."""
         if url is not None:
             await self._check_url(url)
         changed = await self._db.webhooks.change(
@@ -116,7 +113,7 @@ class ManageWebhooks:
         return await self._done(changed)
 
     async def rotate(self, webhook: Webhook, mark: str) -> tuple[Webhook, str]:
-        """A new secret; the old one signs too for 24 hours. The same ``mark`` again is nothing."""
+        """A new secret; the old one signs, too, for 24 hours. The same ``mark`` again changes nothing."""
         now = self._clock()
         secret = secret_for(f"{webhook.id}:{mark}", self._secret_key)
         rotated = await self._db.webhooks.rotate(webhook.id, secret, now, now + OVERLAP)
@@ -131,7 +128,7 @@ class ManageWebhooks:
         return await self._done(await self._db.webhooks.disable(webhook.id, "", self._clock()))
 
     async def delete(self, webhook: Webhook) -> None:
-        """Forget it, and its deliveries. Raises Refused WEBHOOK_HELD where a legal hold keeps those."""
+        """Delete it and its deliveries. Raises Refused WEBHOOK_HELD where a legal hold keeps those."""
         gone = await self._db.webhooks.delete(webhook.id)
         if not gone and await self._db.webhooks.get(webhook.id):
             raise Refused(
@@ -140,7 +137,6 @@ class ManageWebhooks:
         await self._changed()
 
     async def delivery(self, webhook: Webhook, delivery_id: int) -> Delivery:
-        """One of the endpoint's deliveries."""
         delivery = await self._db.deliveries.delivery(webhook.id, delivery_id)
         if delivery is None:
             raise Refused("NOT_FOUND", "The webhook has no such delivery.")
@@ -149,7 +145,7 @@ class ManageWebhooks:
     async def replay_one(self, webhook: Webhook, delivery_id: int) -> None:
         """Send a delivery once more; one that is pending is tried as soon as it is its turn.
 
-        Raises Refused EVENT_GONE where the event is not kept any more.
+        Raises Refused EVENT_GONE where the event is kept no more.
         """
         delivery = await self.delivery(webhook, delivery_id)
         if delivery.kind == "test":
@@ -161,9 +157,9 @@ class ManageWebhooks:
         await self._changed()
 
     async def replay(self, webhook: Webhook, span: ReplayRange) -> int:
-        """Send the span's events again that its filters match, in order; gives how many.
+        """Send the events of the range again that its filters match, in order; returns how many.
 
-        What it has not had yet is left out: it is on its way. Raises Refused RANGE_INVALID.
+        Events that it has not had yet are left out: they are on their way. Raises Refused RANGE_INVALID.
         """
         first, last = await self._bounds(webhook, span)
         queued = 0
@@ -192,7 +188,7 @@ class ManageWebhooks:
         return first, last
 
     async def _first_since(self, account_id: str, at: int) -> int:
-        """The first number at or after a time, by bisection: times grow with numbers, nearly."""
+        """The first number at or after a time, by bisection: times nearly always grow with numbers."""
         low, high = await self._db.events.bounds(account_id)
         high += 1
         while low < high:
@@ -230,8 +226,8 @@ class ManageWebhooks:
             raise Refused("WEBHOOK_INVALID", f"after is a number from 0 to {newest}, the newest.")
 
     async def _changed(self) -> None:
-        if self._told is not None:
-            await self._told()
+        if self._on_change is not None:
+            await self._on_change()
 
     async def _done(self, webhook: Webhook | None) -> Webhook:
         await self._changed()

@@ -1,4 +1,4 @@
-"""What an endpoint may look like; each rule says so when it may not."""
+"""What a webhook's filters and description may look like; each rule says why it refuses one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_DESCRIPTION = 200
 
 
 def bindings(texts: Sequence[str]) -> tuple[str, ...]:
-    """Event filters, each once; none takes every event. Raises Refused WEBHOOK_INVALID."""
+    """Event filters, each once; an empty tuple takes every event. Raises Refused WEBHOOK_INVALID."""
     wanted = tuple(dict.fromkeys(texts))
     if len(wanted) > MOST_BINDINGS:
         raise Refused("WEBHOOK_INVALID", f"An endpoint has at most {MOST_BINDINGS} event filters.")
@@ -34,7 +34,7 @@ def _check(text: str) -> None:
 
 
 def description(text: str) -> str:
-    """Words for people. Raises Refused WEBHOOK_INVALID."""
+    """Raises Refused WEBHOOK_INVALID."""
     if len(text) > LONGEST_DESCRIPTION or (text and not text.isprintable()):
         raise Refused(
             "WEBHOOK_INVALID",

@@ -1,4 +1,4 @@
-"""Work that goes on by itself when nobody waits for it any longer."""
+"""Work that goes on by itself once nobody waits for it any more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class InBackground:
-    """What is under way; whatever it raises once nobody waits is dropped."""
+    """The work that is under way; what it raises once nobody waits is dropped."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Future[Any]] = set()
@@ -24,7 +24,7 @@ class InBackground:
         return task
 
     async def is_done(self, work: Awaitable[Any], within: float) -> bool:
-        """Is it done within so many seconds? Else it goes on. Raises what it raises in that time."""
+        """Is it done within so many seconds? If not, it goes on. Raises what it raises in that time."""
         task = self.keep(work)
         done, _ = await asyncio.wait({task}, timeout=within)
         if done:

@@ -1,10 +1,10 @@
 """Place a call for an application: its device rings first, then the number is dialled.
 
-The call is written as *requested*, under an id that we choose, before the engine hears of it: so a
-kill at any line leaves either a call that the log tells of, or a request that is withdrawn at the
-next start; and the same ``Idempotency-Key`` finds out which. Written is not yet on the disk: that is waited for
-while the phone is being reached, and before anybody is told that it was. A power cut in between ends the
-engine, too, and with it the call that nobody was promised.
+The call is stored as *requested*, under an id that we choose, before the engine hears of it. So a
+kill at any line leaves either a call that the log tells of, or a request that the next start
+withdraws; and the same ``Idempotency-Key`` finds out which. What is stored is not on the disk yet: we wait
+for that while the phone is being reached, before anybody is told that it was. A power cut in between ends
+the engine, too, and with it the call, which nobody was promised.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PATIENCE = 2.0
 
 
 _Clicks = dict[tuple[str, ...], tuple[int, "asyncio.Future[CallPlaced]"]]
-"""(app, device, number) -> until when a second click is the same call, and the first's answer."""
+"""(app, device, number) -> until when a second click is the same call, and the answer to the first."""
 
 
 class CallPlaced(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class CallPlaced(msgspec.Struct, frozen=True):
 
 
 class CallSettings(msgspec.Struct, frozen=True):
-    """The settings that placing calls goes by. ``password_failures`` as limits spells rates."""
+    """The settings for placing calls. ``password_failures`` is a rate in the spelling of ``limits``."""
 
     device_ring_seconds: int
     password_failures: str
@@ -76,24 +76,24 @@ class PlaceCall:
         db: Database,
         engine: Engine,
         calls: CallLog,
-        rules: CallSettings,
+        settings: CallSettings,
         clock: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
         self._db = db
         self._engine = engine
         self._calls = calls
-        self._rules = rules
+        self._settings = settings
         self._clock = clock
         self._new_id = new_id
         self._passwords = FixedWindowRateLimiter(Counters())
-        self._failures = parse_many(rules.password_failures)
+        self._failures = parse_many(settings.password_failures)
         self._under_way: set[tuple[str, str]] = set()
         self._clicks: _Clicks | None = None
         self._storing = InBackground()
         self.draining = False
         self.placing = 0
-        """How many calls are on their way to the engine."""
+        """The number of calls that are on their way to the engine."""
 
     async def __call__(self, app: App, wanted: CallWanted) -> CallPlaced:
         """Send the call to the device; does not wait for anyone to answer."""
@@ -108,17 +108,19 @@ class PlaceCall:
         self.placing += 1
         try:
             if wanted.idempotency_key is None:
-                return await self._once_in_a_moment(call)
-            return await self._once(call, wanted.idempotency_key)
+                return await self._without_key(call)
+            return await self._under_key(call, wanted.idempotency_key)
         finally:
             self.placing -= 1
 
     async def _device(self, app: App, wanted: CallWanted) -> CallingDevice:
-        """The app's device, its password checked; one answer for all that can be wrong."""
+        """The app's device, its password checked; the same answer for all that can be wrong."""
         key = (app.id, wanted.sip_user)
         self._check_failures(key)
         device = await self._db.directory.device(app.account_id, wanted.sip_user)
-        self._check_failures(key)  # others were wrong meanwhile; from here on nothing waits
+        self._check_failures(
+            key
+        )  # others may have failed meanwhile; from here on nothing is awaited
         realm, ha1 = (device.realm, device.ha1) if device else ("", "-" * 32)
         given = hashlib.md5(  # noqa: S324 - RFC 7616's HA1
             f"{wanted.sip_user}:{realm}:{wanted.sip_password}".encode()
@@ -139,8 +141,8 @@ class PlaceCall:
             return None
         return await self._db.directory.extension(app.account_id, number)
 
-    async def _once_in_a_moment(self, call: GoodCall) -> CallPlaced:
-        """Without a key: a double click is one call, also over a restart in between."""
+    async def _without_key(self, call: GoodCall) -> CallPlaced:
+        """Without a key: a double click is one call, even if a restart comes in between."""
         clicks = self._recent_clicks()
         slot = (call.app.id, call.device.id, call.number)
         if slot in clicks:
@@ -152,13 +154,13 @@ class PlaceCall:
         except BaseException as error:
             del clicks[slot]  # nothing rang: the next click may try
             future.set_exception(error)
-            future.exception()  # seen: nobody else may be waiting for it
+            future.exception()  # marked as seen: perhaps nobody else waits for it
             raise
         future.set_result(answer)
         return answer
 
     def _recalled(self) -> _Clicks:
-        """The clicks that an earlier process took on just before it died: their calls are live."""
+        """The clicks that an earlier process accepted just before it died: their calls are live."""
         clicks: _Clicks = {}
         for call in sorted(self._calls.live.values(), key=lambda call: call.started_at):
             if call.origin == "click" and call.caller is not None:
@@ -169,7 +171,7 @@ class PlaceCall:
         return clicks
 
     def _recent_clicks(self) -> _Clicks:
-        """The clicks of this moment; they stand in the order of their times."""
+        """The clicks of this moment, in the order of their times."""
         if self._clicks is None:
             self._clicks = self._recalled()
         now = self._clock()
@@ -179,7 +181,7 @@ class PlaceCall:
             del self._clicks[slot]
         return self._clicks
 
-    async def _once(self, call: GoodCall, key: str) -> CallPlaced:
+    async def _under_key(self, call: GoodCall, key: str) -> CallPlaced:
         """Answer a key once; a second request under it gets the first one's answer."""
         slot = (call.app.id, key)
         if slot in self._under_way:
@@ -205,7 +207,7 @@ class PlaceCall:
         )
         try:
             claim = await asyncio.wait_for(claiming, _PATIENCE)
-        except TimeoutError as error:  # one that it got after all is as if left behind by a kill
+        except TimeoutError as error:  # a claim that it got after all is like one left by a kill
             raise DatabaseUnavailable("the database does not say whose the key is") from error
         match claim:
             case Replayed(status, body):
@@ -218,7 +220,7 @@ class PlaceCall:
                 return await self._answer(call, key)
 
     async def _left_behind(self, call: GoodCall, key: str, call_id: str) -> CallPlaced:
-        """A claim that no living request holds: its process died. Did its call get out?"""
+        """No living request holds this claim, since its process died. Did its call get out?"""
         if await self._db.calls.known(call_id) or await self._lives(call_id):
             answer = _ok(call_id)
             await self._db.requests.answer(call.app.id, key, answer.status, answer.body)
@@ -227,7 +229,7 @@ class PlaceCall:
         return await self._claimed(call, key)
 
     async def _lives(self, call_id: str) -> bool:
-        """Is the call out, though the log has not been read so far?"""
+        """Is the call out, although the log has not been read so far?"""
         try:
             return any(each.leg_id == call_id for each in await self._engine.channels())
         except EngineUnavailable as error:
@@ -243,19 +245,21 @@ class PlaceCall:
         return answer
 
     async def _keep_answer(self, call: GoodCall, key: str, answer: CallPlaced) -> None:
-        """The phone rings, so it is a yes also where that cannot be kept: the call is, under its id."""
+        """The phone rings, so this is a yes even where it cannot be kept: the call stands under its id."""
         keeping = self._db.requests.answer(call.app.id, key, answer.status, answer.body)
         with contextlib.suppress(DatabaseUnavailable):
             await self._storing.is_done(keeping, _PATIENCE)
 
     async def _keep_refusal(self, call: GoodCall, key: str, refused: Refused) -> None:
-        """A final no is the key's answer as much as a yes; one that passes is not."""
+        """A final no is kept for the key as a yes is; one that passes is not."""
         if refused.retry_after is not None:
             keeping = self._db.requests.release(call.app.id, key)
         else:
             body = msgspec.json.encode([refused.code, refused.detail])
             keeping = self._db.requests.answer(call.app.id, key, 400, body)
-        with contextlib.suppress(DatabaseUnavailable):  # no call is known under it: it is free
+        with contextlib.suppress(
+            DatabaseUnavailable
+        ):  # no call is known under the key, so it is free
             await self._storing.is_done(keeping, _PATIENCE)
 
     async def _place(self, call: GoodCall) -> CallPlaced:
@@ -263,7 +267,7 @@ class PlaceCall:
         _check_way(call)
         on_disk = await self._request(call)
         try:
-            await self._engine.originate(call.originate(self._rules.device_ring_seconds))
+            await self._engine.originate(call.originate(self._settings.device_ring_seconds))
         except (OriginateFailed, EngineUnavailable) as error:
             await self._storing.is_done(self._withdraw(call, type(error).__name__), _PATIENCE)
             if isinstance(error, OriginateFailed):
@@ -274,10 +278,10 @@ class PlaceCall:
         return _ok(call.id)
 
     async def _request(self, call: GoodCall) -> Awaitable[None]:
-        """Have it stored; gives what is done once it is on the disk, raises DatabaseUnavailable.
+        """Have it stored; returns what is done once it is on the disk. Raises DatabaseUnavailable.
 
-        A database that is lost amid its commit says only later, maybe much later, whether the request
-        is there. Nobody waits for that: it is refused now, and withdrawn then.
+        A database that is lost during its commit says only later, maybe much later, whether the request
+        is there. Nobody waits for that: the request is refused now, and withdrawn then.
         """
         storing = asyncio.ensure_future(self._calls.ask(call.requested(self._clock())))
         if await self._storing.is_done(storing, _PATIENCE):
@@ -286,7 +290,7 @@ class PlaceCall:
         raise DatabaseUnavailable("the database has not said whether the call is stored")
 
     async def _promise(self, call: GoodCall, on_disk: Awaitable[None]) -> None:
-        """Before a yes is said; raises DatabaseUnavailable, and then the phone rings no more."""
+        """Called before a yes is said; raises DatabaseUnavailable, and then the phone rings no more."""
         if not await self._is_kept(on_disk):
             with contextlib.suppress(EngineUnavailable):
                 await self._engine.hang_up(call.id)
@@ -309,7 +313,7 @@ class PlaceCall:
         await self._calls.insist([gone])
 
     async def _check_online(self, sip_user: str) -> None:
-        """By the engine's signals; it is asked itself before anyone is told "offline"."""
+        """The engine's signals tell; the engine itself is asked before anyone is told "offline"."""
         if self._engine.online(sip_user):
             return
         try:

@@ -1,4 +1,4 @@
-"""A call that an application wants, and all that follows from it once it has been found good."""
+"""A call that an application wants, and all that follows from it once it has been checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CallWanted(msgspec.Struct, frozen=True):
 
 
 class GoodCall(msgspec.Struct, frozen=True):
-    """A wanted call whose app, device and number have been found good."""
+    """A wanted call whose app, device and number have been checked."""
 
     app: App
     device: CallingDevice
@@ -41,7 +41,6 @@ class GoodCall(msgspec.Struct, frozen=True):
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def callee(self) -> f.Party:
-        """Whom the caller wants."""
         if self.inside is None or self.inside.kind != "user":
             return f.Party(number=self.number)
         number = self.inside.sip_users[0] if self.inside.sip_users else self.number
@@ -54,11 +53,10 @@ class GoodCall(msgspec.Struct, frozen=True):
 
     @property
     def outside(self) -> str:
-        """The number outside that it leads to, as far as is known; empty where it stays inside."""
+        """The outside number that it leads to, as far as is known; empty where it stays inside."""
         return self.number if self.inside is None else self.inside.outside
 
     def shown_as(self) -> str:
-        """The caller ID that the far end sees."""
         own = self.device.extension or self.device.sip_user
         return own if self.class_ == "one_one" else (self.device.caller_id or own)
 
@@ -68,11 +66,9 @@ class GoodCall(msgspec.Struct, frozen=True):
 
     @property
     def class_(self) -> Literal["one_one", "trunking"]:
-        """Does the call stay inside the account?"""
         return "trunking" if self.outside else "one_one"
 
     def requested(self, at: int) -> f.CallRequested:
-        """The fact that begins the call."""
         device = self.device
         return f.CallRequested(
             call_id=self.id,
@@ -95,7 +91,7 @@ class GoodCall(msgspec.Struct, frozen=True):
         )
 
     def originate(self, device_seconds: int) -> Originate:
-        """What the engine is asked: ring the device for so long, and then go on as if that had dialled."""
+        """What the engine is asked for: ring the device for so long, then go on as if the device had dialled."""
         return Originate(
             call_id=self.id,
             endpoint=self.device.sip_user,
@@ -112,5 +108,5 @@ def _printable(name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """With quoted pairs, as Asterisk reads them between the quotes of a caller ID."""
+    """With quoted pairs, which Asterisk reads between the quotes of a caller ID."""
     return name.replace("\\", "\\\\").replace('"', '\\"')

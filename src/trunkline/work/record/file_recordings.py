@@ -2,9 +2,9 @@
 
 A recording is made once all of its raw files are final. The raw audio is the work item, and it goes
 last: claim the row, encode aside, put into the store, say done (the row and its event in one
-transaction), tell the bus, and only then unlink what no other recording needs. Killed at any of these
-steps, the next run finds the raw audio and either does it again or, where the rows say done, unlinks
-it. What is kept in memory only says when to look again.
+transaction), tell the bus, and only then unlink what no other recording needs. After a kill at any of
+these steps, the next run finds the raw audio and either does it again or, where the rows say done,
+unlinks it. Memory only says when to look again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import structlog
 from asyncinotify import Inotify, Mask
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.recording_plan import RecordingPlan, WholeFile, raw_name
 from trunkline.calls.times import SECOND
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.state import FailureReason
+from trunkline.events.stored import StoredEvent
 from trunkline.recordings.compose import pieces
 from trunkline.recordings.encode import (
     FRAME_BYTES,
@@ -41,9 +41,9 @@ from trunkline.store.ports.database import Recording, Recordings
 log = structlog.get_logger()
 
 LEASE = 600 * SECOND
-"""How long a claim holds, beside the length of the audio; encoding takes a 500th of that."""
+"""How long a claim holds, beyond the length of the audio; encoding takes a 500th of that."""
 MISSING_AFTER = 600 * SECOND
-"""So long after its call a recording is given up when its audio never came."""
+"""A recording is given up so long after its call, when its audio never came."""
 UNCLAIMED_AFTER = 2 * 86_400 * SECOND
 """Audio that has no row is put away after this: longer than the longest call may last."""
 SILENT_AFTER = 3600 * SECOND
@@ -51,9 +51,9 @@ SILENT_AFTER = 3600 * SECOND
 SILENT_ALONE_AFTER = 30 * SECOND
 """An empty file of no live call goes after this: by then the log has told of its leg, if ever."""
 ENDED_KEPT = 4096
-"""Of so many calls it is remembered that they are over, for files that are closed after that."""
+"""The ends of so many calls are remembered, for files that are closed after that."""
 TRIES = 5
-"""So often LAME may refuse the audio before the recording has failed."""
+"""After LAME has refused the audio so often, the recording has failed."""
 LONGEST_PAUSE = 300.0
 """Seconds. What the disk, the store or the database refuses is tried again for ever."""
 
@@ -62,11 +62,11 @@ class FileRecordings:
     """The verb: ``await file_recordings.run()`` files recordings until it is cancelled.
 
     ``spool`` is the engine's (see ``recordings.spool``). ``clock`` gives unix microseconds.
-    ``worker`` holds the claims: the same name after a restart, so that what a killed run had
-    claimed is taken up at once, and another name for each spool. One run at a time per spool.
-    ``open_now`` gives the files that the engine holds open, or None when that is not known: what
-    stands in ``live/`` and is not open is final. Closing one is told by inotify, too, at once.
-    ``live_now`` gives the raw names of the legs of all live calls, or None when those are not known.
+    ``worker`` holds the claims. It keeps its name after a restart, so that what a killed run had
+    claimed is taken up at once; each spool has another name. One run at a time per spool.
+    ``open_now`` returns the files that the engine holds open, or None when that is not known: a
+    file in ``live/`` that is not open is final. Inotify tells of a close, too, at once.
+    ``live_now`` returns the raw names of the legs of all live calls, or None when those are not known.
     """
 
     def __init__(
@@ -107,7 +107,6 @@ class FileRecordings:
         self._refused: dict[str, int] = {}
 
     async def run(self) -> None:
-        """File what is there and what comes, until cancelled."""
         await asyncio.to_thread(self._clear_encoding)
         stop_listening = self._bus.listen(self._heard)
         try:
@@ -136,7 +135,7 @@ class FileRecordings:
                     if event.name is None or event.name.suffix != ENDING:
                         continue
                     if event.watch is closing:
-                        self._hand_over(event.name.stem)  # and hear of it in done/
+                        self._hand_over(event.name.stem)  # inotify then tells of it in done/
                     else:
                         self._offer([event.name.stem])
         except OSError as error:  # no watches left on this machine: the sweep finds it all
@@ -158,12 +157,12 @@ class FileRecordings:
             await asyncio.sleep(self._sweep_every)
 
     def _look_around(self) -> list[str]:
-        """All that is final; what inotify did not tell, or told while nobody listened, is here."""
+        """All that is final, including what inotify did not tell, or told while nobody listened."""
         self._spool.take_closed(self._open_now)
         return self._spool.waiting()
 
     def _heard(self, events: Sequence[StoredEvent]) -> None:
-        """A recording's row comes to be with its call's record, just before CALL_ENDED is told."""
+        """A recording's row is written with its call's record, just before CALL_ENDED is told."""
         for event in events:
             if event.name == "CHANNEL_DESTROY" and event.call_id is not None:
                 self._gone[event.call_id].append(raw_name(event.subject))
@@ -174,7 +173,7 @@ class FileRecordings:
                 del kept[next(iter(kept))]
 
     def _call_ended(self, call_id: str) -> None:
-        """Each file is its leg's; that of the first leg has the call's name."""
+        """Each leg has a file; that of the first leg has the call's name."""
         for raw in dict.fromkeys([raw_name(call_id), *self._gone.pop(call_id, ())]):
             self._ended[raw] = None
             if raw in self._waiting:
@@ -217,7 +216,7 @@ class FileRecordings:
         await self._let_go([raw])
 
     def _can_be_made(self, recording: Recording) -> bool:
-        """Is all of its audio final, and some there? Whoever closes the last file looks again."""
+        """Is all of its audio final, and is there any? Whoever closes the last file looks again."""
         files = recording.plan.files
         return not any(map(self._spool.writes, files)) and self._size(files) is not None
 
@@ -237,7 +236,7 @@ class FileRecordings:
         return sum(sizes) if sizes else None
 
     async def _let_go(self, raws: Iterable[str]) -> None:
-        """Put an end to the raw audio that no recording is to be made of any more."""
+        """Dispose of the raw audio of which no recording is to be made any more."""
         for raw in raws:
             if self._spool.size(raw) is None:
                 continue
@@ -254,7 +253,7 @@ class FileRecordings:
                 self._spool.drop(raw)
 
     def _wait_for_row(self, raw: str, known: bool) -> None:
-        """Its call goes on, or has been lost: then what was said is kept, and silence is not.
+        """The file's call goes on, or has been lost. Of a lost call, audio is kept and silence is dropped.
 
         ``known``: another call's recording was made of it, too.
         """
@@ -262,7 +261,7 @@ class FileRecordings:
         if came is None:
             return
         age = self._clock() - came
-        unanswered = silent and self._is_over(raw, age)  # and its record names no recording
+        unanswered = silent and self._is_over(raw, age)  # then its record names no recording
         if not unanswered and age < (SILENT_AFTER if silent else UNCLAIMED_AFTER):
             self._waiting.add(raw)
         elif silent or known:
@@ -272,7 +271,7 @@ class FileRecordings:
             log.warning("audio_without_call", raw=raw, moved_to=str(self._spool.unclaimed))
 
     def _is_over(self, raw: str, age: int) -> bool:
-        """Is the leg's call over, as far as is known? A run that was killed has heard of some ends."""
+        """Is the leg's call over, as far as is known? A killed run may have heard of its end."""
         if raw in self._ended:
             return True
         live = self._live_now() if age >= SILENT_ALONE_AFTER else None
@@ -316,7 +315,7 @@ class FileRecordings:
             mp3.unlink(missing_ok=True)
 
     def _silence_in(self, plan: RecordingPlan) -> float:
-        """Seconds for which no file has a voice that is planned: its recorder's file was lost."""
+        """Seconds in which no file has a voice that is planned, since its recorder's file was lost."""
         if isinstance(plan, WholeFile):
             return 0
         lost = (
@@ -363,7 +362,7 @@ class FileRecordings:
                 await self._fail(claimed, "AUDIO_MISSING", "no audio file")
 
     async def _fail(self, recording: Recording, reason: FailureReason, detail: str) -> None:
-        """Tell the world the reason, and the operator the detail."""
+        """Events tell the reason, the database and the log the detail."""
         at = self._clock()
         announcement = recording_failed(
             recording.account_id,
@@ -383,9 +382,9 @@ class FileRecordings:
 
 
 def salvage(spool: Path) -> list[str]:
-    """Hand over the audio that a dead engine was writing; gives the raw names.
+    """Hand over the audio that a dead engine was writing; returns the raw names.
 
-    To be called only while no engine runs on the spool: what it writes would be cut in two.
+    Call it only while no engine runs on the spool: a file that is being written would be cut in two.
     """
     return Spool(spool).salvage()
 

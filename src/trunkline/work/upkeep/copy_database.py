@@ -1,6 +1,6 @@
 """Move a live database to another one: copy it while it is written, follow it, compare it, switch.
 
-Everything that is done stands in the target in the same transaction as what was done, so a copy that
+The target says in the same transaction what was done to it, so a copy that
 was killed anywhere goes on where it was, by the same steps. At the end nobody can write to both: the
 source is marked as moved before the target is a database that can be opened.
 """
@@ -32,9 +32,9 @@ from trunkline.store.ports.database import DatabaseUnavailable, DatabaseUnusable
 
 T = TypeVar("T")
 _ROUND_SECONDS = 2.0
-"""While tables are copied, changes are taken over this often: they would pile up otherwise."""
+"""While tables are copied, changes are taken over so often: they would pile up otherwise."""
 _CAUGHT_UP = 500
-"""Changes in a round; with fewer, it has caught up."""
+"""With fewer changes in a round, the copy has caught up."""
 _SHRINKS = 0.7
 _FOLLOW_SECONDS = 1.0
 _BUSY_SECONDS = 15.0
@@ -43,7 +43,7 @@ Step = Literal["copying", "indexing", "comparing", "following", "switching"]
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What is being done: ``done`` of about ``of`` rows or indexes. ``trouble``: what is tried again."""
+    """What is being done: ``done`` of about ``of`` rows or indexes. ``trouble``: why it is tried again."""
 
     step: Step
     what: str = ""
@@ -53,24 +53,24 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a run came to. ``moved``: the target is in use from now on; else it follows."""
+    """What a run came to. ``moved``: the target is in use from now on; otherwise it follows."""
 
     moved: bool
     rows: Mapping[str, int] = {}
     checksums: Mapping[str, str] = {}
-    """Of each table when all its rows were compared: SHA-256, hex."""
+    """Of each table whose rows were all compared: SHA-256, hex."""
     copied: int = 0
-    """Rows that this run has copied, changes not counted, and the seconds that took."""
+    """Rows that this run has copied, without changes, and the seconds that this took."""
     seconds: float = 0.0
 
 
 Tell = Callable[[Progress], None]
 Alone = Callable[[], AbstractContextManager[bool]]
-"""Holds the data directory within the block, and says so; False while a server has it."""
+"""Holds the data directory within the block, and gives True; gives False while a server has it."""
 
 
 class CopyDatabase:
-    """One run, of as many as it takes. ``patience``: seconds for which a target may be away."""
+    """One run, of as many as it takes. A target may be away for ``patience`` seconds."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class CopyDatabase:
         self._next_round = 0.0
 
     def run(self, wait: bool = False, compare: bool = False) -> Outcome:
-        """Copy, follow and compare, and switch as soon as no server runs: now, or when ``wait``ed for.
+        """Copy, follow and compare, and switch as soon as no server runs; ``wait`` waits for that.
 
         ``compare`` compares every row again. Raises DatabaseUnavailable, after which the same run goes
         on where it was; DatabaseUnusable; CopyDiffers.
@@ -143,7 +143,7 @@ class CopyDatabase:
         self._seconds = time.monotonic() - begun
 
     def _next_chunk(self, shape: Shape) -> bool:
-        """Copy a chunk; is the table whole?"""
+        """Copy a chunk; returns whether the table is whole."""
         standing = self._standing()
         table = standing.tables[shape.table]
         if table.whole:
@@ -157,7 +157,7 @@ class CopyDatabase:
         return chunk.ends
 
     def _build(self) -> None:
-        """Rightly after a round: what is unique is so in one state, and not in many."""
+        """Right after a round: rows that are unique are so in one state, not across several."""
         names = self._insist(self._target.unbuilt)
         for done, name in enumerate(names):
             self._tell(Progress("indexing", name, done, len(names)))
@@ -166,7 +166,7 @@ class CopyDatabase:
     # ---- Following -------------------------------------------------------------------------------
 
     def _round(self) -> int:
-        """Take over what was changed; gives how many changes that were."""
+        """Take over the changes; returns how many there were."""
         with self._source.snapshot() as snapshot:
             changes = self._target.apply(snapshot, self._shapes)
             newest = snapshot.newest
@@ -175,7 +175,7 @@ class CopyDatabase:
         return changes
 
     def _catch_up(self) -> None:
-        """Until little is left, or no less than a round ago: a busy server writes meanwhile."""
+        """Until few changes are left, or not fewer than a round ago: a busy server goes on writing."""
         before, changes = 0, self._insist(self._round)
         while changes > _CAUGHT_UP and (not before or changes < before * _SHRINKS):
             before, changes = changes, self._insist(self._round)
@@ -213,7 +213,7 @@ class CopyDatabase:
             self._catch_up()
 
     def _switch(self) -> Outcome:
-        """Nobody writes: the last changes, the numbers of rows, and what only a whole database has."""
+        """Nobody writes now: the last changes, the numbers of rows, and what only a whole database has."""
         self._tell(Progress("switching"))
         self._catch_up()
         with self._source.held() as held:
@@ -236,7 +236,7 @@ class CopyDatabase:
         return there
 
     def _finished(self, standing: Standing | None) -> Outcome:
-        """The source is marked already: what a killed run has left to do."""
+        """The source is marked already: do what a killed run has left to do."""
         to = self._source.moved()
         if standing is None and (to != self._target.shown or not self._target.is_in_use()):
             raise DatabaseUnusable(
@@ -271,7 +271,7 @@ class CopyDatabase:
         return standing
 
     def _insist(self, step: Callable[[], T]) -> T:
-        """Do it again while the target is away, for a while; each step knows what is done already."""
+        """Do it again for a while if the target is away; each step knows what is done already."""
         try:
             for attempt in stamina.retry_context(
                 on=TargetAway, attempts=None, timeout=self._patience, wait_max=5.0
@@ -295,7 +295,7 @@ class CopyDatabase:
 def abort(source: CopySource, target: CopyTarget | None) -> bool:
     """End a copy, or take a moved source into use again; False where there is neither.
 
-    An unfinished copy in the target is removed, if it is this one, or the source knows of none (it was
+    An unfinished copy in the target is removed if it is this one, or the source knows of none (it was
     ended before). Nothing is lost by that: its source still has everything.
     """
     id_, was_moved = source.id(), source.moved() is not None

@@ -1,7 +1,7 @@
-"""Delete what is older than it is kept: calls, recordings, events and what webhooks had of them, by account.
+"""Delete what is older than it is kept: calls, recordings, events and their deliveries, by account.
 
 Everything goes in small steps with a pause after each, so that calls are written meanwhile. Each step
-leaves the database whole; a recording's row becomes a removal in one of them, and the removal goes
+leaves the database whole: one step makes a removal of a recording's row, and the removal goes
 once its files are gone. So a run may be killed anywhere, and the next one goes on from there.
 """
 
@@ -27,9 +27,9 @@ DAY = 86_400 * SECOND
 EVERY = 3600.0
 """Seconds between two runs of a server."""
 FIRST_AFTER = 300.0
-"""Seconds after its start."""
+"""Seconds from its start to the first run."""
 STEPS: dict[Kind, int] = {"recordings": 20, "calls": 20, "events": 200, "deliveries": 200}
-"""Rows in one transaction: a few milliseconds, for which other writes wait."""
+"""Rows in one transaction. It takes a few milliseconds, for which other writes wait."""
 FACTS = 500
 FILES = 100
 
@@ -58,14 +58,14 @@ class Expired(msgspec.Struct, frozen=True):
 
 
 Told = Callable[[Expired], None]
-"""Told of what went after each step."""
+"""Called after each step with what went."""
 
 
 class DeleteExpired:
     """The verb: ``await delete_expired()`` once, or ``run`` until it is cancelled.
 
-    ``clock`` gives unix microseconds. ``rest``: after each step comes a pause of so many times what
-    it took. Several may run at once, in several processes.
+    ``clock`` gives unix microseconds. After each step comes a pause, ``rest`` times as long as the step
+    took. Several may run at once, in several processes.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class DeleteExpired:
             await asyncio.sleep(EVERY)
 
     async def __call__(self, told: Told = lambda _: None) -> list[Expired]:
-        """Delete all that is too old now; gives what went. Raises DatabaseUnavailable."""
+        """Delete all that is too old now; returns what went. Raises DatabaseUnavailable."""
         now, done = self._clock(), list[Expired]()
         for limits in await self._retention.limits():
             for kind, before in self._expired(limits, now):
@@ -119,7 +119,7 @@ class DeleteExpired:
         return [expired for expired in found if expired.rows]
 
     def _expired(self, limits: KeepDays, now: int) -> Iterator[tuple[Kind, int]]:
-        """The kinds of which the account keeps only what is younger than a time, with that time."""
+        """The kinds that have an age limit, each with the time before which it is too old."""
         if limits.held:
             return
         for kind in KINDS:
@@ -172,7 +172,7 @@ class DeleteExpired:
         return deleted
 
     async def _remove_files(self, now: int) -> int:
-        """The files first, then the row that names them: killed in between, it is done again."""
+        """The files first, then the row that names them: after a kill in between, it is done again."""
         removed, after, spool = 0, "", await asyncio.to_thread(Spool, self._spool)
         while found := await self._retention.removals(now, after, FILES):
             gone = [each.name for each in found if await self._remove(each, spool)]
@@ -191,7 +191,7 @@ class DeleteExpired:
         return True
 
     async def _paced(self, step: Awaitable[T]) -> T:
-        """What the step gives, after a pause in which others write."""
+        """The step's result, after a pause in which others write."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         done = await step

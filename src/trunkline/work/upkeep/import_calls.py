@@ -20,13 +20,11 @@ from trunkline.history.imports.source import ForeignHistory
 from trunkline.store.ports.history import FIRST
 
 _BATCH = 250
-"""Calls in one transaction: so few that a server which writes at the same time hardly waits."""
+"""Calls in one transaction: so few that a server that writes at the same time hardly waits."""
 _MOST_UNKNOWN = 1000
 
 
 class CallWriter(Protocol):
-    """Where finished calls go."""
-
     def write(self, records: Sequence[CallRecord]) -> list[bool]:
         """Write them in one transaction; for each, whether it was new. Raises DatabaseUnavailable."""
 
@@ -47,8 +45,8 @@ class ImportCounts(msgspec.Struct, rename="camel"):
 class ImportRequest(msgspec.Struct, frozen=True):
     """What is imported, and how to read it; ``form`` None recognises each file's format.
 
-    Calls that started before ``oldest`` (unix microseconds) are left out: the account does not keep
-    them. They would be deleted, and counted in its statistics once more by the next import.
+    Calls that started before ``oldest`` (unix microseconds) are left out, since the account does not keep
+    them: they would be deleted, and the next import would count them in the statistics again.
     """
 
     account_id: str
@@ -60,11 +58,11 @@ class ImportRequest(msgspec.Struct, frozen=True):
 
 
 Note = Callable[[str, int, Skipped], None]
-"""Told of each row or call that is not taken: its file, its line, and why."""
+"""Called for each row or call that is not taken: its file, its line, and why."""
 
 
 class ImportCalls:
-    """Imports files one after the other as one stream, so that a call may stand in two of them."""
+    """Imports files one after the other as one stream, so that the rows of a call may stand in two of them."""
 
     def __init__(self, wanted: ImportRequest, writer: CallWriter, note: Note) -> None:
         self._wanted, self._writer, self._note = wanted, writer, note
@@ -74,7 +72,7 @@ class ImportCalls:
         self.tally = ImportCounts()
 
     def file(self, name: str, opened: BinaryIO) -> Iterator[int]:
-        """Import a file; gives the number of rows so far now and then. Raises NotRecognised."""
+        """Import a file; yields the number of rows so far now and then. Raises NotRecognised."""
         wanted = self._wanted
         source = ForeignHistory(opened, wanted.form, wanted.zone, wanted.renamed)
         if source.form != self._form:
@@ -93,7 +91,7 @@ class ImportCalls:
                 yield self.tally.rows
 
     def finish(self) -> None:
-        """Write what is still held; after the last file."""
+        """Write what is still held; call it after the last file."""
         self._take(self._gather.rest())
         self._write()
 
@@ -135,5 +133,5 @@ class ImportCalls:
 
 
 def _is_unknown(party: Party) -> bool:
-    """A short number that is nobody's here."""
+    """A short number that is no user's."""
     return party.user_id is None and len(party.number) <= 5 and party.number.isdigit()

@@ -1,4 +1,4 @@
-"""How the running system is doing, read from the parts that know."""
+"""Read how the running system is doing from the parts that know."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
 from trunkline.engine.port import Engine
+from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Database, DatabaseUnavailable
 from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.upkeep.vital_signs import Vitals
 
 _LOOK_SECONDS = 1.0
 _TRIED_AGAIN = 10_000_000
-"""What follows from calls is tried again sooner than after so long, until it is stored."""
+"""Microseconds. What follows from calls is tried again sooner than this, until it is stored."""
 
 
 class ReadVitals:
@@ -36,13 +36,12 @@ class ReadVitals:
         self._events = self._waiting = 0
         self.draining = False
         self.event_connections: Callable[[], Mapping[str, int]] = dict
-        """Counts who is connected for events; set once there is somebody to ask."""
+        """Counts the clients that are connected for events; set once there is somebody to ask."""
         self.sip_messages: Callable[[], tuple[int, int]] = lambda: (0, 0)
-        """How many SIP messages have been kept and dropped; set once there is somebody to ask."""
+        """How many SIP messages were kept and dropped; set once there is somebody to ask."""
         bus.listen(self._count, lambda _: False)
 
     async def read(self) -> Vitals:
-        """A fresh reading."""
         await self._look()
         kept, dropped = self.sip_messages()
         return Vitals(
@@ -61,7 +60,7 @@ class ReadVitals:
         )
 
     async def _look(self) -> None:
-        with suppress(DatabaseUnavailable, TimeoutError):  # then as many as when it was last there
+        with suppress(DatabaseUnavailable, TimeoutError):  # then the number stays as it was
             async with asyncio.timeout(_LOOK_SECONDS):
                 self._waiting = await self._db.recordings.waiting()
 

@@ -1,7 +1,7 @@
-"""Calls of before an upgrade: taken into the index and the statistics, beside all that goes on.
+"""Take calls of before an upgrade into the index and the statistics, beside all that goes on.
 
 Both go in small steps, each a transaction, with pauses in which calls are written. Nothing is lost or
-counted twice when they end amid it: the next start goes on from there.
+counted twice when a step is cut short: the next start goes on from there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trunkline.store.ports.statistics import Statistics
 from trunkline.work.keep_trying import insisting
 
 INDEXED, COUNTED = 100, 300
-"""Calls in one step: some 10 ms, for which other writes wait."""
+"""Calls in one step: it takes some 10 ms, for which other writes wait."""
 _PAUSE = 0.05
 _LONGEST_PAUSE = 60.0
 
@@ -24,12 +24,12 @@ log = structlog.get_logger()
 
 
 async def index_older_calls(history: History) -> None:
-    """Return once every call is found by what it has, and stands in the order of changes."""
+    """Returns once every call is found by its terms, and stands in the order of changes."""
     await _in_steps("calls.indexed", lambda: history.index(INDEXED))
 
 
 async def count_older_calls(statistics: Statistics) -> None:
-    """Return once every call is in the statistics, the newest first."""
+    """Returns once every call is in the statistics; the newest come first."""
     await _in_steps("statistics.counted_older_calls", lambda: statistics.count_older(COUNTED))
 
 

@@ -1,4 +1,4 @@
-"""How the running system is doing: what health checks and metrics are made from."""
+"""How the system is doing: the readings behind health checks and metrics."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """One reading. Counters only grow while the process lives; the rest goes up and down."""
 
     engine_up: bool | None
-    """Can the engine take calls now? None: this process has none, and says nothing of calls."""
+    """Can the engine take calls now? None: this process has no engine, and says nothing of calls."""
     draining: bool
-    """Is the server being stopped? Then no new call is taken."""
+    """Is the server being stopped? Then it takes no new call."""
     main_trouble: str | None = None
-    """What is wrong with the main server that has the engine ("": nothing); None: this is it."""
+    """What is wrong with the main server, which has the engine ("": nothing); None: this is it."""
     hears_events: bool = True
     """Do new events come to this process now?"""
     calls_stored: bool = True
-    """Was the last that was told of calls stored? A database that is full may take smaller things."""
+    """Was the last change of a call stored? A database that is full may still take smaller things."""
     log_lag_seconds: float = 0.0
     """Age of the oldest log row that is not yet taken in; 0 when all of them are."""
     calls_live: int = 0
@@ -35,13 +35,11 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     sip_messages_total: int = 0
     """SIP messages of calls kept since the process started."""
     sip_messages_dropped: int = 0
-    """Those that were not, for want of room or time."""
+    """Those that were not kept, for lack of room or time."""
     event_connections: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Clients connected for events, by transport (``socket_io``, ``websocket``, ``sse``)."""
 
 
 class VitalSigns(Protocol):
-    """Whoever knows how the system is doing."""
-
     async def read(self) -> Vitals:
         """A fresh reading; costs no more than point reads, and never fails."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from trunkline.api.v1.conventions.problems import problem
 from trunkline.bus.port import Bus
-from trunkline.calls.record import StoredEvent
+from trunkline.events.stored import StoredEvent
 
 MOST = 100
 """Requests of one account that may wait at a time."""

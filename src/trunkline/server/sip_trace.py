@@ -1,4 +1,4 @@
-"""Tracing SIP, put together: the socket, the sorting by calls, and the writing."""
+"""The SIP trace, put together: the socket, the sorting by calls, and the writing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class SipTrace:
-    """The SIP messages of calls, from the engine to the database; does nothing if that is off."""
+    """Brings the SIP messages of calls from the engine to the database; does nothing if that is switched off."""
 
     def __init__(
         self,
@@ -32,22 +32,22 @@ class SipTrace:
         calls: CallLog,
         clock: Callable[[], int],
     ) -> None:
-        self._wanted, self._modules = settings.sip_trace, installed.modules
+        self._enabled, self._modules = settings.sip_trace, installed.modules
         self._capture = SipCapture(home)
         dialogs = SipDialogs(_ports(settings), is_local)
         self._trace = TraceSip(db.sip_messages, dialogs, clock, settings.sip_trace_days)
         self.hear = self._trace.hear
-        if self._wanted:
+        if self._enabled:
             calls.on_change = self._trace.follow
 
     @property
     def address(self) -> CaptureAddress | None:
-        """Where the engine is to tell of SIP messages; None: nowhere."""
+        """Where the engine is to send SIP messages; None: nowhere."""
         return self._capture.address
 
     def open(self) -> None:
         """Listen, before the engine is configured."""
-        if not self._wanted:
+        if not self._enabled:
             return
         if not can_capture(self._modules):
             log.warning("sip_trace.off", reason="this Asterisk has no res_hep_pjsip")
@@ -58,14 +58,13 @@ class SipTrace:
             log.warning("sip_trace.off", reason=str(error))
 
     async def run(self) -> None:
-        """Keep them, for ever."""
         try:
             await self._trace.run(self._capture.messages() if self.address else None)
         finally:
             self._capture.close()
 
     def counts(self) -> tuple[int, int]:
-        """How many messages have been kept, and how many were not, since the process started."""
+        """How many messages were kept, and how many were dropped, since the process started."""
         return self._trace.stored, self._trace.dropped + self._capture.dropped
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from calls.replay import PLACE, folded, names, scenario
-from trunkline.calls.record import Announcement, StoredEvent
+from calls.replay import NODE, folded, names, scenario
 from trunkline.events.envelope import EventEnvelope, envelope, key, snaked
 from trunkline.events.of_call import announce
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed
 from trunkline.events.of_webhook import webhook_stopped
 from trunkline.events.payloads import AnyEvent
+from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.numbering import numbered
 
 AT = 1_700_000_000_123_456
@@ -38,7 +38,7 @@ OTHERS: list[Announcement] = [
 def scene_events(name: str) -> list[StoredEvent]:
     heard = folded(scenario(name)).heard
     return [
-        numbered(announce(call, each, PLACE, seq), seq) for seq, (call, each) in enumerate(heard, 1)
+        numbered(announce(call, each, NODE, seq), seq) for seq, (call, each) in enumerate(heard, 1)
     ]
 
 

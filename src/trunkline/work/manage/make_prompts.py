@@ -1,6 +1,6 @@
 """Prompts: what a caller is told, as files that Asterisk plays (8 and 16 kHz, signed linear).
 
-A WAV that somebody uploads, of any common rate and width, or a text that espeak-ng speaks.
+They are made of a WAV that somebody uploads, of any common rate and width, or of a text that espeak-ng speaks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 RATES = {8000: ".sln", 16000: ".sln16"}
 LONGEST_SECONDS, LONGEST_TEXT = 600, 5000
 _FRAMES = 65536
-"""So many are read at once: a number takes more room in Python than in a file."""
+"""So many frames are read at once: a number takes more room in Python than in a file."""
 _SPEAKER = "espeak-ng"
 _USE = "take a WAV of PCM, 8 to 32 bit and 8000 to 96000 Hz; this makes one: ffmpeg -i FILE -ar 16000 -ac 1 OUT.wav"
 _INSTALL = (
@@ -28,11 +28,11 @@ _INSTALL = (
 
 
 class PromptRefused(Exception):
-    """What was given cannot be played; the message says what can."""
+    """The file or the text cannot be played; the message says what can."""
 
 
 def of_file(file: Path, folder: Path, name: str) -> None:
-    """Put a WAV into the folder under a name that we made; raises PromptRefused."""
+    """Put a WAV into the folder, under a name that we made; raises PromptRefused."""
     rate, samples = _read(file)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for wanted, ending in RATES.items():
@@ -40,7 +40,7 @@ def of_file(file: Path, folder: Path, name: str) -> None:
 
 
 def of_text(text: str, folder: Path, name: str) -> None:
-    """Have a text spoken, and put that into the folder; raises PromptRefused."""
+    """Have a text spoken, and put the speech into the folder; raises PromptRefused."""
     if not text.strip() or len(text) > LONGEST_TEXT:
         raise PromptRefused(f"--text has 1 to {LONGEST_TEXT} characters")
     program = shutil.which(_SPEAKER)
@@ -57,7 +57,6 @@ def of_text(text: str, folder: Path, name: str) -> None:
 
 
 def remove(folder: Path, name: str) -> None:
-    """Take a prompt's files away."""
     for ending in RATES.values():
         (folder / f"{name}{ending}").unlink(missing_ok=True)
 
@@ -74,11 +73,7 @@ def _read(file: Path) -> tuple[int, Sequence[float]]:
             samples = array("d")
             while frames := opened.readframes(_FRAMES):
                 samples.extend(_mixed(frames, width, channels))
-    except (
-        wave.Error,
-        EOFError,
-        RuntimeError,
-    ) as error:  # RuntimeError: wave's, for a wrong length
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a wrong length
         raise PromptRefused(f"{file} is no WAV that can be read ({error}): {_USE}") from error
     except OSError as error:
         raise PromptRefused(f"cannot read {file}: {error.strerror}") from error
@@ -108,7 +103,7 @@ def _values(raw: bytes, width: int) -> Sequence[int]:
 
 
 def _at_rate(samples: Sequence[float], rate: int, wanted: int) -> array[int]:
-    """Each new sample is the mean of the time that it stands for: what is too high for the rate goes."""
+    """Each new sample is the mean of the time that it stands for, so tones too high for the rate go."""
     sums = array("d", [0.0])
     sums.extend(accumulate(samples))
     step = rate / wanted

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from calls.replay import PLACE, Ledger, Scenario, folded, names, scenario
+from calls.replay import NODE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import facts as f
 from trunkline.calls import outcome
 from trunkline.calls.fold import fold
-from trunkline.calls.record import StoredEvent
 from trunkline.calls.times import rfc3339
 from trunkline.events.of_call import announce
 from trunkline.events.payloads import AnyEvent
 from trunkline.events.state import call_state, call_status
+from trunkline.events.stored import StoredEvent
 from trunkline.store.common.numbering import numbered
 
 FORWARD = ("requested", "started", "ringing", "answered", "talking", "ended")
@@ -31,7 +31,7 @@ def scene(request: pytest.FixtureRequest) -> Scenario:
 def stored(ledger: Ledger) -> list[StoredEvent]:
     """All events of the scene, numbered as the database does it."""
     return [
-        numbered(announce(call, heard, PLACE, seq), seq)
+        numbered(announce(call, heard, NODE, seq), seq)
         for seq, (call, heard) in enumerate(ledger.heard, start=1)
     ]
 

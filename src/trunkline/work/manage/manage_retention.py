@@ -1,4 +1,4 @@
-"""How long an account's things are kept, and its legal hold: what may be said of both."""
+"""Manage how long an account's things are kept, and its legal hold."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.directory import AccountEntry, DirectoryTransaction
 
-LONGEST = 36_500
-"""Days."""
+LONGEST = 36_500  # days
 
 
 def keep(
     directory: DirectoryTransaction, account: AccountEntry, wanted: Mapping[str, str]
 ) -> AccountEntry:
-    """Set how long the account keeps kinds (calls, events, recordings), the others stay.
+    """Set how long the account keeps these kinds (calls, events, recordings); others stay as they are.
 
-    Each is days, ``forever``, or ``default``: as the settings say. Raises DirectoryRefused.
+    Each value is days, ``forever``, or ``default`` for what the settings say. Raises DirectoryRefused.
     """
     days = {f"keep_{kind}": _days(kind, text) for kind, text in wanted.items()}
     if not days:
@@ -33,7 +32,7 @@ def keep(
 def hold(
     directory: DirectoryTransaction, account: AccountEntry, reason: str, now: int
 ) -> AccountEntry:
-    """Put it on hold, or change the reason; nothing of it is deleted from now on."""
+    """Put it on hold, or change the reason; from now on nothing of it is deleted."""
     if not (0 < len(reason) <= 500 and reason.isprintable() and reason.strip()):
         raise DirectoryRefused(
             "say why with --reason TEXT, in at most 500 printable characters: whoever ends the hold "
@@ -44,7 +43,7 @@ def hold(
 
 
 def release(directory: DirectoryTransaction, account: AccountEntry) -> AccountEntry:
-    """End the hold; what is too old is deleted by the next run. Raises DirectoryRefused without one."""
+    """End the hold; the next run deletes what is too old. Raises DirectoryRefused without a hold."""
     if account.held_at is None:
         raise DirectoryRefused(f"account {account.name!r} is not on hold")
     return directory.change_account(account.account_id, held_at=None, hold_reason="")

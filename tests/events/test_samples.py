@@ -7,11 +7,11 @@ import itertools
 import msgspec
 import pytest
 
-from trunkline.calls.record import Announcement
 from trunkline.calls.times import rfc3339
 from trunkline.events.of_call import Node
 from trunkline.events.payloads import KINDS, AnyEvent
 from trunkline.events.samples import NAMES, SampleRequest, SampleUnknown, samples
+from trunkline.events.stored import Announcement
 
 AT = 1_800_000_000_000_000
 CALL = "test-0123"

@@ -1,4 +1,4 @@
-"""One API process in the foreground."""
+"""``trunkline api``: one API process in the foreground."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from trunkline.server.api_process import ApiProcess
 from trunkline.server.listening import listen
 from trunkline.server.serving import Serving, Stop, local_url
 from trunkline.server.settings import Settings
+from trunkline.server.wiring.api_process import api_process
 from trunkline.server.wiring.database import open_beside
+from trunkline.server.wiring.doors import Web
 from trunkline.store.secrets import KeyUnusable, open_key
 
 log = structlog.get_logger()
 
 
 async def serve_api(settings: Settings, reuse_port: bool, on_ready: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT; a second one ends at once.
+    """Run until SIGTERM or SIGINT; a second signal ends it at once.
 
-    Raises SettingsError (an address that cannot be had, no PostgreSQL), KeyUnusable,
+    Raises SettingsError (an address that is taken, no PostgreSQL), KeyUnusable,
     DatabaseUnusable, DatabaseUnavailable.
     """
     open_files.raise_limit()
@@ -34,19 +36,20 @@ async def serve_api(settings: Settings, reuse_port: bool, on_ready: Callable[[st
                 f"there is no {key_file}: copy the main server's, or start trunkline up first"
             )
         parts = await asyncio.to_thread(open_beside, settings, open_key(key_file))
-        process = ApiProcess(settings, open_key(key_file), parts)
+        process, web = api_process(settings, open_key(key_file), parts)
         async with process.running():
-            await _serve_web(settings, process, http, stop, on_ready)
+            await _serve_web(settings, process, web, http, stop, on_ready)
 
 
 async def _serve_web(
     settings: Settings,
     process: ApiProcess,
+    web: Web,
     http: socket.socket,
     stop: Stop,
     on_ready: Callable[[str], None],
 ) -> None:
-    serving = Serving(settings, http, process.web())
+    serving = Serving(settings, http, web)
     try:
         await serving.started()
         url = local_url(settings)

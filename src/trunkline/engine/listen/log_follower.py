@@ -1,9 +1,9 @@
-"""Follows the engine's log (CEL): rows as they are appended, with the position after them.
+"""Follows the engine's log (CEL): gives rows as they are appended, with the position after them.
 
 Asterisk appends each record with one open, write and close, one record after the other. Fields may
 hold line breaks: a record ends at a line break outside quotes. A record may be cut short for ever,
-by a full disk or by a kill amid its write (Linux ends a write between two pages); the next one is
-then found by its beginning.
+by a full disk or by a kill in the middle of its write (Linux ends a write between two pages); the next
+record is then found by its beginning.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from trunkline.calls.cel import CelRow, LogPosition, parse
 
 log = structlog.get_logger()
 
-_LOOKS_EVERY = 0.02
-"""Seconds."""
+_LOOKS_EVERY = 0.02  # seconds
 GATHER = 0.003
-"""Seconds between the first row that is new and the reading: what belongs together comes together."""
+"""Seconds between the first new row and the reading, so that rows that belong together come together."""
 _AGAIN = 0.5
-"""Seconds to wait where the file cannot be opened or read: too many are open, the disk has a fault."""
+"""Seconds to wait when the file cannot be opened or read: too many are open, or the disk has a fault."""
 _CHUNK = 256 * 1024
 _ROTATE_AT = 64 * 1024 * 1024
 _BEGINNING = re.compile(rb'"[A-Z_]+","[0-9]{9,12}\.[0-9]{1,6}","')
 
 
 class Taken(NamedTuple):
-    """Rows, and where the log stands after them. ``skipped`` counts records that make no row."""
+    """Rows, and the log's position after them. ``skipped`` counts records that make no row."""
 
     rows: list[CelRow]
     position: LogPosition
@@ -60,7 +59,7 @@ class LogFollower:
         file.touch(exist_ok=True)
 
     def read(self) -> Taken | None:
-        """What is new, up to 256 KiB of it; None when there is nothing whole."""
+        """What is new, up to 256 KiB of it; None when there is no whole record."""
         new_has_begun = _size(self._file) > 0
         file, position = self._where()
         taken = self._take(file, position)
@@ -72,7 +71,7 @@ class LogFollower:
     async def follow(self) -> AsyncIterator[Taken | None]:
         """Everything new, for ever; None each time that all has been read (then it waits).
 
-        A file that cannot be read now is tried again and again.
+        If the file cannot be read, this tries again and again.
         """
         with contextlib.ExitStack() as held:
             changed = self._watched(held)
@@ -95,7 +94,7 @@ class LogFollower:
         return taken
 
     def _watched(self, held: contextlib.ExitStack) -> Callable[[], Awaitable[object]]:
-        """What to await for the next change: inotify, or a pause where the machine has none left."""
+        """What to await for the next change: inotify, or a pause where the machine has no inotify left."""
         try:
             watch = held.enter_context(Inotify())
             watch.add_watch(self._file.parent, Mask.MODIFY | Mask.CREATE | Mask.MOVED_TO)
@@ -105,14 +104,14 @@ class LogFollower:
         return watch.get
 
     def behind(self) -> int:
-        """How many bytes have not been read; a record that was cut short does not count."""
+        """The number of bytes that were not read; a record that was cut short does not count."""
         file, position = self._where()
         end = LogPosition(position.file_id, _size(file))
         unread = 0 if end == self._looked_at else max(0, end.offset - position.offset)
         return unread + (_size(self._file) if file == self._aside else 0)
 
     def _where(self) -> tuple[Path, LogPosition]:
-        """The file that is to be read, and from where: from its beginning if it is another one."""
+        """The file to read, and from where: from the beginning if it is another file."""
         for file in (self._file, self._aside):
             status = _status(file)
             if (
@@ -142,7 +141,7 @@ class LogFollower:
         return Taken(found.rows, self._position, found.skipped)
 
     def _rotate(self) -> None:
-        """Set a large log that has been read to its end aside; the one before it goes."""
+        """Set a large log aside that has been read to its end; the one set aside before it goes."""
         file, position = self._where()
         if file == self._file and position.offset >= _ROTATE_AT:
             self._file.rename(self._aside)
@@ -150,7 +149,7 @@ class LogFollower:
 
 
 class _Found(NamedTuple):
-    """Rows in the first ``length`` bytes; ``skipped`` records there make none."""
+    """The rows of the first ``length`` bytes, and how many records in them make no row."""
 
     length: int
     rows: list[CelRow]
@@ -166,7 +165,7 @@ def _records(raw: bytes) -> _Found:
 
 
 def _whole_records(raw: bytes) -> bytes:
-    """The longest beginning that ends with a record's end."""
+    """The longest beginning that ends at the end of a record."""
     end, quotes = len(raw), raw.count(b'"')
     while (line := raw.rfind(b"\n", 0, end)) >= 0:
         quotes -= raw.count(b'"', line, end)
@@ -177,9 +176,9 @@ def _whole_records(raw: bytes) -> bytes:
 
 
 def _broken_records(raw: bytes) -> _Found:
-    """Records one by one; after one that is broken, the next is where one begins and is whole.
+    """Records one by one; after a broken one, the next is wherever a whole one begins.
 
-    What follows the last whole one may still be being written.
+    What follows the last whole record may still be being written.
     """
     rows: list[CelRow] = []
     length = at = skipped = 0
@@ -208,7 +207,7 @@ def _first_record(raw: bytes, start: int) -> bytes:
 
 
 def _rows(raw: bytes) -> list[CelRow] | None:
-    """The rows, if these are whole records and nothing else."""
+    """The rows; None unless these are whole records and nothing else."""
     text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
     try:
         records = [each for each in csv.reader(io.StringIO(text, newline=""), strict=True) if each]

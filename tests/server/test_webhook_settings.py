@@ -9,16 +9,16 @@ import pytest
 from trunkline.delivery.verdict import RetryPolicy
 from trunkline.server.setting_forms import SettingsError
 from trunkline.server.settings import Settings, load
-from trunkline.server.wiring import webhooks as webhook_parts
+from trunkline.server.wiring import webhooks
 from trunkline.webhooks.port import UrlRefused
 
 
 def test_the_defaults_are_those_of_the_specification() -> None:
-    assert webhook_parts.rules(Settings()) == RetryPolicy()
+    assert webhooks.retry_policy(Settings()) == RetryPolicy()
 
 
 async def test_only_what_is_listed_is_allowed() -> None:
-    post = webhook_parts.post(Settings(webhook_allow="10.0.0.0/8, ::1"), lambda: 0)
+    post = webhooks.post(Settings(webhook_allow="10.0.0.0/8, ::1"), lambda: 0)
     await post.check("http://10.1.2.3/")
     await post.check("http://[::1]:8000/")
     with pytest.raises(UrlRefused):

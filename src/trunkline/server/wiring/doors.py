@@ -1,4 +1,4 @@
-"""The HTTP door and the event sockets, joined into one application as the settings want them."""
+"""Joins the HTTP door and the event sockets into one application, as the settings say."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from trunkline.server.settings import Settings
 
 
 class Web(NamedTuple):
-    """One ASGI application, and what has the requests that wait for events answer at its end."""
+    """One ASGI application; ``end_polls`` has all requests that wait for events answered."""
 
     live: Live
     end_polls: Callable[[], None]
 
 
 def web(settings: Settings, deps: ApiDeps) -> Web:
-    """Put the doors together; what the settings say goes before what ``deps`` says.
+    """Join the doors; the settings go before what ``deps`` has.
 
     Registers metrics in ``deps.registry``, and listens on ``deps.bus`` from now on.
     """
@@ -49,7 +49,7 @@ def _as_set(deps: ApiDeps, settings: Settings) -> ApiDeps:
 
 
 def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits) -> LiveDeps:
-    """The doors do not know each other: what the stream has of /v1, it is given here."""
+    """The doors do not know each other: the stream gets here what it needs of /v1."""
     return LiveDeps(
         deps.db.events,
         deps.db.tokens,
@@ -66,7 +66,6 @@ def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits) -> LiveDeps:
 
 
 def live_limits(settings: Settings) -> LiveLimits:
-    """What one app, or one key, may use of the event sockets."""
     return LiveLimits(
         connections_per_app=settings.event_connections_per_app,
         subscriptions_per_app=settings.event_subscriptions_per_app,

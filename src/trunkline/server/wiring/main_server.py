@@ -1,0 +1,169 @@
+"""Joins the parts of the main server: engine, database, verbs and doors."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+
+from trunkline.api.http.deps import ApiDeps
+from trunkline.engine.asterisk import Asterisk
+from trunkline.engine.commands.ami import Ami
+from trunkline.engine.config import configuration
+from trunkline.engine.config.credentials import Credentials, credentials
+from trunkline.engine.install.choose import Installed
+from trunkline.engine.listen.log_follower import LogFollower
+from trunkline.engine.port import EndpointChanged, LegInSip, Signal, TrunkChanged
+from trunkline.engine.process.life import EngineLife
+from trunkline.events.message_ids import MessageIds
+from trunkline.events.of_call import Node
+from trunkline.recordings.disk import DiskStore
+from trunkline.server.clock import now
+from trunkline.server.listening import refuse_taken_sip
+from trunkline.server.main_server import MainServer
+from trunkline.server.server_file import internal_token
+from trunkline.server.settings import Settings
+from trunkline.server.sip_trace import SipTrace
+from trunkline.server.wiring.database import DatabaseParts
+from trunkline.server.wiring.doors import Web, web
+from trunkline.server.wiring.engine import enabled_device, engine_configuration
+from trunkline.server.wiring.retention import delete_expired
+from trunkline.server.wiring.webhooks import Webhooks
+from trunkline.store.ports.database import DatabaseUnavailable
+from trunkline.store.secrets import InstallationKey
+from trunkline.work.control.end_astray import EndAstray
+from trunkline.work.control.transfer_call import TransferCall
+from trunkline.work.control.watch_media import WatchMedia
+from trunkline.work.deliver.trigger_event import TriggerEvent
+from trunkline.work.follow.close_left_calls import CloseLeftCalls
+from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
+from trunkline.work.follow.follow_log import CallLog
+from trunkline.work.place.place_call import CallSettings, PlaceCall
+from trunkline.work.record.file_recordings import FileRecordings, salvage
+from trunkline.work.upkeep.read_vitals import ReadVitals
+
+
+def main_server(
+    settings: Settings, installed: Installed, key: InstallationKey, parts: DatabaseParts
+) -> tuple[MainServer, Web]:
+    """A server on an open database, and its doors. Nothing runs yet."""
+    db, bus = parts.db, parts.bus
+    home = settings.directory / "engine"
+    spool = home / "spool"
+    access = credentials(home)
+    node = Node(settings.sip_realm, access.system)
+    message_ids = MessageIds(now)
+    endpoint_changes: asyncio.Queue[Change] = asyncio.Queue()
+
+    def hear(signal: Signal) -> None:
+        if isinstance(signal, EndpointChanged | TrunkChanged):
+            endpoint_changes.put_nowait(signal)
+        elif isinstance(signal, LegInSip):
+            sip_trace.hear(signal)
+        else:
+            calls.hear(signal)
+
+    engine = Asterisk(
+        home,
+        access.port,
+        access.password,
+        hear,
+        ami=Ami(access.ami_port, access.ami_password),
+        trunk_qualify_seconds=settings.trunk_qualify_seconds,
+        caches=parts.caches,
+    )
+    calls = CallLog(db, bus, node, now, message_ids)
+    sip_trace = SipTrace(settings, installed, home, db, calls, now)
+    end_astray = EndAstray(engine)
+    calls.on_astray = end_astray.hear
+    hooks = Webhooks(settings, db, bus, key, now, message_ids)
+    store = DiskStore(settings.directory / "recordings")
+
+    def configured(access: Credentials) -> configuration.EngineConfiguration:
+        return engine_configuration(
+            settings, installed, home, access, parts.views, capture=sip_trace.address
+        )
+
+    def before_start() -> None:
+        # Asterisk starts deaf where another program has the SIP address.
+        refuse_taken_sip(settings)
+        salvage(spool)
+
+    life = EngineLife(
+        installed,
+        home,
+        engine,
+        access,
+        configured,
+        before_start,
+        db.directory.trunks,
+        DatabaseUnavailable,
+        lambda at: server.engine_died(at),
+    )
+    place_call = PlaceCall(
+        db,
+        engine,
+        calls,
+        CallSettings(settings.device_ring_seconds, settings.auth_failures),
+        now,
+        lambda: secrets.token_hex(16),
+    )
+    vitals = ReadVitals(
+        db, engine, calls, bus, now, lambda: server.log_behind(), lambda: life.restarts
+    )
+    vitals.sip_messages = sip_trace.counts
+    server = MainServer(
+        settings=settings,
+        node_id=access.system,
+        db=db,
+        run_bus=parts.run_bus,
+        bus_ready=parts.bus_ready,
+        engine=engine,
+        life=life,
+        open_log=lambda position: LogFollower(configuration.event_log(home), position),
+        calls=calls,
+        place_call=place_call,
+        follow_endpoints=FollowEndpoints(db, bus, message_ids),
+        endpoint_changes=endpoint_changes,
+        deliver_webhooks=hooks.deliver,
+        file_recordings=FileRecordings(
+            db.recordings,
+            bus,
+            store,
+            spool,
+            now,
+            message_ids,
+            open_now=life.open_files,
+            live_now=lambda: calls.live_raws() if calls.caught_up.is_set() else None,
+        ),
+        delete_expired=delete_expired(settings, db.retention, store),
+        sip_trace=sip_trace,
+        vitals=vitals,
+        end_astray=end_astray,
+        watch_media=WatchMedia(engine, calls, settings.media_timeout_seconds, now, time.monotonic),
+        close_left_calls=CloseLeftCalls(db.calls, calls, access.system, time.monotonic),
+        is_device=enabled_device(db.directory),
+    )
+    doors = web(
+        settings,
+        ApiDeps(
+            db=db,
+            place_call=place_call,
+            transfer_call=TransferCall(db, engine, calls),
+            store=store,
+            vital_signs=vitals,
+            sync=server.sync,
+            trigger_event=TriggerEvent(db.events, bus, node, now, message_ids),
+            manage_webhooks=hooks.manage,
+            try_webhook=hooks.try_one,
+            webhook_tally=hooks.deliver.tally,
+            sync_token=internal_token(key),
+            url_key=key.derive("recording links"),
+            answers_key=key.derive("kept answers"),
+            bus=bus,
+            clock=now,
+            shared=parts.is_shared,
+        ),
+    )
+    vitals.event_connections = doors.live.connections
+    return server, doors
