@@ -15,6 +15,8 @@ from trunkline.api.docs.event_schemas import Json, ref, schemas
 from trunkline.events.payloads import KINDS, Gap
 from trunkline.events.stored import StoredEvent
 
+Spoken = Mapping[str, type[Any]]
+
 _INTRODUCTION = """\
 Every step of a call is an event. All ways out read one numbered log for each account, so an event is the
 same everywhere, and none is missed: keep the highest number that you have seen (`Event-Seq`, or `seq`), and
@@ -111,31 +113,20 @@ _SSE_HEADERS: Json = {
     },
 }
 _GAP = Gap(from_=1, to=41)
-_SOCKET_IO = (
-    said.Subscribe,
-    said.Unsubscribe,
-    said.Acknowledged,
-    said.AuthFailure,
-    said.Failure,
-)
-_RAW = (
-    said.SubscribeFrame,
-    said.UnsubscribeFrame,
-    said.PingFrame,
-    said.Pong,
-    said.ReplyFrame,
-)
-_NAMES: Mapping[type[Any], str] = {
-    said.Subscribe: "subscribe",
-    said.Unsubscribe: "unsubscribe",
-    said.Acknowledged: "acknowledgement",
-    said.AuthFailure: "auth_failure",
-    said.Failure: "error",
-    said.SubscribeFrame: "subscribe",
-    said.UnsubscribeFrame: "unsubscribe",
-    said.PingFrame: "ping",
-    said.Pong: "pong",
-    said.ReplyFrame: "reply",
+
+_SOCKET_IO: Spoken = {
+    "subscribe": said.Subscribe,
+    "unsubscribe": said.Unsubscribe,
+    "acknowledgement": said.Acknowledged,
+    "auth_failure": said.AuthFailure,
+    "error": said.Failure,
+}
+_RAW: Spoken = {
+    "subscribe": said.SubscribeFrame,
+    "unsubscribe": said.UnsubscribeFrame,
+    "ping": said.PingFrame,
+    "pong": said.Pong,
+    "reply": said.ReplyFrame,
 }
 
 
@@ -186,7 +177,7 @@ def _channels() -> Json:
             "description": "For `EventSource` and anything that reads HTTP. `Last-Event-ID` goes on from "
             "that number.",
             "servers": [ref("servers", "http")],
-            "messages": _of_channel("sse", ()),
+            "messages": _of_channel("sse", {}),
         },
         "webhook": {
             "address": None,
@@ -194,18 +185,14 @@ def _channels() -> Json:
             "description": "Posted to your URLs, signed by the Standard Webhooks specification, and tried "
             "again until you answer 2xx. Events of one call come in their order.",
             "servers": [ref("servers", "yours")],
-            "messages": _of_channel("webhook", ()),
+            "messages": _of_channel("webhook", {}),
         },
     }
 
 
-def _of_channel(form: str, spoken: tuple[type[Any], ...]) -> Json:
-    names = [*(f"{form}.{_NAMES[kind]}" for kind in spoken), *_event_names(form)]
-    return {name.partition(".")[2]: ref("components", "messages", name) for name in names}
-
-
-def _event_names(form: str) -> list[str]:
-    return [f"{form}.{name}" for name in (*KINDS, "GAP")]
+def _of_channel(form: str, spoken: Spoken) -> Json:
+    names = (*spoken, *KINDS, "GAP")
+    return {name: ref("components", "messages", f"{form}.{name}") for name in names}
 
 
 def _operations() -> Json:
@@ -247,8 +234,8 @@ def _http(method: str, **more: Json) -> Json:
 
 def _messages() -> Json:
     made: Json = {}
-    for form, kinds in (("io", _SOCKET_IO), ("kazoo", _RAW)):
-        made |= {f"{form}.{_NAMES[kind]}": _spoken(kind) for kind in kinds}
+    for form, spoken in (("io", _SOCKET_IO), ("kazoo", _RAW)):
+        made |= {f"{form}.{name}": _spoken(name, kind) for name, kind in spoken.items()}
     for name, event in examples().items():
         made |= {f"{form}.{name}": make(event) for form, make in _FORMS.items()}
     gap = _gap()
@@ -256,10 +243,9 @@ def _messages() -> Json:
     return made
 
 
-def _spoken(kind: type[Any]) -> Json:
+def _spoken(name: str, kind: type[Any]) -> Json:
     example = msgspec.to_builtins(said.EXAMPLES[kind])
-    payload = ref("components", "schemas", kind.__name__)
-    return _message(_NAMES[kind], kind, payload, example)
+    return _message(name, kind, ref("components", "schemas", kind.__name__), example)
 
 
 def _gap() -> StoredEvent:

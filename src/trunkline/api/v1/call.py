@@ -18,6 +18,7 @@ from trunkline.api.v1.conventions.routing import (
     ResponseBody,
     Route,
     Time,
+    alike,
 )
 from trunkline.api.v1.deliveries import ShownDelivery, delivery_values
 from trunkline.calls import outcome
@@ -194,17 +195,9 @@ async def read_call(request: Request[OneCall, None]) -> Response:
 
 def sip_values(message: SipMessage) -> dict[str, Any]:
     """Every field of ``ShownSipMessage``."""
-    return {
-        "leg_id": message.leg_id,
-        "at": rfc3339(message.at),
-        "direction": "sent" if message.sent else "received",
-        **{name: getattr(message, name) for name in _SIP_FIELDS},
-    }
-
-
-_SIP_FIELDS = (
-    "source", "destination", "transport", "method", "status", "reason", "cseq", "text",
-)  # fmt: skip
+    direction = "sent" if message.sent else "received"
+    fields = ShownSipMessage.__struct_fields__
+    return alike(fields, message, at=rfc3339(message.at), direction=direction)
 
 
 def _finished(row: CallRow) -> dict[str, Any]:
@@ -268,14 +261,7 @@ def _recording(request: Request[OneCall, None], file: RecordingFile) -> ShownRec
 async def change_call(request: Request[OneCall, CallMarks]) -> Response:
     """Note something of a finished call, put tags on it and take them off, or put it on legal hold
     and release it. Whoever follows changes by `updated_after` sees it; there is no event."""
-    body, history = request.body, request.context.deps.db.history
-    marks = Marks(
-        note=body.note,
-        tags=body.tags,
-        add_tags=body.add_tags,
-        remove_tags=body.remove_tags,
-        hold=body.hold,
-    )
+    history, marks = request.context.deps.db.history, Marks(**msgspec.structs.asdict(request.body))
     call_id = request.parameters.call_id
     try:
         row = await history.mark(request.account_id, call_id, marks, request.now)

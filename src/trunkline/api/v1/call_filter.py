@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, field
 
-from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.problems import Fault, parameters_invalid
 from trunkline.api.v1.conventions.routing import Parameters
 from trunkline.calls.facts import Class, Direction
 from trunkline.calls.record import StatusDetail
@@ -77,8 +77,7 @@ def filter_of(query: CallsFilter) -> CallFilter:
     end = _read(query.started_before, "started_before", read_rfc3339, LAST, faults)
     _read(query.q, "q", _words, None, faults)
     if faults:
-        named = ", ".join(str(fault.parameter) for fault in faults)
-        raise problem("parameters_invalid", f"Cannot be taken: {named}.", errors=faults)
+        raise parameters_invalid(faults)
     return CallFilter(
         start=start,
         end=end,

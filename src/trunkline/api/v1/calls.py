@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from trunkline.api.v1.call_fields import KEYS, ShownCall, shown
 from trunkline.api.v1.call_filter import CallsFilter, filter_of
-from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.problems import Fault, parameters_invalid
 from trunkline.api.v1.conventions.routing import (
     MOST,
     Cursor,
@@ -70,8 +70,7 @@ async def list_calls(request: Request[CallsQuery, None]) -> Response:
     note, a tag), each once: keep `next_updated_after` and send it the next time, and none is missed."""
     query, wanted = request.parameters, filter_of(request.parameters)
     if unknown := [name for name in query.fields if name not in KEYS]:
-        fault = Fault(f"There is no key {unknown[0]!r}.", parameter="fields")
-        raise problem("parameters_invalid", "Cannot be taken: fields.", errors=[fault])
+        raise parameters_invalid([Fault(f"There is no key {unknown[0]!r}.", parameter="fields")])
     if query.updated_after is not None:
         return await _changed(request, wanted, query.updated_after)
     return await _listed(request, wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, field
 
@@ -18,6 +18,7 @@ from trunkline.api.v1.conventions.routing import (
     ResponseBody,
     Route,
     Time,
+    alike,
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.words import DeliveryStatus
@@ -187,49 +188,33 @@ async def shown_delivery(db: Database, delivery: Delivery) -> OneDelivery:
     """A delivery with all that was sent and came back."""
     body = await body_of(db.events, delivery)
     return OneDelivery(
-        **delivery_values(delivery),  # type: ignore[arg-type]
+        **delivery_values(delivery),
         body=None if body is None else body.decode(),
         tries=[_attempt(each) for each in await db.deliveries.attempts(delivery.id)],
     )
 
 
 def _shown(delivery: Delivery) -> ShownDelivery:
-    return ShownDelivery(**delivery_values(delivery))  # type: ignore[arg-type]
+    return ShownDelivery(**delivery_values(delivery))
 
 
-def delivery_values(delivery: Delivery) -> dict[str, object]:
+def delivery_values(delivery: Delivery) -> dict[str, Any]:
     """Every field of ``ShownDelivery``."""
-    return {
-        "delivery_id": delivery.id,
-        "message_id": message_id(delivery.account_id, delivery),
-        "kind": delivery.kind,
-        "type": delivery.name,
-        "seq": delivery.seq,
-        "gap_from": delivery.gap_from,
-        "call_id": delivery.call_id,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "last_status": delivery.last_status,
-        "last_error": delivery.last_error,
-        "created_at": rfc3339(delivery.created_at),
-        "next_attempt_at": maybe(delivery.next_at),
-        "done_at": maybe(delivery.done_at),
-    }
+    return alike(
+        ShownDelivery.__struct_fields__,
+        delivery,
+        delivery_id=delivery.id,
+        message_id=message_id(delivery.account_id, delivery),
+        type=delivery.name,
+        created_at=rfc3339(delivery.created_at),
+        next_attempt_at=maybe(delivery.next_at),
+        done_at=maybe(delivery.done_at),
+    )
 
 
 def _attempt(attempt: Attempt) -> ShownAttempt:
-    return ShownAttempt(
-        at=rfc3339(attempt.at),
-        status=attempt.status,
-        error=attempt.error,
-        address=attempt.address,
-        resolve_ms=attempt.resolve_ms,
-        connect_ms=attempt.connect_ms,
-        tls_ms=attempt.tls_ms,
-        first_byte_ms=attempt.first_byte_ms,
-        total_ms=attempt.total_ms,
-        answer=attempt.answer.decode(errors="replace"),
-    )
+    shown, answer = ShownAttempt.__struct_fields__, attempt.answer.decode(errors="replace")
+    return ShownAttempt(**alike(shown, attempt, at=rfc3339(attempt.at), answer=answer))
 
 
 _ALL = "/v1/webhooks/{webhook_id}/deliveries"

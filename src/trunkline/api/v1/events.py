@@ -263,26 +263,8 @@ async def read_event(request: Request[OneEvent, None]) -> Response:
 
 
 ROUTES = (
-    Route(
-        "GET",
-        "/v1/events",
-        "events:read",
-        read_events,
-        "Read the event log",
-        parameters=EventsQuery,
-        answer=EventPage,
-        tag="Events",
-        problems=("too_many_waiting",),
-    ),
-    Route(
-        "GET",
-        "/v1/events/{seq}",
-        "events:read",
-        read_event,
-        "Read one event",
-        parameters=OneEvent,
-        answer=EventEnvelope,
-        tag="Events",
-        problems=("event_gone",),
-    ),
-)
+    Route("GET", "/v1/events", "events:read", read_events, "Read the event log",
+          parameters=EventsQuery, answer=EventPage, tag="Events", problems=("too_many_waiting",)),
+    Route("GET", "/v1/events/{seq}", "events:read", read_event, "Read one event",
+          parameters=OneEvent, answer=EventEnvelope, tag="Events", problems=("event_gone",)),
+)  # fmt: skip

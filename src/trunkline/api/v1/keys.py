@@ -14,6 +14,7 @@ from trunkline.api.v1.conventions.routing import (
     ResponseBody,
     Route,
     Time,
+    alike,
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.store.ports.database import KeyRow
@@ -63,19 +64,17 @@ class KeyPage(ResponseBody, frozen=True, kw_only=True):
 
 async def read_me(request: Request[Parameters, None]) -> Response:
     """What the key of this request is, and may do."""
-    key = request.key
-    return Response(
-        Me(
-            key_id=key.id,
-            account_id=key.account_id,
-            name=key.name,
-            prefix=key.prefix,
-            scopes=sorted(key.scopes),
-            allowed_addresses=list(key.allowed_addresses),
-            expires_at=maybe(key.expires_at),
-            rate_limits=[RateLimit(requests=n, seconds=s) for n, s in request.context.rates.policy],
-        )
+    key, limits = request.key, request.context.rates.policy
+    told = alike(
+        Me.__struct_fields__,
+        key,
+        key_id=key.id,
+        scopes=sorted(key.scopes),
+        allowed_addresses=list(key.allowed_addresses),
+        expires_at=maybe(key.expires_at),
+        rate_limits=[RateLimit(requests=n, seconds=s) for n, s in limits],
     )
+    return Response(Me(**told))
 
 
 async def list_keys(request: Request[ListQuery, None]) -> Response:
@@ -87,10 +86,10 @@ async def list_keys(request: Request[ListQuery, None]) -> Response:
 
 
 def _listed(row: KeyRow) -> ListedKey:
-    return ListedKey(
+    told = alike(
+        ListedKey.__struct_fields__,
+        row,
         key_id=row.id,
-        name=row.name,
-        prefix=row.prefix,
         scopes=list(row.scopes),
         allowed_addresses=list(row.allowed_addresses),
         created_at=rfc3339(row.created_at),
@@ -98,17 +97,11 @@ def _listed(row: KeyRow) -> ListedKey:
         last_used_at=maybe(row.last_used_at),
         revoked=not row.enabled,
     )
+    return ListedKey(**told)
 
 
 ROUTES = (
     Route("GET", "/v1/me", None, read_me, "Look at the key", answer=Me),
-    Route(
-        "GET",
-        "/v1/keys",
-        "keys:read",
-        list_keys,
-        "List the keys",
-        parameters=ListQuery,
-        answer=KeyPage,
-    ),
-)
+    Route("GET", "/v1/keys", "keys:read", list_keys, "List the keys",
+          parameters=ListQuery, answer=KeyPage),
+)  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.problems import Fault, parameters_invalid, problem
 from trunkline.api.v1.conventions.routing import Parameters, Request, Response, Route
 from trunkline.history.dates import DateInvalid, moment
 from trunkline.history.intervals import Interval, TooManyIntervals, cuts, whole_quarters
@@ -65,7 +65,7 @@ def _window(query: StatsQuery, zone: str, now: int) -> tuple[int, int]:
         _date(query.from_, "from", zone) if query.from_ is not None else end - DEFAULT_DAYS * DAY
     )
     if start >= end:
-        raise _invalid("from", "Expected a moment before `to`.")
+        raise parameters_invalid([Fault("Expected a moment before `to`.", parameter="from")])
     if end - start > _LONGEST:
         raise problem("stats_too_large", f"The window is longer than {MOST_YEARS} years.")
     return whole_quarters(start, end)
@@ -75,12 +75,7 @@ def _date(text: str, name: str, zone: str) -> int:
     try:
         return moment(text, zone, end=name == "to").at
     except DateInvalid as error:
-        raise _invalid(name, str(error)) from None
-
-
-def _invalid(name: str, detail: str) -> Exception:
-    faults = [Fault(detail, parameter=name)]
-    return problem("parameters_invalid", f"Cannot be taken: {name}.", errors=faults)
+        raise parameters_invalid([Fault(str(error), parameter=name)]) from None
 
 
 async def _names(found: Summed, directory: Directory) -> dict[str, str]:
@@ -90,15 +85,6 @@ async def _names(found: Summed, directory: Directory) -> dict[str, str]:
 
 
 ROUTES = (
-    Route(
-        "GET",
-        "/v1/stats",
-        "calls:read",
-        read_stats,
-        "Add up calls",
-        parameters=StatsQuery,
-        answer=Stats,
-        tag="Statistics",
-        problems=("stats_too_large",),
-    ),
-)
+    Route("GET", "/v1/stats", "calls:read", read_stats, "Add up calls",
+          parameters=StatsQuery, answer=Stats, tag="Statistics", problems=("stats_too_large",)),
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -16,6 +16,7 @@ from trunkline.api.v1.conventions.routing import (
     ResponseBody,
     Route,
     Time,
+    alike,
 )
 from trunkline.api.v1.deliveries import OneDelivery, shown_delivery
 from trunkline.calls.times import maybe, rfc3339
@@ -146,15 +147,10 @@ async def read_webhook(request: Request[OneWebhook, None]) -> Response:
 
 async def change_webhook(request: Request[OneWebhook, ChangedWebhook]) -> Response:
     """What is pending goes to the new URL; new filters count for events that come from now on."""
-    webhook = await request.context.deps.manage_webhooks.find(
-        request.parameters.webhook_id, request.account_id
-    )
-    body = request.body
-    changed = await request.context.deps.manage_webhooks.change(
-        webhook,
-        url=body.url,
-        description=body.description,
-        events=body.events,
+    manage, body = request.context.deps.manage_webhooks, request.body
+    webhook = await manage.find(request.parameters.webhook_id, request.account_id)
+    changed = await manage.change(
+        webhook, url=body.url, description=body.description, events=body.events
     )
     return Response(_shown(changed))
 
@@ -194,27 +190,25 @@ async def test_webhook(request: Request[OneWebhook, None]) -> Response:
 
 
 def _shown(webhook: Webhook) -> ShownWebhook:
-    return ShownWebhook(**_values(webhook))  # type: ignore[arg-type]
+    return ShownWebhook(**_values(webhook))
 
 
 def _with_secret(webhook: Webhook, secret: str) -> WebhookSecret:
-    return WebhookSecret(**_values(webhook), secret=secret)  # type: ignore[arg-type]
+    return WebhookSecret(**_values(webhook), secret=secret)
 
 
-def _values(webhook: Webhook) -> dict[str, object]:
-    return {
-        "webhook_id": webhook.id,
-        "url": webhook.url,
-        "events": list(webhook.events),
-        "description": webhook.description,
-        "state": webhook.state,
-        "reason": webhook.reason,
-        "given_up_to": webhook.cursor,
-        "failing_since": maybe(webhook.failing_since),
-        "previous_secret_until": maybe(webhook.previous_until),
-        "created_at": rfc3339(webhook.created_at),
-        "changed_at": rfc3339(webhook.changed_at),
-    }
+def _values(webhook: Webhook) -> dict[str, Any]:
+    return alike(
+        ShownWebhook.__struct_fields__,
+        webhook,
+        webhook_id=webhook.id,
+        events=list(webhook.events),
+        given_up_to=webhook.cursor,
+        failing_since=maybe(webhook.failing_since),
+        previous_secret_until=maybe(webhook.previous_until),
+        created_at=rfc3339(webhook.created_at),
+        changed_at=rfc3339(webhook.changed_at),
+    )
 
 
 _ONE = "/v1/webhooks/{webhook_id}"

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.problems import Fault, parameters_invalid, problem
 from trunkline.api.v1.conventions.routing import Parameters, RequestBody
 
 P = TypeVar("P", bound=Parameters)
@@ -96,7 +96,7 @@ def _read(
         if name not in values:
             faults += _take(values, name, field, sent.get(name))
     if faults:
-        raise _invalid(faults)
+        raise parameters_invalid(faults)
     return kind(**{fields[name].name: value for name, value in values.items()})
 
 
@@ -109,7 +109,9 @@ def _sent(query: bytes) -> dict[str, list[str]]:
             text, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
         )
     except ValueError:
-        raise _invalid([Fault("The query is not URL-encoded UTF-8, or too long.")]) from None
+        raise parameters_invalid(
+            [Fault("The query is not URL-encoded UTF-8, or too long.")]
+        ) from None
     for name, value in pairs:
         sent.setdefault(name, []).append(value)
     return sent
@@ -150,11 +152,6 @@ def _expected(sentence: str) -> str:
     for name, words in _KINDS.items():
         said = said.replace(name, words)
     return said
-
-
-def _invalid(faults: list[Fault]) -> Exception:
-    named = ", ".join(fault.parameter for fault in faults if fault.parameter)
-    return problem("parameters_invalid", f"Cannot be taken: {named or 'the query'}.", errors=faults)
 
 
 @cache

@@ -231,6 +231,12 @@ def problem(
     return Problem(code, detail or kind.title, retry_after or kind.retry_after, errors, headers)
 
 
+def parameters_invalid(faults: Sequence[Fault]) -> Problem:
+    """The refusal of a query or of headers, which names all of the faults."""
+    named = ", ".join(fault.parameter for fault in faults if fault.parameter)
+    return problem("parameters_invalid", f"Cannot be taken: {named or 'the query'}.", errors=faults)
+
+
 _encode = msgspec.json.Encoder().encode
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -35,6 +35,11 @@ class RequestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 class ResponseBody(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer shows; all keys are always there, null where there is nothing to say."""
+
+
+def alike(names: Iterable[str], of: object, **more: Any) -> dict[str, Any]:
+    """What ``of`` has under these names; ``more`` goes before it."""
+    return {name: more[name] if name in more else getattr(of, name) for name in names}
 
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")]
