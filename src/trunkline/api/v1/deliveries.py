@@ -22,7 +22,14 @@ from trunkline.api.v1.conventions.routing import (
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.words import DeliveryStatus
-from trunkline.delivery.webhook import Attempt, Delivery, DeliveryKind, DeliveryState, message_id
+from trunkline.delivery.webhook import (
+    Attempt,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Webhook,
+    message_id,
+)
 from trunkline.store.ports.database import Database
 from trunkline.store.ports.webhooks import DeliveryFilter
 from trunkline.work.deliver.webhook_request import body_of
@@ -126,10 +133,16 @@ class DeliveryPage(ResponseBody, frozen=True, kw_only=True):
     deliveries: list[ShownDelivery]
 
 
+async def webhook_of(request: Request[Any, Any]) -> Webhook:
+    """The account's webhook that is asked for; raises Refused NOT_FOUND."""
+    manage = request.context.deps.manage_webhooks
+    return await manage.find(request.parameters.webhook_id, request.account_id)
+
+
 async def list_deliveries(request: Request[DeliveriesQuery, None]) -> Response:
     """What the endpoint was sent, or is going to be, newest first. Kept as long as events are."""
     cursors, query, deps = request.context.cursors, request.parameters, request.context.deps
-    webhook = await deps.manage_webhooks.find(query.webhook_id, request.account_id)
+    webhook = await webhook_of(request)
     list_, before = f"deliveries of {webhook.id}", MOST
     if query.cursor is not None:
         before = cursors.read(query.cursor, list_, request.account_id, int)
@@ -162,7 +175,7 @@ async def replay_delivery(request: Request[WhichDelivery, None]) -> Response:
     """Send it once more, under the same `webhook-id`. One that is pending is tried as soon as it is
     its turn."""
     deps, which = request.context.deps, request.parameters
-    webhook = await deps.manage_webhooks.find(which.webhook_id, request.account_id)
+    webhook = await webhook_of(request)
     await deps.manage_webhooks.replay_one(webhook, which.delivery_id)
     return Response(Replayed(queued=1))
 
@@ -172,7 +185,7 @@ async def replay_events(request: Request[WhichWebhook, Replay]) -> Response:
     `webhook-id` that it had; also such as came before the endpoint was there. At most 100,000 numbers
     at a time."""
     deps, body = request.context.deps, request.body
-    webhook = await deps.manage_webhooks.find(request.parameters.webhook_id, request.account_id)
+    webhook = await webhook_of(request)
     since = None if body.since is None else int(body.since.timestamp() * 1_000_000)
     span = ReplayRange(first=body.from_, since=since, last=body.to)
     return Response(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
@@ -180,7 +193,7 @@ async def replay_events(request: Request[WhichWebhook, Replay]) -> Response:
 
 async def _found(request: Request[WhichDelivery, None]) -> Delivery:
     deps, which = request.context.deps, request.parameters
-    webhook = await deps.manage_webhooks.find(which.webhook_id, request.account_id)
+    webhook = await webhook_of(request)
     return await deps.manage_webhooks.delivery(webhook, which.delivery_id)
 
 

@@ -200,7 +200,11 @@ async def _of_call(
     found = _Found([], after, None, newest)
     for _ in range(0, MOST_LOOKED_AT, _CHUNK):
         chunk = await events.of_call(request.account_id, call_id, found.upto, _CHUNK)
-        upto = chunk[-1].seq if len(chunk) == _CHUNK else max([newest, *_numbers(chunk[-1:])])
+        upto = (
+            chunk[-1].seq
+            if len(chunk) == _CHUNK
+            else max([newest, *(event.seq for event in chunk[-1:])])
+        )
         _take(found, filter(wanted, chunk), max(upto, found.upto), limit)
         if len(found.events) == limit or len(chunk) < _CHUNK:
             break
@@ -209,10 +213,6 @@ async def _of_call(
     if oldest > after + 1:
         found.gap = Gap(from_=after + 1, to=oldest - 1)
     return found
-
-
-def _numbers(events: Iterable[StoredEvent]) -> list[int]:
-    return [event.seq for event in events]
 
 
 def _take(found: _Found, wanted: Iterable[StoredEvent], upto: int, limit: int) -> None:

@@ -18,7 +18,7 @@ from trunkline.api.v1.conventions.routing import (
     Time,
     alike,
 )
-from trunkline.api.v1.deliveries import OneDelivery, shown_delivery
+from trunkline.api.v1.deliveries import OneDelivery, shown_delivery, webhook_of
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.words import WebhookStatus
 from trunkline.delivery.webhook import Webhook
@@ -108,12 +108,6 @@ class WebhookPage(ResponseBody, frozen=True, kw_only=True):
     webhooks: list[ShownWebhook]
 
 
-async def found(request: Request[OneWebhook, None]) -> Webhook:
-    """The account's endpoint that is asked for; raises Refused NOT_FOUND."""
-    manage = request.context.deps.manage_webhooks
-    return await manage.find(request.parameters.webhook_id, request.account_id)
-
-
 async def list_webhooks(request: Request[ListQuery, None]) -> Response:
     """The account's endpoints, without their secrets."""
     read = request.context.deps.db.webhooks.listed
@@ -142,34 +136,35 @@ async def create_webhook(request: Request[Parameters, NewWebhook]) -> Response:
 
 async def read_webhook(request: Request[OneWebhook, None]) -> Response:
     """One endpoint, without its secret."""
-    return Response(_shown(await found(request)))
+    return Response(_shown(await webhook_of(request)))
 
 
 async def change_webhook(request: Request[OneWebhook, ChangedWebhook]) -> Response:
     """What is pending goes to the new URL; new filters count for events that come from now on."""
     manage, body = request.context.deps.manage_webhooks, request.body
-    webhook = await manage.find(request.parameters.webhook_id, request.account_id)
     changed = await manage.change(
-        webhook, url=body.url, description=body.description, events=body.events
+        await webhook_of(request), url=body.url, description=body.description, events=body.events
     )
     return Response(_shown(changed))
 
 
 async def delete_webhook(request: Request[OneWebhook, None]) -> Response:
     """It is sent nothing any more, and its deliveries are forgotten; not while a legal hold keeps them."""
-    await request.context.deps.manage_webhooks.delete(await found(request))
+    await request.context.deps.manage_webhooks.delete(await webhook_of(request))
     return Response()
 
 
 async def enable_webhook(request: Request[OneWebhook, None]) -> Response:
     """It is sent all that came since it was stopped, as far as that is kept."""
-    return Response(_shown(await request.context.deps.manage_webhooks.enable(await found(request))))
+    return Response(
+        _shown(await request.context.deps.manage_webhooks.enable(await webhook_of(request)))
+    )
 
 
 async def disable_webhook(request: Request[OneWebhook, None]) -> Response:
     """It is sent nothing until it is enabled; events wait for it as long as they are kept."""
     return Response(
-        _shown(await request.context.deps.manage_webhooks.disable(await found(request)))
+        _shown(await request.context.deps.manage_webhooks.disable(await webhook_of(request)))
     )
 
 
@@ -177,7 +172,7 @@ async def rotate_secret(request: Request[OneWebhook, None]) -> Response:
     """A new secret. For 24 hours requests are signed with the old one, too, so that neither side has
     to be quick."""
     manage = request.context.deps.manage_webhooks
-    return Response(_with_secret(*await manage.rotate(await found(request), request.id)))
+    return Response(_with_secret(*await manage.rotate(await webhook_of(request), request.id)))
 
 
 async def test_webhook(request: Request[OneWebhook, None]) -> Response:
@@ -185,7 +180,7 @@ async def test_webhook(request: Request[OneWebhook, None]) -> Response:
     came back."""
     deps = request.context.deps
     return Response(
-        await shown_delivery(deps.db, await deps.try_webhook(await found(request), request.id))
+        await shown_delivery(deps.db, await deps.try_webhook(await webhook_of(request), request.id))
     )
 
 

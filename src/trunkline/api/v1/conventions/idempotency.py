@@ -30,7 +30,7 @@ import msgspec
 from cryptography.fernet import Fernet, InvalidToken
 from litestar.types import HTTPScope
 
-from trunkline.api.http.answers import Answer, Headers
+from trunkline.api.http.answers import Answer
 from trunkline.api.v1.conventions.problems import Fault, Problem, problem
 from trunkline.store.ports.database import ApiKey, Claimed, KeyReused, Replayed, Requests, UnderWay
 from trunkline.work.refused import Refused
@@ -131,11 +131,7 @@ class Idempotency:
         if kept.refusal is not None:
             code, detail, errors = kept.refusal
             raise Problem(code, detail, errors=errors, headers=(REPLAYED,))
-        return Answer(kept.body, status, (*_plain(kept.headers), REPLAYED))
-
-
-def _plain(headers: Headers) -> Headers:
-    return tuple((bytes(name), bytes(value)) for name, value in headers)
+        return Answer(kept.body, status, (*kept.headers, REPLAYED))
 
 
 def _name(scope: HTTPScope) -> str | None:
