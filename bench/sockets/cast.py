@@ -59,8 +59,8 @@ def live_deps(events: Any, tokens: Tokens, bus: Bus, **limits: Any) -> LiveDeps:
         clock=clock,
         admit=_admit,
         refuse=_refuse,
-        read=lambda _: ((parse("call.#"),), None),
-        told=lambda _: (),
+        read_request=lambda _: ((parse("call.#"),), None),
+        answer_headers=lambda _: (),
         still_good=_still_good,
         limits=LiveLimits(**enough, **limits),
     )

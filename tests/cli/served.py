@@ -48,15 +48,23 @@ class Served:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._thread: threading.Thread | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        # Bound here: a port that was only found free may be somebody else's by now.
+        listener = socket.create_server(("127.0.0.1", self.port), reuse_port=False)
+        self.port = listener.getsockname()[1]
         ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(ready)), daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run(listener, ready)), daemon=True
+        )
         self._thread.start()
-        assert ready.wait(30)
+        while not ready.wait(0.1):
+            assert self._thread.is_alive()
 
     def stop(self) -> None:
         if self._thread is not None:
@@ -65,13 +73,12 @@ class Served:
             assert not self._thread.is_alive()
             self._thread = None
 
-    async def _run(self, ready: threading.Event) -> None:
+    async def _run(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         db = open_database(self._office.file, self._office.key)
         try:
             live, end_polls = self._application(db)
             server = web_server(Settings(), live)
-            listener = socket.create_server(("127.0.0.1", self.port), reuse_port=False)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
                 await asyncio.sleep(0.005)

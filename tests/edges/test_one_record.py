@@ -24,7 +24,7 @@ from trunkline.api.v1.exports.formats import Csv, JsonLines, Parquet
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import rfc3339
-from trunkline.cli.calls.one_call import whole_call
+from trunkline.cli.calls.show import whole_call
 from trunkline.history.row import shown as shown_in_history
 from trunkline.store.place import Place, open_archive
 from trunkline.store.ports.archive import Archive

@@ -81,7 +81,7 @@ def _serve() -> None:
 
     import trunkline.cli
 
-    names = [each.name for each in pkgutil.iter_modules(trunkline.cli.__path__, "trunkline.cli.")]
+    names = [each.name for each in pkgutil.walk_packages(trunkline.cli.__path__, "trunkline.cli.")]
     lazily = [
         "trunkline.server.wiring.database",
         "trunkline.store.directory",

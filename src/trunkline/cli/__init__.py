@@ -1,7 +1,7 @@
-"""The command line: one file for each group of commands, imported only when it is asked for.
+"""The command line: a folder for each group of commands, a file for each subject.
 
-``--help`` and shell completion stay fast because a module of commands imports what it works with
-inside its functions.
+A module is imported when its command is asked for. ``--help`` and shell completion stay fast because
+it imports what it works with inside its functions.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ COMMANDS = {
     "up": ("trunkline.cli.server.up", "up"),
     "api": ("trunkline.cli.server.api", "api"),
     "demo": ("trunkline.cli.server.demo", "demo"),
-    "account": ("trunkline.cli.directory.account_retention", "account"),
-    "app": ("trunkline.cli.directory.manage", "app"),
-    "user": ("trunkline.cli.directory.manage", "user"),
-    "device": ("trunkline.cli.directory.manage", "device"),
-    "trunk": ("trunkline.cli.directory.manage", "trunk"),
-    "number": ("trunkline.cli.directory.manage", "number"),
-    "extension": ("trunkline.cli.directory.destinations", "extension"),
-    "announcement": ("trunkline.cli.directory.destinations", "announcement"),
-    "route": ("trunkline.cli.directory.destinations", "route"),
+    "account": ("trunkline.cli.directory.accounts", "account"),
+    "app": ("trunkline.cli.directory.apps", "app"),
+    "user": ("trunkline.cli.directory.users", "user"),
+    "device": ("trunkline.cli.directory.devices", "device"),
+    "trunk": ("trunkline.cli.directory.trunks", "trunk"),
+    "number": ("trunkline.cli.directory.numbers", "number"),
+    "extension": ("trunkline.cli.directory.extensions", "extension"),
+    "announcement": ("trunkline.cli.directory.announcements", "announcement"),
+    "route": ("trunkline.cli.directory.outbound_routes", "route"),
     "key": ("trunkline.cli.directory.keys", "key"),
-    "call": ("trunkline.cli.database.retention", "call"),
+    "call": ("trunkline.cli.calls.call", "call"),
     "calls": ("trunkline.cli.calls.calls", "app"),
     "events": ("trunkline.cli.events.events", "app"),
     "webhooks": ("trunkline.cli.webhooks.webhooks", "app"),
-    "history": ("trunkline.cli.calls.calls", "history"),
+    "history": ("trunkline.cli.calls.history", "history"),
     "stats": ("trunkline.cli.calls.stats", "stats"),
     "recording": ("trunkline.cli.calls.recordings", "app"),
     "import": ("trunkline.cli.calls.import_calls", "import_calls"),
     "backup": ("trunkline.cli.database.backup", "backup"),
-    "restore": ("trunkline.cli.database.backup", "restore"),
+    "restore": ("trunkline.cli.database.restore", "restore"),
     "retention": ("trunkline.cli.database.retention", "app"),
-    "db": ("trunkline.cli.database.database", "app"),
+    "db": ("trunkline.cli.database.db", "app"),
     "engine": ("trunkline.cli.server.engine", "app"),
     "sandbox": ("trunkline.cli.server.sandbox", "app"),
     "doctor": ("trunkline.cli.server.doctor", "doctor"),
@@ -53,7 +53,7 @@ class Commands(TyperGroup):
     """Finds a command where it is written, and says in one line what went wrong in it."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Every command whose module is there."""
+        """The commands whose modules are installed."""
         return [name for name, (module, _) in COMMANDS.items() if find_spec(module)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
@@ -64,7 +64,7 @@ class Commands(TyperGroup):
         return _command(cmd_name, getattr(import_module(module), attribute))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it; a failure that is foreseen ends with exit status 1 and one line on stderr."""
+        """Run it; a foreseen failure ends with exit status 1 and one line on stderr."""
         with failures():
             return super().invoke(ctx)
 
@@ -105,5 +105,4 @@ def trunkline(
 
 
 def main() -> None:
-    """The console script."""
     app(prog_name="trunkline")

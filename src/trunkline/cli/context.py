@@ -1,4 +1,4 @@
-"""What every command knows: the settings, and where the data directory is."""
+"""The settings of a command, and its data directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def settings_of(ctx: typer.Context, **flags: Any) -> settings.Settings:
 
 
 def data_directory(chosen: settings.Settings) -> Path:
-    """The data directory, made for its owner only if there is none."""
+    """The data directory; if there is none, it is made, for its owner only."""
     directory = chosen.directory
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return directory

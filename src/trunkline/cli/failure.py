@@ -15,7 +15,7 @@ class CommandFailed(Exception):
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Turn what is foreseen to go wrong into its line and the exit status."""
+    """Turn a foreseen failure into its line and the exit status."""
     try:
         yield
     except _foreseen() as error:
@@ -29,6 +29,8 @@ def failures() -> Iterator[None]:
 
 
 _FORESEEN = {
+    "trunkline.backups.manifest": ("BackupUnusable",),
+    "trunkline.directory.rules": ("DirectoryRefused",),
     "trunkline.server.setting_forms": ("SettingsError",),
     "trunkline.store.ports.database": ("DatabaseUnavailable", "DatabaseUnusable"),
     "trunkline.store.postgres.advisory_lock": ("DatabaseTaken",),
@@ -39,7 +41,7 @@ _FORESEEN = {
     "trunkline.engine.config.run_directory": ("RunDirectoryError",),
     "trunkline.engine.process.supervisor": ("EngineStartError",),
 }
-"""Failures whose message is for people. Who raised one has imported its module."""
+"""Failures whose message is for people. Whoever raises one has imported its module."""
 
 
 def _foreseen() -> tuple[type[Exception], ...]:
@@ -53,7 +55,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
 
 
 def _with_advice(error: Exception) -> str:
-    """The message; where only the database is away, which says what is wrong, with what to do."""
+    """The message; when the database is away, with what to do about it."""
     message = str(error)
     if type(error).__name__ != "DatabaseUnavailable" or "again" in message:
         return message

@@ -1,4 +1,4 @@
-"""What a command tries again, and says so."""
+"""Failures after which a command tries again, and says so."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import typer
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
 
-class Passing(Exception):
-    """What may be better a little later; the message says what it is."""
+class TransientFailure(Exception):
+    """It may be gone a little later; the message says what it is."""
 
 
 @contextmanager
 def telling_of_retries() -> Iterator[None]:
-    """Say on standard error when something passing is tried again, and when."""
+    """Say on standard error when a transient failure is tried again, and when."""
     before = get_on_retry_hooks()
     set_on_retry_hooks([_tell])
     try:
@@ -25,6 +25,6 @@ def telling_of_retries() -> Iterator[None]:
 
 
 def _tell(details: RetryDetails) -> None:
-    if isinstance(details.caused_by, Passing):
+    if isinstance(details.caused_by, TransientFailure):
         pause = f"trying again in {details.wait_for:.1f} s"
         typer.echo(f"{details.caused_by}; {pause}", err=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trunkline.live import kazoo, sse
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.websocket import Refusal, SocketHandler, WebSockets
-from trunkline.live.hub.asking import origin_allowed
-from trunkline.live.hub.deps import LiveDeps
 from trunkline.live.hub.hub import Hub
-from trunkline.live.hub.limits import Usage
+from trunkline.live.hub.usage import Usage
 from trunkline.live.socketio import socket_io
 
 _FORBIDDEN = Refusal(403, b"this page's origin may not connect\n")
@@ -25,7 +25,7 @@ class Live:
     ASGI, and streams need the connection itself.
 
     ``await close()`` before the HTTP server stops: every socket is closed with 1012, streams end,
-    and long polls come back. The lifespan's shutdown closes too, where nobody has.
+    and long polls come back; doing it again does nothing. The lifespan's shutdown closes, too.
     """
 
     def __init__(self, deps: LiveDeps, api: ASGIApp) -> None:
@@ -34,13 +34,12 @@ class Live:
         self._hub = Hub(deps.events, deps.limits, Usage(deps.limits, deps.clock), deps.clock)
         self._kazoo = kazoo.KazooSockets(deps, self._hub)
         self._socket_io = socket_io.SocketIO(deps, self._hub)
-        self._streams = sse.Streams(deps, self._hub)
+        self._streams = sse.EventStreams(deps, self._hub)
         self._stop_listening = deps.bus.listen(self._hub.deliver, self._hub.wants)
         self._closed = False
         self.sockets = WebSockets(self._handler, deps.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] == "lifespan":
             await self._api(scope, self._watched(receive), send)
             return
@@ -51,7 +50,6 @@ class Live:
         await door(scope, receive, send)
 
     async def close(self) -> None:
-        """Close every socket; doing it again does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -79,7 +77,6 @@ class Live:
     def _handler(
         self, path: str, query: str, headers: Mapping[str, str]
     ) -> SocketHandler | Refusal:
-        """Who takes a WebSocket with this path."""
         is_socket_io = f"{path}/".startswith(socket_io.PATH)
         if not is_socket_io and path.rstrip("/") not in kazoo.PATHS:
             return _NOT_FOUND

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import structlog
 
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.websocket import FAILED, GOING_AWAY, TOO_MANY, TOO_SLOW, WebSocket
-from trunkline.live.hub.asking import TOO_MANY_WAIT, Asker, BadRequest, BadToken
-from trunkline.live.hub.command_queue import InTurn
-from trunkline.live.hub.deps import LiveDeps
+from trunkline.live.hub.client_commands import TOO_MANY_WAIT, BadToken, ClientCommands
+from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Hub
-from trunkline.live.hub.limits import TooManyConnections
+from trunkline.live.hub.subscribe_request import BadRequest
+from trunkline.live.hub.usage import TooManyConnections
 from trunkline.live.hub.wire import Encoding
 
 log = structlog.get_logger()
@@ -34,11 +35,10 @@ class KazooSockets:
         self.open: dict[KazooSocket, None] = {}
 
     def handler(self) -> KazooSocket:
-        """For one connection."""
         return KazooSocket(self._deps, self._hub, self.open)
 
     def close(self) -> None:
-        """Say goodbye to everybody: 1012, with the number to resume after."""
+        """Close every connection with 1012 and the number to resume after."""
         for connection in tuple(self.open):
             connection.end(GOING_AWAY)
 
@@ -47,9 +47,9 @@ class KazooSockets:
 
 
 class KazooSocket:
-    """One connection: answers its frames, and is its events' sink."""
+    """One connection: its frames are answered, and the hub writes its events to it."""
 
-    __slots__ = ("_asker", "_in_turn", "_open", "_socket", "_token", "deps", "write")
+    __slots__ = ("_command_queue", "_commands", "_open", "_socket", "_token", "deps", "write")
 
     once = False
     encoding = Encoding.KAZOO_WS
@@ -57,18 +57,16 @@ class KazooSocket:
 
     def __init__(self, deps: LiveDeps, hub: Hub, open_: dict[KazooSocket, None]) -> None:
         self.deps, self._open = deps, open_
-        self._asker = Asker(deps, hub.usage, hub.client(self), uuid.uuid4().hex)
-        self._in_turn = InTurn(deps.limits.frames_per_second)
+        self._commands = ClientCommands(deps, hub.usage, hub.client(self), uuid.uuid4().hex)
+        self._command_queue = CommandQueue(deps.limits.frames_per_second)
         self._token: object = None
         self._socket: WebSocket
 
     def opened(self, socket: WebSocket) -> None:
-        """The handshake is done."""
         self._socket, self.write = socket, socket.write
         self._open[self] = None
 
     def received(self, data: str | bytes) -> None:
-        """Answer a frame."""
         request_id: object = uuid.uuid4().hex
         try:
             frame = self._frame(data)
@@ -76,41 +74,34 @@ class KazooSocket:
             self._socket.send_text(_reply(request_id, "error", {"errors": [str(refused)]}))
             return
         request_id = frame.get("request_id", request_id)
-        self._in_turn.take(lambda: self._reply_to(request_id, frame))
+        self._command_queue.take(lambda: self._reply_to(request_id, frame))
 
     def congested(self) -> None:
-        """The hub is to watch how much is buffered."""
-        self._asker.client.congested()
+        self._commands.client.congested()
 
     def flowing(self) -> None:
-        """No need to any more."""
-        self._asker.client.flowing()
+        self._commands.client.flowing()
 
     def closed(self) -> None:
-        """All subscriptions end."""
         self._open.pop(self, None)
-        self._in_turn.close()
-        self._asker.close()
+        self._command_queue.close()
+        self._commands.close()
 
     def buffered(self) -> int:
-        """How many bytes the peer has not taken yet."""
         return self._socket.buffered()
 
     def fell_behind(self, resume: int) -> None:
-        """Close: the client is to come back and resume."""
         self._socket.close(TOO_SLOW, f"resume after {resume}")
 
     async def room(self) -> None:
-        """Return once the peer takes what is written."""
         await self._socket.room()
 
-    def replay_failed(self) -> None:
-        """Close: the client is to come back and resume."""
+    def failed(self) -> None:
         self.end(FAILED)
 
     def end(self, code: int) -> None:
         """Close with the number to resume after, where anything was subscribed to."""
-        resume = self._asker.client.resume_after()
+        resume = self._commands.client.resume_after()
         self._socket.close(code, "" if resume is None else f"resume after {resume}")
 
     async def _reply_to(self, request_id: object, frame: Mapping[str, Any]) -> None:
@@ -131,8 +122,8 @@ class KazooSocket:
             return _reply(request_id, "error", {"errors": ["internal error, try again"]})
 
     def _frame(self, data: str | bytes) -> dict[str, Any]:
-        self._asker.count()
-        if self._in_turn.is_full:
+        self._commands.count()
+        if self._command_queue.is_full:
             raise BadRequest(TOO_MANY_WAIT)
         if isinstance(data, bytes):
             raise BadRequest("binary frames are not supported: send JSON as text")
@@ -148,7 +139,7 @@ class KazooSocket:
             case "subscribe":
                 return await self._subscribe(frame)
             case "unsubscribe":
-                ended = self._asker.unsubscribe(frame.get("data"))
+                ended = self._commands.unsubscribe(frame.get("data"))
                 return {"unsubscribed": ended, "subscriptions": self._subscriptions()}
             case other:
                 raise BadRequest(f"action {str(other)[:64]} not supported")
@@ -156,7 +147,7 @@ class KazooSocket:
     async def _subscribe(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         token = self._shown(frame.get("auth_token"))
         try:
-            wanted = await self._asker.subscribe(token, frame.get("data"))
+            wanted = await self._commands.subscribe(token, frame.get("data"))
         except BadRequest:
             self._token = token  # the token was good
             raise
@@ -167,7 +158,7 @@ class KazooSocket:
         }
 
     def _shown(self, token: object) -> str:
-        """A connection that has shown its token need not show it again, as long as it is valid."""
+        """The token; a connection that has shown one need not show it again while it is valid."""
         token = self._token if token is None else token
         if token is None or token == "":
             raise BadToken("authentication token required")
@@ -176,7 +167,7 @@ class KazooSocket:
         return token
 
     def _subscriptions(self) -> list[str]:
-        return self._asker.client.subscriptions()
+        return self._commands.client.subscriptions()
 
 
 def _decoded(text: str) -> dict[str, Any]:

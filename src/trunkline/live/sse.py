@@ -11,14 +11,15 @@ import msgspec
 import structlog
 
 from trunkline.events.bindings import Binding
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import Headers, Message, Receive, Scope, Send, header
+from trunkline.live.http.frames import chunk
+from trunkline.live.http.heartbeat import Heartbeat
+from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.protocol import lent
-from trunkline.live.hub.asking import origin_allowed
-from trunkline.live.hub.deps import LiveDeps
-from trunkline.live.hub.heartbeat import Heartbeat
 from trunkline.live.hub.hub import Client, Hub
-from trunkline.live.hub.limits import TooManyConnections, TooManySubscriptions, Usage
-from trunkline.live.hub.wire import Encoding, chunk
+from trunkline.live.hub.usage import TooManyConnections, TooManySubscriptions, Usage
+from trunkline.live.hub.wire import Encoding
 from trunkline.store.ports.database import ApiKey
 from trunkline.work.refused import Refused
 
@@ -46,7 +47,7 @@ class _WrongMethod(Refused):
     """The stream is only read."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class StreamRequest(msgspec.Struct, frozen=True):
     """A request that was admitted and understood."""
 
     key: ApiKey
@@ -54,7 +55,7 @@ class Asked(msgspec.Struct, frozen=True):
     after: int | None
 
 
-class Streams:
+class EventStreams:
     """The ASGI handler of the stream, and all that are open."""
 
     def __init__(self, deps: LiveDeps, hub: Hub) -> None:
@@ -66,12 +67,11 @@ class Streams:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         send = _with_headers(send, self._cors(scope))
         try:
-            asked = await self._asked(scope)
+            request = await self._admitted(scope)
             if scope["method"] == "GET":
-                await self._stream(asked, scope, receive, send)
+                await self._stream(request, scope, receive, send)
             else:
                 await self._start(scope, send)
                 await send({"type": "http.response.body", "body": b""})
@@ -84,7 +84,7 @@ class Streams:
         return len(self.open)
 
     def recheck(self, key: ApiKey) -> None:
-        """End the key's streams if it is good no more; read once for all that ask meanwhile."""
+        """End the key's streams if it is not good any more; calls meanwhile wait for the same look."""
         if key.id not in self._checks:
             task = asyncio.get_running_loop().create_task(self._recheck(key))
             self._checks[key.id] = task
@@ -106,31 +106,32 @@ class Streams:
         for stream in self.open.members():
             stream.shutdown()
 
-    async def _asked(self, scope: Scope) -> Asked:
-        """Raises Refused."""
+    async def _admitted(self, scope: Scope) -> StreamRequest:
         if scope["method"] not in ("GET", "HEAD"):
             raise _WrongMethod("method_not_allowed", "GET it.")
         self._refuse_if_closed()
         key = await self.deps.admit(scope, SCOPE)
         self._refuse_if_closed()
-        return Asked(key, *self.deps.read(scope))
+        return StreamRequest(key, *self.deps.read_request(scope))
 
     def _refuse_if_closed(self) -> None:
         if self.closed:
             raise Refused("unavailable", "The server is stopping.", 1)
 
-    async def _stream(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = EventStream(self, scope, asked)
+    async def _stream(
+        self, request: StreamRequest, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        stream = EventStream(self, scope, request)
         try:
             await self._start(scope, send)
-            await stream.begin(asked)
+            await stream.begin(request)
             while (await receive())["type"] != "http.disconnect":
                 pass
         finally:
             stream.closed()
 
     async def _start(self, scope: Scope, send: Send) -> None:
-        headers = [*_HEADERS, *self.deps.told(scope)]
+        headers = [*_HEADERS, *self.deps.answer_headers(scope)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
     def _cors(self, scope: Scope) -> Headers:
@@ -144,7 +145,7 @@ class Streams:
 
 
 class EventStream:
-    """One stream: the hub's sink, and who has the connection's transport."""
+    """One stream: the hub writes its events to it, and it to the connection's transport."""
 
     __slots__ = (
         "_client",
@@ -163,10 +164,10 @@ class EventStream:
     encoding = Encoding.SSE
     write: Callable[[Any], None]
 
-    def __init__(self, streams: Streams, scope: Scope, asked: Asked) -> None:
+    def __init__(self, streams: EventStreams, scope: Scope, request: StreamRequest) -> None:
         """Raises Refused when the key has too many streams, or bindings on them."""
-        _count(streams.hub.usage, asked.key.id, len(asked.bindings))
-        self._streams, self._key = streams, asked.key
+        _count(streams.hub.usage, request.key.id, len(request.bindings))
+        self._streams, self._key = streams, request.key
         self._protocol, self._transport = lent(scope)
         self._client: Client | None = streams.hub.client(self)
         self._room: asyncio.Future[None] | None = None
@@ -174,8 +175,8 @@ class EventStream:
         self._silent = self._left = 0
         self.write = self._transport.write
 
-    async def begin(self, asked: Asked) -> None:
-        """The answer's head is out: events may follow."""
+    async def begin(self, request: StreamRequest) -> None:
+        """Subscribe; the answer's head has been sent."""
         if self._transport.is_closing() or self._client is None:
             return
         self._protocol.stream = self
@@ -184,7 +185,7 @@ class EventStream:
         self._streams.open.add(self)
         account_id, key_id = self._key.account_id, self._key.id
         try:
-            await self._client.subscribe(account_id, asked.bindings, asked.after, key_id)
+            await self._client.subscribe(account_id, request.bindings, request.after, key_id)
         except TooManySubscriptions:
             self._end()
         except Exception:
@@ -192,41 +193,34 @@ class EventStream:
             self._end()
 
     def buffered(self) -> int:
-        """How many bytes the peer has not taken yet."""
         return self._transport.get_write_buffer_size()
 
     def fell_behind(self, resume: int) -> None:
-        """Close: the client is to come back and resume."""
         self._end(f"too slow: resume after {resume}")
 
     async def room(self) -> None:
-        """Return once the peer takes what is written."""
         while self._room is not None:
             await asyncio.shield(self._room)
 
-    def replay_failed(self) -> None:
-        """Close: the client is to come back and resume."""
+    def failed(self) -> None:
         self._end()
 
     def congested(self) -> None:
-        """The hub is to watch how much is buffered."""
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
         if self._client is not None:
             self._client.congested()
 
     def flowing(self) -> None:
-        """No need to any more."""
         self._release()
         if self._client is not None:
             self._client.flowing()
 
     def shutdown(self) -> None:
-        """The server goes down."""
         self._end(seconds=_SHUTDOWN_SECONDS)
 
     def beat(self) -> None:
-        """Send a comment, and have the key looked at; end where the peer takes nothing."""
+        """Send a comment, and have the key checked; drop a peer that takes nothing."""
         left, before = self.buffered(), self._left
         self._left = left
         taken = self._room is None or left < before
@@ -239,12 +233,11 @@ class EventStream:
             self._streams.recheck(self._key)
 
     def end_if(self, key: ApiKey) -> None:
-        """The key is good no more."""
         if key.id == self._key.id:
             self._end("the key is good no more")
 
     def closed(self) -> None:
-        """The connection is over, or the request; doing it again does nothing."""
+        """The connection is over, or its request; doing it again does nothing."""
         self._forget()
         self._release()
         if self._stall is not None:
@@ -295,7 +288,7 @@ def _with_headers(send: Send, headers: Headers) -> Send:
 
 
 def _give_up_dead_peers(transport: asyncio.Transport) -> None:
-    """Nothing answers a comment; so TCP is to notice that nobody takes it (RFC 5482)."""
+    """Nothing answers a comment, so TCP has to notice that nobody takes it (RFC 5482)."""
     connection = transport.get_extra_info("socket")
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _DEAD_MILLISECONDS)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from trunkline.engine.config.configuration import write_private
-from trunkline.store.secrets import InstallationKey
+if TYPE_CHECKING:
+    from trunkline.store.secrets import InstallationKey
 
 NAME = "server.json"
 
@@ -38,6 +39,8 @@ def read(data: Path) -> ServerFile | None:
 
 
 def write_server_file(data: Path, url: str, key: InstallationKey) -> Path:
+    from trunkline.engine.config.configuration import write_private  # the command line reads alone
+
     file = data / NAME
     told = ServerFile(url, internal_token(key), os.getpid())
     write_private(file, msgspec.json.encode(told).decode())

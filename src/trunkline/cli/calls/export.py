@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from trunkline.cli.archive import account_called, archive
+from trunkline.cli.calls.dates import in_order, moment_of
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.opening import account_called, archive
+from trunkline.cli.options import Account
+from trunkline.cli.progress import counting
 
 if TYPE_CHECKING:
     from trunkline.api.v1.exports.formats import Format
@@ -24,7 +27,7 @@ _CHUNK = 1000
 def export(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - is standard output.")],
-    account: Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")],
+    account: Account,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -59,17 +62,10 @@ def export(
 
 
 def _window(first: str | None, last: str | None, zone: str) -> tuple[int, int]:
-    from trunkline.history.dates import DateInvalid, moment
     from trunkline.store.ports.history import FIRST, LAST
 
-    try:
-        start = moment(first, zone).at if first else FIRST
-        end = moment(last, zone, end=True).at if last else LAST
-    except DateInvalid as error:
-        raise CommandFailed(f"{error} Such as 2026-02-07 or 2026-02-07T09:30:00+07:00") from error
-    if end < start:
-        raise CommandFailed("--to is before --from: swap them")
-    return start, end
+    start = moment_of(first, zone) if first else FIRST
+    return in_order(start, moment_of(last, zone, end=True) if last else LAST)
 
 
 def _format(name: str) -> Format:
@@ -95,7 +91,7 @@ def _chunks(opened: Archive, account_id: str, start: int, end: int) -> Iterator[
 
 @contextlib.contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
-    """The file, made now; one that was not written to its end is taken away again."""
+    """Make the file; delete it again if it is not written to its end."""
     if file == "-":
         yield sys.stdout.buffer
         return
@@ -109,18 +105,3 @@ def _opened(file: str) -> Iterator[BinaryIO]:
         except BaseException:
             Path(file).unlink(missing_ok=True)
             raise
-
-
-@contextlib.contextmanager
-def counting(total: int) -> Iterator[Callable[[int], None]]:
-    """How far it is, on standard error where that is a terminal; the number of calls at the end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        task = shown.add_task("calls", total=total)
-        yield lambda n: shown.advance(task, n)
-        done = int(shown.tasks[0].completed)
-    typer.echo(f"{done} call{'s' * (done != 1)}", err=True)

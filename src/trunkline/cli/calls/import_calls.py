@@ -15,7 +15,9 @@ import typer
 
 from trunkline.cli.context import data_directory, settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_one
+from trunkline.cli.options import Account, Json
+from trunkline.cli.output import show_one
+from trunkline.cli.progress import bar
 
 if TYPE_CHECKING:
     from trunkline.history.imports.leg import Skipped
@@ -32,7 +34,7 @@ def import_calls(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE…", help="CSV or JSON, also .gz; oldest first.")
     ],
-    account: Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")],
+    account: Account,
     form: Annotated[
         str,
         typer.Option(
@@ -56,7 +58,7 @@ def import_calls(
         Path | None,
         typer.Option(metavar="FILE", help="Write each row that was not taken, as a line of JSON."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Import finished calls of Asterisk, FreePBX, FusionPBX, Kazoo, Wazo or another Trunkline.
 
@@ -90,7 +92,7 @@ def _format(form: str) -> str | None:
 def _wanted(
     ctx: typer.Context, account: str, form: str | None, timezone: str | None, renamed: list[str]
 ) -> ImportRequest:
-    from trunkline.cli.directory.manage import directory_of, find_account
+    from trunkline.cli.directory.transaction import directory_of, find_account
     from trunkline.work.upkeep.import_calls import ImportRequest
 
     with directory_of(ctx) as directory:
@@ -104,7 +106,7 @@ def _wanted(
 
 
 def _oldest(call_days: int, owner: AccountEntry) -> int:
-    """From when on the account keeps calls."""
+    """The moment from which on the account keeps calls."""
     import time
 
     from trunkline.store.common.spans import DAY
@@ -146,7 +148,7 @@ def _renaming(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _writer(ctx: typer.Context, dry_run: bool) -> Iterator[Any]:
-    from trunkline.cli.running import running_server
+    from trunkline.cli.running_server import running_server
     from trunkline.store.place import call_writer, dry_writer
 
     settings = settings_of(ctx)
@@ -164,7 +166,7 @@ def _writer(ctx: typer.Context, dry_run: bool) -> Iterator[Any]:
 
 @contextmanager
 def _reporting(file: Path | None) -> Iterator[Note]:
-    """Writes the report as the import goes on; without a file, nothing."""
+    """Write the report while the import goes on; nothing without a file."""
     import msgspec
 
     if file is None:
@@ -183,7 +185,7 @@ def _run(importing: ImportCalls, files: list[Path]) -> None:
     from trunkline.history.imports.source import NotRecognised
 
     total = sum(file.stat().st_size for file in files)
-    with _progress(total) as show:
+    with bar("importing", total) as show:
         done = 0
         for file in files:
             with file.open("rb") as raw:
@@ -202,22 +204,6 @@ def _unpacked(raw: BinaryIO) -> BinaryIO:
     packed = raw.read(2) == _GZIP
     raw.seek(0)
     return gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[return-value]
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    """A bar on a terminal, and nothing elsewhere."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield lambda _done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("importing", total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _shown(tally: ImportCounts, dry_run: bool) -> dict[str, Any]:

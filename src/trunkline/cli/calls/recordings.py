@@ -11,36 +11,27 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from trunkline.cli.archive import accounts_called, archive, local
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.opening import accounts_called, archive, local
+from trunkline.cli.options import Json, OneAccount, group
+from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.recordings.port import Store
     from trunkline.store.ports.archive import Account, RecordingRow
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Get = Annotated[
     str, typer.Argument(metavar="NAME_OR_CALL_ID", help="The recording's name, or its call's id.")
 ]
 
-app = typer.Typer(
-    help="Recordings: MP3, the caller on the left, the callee on the right.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = group("Recordings: MP3, the caller on the left, the callee on the right.")
 
 
 @app.command("list")
 def list_recordings(
     ctx: typer.Context,
-    account: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="One account only: its name or its id. All if not given."
-        ),
-    ] = None,
+    account: OneAccount = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -73,25 +64,20 @@ def get(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write a recording to a file: whole, or not at all."""
-    from trunkline.recordings.disk import DiskStore
+    from trunkline.server.wiring.recordings import recording_store
 
     with archive(ctx) as opened:
         row = opened.recording(wanted)
     made = _made(row, wanted)
-    store = DiskStore(settings_of(ctx).directory / "recordings")
+    store = recording_store(settings_of(ctx))
     if output == "-":
         _copy(store, made, sys.stdout.buffer)
         return
     file = Path(output or made.name)
-    size = _save(store, made, file / made.name if file.is_dir() else file, force)
-    show_one(
-        {
-            "file": str(file / made.name if file.is_dir() else file),
-            "bytes": size,
-            "callId": made.call_id,
-        },
-        as_json,
-    )
+    if file.is_dir():
+        file /= made.name
+    size = _save(store, made, file, force)
+    show_one({"file": str(file), "bytes": size, "callId": made.call_id}, as_json)
 
 
 def _row(row: RecordingRow, account: Account, as_json: bool) -> dict[str, Any]:
@@ -122,7 +108,7 @@ def _made(row: RecordingRow | None, wanted: str) -> RecordingRow:
 
 
 def _save(store: Store, row: RecordingRow, file: Path, force: bool) -> int:
-    """Write it beside its place, and put it there at once; gives its bytes."""
+    """Write it beside its place, then move it there; returns its size in bytes."""
     _refuse_existing(file, force)
     aside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
@@ -156,7 +142,7 @@ def _refuse_existing(file: Path, force: bool) -> None:
 
 
 def _copy(store: Store, row: RecordingRow, out: BinaryIO) -> int:
-    """Write the recording's bytes, and give their number; raises CommandFailed."""
+    """Write the recording; returns its size in bytes. Raises CommandFailed."""
     from trunkline.recordings.port import RecordingMissing
 
     async def copy() -> int:

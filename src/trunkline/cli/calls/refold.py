@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.archive import accounts_called, archive
-from trunkline.cli.calls.export import counting
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import plain, show_one
+from trunkline.cli.opening import accounts_called, archive
+from trunkline.cli.options import Json
+from trunkline.cli.output import plain, show_one
+from trunkline.cli.progress import counting
 
 if TYPE_CHECKING:
     from trunkline.store.ports.archive import Archive
@@ -33,7 +34,7 @@ def refold(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing, only compare: needed for now.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make the records of finished calls anew from their journals, and compare them, byte for byte.
 

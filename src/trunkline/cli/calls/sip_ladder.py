@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from trunkline.cli.showing import plain
+from trunkline.cli.output import plain
 
 _GAP = 30
 """Columns from one party's line to the next."""
@@ -19,7 +19,7 @@ _OURS = "Trunkline"
 def ladder(
     messages: Sequence[Mapping[str, Any]], names: Mapping[str, str], clock: Callable[[int], str]
 ) -> Iterator[str]:
-    """A head and a line for each message. ``names`` are those of legs, ``clock`` shows a time."""
+    """A head and a line for each message. ``names``: leg -> name; ``clock`` shows a time."""
     parties = _parties(messages)
     indent = " " * (len(clock(messages[0]["at"])) + 2)
     for head in zip(*(_heads(party, messages, names) for party in parties), strict=True):
@@ -32,7 +32,7 @@ def ladder(
 
 
 def _parties(messages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The first one that spoke, we, and all others in their order."""
+    """Whoever sent the first message, then we, then all others in their order."""
     others = list(dict.fromkeys(map(_remote, messages)))
     return [others[0], _OURS, *others[1:]]
 
@@ -58,7 +58,7 @@ def _said(message: Mapping[str, Any]) -> str:
 
 
 def _drawn(parties: int, start: int, end: int, said: str) -> str:
-    """Lines of all parties, and between two of them an arrow with what was said in it."""
+    """A line for each party, and between two of them an arrow with the message's name in it."""
     middle = _GAP // 2
     cells = list(" " * (_GAP * parties))
     for party in range(parties):
@@ -71,7 +71,7 @@ def _drawn(parties: int, start: int, end: int, said: str) -> str:
 
 
 def sdp(text: str) -> str:
-    """The media that a message's SDP offers or takes, in one line; empty where it has none."""
+    """The media that a message's SDP offers or accepts, in one line; empty without SDP."""
     _, _, body = text.partition("\r\n\r\n")
     if not body.startswith("v=0"):
         return ""

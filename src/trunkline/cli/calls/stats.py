@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from trunkline.cli.archive import account_called, archive
+from trunkline.cli.calls.dates import moment_of
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.opening import account_called, archive
 
 if TYPE_CHECKING:
     from trunkline.history.statistics import Stats
@@ -20,7 +21,6 @@ By = Literal["hour", "day", "week", "month", "user", "did", "trunk", "class", "d
 _BY_TIME = ("hour", "day", "week", "month")
 _LAST = re.compile(r"([1-9][0-9]{0,3})([hdw])", re.ASCII)
 _HOUR = 3_600_000_000
-_LIKE = "Such as 2026-02-07 or 2026-02-07T09:30:00+07:00"
 
 
 def stats(
@@ -70,7 +70,7 @@ def stats(
 
         typer.echo(msgspec.json.encode(found).decode())
         return
-    from trunkline.cli.calls.stats_shown import show_stats
+    from trunkline.cli.calls.stats_chart import show_stats
 
     show_stats(found, owner.name, by)
 
@@ -101,26 +101,21 @@ def _found(opened: Archive, owner: Account, start: int, end: int, by: By) -> Sta
 
 def _window(first: str | None, until: str | None, last: str | None, zone: str) -> tuple[int, int]:
     """Unix microseconds, whole quarters of an hour; raises CommandFailed."""
-    from trunkline.history.dates import DateInvalid, moment
     from trunkline.history.intervals import whole_quarters
 
     if first is not None and last is not None:
         raise CommandFailed("--from and --last both say when it begins: leave one out")
-    try:
-        end = moment(until, zone, end=True).at if until else time.time_ns() // 1000 + 1
-        start = moment(first, zone).at if first else _before(end, last or "7d", zone)
-    except DateInvalid as error:
-        raise CommandFailed(f"{error} {_LIKE}") from error
+    end = moment_of(until, zone, end=True) if until else time.time_ns() // 1000 + 1
+    start = moment_of(first, zone) if first else _before(end, last or "7d", zone)
     if end <= start:
         raise CommandFailed("--to is before --from: swap them")
     return whole_quarters(start, end)
 
 
 def _before(end: int, last: str, zone: str) -> int:
-    """So many hours before; or the beginning of the first of so many days, the end's own among them."""
+    """So many hours before the end; or the beginning of the first of so many days up to the end's."""
     from datetime import date, timedelta
 
-    from trunkline.history.dates import moment
     from trunkline.history.intervals import local
 
     found = _LAST.fullmatch(last)
@@ -131,4 +126,4 @@ def _before(end: int, last: str, zone: str) -> int:
         return max(0, end - number * _HOUR)
     day = date.fromisoformat(local(end - 1, zone)[:10])
     days = number * (7 if unit == "w" else 1) - 1
-    return moment(max(day - timedelta(days), date(1970, 1, 2)).isoformat(), zone).at
+    return moment_of(max(day - timedelta(days), date(1970, 1, 2)).isoformat(), zone)

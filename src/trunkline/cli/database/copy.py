@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +13,11 @@ import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_one
+from trunkline.cli.options import Json
+from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
-    from trunkline.store.copy.source import SqliteSource
-    from trunkline.store.copy.target import PostgresTarget
+    from trunkline.store.copy.port import CopySource, CopyTarget
     from trunkline.work.upkeep.copy_database import Outcome, Progress
 
 _TELL_EVERY = 30.0
@@ -51,7 +51,7 @@ def copy(
             help="End the copy, or take a moved database into use again; with --to, remove what was copied.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Move everything over to PostgreSQL, while the server goes on; nothing is lost when it is broken off.
 
@@ -59,14 +59,13 @@ def copy(
     changes are taken over and the old database is marked as moved. Start the same command again after
     any break: it goes on where it was.
     """
-    from trunkline.store.copy.source import SqliteSource
-    from trunkline.store.copy.target import PostgresTarget
+    from trunkline.server.wiring.database import copy_source, copy_target
 
     file = _file(ctx, to, abort)
     with ExitStack() as stack:
         stack.enter_context(_only_copy(file))
-        source = stack.enter_context(closing(SqliteSource(file)))
-        target = None if to is None else stack.enter_context(closing(PostgresTarget(to)))
+        source = stack.enter_context(copy_source(file))
+        target = None if to is None else stack.enter_context(copy_target(to))
         if abort:
             return _abort(ctx, source, target)
         if target is None or to is None:
@@ -101,7 +100,7 @@ def _only_copy(file: Path) -> Iterator[None]:
         raise CommandFailed(f"another trunkline db copy is at work on {file}") from None
 
 
-def _abort(ctx: typer.Context, source: SqliteSource, target: PostgresTarget | None) -> None:
+def _abort(ctx: typer.Context, source: CopySource, target: CopyTarget | None) -> None:
     from trunkline.work.upkeep.copy_database import abort
 
     moved = source.moved()
@@ -122,9 +121,7 @@ def _abort(ctx: typer.Context, source: SqliteSource, target: PostgresTarget | No
         typer.echo("the copy is ended", err=True)
 
 
-def _run(
-    file: Path, source: SqliteSource, target: PostgresTarget, wait: bool, compare: bool
-) -> Outcome:
+def _run(file: Path, source: CopySource, target: CopyTarget, wait: bool, compare: bool) -> Outcome:
     from trunkline.store.place import check_key
     from trunkline.store.secrets import open_key
     from trunkline.work.upkeep.copy_database import CopyDatabase
@@ -138,7 +135,7 @@ def _run(
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[bool]:
-    """The data directory, unless a server has it."""
+    """Lock the data directory; False while a server has it."""
     from trunkline.server.listening import AlreadyRunning, data_lock
 
     with ExitStack() as stack:
@@ -225,7 +222,7 @@ def _quoted(text: str) -> str:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal; elsewhere a line when something new begins, and now and then."""
+    """A bar on a terminal; elsewhere a line for each new step, and one now and then."""
     if not sys.stderr.isatty():
         yield _Lines().tell
         return
@@ -251,7 +248,7 @@ class _Lines:
         self._step, self._next = "", 0.0
 
     def tell(self, progress: Progress) -> None:
-        """Say it, if it is new, or the last line is old."""
+        """Print a line, if the step is new or the last line is old."""
         said = progress.trouble or progress.step
         if said == self._step and (time.monotonic() < self._next or not progress.of):
             return

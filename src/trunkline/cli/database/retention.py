@@ -1,42 +1,29 @@
-"""trunkline retention, trunkline call: deleting what has expired, and holding a call back from that."""
+"""trunkline retention: deleting what has expired."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trunkline.cli.archive import existing_place
 from trunkline.cli.context import settings_of
-from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.opening import open_database_of
+from trunkline.cli.options import Json, group
+from trunkline.cli.output import show_all
 
 if TYPE_CHECKING:
     from trunkline.server.settings import Settings
-    from trunkline.store.ports.database import Database
     from trunkline.work.upkeep.delete_expired import Expired, Told
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-app = typer.Typer(
-    help="Retention: deleting what is older than it is kept.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-call = typer.Typer(help="One call: legal hold.", no_args_is_help=True, rich_markup_mode=None)
+app = group("Retention: deleting what is older than it is kept.")
 
 
 @app.callback()
 def retention() -> None:
     """Retention: deleting what is older than it is kept."""
-
-
-@call.callback()
-def one_call() -> None:
-    """One call: legal hold."""
 
 
 @app.command()
@@ -56,65 +43,21 @@ def run(
     show_all(rows, as_json)
 
 
-@call.command("hold")
-def hold_call(
-    ctx: typer.Context,
-    call_id: Annotated[str, typer.Argument(metavar="CALL_ID", help="A finished call.")],
-    release: Annotated[bool, typer.Option("--release", help="End the hold.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Put a call on legal hold: its record, recording, facts and events are kept, however old."""
-    row = asyncio.run(_hold(settings_of(ctx), call_id, not release))
-    if not row:
-        raise CommandFailed(
-            f"there is no finished call {call_id!r}: see trunkline history; a live one can be held "
-            "once it is over"
-        )
-    show_one(row, as_json)
-
-
 async def _run(settings: Settings, dry_run: bool) -> list[Expired]:
-    from trunkline.recordings.disk import DiskStore
+    from trunkline.server.wiring.recordings import recording_store
     from trunkline.server.wiring.retention import delete_expired
 
-    async with _database(settings) as database:
-        store = DiskStore(settings.directory / "recordings")
-        verb = delete_expired(settings, database.retention, store)
+    async with open_database_of(settings) as database:
+        verb = delete_expired(settings, database.retention, recording_store(settings))
         if dry_run:
             return await verb.due()
         with _progress() as told:
             return await verb(told)
 
 
-async def _hold(settings: Settings, call_id: str, hold: bool) -> dict[str, Any]:
-    import time
-
-    from trunkline.store.ports.history import Marks
-
-    async with _database(settings) as database:
-        account_id = await database.retention.account_of(call_id)
-        now, marks = time.time_ns() // 1000, Marks(hold=hold)
-        row = account_id and await database.history.mark(account_id, call_id, marks, now)
-    return {"callId": row.call_id, "accountId": row.account_id, "hold": row.hold} if row else {}
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
-    """The installation's database, open beside a server; raises CommandFailed where there is none."""
-    from trunkline.store.place import open_database
-    from trunkline.store.secrets import open_key
-
-    key = open_key(settings.directory / "secret.key")
-    database = open_database(existing_place(settings), key)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 @contextmanager
 def _progress() -> Iterator[Told]:
-    """A line on a terminal that says how far it is, and nothing elsewhere."""
+    """Show on a terminal how far it is; nothing elsewhere."""
     import sys
 
     if not sys.stderr.isatty():

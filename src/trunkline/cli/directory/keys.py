@@ -7,22 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.directory.manage import (
-    Account,
-    AccountIf,
-    Json,
-    directory_of,
-    find_account,
-    listed,
-)
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.directory.transaction import account_id_of, directory_of, find_account
+from trunkline.cli.options import Account, AccountIf, Json, group, listed
+from trunkline.cli.output import show_all, show_one
 
 if TYPE_CHECKING:
     from trunkline.store.directory import KeyEntry
 
-key = typer.Typer(
-    help="Keys: what programs use /v1 with.", no_args_is_help=True, rich_markup_mode=None
-)
+key = group("Keys: what programs use /v1 with.")
 
 
 @key.command("create")
@@ -66,7 +58,7 @@ def list_keys(ctx: typer.Context, account: AccountIf = None, as_json: Json = Fal
     from trunkline.store.directory import KeyEntry
 
     with directory_of(ctx) as directory:
-        account_id = find_account(directory, account).account_id if account else None
+        account_id = account_id_of(directory, account)
         entries = directory.all(KeyEntry, account_id)
     show_all([_shown(entry) for entry in entries], as_json)
 
@@ -82,7 +74,7 @@ def revoke_key(
     from trunkline.work.manage import manage_keys as manage
 
     with directory_of(ctx) as directory:
-        account_id = find_account(directory, account).account_id if account else None
+        account_id = account_id_of(directory, account)
         entry = manage.revoke_key(directory, wanted, account_id)
     show_one(_shown(entry), as_json)
 

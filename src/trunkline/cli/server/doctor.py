@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
 from trunkline.cli.context import settings_of
-from trunkline.cli.running import running_server
+from trunkline.cli.options import Json
+from trunkline.cli.running_server import running_server
 from trunkline.server import setting_forms, settings
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ SECONDS = 5.0
 
 def doctor(
     ctx: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check engine, ports, disk, clock, certificate, data directory, database, trunks and webhooks.
 
@@ -89,7 +90,7 @@ def _certificate(chosen: settings.Settings) -> Finding:
 
 
 def _server(server: ServerFile | None) -> Iterator[Finding]:
-    """What the running server says of itself, by ``/readyz``."""
+    """What the running server says by ``/readyz``."""
     from trunkline.engine.process.examine import Finding
 
     if server is None:

@@ -1,4 +1,4 @@
-"""What trunkline doctor says of the database, and of what is written in it."""
+"""What trunkline doctor says of the database, and of the trunks and webhooks in it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _where(chosen: Settings) -> str:
 
 
 def _server(url: str) -> Iterator[Finding]:
-    """PostgreSQL itself; what is wrong with the way to it, ``database`` says."""
+    """PostgreSQL itself; that it cannot be reached is for ``database`` to say."""
     from trunkline.engine.process.examine import Finding
     from trunkline.store.ports.database import DatabaseUnavailable
     from trunkline.store.postgres.examining import OLDEST, look
@@ -99,7 +99,7 @@ def _trunk_lines(chosen: Settings, key: Path) -> list[TrunkEntry]:
 
 
 def _webhooks(opened: Archive) -> Iterator[Finding]:
-    """Those that were stopped."""
+    """The webhooks that were stopped."""
     from trunkline.engine.process.examine import Finding
 
     stopped = opened.stopped_webhooks()

@@ -10,19 +10,14 @@ import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_one
+from trunkline.cli.options import Json, group
+from trunkline.cli.output import show_one
 from trunkline.server.settings import default_cache
 
 if TYPE_CHECKING:
-    from trunkline.engine.install.choose import Installed, Progress
+    from trunkline.server.wiring.engine_install import Installed, Progress
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-app = typer.Typer(
-    help="The phone engine, Asterisk: fetched by itself when none is installed.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+app = group("The phone engine, Asterisk: fetched by itself when none is installed.")
 
 
 @app.command()
@@ -51,20 +46,13 @@ def install(
 
     Needs no root and changes nothing on the system. One that was cut short goes on where it ended.
     """
-    from trunkline.engine.install import choose as engines
-    from trunkline.server.wiring.engine import more_modules
+    from trunkline.server.wiring.engine_install import found_or_installed
 
     chosen = settings_of(
         ctx, engine_mirror=mirror, engine_suite=suite, engine_stale_index=stale_index
     )
-    with _foreseen(), _shown() as progress:
-        more = more_modules(chosen)
-        found = None if upgrade else engines.find(default_cache(), chosen.engine_prefix, more)
-        found = found or engines.install(
-            default_cache(), mirror=chosen.engine_mirror, suite=chosen.engine_suite,
-            stale_index=chosen.engine_stale_index, progress=progress, upgrade=upgrade, more=more,
-            warn=lambda said: typer.echo(f"warning: {said}", err=True),
-        )  # fmt: skip
+    with _shown() as progress:
+        found = found_or_installed(chosen, progress, _warn, upgrade)
     show_one(_described(found), as_json)
 
 
@@ -74,19 +62,16 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
 
     Exit status 1 when there is none to run.
     """
-    from trunkline.engine.install import choose as engines
-    from trunkline.engine.process.examine import engine_pid
-    from trunkline.server.wiring.engine import more_modules
+    from trunkline.server.wiring import engine_install
 
     chosen = settings_of(ctx)
-    with _foreseen():
-        known = engines.status(default_cache(), chosen.engine_prefix, more_modules(chosen))
+    known = engine_install.status(chosen)
     shown = {
         "installed": known.engine is not None,
         **_described(known.engine),
         "cache": str(default_cache() / "engine"),
         "cacheBytes": known.bytes,
-        "pid": engine_pid(chosen.directory / "engine"),
+        "pid": engine_install.running_pid(chosen),
     }
     show_one(shown, as_json)
     if known.engine is None:
@@ -96,11 +81,9 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def remove(as_json: Json = False) -> None:
     """Delete every fetched Asterisk from the user's cache; refuses while one runs."""
-    from trunkline.engine.install import choose as engines
+    from trunkline.server.wiring import engine_install
 
-    with _foreseen():
-        freed = engines.remove(default_cache())
-    show_one({"freedBytes": freed}, as_json)
+    show_one({"freedBytes": engine_install.remove()}, as_json)
 
 
 def _described(found: Installed | None) -> dict[str, Any]:
@@ -113,14 +96,8 @@ def _described(found: Installed | None) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _foreseen() -> Iterator[None]:
-    from trunkline.engine.install.choose import EngineInstallError
-
-    try:
-        yield
-    except EngineInstallError as error:
-        raise CommandFailed(str(error)) from error
+def _warn(said: str) -> None:
+    typer.echo(f"warning: {said}", err=True)
 
 
 @contextmanager

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.options import Json, group
+from trunkline.cli.output import show_all, show_one
 
-app = typer.Typer(
-    help="The sandbox: virtual phones and a pretend carrier (trunkline up --sandbox).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = group("The sandbox: virtual phones and a pretend carrier (trunkline up --sandbox).")
 
 
 @app.command("numbers")

@@ -1,123 +1,22 @@
-"""trunkline webhooks create, list, …: webhook endpoints, by hand.
-
-Each command works on the database itself and then tells the server that runs on the same data
-directory, if one does; so it works with and without one.
-"""
+"""trunkline webhooks create, list, show, enable, disable, delete, rotate and test."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trunkline.cli.context import data_directory, settings_of
-from trunkline.cli.directory.manage import (
-    Account,
-    AccountIf,
-    Json,
-    directory_of,
-    find_account,
-    listed,
-)
-from trunkline.cli.failure import CommandFailed
-from trunkline.cli.running import tell_server
-from trunkline.cli.showing import show_all, show_one
+from trunkline.cli.directory.transaction import directory_of, find_account
+from trunkline.cli.options import Account, AccountIf, Json, group, listed
+from trunkline.cli.output import show_all, show_one
+from trunkline.cli.webhooks.opening import ALL, OpenWebhooks, Which, now, with_webhooks
+from trunkline.cli.webhooks.shown import shown_attempt, shown_delivery, shown_webhook
 
 if TYPE_CHECKING:
     from trunkline.delivery.webhook import Attempt, Delivery, Webhook
-    from trunkline.store.ports.database import Database
-    from trunkline.webhooks.post import HttpPost
-    from trunkline.work.manage.manage_webhooks import ManageWebhooks
 
-T = TypeVar("T")
-Which = Annotated[
-    str, typer.Argument(metavar="WEBHOOK", help="Its id, the beginning of that, or its URL.")
-]
-_ALL = 1 << 62
-
-webhook = typer.Typer(
-    help="Webhooks: where the server posts an account's events to.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-class Desk:
-    """The database with the verbs, open for one command."""
-
-    def __init__(self, db: Database, manage: ManageWebhooks, post: HttpPost) -> None:
-        self.db = db
-        self.manage = manage
-        self.post = post
-
-    async def find(self, wanted: str) -> Webhook:
-        """The one endpoint with that id, beginning of an id, or URL; raises CommandFailed."""
-        every = await self.db.webhooks.listed(None, (0, ""), _ALL)
-        found = [each for each in every if each.id.startswith(wanted) or each.url == wanted]
-        if len(found) == 1:
-            return found[0]
-        raise CommandFailed(
-            f"{'several webhooks are' if found else 'there is no webhook'} {wanted!r}: "
-            "see trunkline webhooks list"
-        )
-
-
-def now() -> int:
-    """Unix microseconds."""
-    return time.time_ns() // 1000
-
-
-def work_on(ctx: typer.Context, work: Callable[[Desk], Awaitable[T]], changes: bool = False) -> T:
-    """Do it with the database open; after a change, the server is told. Raises CommandFailed."""
-    from trunkline.server.wiring import webhooks as webhook_parts
-    from trunkline.store.place import open_database
-    from trunkline.store.secrets import open_key
-    from trunkline.work.manage.manage_webhooks import ManageWebhooks
-    from trunkline.work.refused import Refused
-
-    settings = settings_of(ctx)
-    data = data_directory(settings)
-
-    async def run() -> T:
-        key = open_key(data / "secret.key")
-        db = open_database(settings.place, key)
-        try:
-            post = webhook_parts.post(settings, now)
-            derived = key.derive(webhook_parts.SECRETS)
-            return await work(Desk(db, ManageWebhooks(db, post.check, derived, now), post))
-        finally:
-            await db.close()
-
-    try:
-        result = asyncio.run(run())
-    except Refused as refused:
-        raise CommandFailed(refused.detail.rstrip(".")) from refused
-    if changes:
-        tell_server(data)
-    return result
-
-
-def shown(webhook: Webhook, **more: Any) -> dict[str, Any]:
-    """An endpoint's keys; ``more`` are secrets, shown this once."""
-    from trunkline.calls.times import maybe
-
-    return {
-        "webhookId": webhook.id,
-        "accountId": webhook.account_id,
-        "url": webhook.url,
-        "events": list(webhook.events),
-        "description": webhook.description,
-        **more,
-        "state": webhook.state,
-        "reason": webhook.reason,
-        "givenUpTo": webhook.cursor,
-        "failingSince": maybe(webhook.failing_since),
-        "createdAt": maybe(webhook.created_at),
-    }
+webhook = group("Webhooks: where the server posts an account's events to.")
 
 
 @webhook.command("create")
@@ -143,14 +42,14 @@ def create(
     with directory_of(ctx) as directory:
         account_id = find_account(directory, account).account_id
 
-    async def work(desk: Desk) -> tuple[Webhook, str]:
+    async def work(webhooks: OpenWebhooks) -> tuple[Webhook, str]:
         wanted = tuple(listed(events))
-        return await desk.manage.create(
+        return await webhooks.manage.create(
             account_id, secrets.token_hex(16), url, description, wanted, after
         )
 
-    made, secret = work_on(ctx, work, changes=True)
-    show_one(shown(made, secret=secret), as_json)
+    made, secret = with_webhooks(ctx, work, changes=True)
+    show_one(shown_webhook(made, secret=secret), as_json)
 
 
 @webhook.command("list")
@@ -161,63 +60,63 @@ def list_webhooks(ctx: typer.Context, account: AccountIf = None, as_json: Json =
         with directory_of(ctx) as directory:
             account_id = find_account(directory, account).account_id
 
-    async def work(desk: Desk) -> list[Webhook]:
-        return await desk.db.webhooks.listed(account_id, (0, ""), _ALL)
+    async def work(webhooks: OpenWebhooks) -> list[Webhook]:
+        return await webhooks.db.webhooks.listed(account_id, (0, ""), ALL)
 
-    show_all([shown(each) for each in work_on(ctx, work)], as_json)
+    show_all([shown_webhook(each) for each in with_webhooks(ctx, work)], as_json)
 
 
 @webhook.command("show")
 def show(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Show one webhook, without its secret."""
 
-    async def work(desk: Desk) -> Webhook:
-        return await desk.find(which)
+    async def work(webhooks: OpenWebhooks) -> Webhook:
+        return await webhooks.find(which)
 
-    show_one(shown(work_on(ctx, work)), as_json)
+    show_one(shown_webhook(with_webhooks(ctx, work)), as_json)
 
 
 @webhook.command("enable")
 def enable(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Send it events again, and all that came since it was stopped and is still kept."""
 
-    async def work(desk: Desk) -> Webhook:
-        return await desk.manage.enable(await desk.find(which))
+    async def work(webhooks: OpenWebhooks) -> Webhook:
+        return await webhooks.manage.enable(await webhooks.find(which))
 
-    show_one(shown(work_on(ctx, work, changes=True)), as_json)
+    show_one(shown_webhook(with_webhooks(ctx, work, changes=True)), as_json)
 
 
 @webhook.command("disable")
 def disable(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Send it nothing until it is enabled; events wait for it as long as they are kept."""
 
-    async def work(desk: Desk) -> Webhook:
-        return await desk.manage.disable(await desk.find(which))
+    async def work(webhooks: OpenWebhooks) -> Webhook:
+        return await webhooks.manage.disable(await webhooks.find(which))
 
-    show_one(shown(work_on(ctx, work, changes=True)), as_json)
+    show_one(shown_webhook(with_webhooks(ctx, work, changes=True)), as_json)
 
 
 @webhook.command("delete")
 def delete(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Delete a webhook and its deliveries."""
 
-    async def work(desk: Desk) -> Webhook:
-        found = await desk.find(which)
-        await desk.manage.delete(found)
+    async def work(webhooks: OpenWebhooks) -> Webhook:
+        found = await webhooks.find(which)
+        await webhooks.manage.delete(found)
         return found
 
-    show_one({**shown(work_on(ctx, work, changes=True)), "deleted": True}, as_json)
+    show_one({**shown_webhook(with_webhooks(ctx, work, changes=True)), "deleted": True}, as_json)
 
 
 @webhook.command("rotate")
 def rotate(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """Take a new secret, and show it: this once. For 24 hours the old one signs, too."""
 
-    async def work(desk: Desk) -> tuple[Webhook, str]:
-        return await desk.manage.rotate(await desk.find(which), secrets.token_hex(16))
+    async def work(webhooks: OpenWebhooks) -> tuple[Webhook, str]:
+        return await webhooks.manage.rotate(await webhooks.find(which), secrets.token_hex(16))
 
-    rotated, secret = work_on(ctx, work, changes=True)
-    show_one(shown(rotated, secret=secret), as_json)
+    rotated, secret = with_webhooks(ctx, work, changes=True)
+    show_one(shown_webhook(rotated, secret=secret), as_json)
 
 
 @webhook.command("test")
@@ -228,50 +127,12 @@ def try_it(ctx: typer.Context, which: Which, as_json: Json = False) -> None:
     """
     from trunkline.work.deliver.try_webhook import TryWebhook
 
-    async def work(desk: Desk) -> tuple[Delivery, list[Attempt]]:
-        attempt = TryWebhook(desk.db, desk.post, now)
-        delivery = await attempt(await desk.find(which), secrets.token_hex(16))
-        return delivery, await desk.db.deliveries.attempts(delivery.id)
+    async def work(webhooks: OpenWebhooks) -> tuple[Delivery, list[Attempt]]:
+        attempt = TryWebhook(webhooks.db, webhooks.post, now)
+        delivery = await attempt(await webhooks.find(which), secrets.token_hex(16))
+        return delivery, await webhooks.db.deliveries.attempts(delivery.id)
 
-    delivery, (attempt,) = work_on(ctx, work)
+    delivery, (attempt,) = with_webhooks(ctx, work)
     show_one({**shown_delivery(delivery), **shown_attempt(attempt)}, as_json)
     if delivery.state != "delivered":
         raise typer.Exit(1)
-
-
-def shown_delivery(delivery: Delivery) -> dict[str, Any]:
-    """A delivery's keys."""
-    from trunkline.calls.times import maybe
-
-    return {
-        "deliveryId": delivery.id,
-        "seq": delivery.seq,
-        "type": delivery.name,
-        "kind": delivery.kind,
-        "callId": delivery.call_id,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "lastStatus": delivery.last_status,
-        "lastError": delivery.last_error,
-        "createdAt": maybe(delivery.created_at),
-        "nextAttemptAt": maybe(delivery.next_at),
-        "doneAt": maybe(delivery.done_at),
-    }
-
-
-def shown_attempt(attempt: Attempt) -> dict[str, Any]:
-    """An attempt's keys; durations in milliseconds."""
-    from trunkline.calls.times import maybe
-
-    return {
-        "at": maybe(attempt.at),
-        "address": attempt.address,
-        "status": attempt.status,
-        "error": attempt.error,
-        "resolveMs": attempt.resolve_ms,
-        "connectMs": attempt.connect_ms,
-        "tlsMs": attempt.tls_ms,
-        "firstByteMs": attempt.first_byte_ms,
-        "totalMs": attempt.total_ms,
-        "answer": attempt.answer.decode(errors="replace"),
-    }

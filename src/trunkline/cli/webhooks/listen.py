@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trunkline.cli.events.event_log import Bindings, EventLog, Key, Server, event_log
+from trunkline.cli.event_log.opening import Bindings, EventLog, Key, Server, event_log
 from trunkline.cli.failure import CommandFailed
+from trunkline.cli.webhooks.opening import now
 
 if TYPE_CHECKING:
-    from trunkline.cli.webhooks.forwarding import Forwarded, Forwarder
+    from trunkline.cli.webhooks.listen_forwarder import Forwarded, Forwarder
     from trunkline.events.bindings import Binding
     from trunkline.webhooks.port import Post
 
@@ -68,7 +68,7 @@ def listen(
     Examples: `trunkline webhooks listen --forward-to http://localhost:3000/hooks` and, in another
     window, `trunkline events trigger call --account acme`
     """
-    from trunkline.cli.events.event_view import bindings_in
+    from trunkline.cli.event_log.event_view import bindings_in
 
     bindings = bindings_in(types)
     if not (print_secret or forward_to):
@@ -87,29 +87,20 @@ def listen(
 
 
 def _secret(given: str | None, account_id: str) -> str:
-    from trunkline.cli.webhooks.listening_secret import checked, kept_secret
+    from trunkline.cli.webhooks.listen_secret import checked, kept_secret
     from trunkline.server.settings import default_config
 
     return checked(given) if given else kept_secret(default_config(), account_id)
 
 
 def _post(url: str, skip_verify: bool) -> Post:
-    """Whoever runs the command chooses the URL, so no address is out of bounds."""
-    import ssl
-
-    from trunkline.webhooks.addresses import Addresses
+    from trunkline.server.wiring.webhooks import post_anywhere
     from trunkline.webhooks.port import UrlRefused
-    from trunkline.webhooks.post import HttpPost
-    from trunkline.webhooks.target import parse
 
     try:
-        parse(url)
+        return post_anywhere(url, now, verify=not skip_verify)
     except UrlRefused as error:
         raise CommandFailed(f"--forward-to: {error}") from error
-    trusting = ssl.create_default_context()
-    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    everywhere = Addresses(("0.0.0.0/0", "::/0"))
-    return HttpPost(everywhere, _now, timeout=30.0, tls=trusting if skip_verify else None)
 
 
 def _forward(
@@ -125,25 +116,20 @@ def _forward(
     from anyio.from_thread import start_blocking_portal
 
     from trunkline.cli.retries import telling_of_retries
-    from trunkline.cli.webhooks.forwarding import Forwarder
+    from trunkline.cli.webhooks.listen_forwarder import Forwarder
 
     async def forwarder() -> Forwarder:
-        return Forwarder(post, url, secret, _now, told)
+        return Forwarder(post, url, secret, now, told)
 
     with telling_of_retries(), start_blocking_portal() as portal:
         made = portal.call(forwarder)
         try:
             with portal.wrap_async_context_manager(made) as forwarding:
-                for seen, timezone in log.tail(after, False, bindings):
-                    portal.call(forwarding.take, seen, timezone)
+                for view, timezone in log.tail(after, False, bindings):
+                    portal.call(forwarding.take, view, timezone)
         finally:
             if made.reached:
                 typer.echo(f"to go on from here: --after {made.reached}", err=True)
-
-
-def _now() -> int:
-    """Unix microseconds."""
-    return time.time_ns() // 1000
 
 
 def _printer(as_json: bool) -> Callable[[Forwarded], None]:
@@ -155,11 +141,11 @@ def _printer(as_json: bool) -> Callable[[Forwarded], None]:
 
 
 def _shown(forwarded: Forwarded) -> dict[str, Any]:
-    seen, attempt = forwarded.seen, forwarded.attempt
+    view, attempt = forwarded.view, forwarded.attempt
     return {
-        "seq": seen.seq,
-        "type": seen.type,
-        "callId": seen.call_id,
+        "seq": view.seq,
+        "type": view.type,
+        "callId": view.call_id,
         "status": attempt.status,
         "milliseconds": attempt.total_ms,
         "attempts": forwarded.attempts,
@@ -171,17 +157,17 @@ def _in_colours() -> Callable[[Forwarded], None]:
     from rich.console import Console
     from rich.text import Text
 
-    from trunkline.cli.events.event_lines import STYLES, clock
+    from trunkline.cli.event_log.event_lines import STYLES, clock
 
     console = Console(highlight=False)
 
     def show(forwarded: Forwarded) -> None:
-        seen, attempt = forwarded.seen, forwarded.attempt
+        view, attempt = forwarded.view, forwarded.attempt
         answer = str(attempt.status) if attempt.status else attempt.error
         line = Text.assemble(
-            f"{clock(seen.time, forwarded.timezone)}  ",
-            (f"{seen.type:<17}", STYLES.get(seen.type, "")),
-            (f"  {seen.call_id or seen.subject:<32}", "dim"),
+            f"{clock(view.time, forwarded.timezone)}  ",
+            (f"{view.type:<17}", STYLES.get(view.type, "")),
+            (f"  {view.call_id or view.subject:<32}", "dim"),
             "  -> ",
             (answer, "green" if attempt.success else "bold red"),
             f"  {attempt.total_ms:.0f} ms",

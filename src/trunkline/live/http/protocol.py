@@ -20,7 +20,7 @@ _LENT = "trunkline.protocol"
 HEAD_BYTES = 64 * 1024
 """Of a request's head, a chunk's head, or trailers; uvicorn would keep as much as comes."""
 WHOLE_SECONDS = 30.0
-"""A connection that is new, or has begun a request, has so long to send all of it."""
+"""How long a client may take to send a whole request, counted from connecting or its beginning."""
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
@@ -31,8 +31,8 @@ _FULL = (
 )
 
 
-class Stream(Protocol):
-    """Who has the transport."""
+class TransportBorrower(Protocol):
+    """It writes to a connection's transport by itself, and is told how that one is."""
 
     def congested(self) -> None:
         """The peer does not take what is written."""
@@ -55,18 +55,16 @@ class _OfClients(logging.LoggerAdapter[logging.Logger]):
 
     @property
     def level(self) -> int:
-        """uvicorn looks at it."""
         return self.logger.level
 
     def warning(self, msg: object, *args: object, **kwargs: Any) -> None:
-        """For whoever debugs."""
         self.debug(msg, *args, **kwargs)
 
 
 class EventHttp(HttpToolsProtocol):
-    """What uvicorn takes as ``Config(http=…)``."""
+    """uvicorn takes it as ``Config(http=…)``."""
 
-    stream: Stream | None = None
+    stream: TransportBorrower | None = None
     _unread = 0
     """Bytes since the parser last came to an end of something."""
     _late: asyncio.TimerHandle | None = None
@@ -78,7 +76,6 @@ class EventHttp(HttpToolsProtocol):
         self.logger = _OfClients(self.logger)  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The client has some seconds for its first request."""
         super().connection_made(transport)
         self._expect()
         if transport.get_extra_info("socket").fileno() >= self._descriptors:
@@ -86,7 +83,6 @@ class EventHttp(HttpToolsProtocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Read it; refuse a head that does not end."""
         self._unread += len(data)
         super().data_received(data)
         if self._unread > HEAD_BYTES and not self.transport.is_closing():
@@ -102,23 +98,19 @@ class EventHttp(HttpToolsProtocol):
         self._expect()
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
         self._unread = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Some of the body."""
         self._unread = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
         self._unread = 0
         self._expect_no_more()
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """The connection is another protocol's from now on."""
         self._expect_no_more()
         super().handle_websocket_upgrade()
 
@@ -132,32 +124,28 @@ class EventHttp(HttpToolsProtocol):
             self._late = None
 
     def pause_writing(self) -> None:
-        """The transport's buffer is above its high water."""
         super().pause_writing()
         if self.stream:
             self.stream.congested()
 
     def resume_writing(self) -> None:
-        """And below its low water again."""
         super().resume_writing()
         if self.stream:
             self.stream.flowing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end."""
         self._expect_no_more()
         super().connection_lost(exc)
         if self.stream:
             self.stream.closed()
 
     def shutdown(self) -> None:
-        """uvicorn's word for the server's going down."""
         if self.stream:
             self.stream.shutdown()
         super().shutdown()
 
 
 def lent(scope: Scope) -> tuple[EventHttp, asyncio.Transport]:
-    """The connection that a request came by."""
+    """The connection that brought the request."""
     protocol: EventHttp = scope["extensions"][_LENT]
     return protocol, protocol.transport

@@ -22,9 +22,9 @@ from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 
-from trunkline.live.hub.deps import LiveLimits
-from trunkline.live.hub.heartbeat import Heartbeat
-from trunkline.live.hub.wire import text_frame
+from trunkline.live.http.frames import text_frame
+from trunkline.live.http.heartbeat import Heartbeat
+from trunkline.live.limits import LiveLimits
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class SocketHandler(Protocol):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The HTTP answer to a handshake that is not wanted."""
+    """The HTTP answer to a handshake that is refused."""
 
     status: int
     body: bytes = b""
@@ -73,7 +73,7 @@ Route = Callable[[str, str, Mapping[str, str]], SocketHandler | Refusal]
 
 
 class WebSockets:
-    """All WebSockets of a server. It is what uvicorn takes as ``Config(ws=…)``."""
+    """All WebSockets of a server. uvicorn takes it as ``Config(ws=…)``."""
 
     def __init__(self, route: Route, limits: LiveLimits) -> None:
         self.route, self.limits = route, limits
@@ -126,7 +126,6 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def address(self) -> str:
-        """The peer's IP address, as the socket knows it."""
         return self._address
 
     def send_text(self, text: str) -> None:
@@ -150,11 +149,10 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def is_congested(self) -> bool:
-        """Is more buffered than should be?"""
         return self._room is not None
 
     async def room(self) -> None:
-        """Return once it is not."""
+        """Return once the connection is not congested."""
         while self._room is not None:
             await asyncio.shield(self._room)
 
@@ -163,7 +161,7 @@ class WebSocket(asyncio.Protocol):
         self._transport.abort()
 
     def beat(self) -> None:
-        """Ping; let go of a peer that shows no sign of life for two such times."""
+        """Ping; drop a peer that has shown no sign of life since the ping before the last."""
         left, before = self.buffered(), self._left
         self._left = left
         if self._room is not None and left < before:
@@ -178,14 +176,12 @@ class WebSocket(asyncio.Protocol):
     # What uvicorn and the transport call.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; the handshake follows as data."""
         self._transport = cast(asyncio.Transport, transport)
         self._address = str((transport.get_extra_info("peername") or ("",))[0])
         self.write = self._transport.write
         self._connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes."""
         self._silent = 0
         if self._transport.is_closing():
             return
@@ -203,7 +199,6 @@ class WebSocket(asyncio.Protocol):
         self._let_go()
 
     def pause_writing(self) -> None:
-        """The transport's buffer is above its high water."""
         if self._room is None:
             self._room = asyncio.get_running_loop().create_future()
         if self._handler is not None and not self._transport.is_closing():
@@ -211,7 +206,6 @@ class WebSocket(asyncio.Protocol):
             self._handler.congested()
 
     def resume_writing(self) -> None:
-        """And below its low water again."""
         self._release()
         if not self._transport.is_closing():
             self._transport.resume_reading()
@@ -219,7 +213,6 @@ class WebSocket(asyncio.Protocol):
             self._handler.flowing()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
-        """The end."""
         self._connections.discard(self)
         if self._stall is not None:
             self._stall.cancel()
@@ -227,7 +220,7 @@ class WebSocket(asyncio.Protocol):
         self._release()
 
     def shutdown(self) -> None:
-        """uvicorn's word for it: the server goes down, and waits only a little."""
+        """uvicorn calls it when the server goes down."""
         self.close(GOING_AWAY)
         self._abort_after(_SHUTDOWN_SECONDS)
 
@@ -288,7 +281,7 @@ class WebSocket(asyncio.Protocol):
     # The end.
 
     def _sent(self) -> None:
-        """Write what the parser has to say; notice when it is over."""
+        """Write what the parser has to say; end when it says that all is over."""
         sent = self._parser.data_to_send()
         if sent == [b""] and self._parser.state is CONNECTING:
             sent = [_BAD_REQUEST, b""]

@@ -1,62 +1,24 @@
-"""One account's events on their way to whoever subscribes to them."""
+"""One account's events, handed out to all that subscribe to them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import stamina
 import structlog
 
-from trunkline.events.bindings import Binding, RoutingKey
 from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.groups import Groups, SubscriberGroup
+from trunkline.live.hub.subscription import Subscription
 from trunkline.live.hub.wire import Encoding, Wire
 from trunkline.store.ports.database import Events
-
-if TYPE_CHECKING:
-    from trunkline.live.hub.feed import Feed
 
 log = structlog.get_logger()
 
 _CHUNK = 500
-
-
-@dataclass(eq=False, slots=True)
-class Subscription:
-    """A binding on a connection; of its matches, those in (start, last] have been handed out.
-
-    Of a fast feed ``last`` is out of date: it has had all that its account has handed out.
-    ``until`` is set on a replay of what came before a binding that the connection already had.
-    """
-
-    feed: Feed
-    binding: Binding
-    app_id: str
-    start: int
-    last: int
-    until: int | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Has it had all that it is for?"""
-        return self.until is not None and self.last >= self.until
-
-    def wants(self, seq: int, key: RoutingKey) -> bool:
-        """Is this the subscription's next event, and does it match?"""
-        due = self.last < seq and (self.until is None or seq <= self.until)
-        return due and self.binding.matches(key)
-
-    def had(self, seq: int, key: RoutingKey) -> bool:
-        """Has this event been handed to it?"""
-        return self.start < seq <= self.last and self.binding.matches(key)
-
-    def examined(self, seq: int) -> None:
-        """All up to ``seq`` has been looked at."""
-        self.last = max(self.last, seq if self.until is None else min(seq, self.until))
 
 
 class AccountEvents:
@@ -77,7 +39,7 @@ class AccountEvents:
         self._filling: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Begin behind the newest event that there is; raises what the log raises."""
+        """Begin after the newest event that there is; raises what the log raises."""
         if self._is_open:
             return
         _, newest = await self.events.bounds(self.id)
@@ -158,4 +120,4 @@ def _write_all(
         except Exception:
             log.exception("live.write_failed", account_id=wire.event.account_id)
             for subscription in group.whose(write):
-                subscription.feed.reader.sink.replay_failed()
+                subscription.feed.write_failed()

@@ -1,4 +1,4 @@
-"""What one client asks for, done one after the other, in the order in which it asked."""
+"""The commands of one client, done one after the other in their order."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable
 Act = Callable[[], Awaitable[None]]
 
 
-class InTurn:
-    """A client's requests; a task runs only while there are some. What they raise is theirs.
+class CommandQueue:
+    """A task runs only while commands wait.
 
-    A client is to be refused more while ``most`` of them wait: the log may be slow, and they are
-    in memory.
+    Refuse a client's next command while `is_full`: the log may be slow, and what waits is in memory.
     """
 
     __slots__ = ("_most", "_task", "_waiting")
@@ -25,17 +24,16 @@ class InTurn:
 
     @property
     def is_full(self) -> bool:
-        """Do as many wait as may?"""
         return len(self._waiting) >= self._most
 
     def take(self, act: Act) -> None:
-        """Do this once all that was taken before is done. ``act`` must not raise."""
+        """Do this after all that was taken before. ``act`` must not raise."""
         self._waiting.append(act)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._do())
 
     def close(self) -> None:
-        """The client is gone: what is not done yet need not be."""
+        """Drop what waits: the client is gone."""
         self._waiting.clear()
 
     async def _do(self) -> None:

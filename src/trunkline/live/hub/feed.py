@@ -2,8 +2,8 @@
 
 A feed is *fast* while each event that matches goes to it just once and at once: then its account
 knows nothing of it but a function to call. It is *slow*, and looked at with each event, while it
-replays, while its reader is congested, while two of its bindings could bring the same event to a
-reader that wants it once, and while a replay is ahead of the bus.
+replays, while its connection is congested, while two of its bindings could bring the same event to a
+connection that wants it once, and while a replay is ahead of the bus.
 
 How ``after`` joins the live stream: events are stored before they come over the bus, so a replay
 needs no copy of what arrives meanwhile. It reads on from the database until it has reached the
@@ -19,9 +19,10 @@ from collections.abc import Sequence
 import structlog
 
 from trunkline.events.bindings import Binding, overlaps
-from trunkline.live.hub.account import AccountEvents, Subscription
+from trunkline.live.hub.account import AccountEvents
+from trunkline.live.hub.connection import Subscriber
 from trunkline.live.hub.groups import SubscriberGroup
-from trunkline.live.hub.sink import Reader
+from trunkline.live.hub.subscription import Subscription
 from trunkline.live.hub.wire import Encoding, Wire, gap
 
 log = structlog.get_logger()
@@ -39,12 +40,12 @@ class Feed:
         "_sent",
         "account",
         "closed",
-        "reader",
+        "subscriber",
         "subscriptions",
     )
 
-    def __init__(self, reader: Reader, account: AccountEvents) -> None:
-        self.reader = reader
+    def __init__(self, subscriber: Subscriber, account: AccountEvents) -> None:
+        self.subscriber = subscriber
         self.account = account
         self.subscriptions: dict[str, Subscription] = {}
         self.closed = False
@@ -82,7 +83,7 @@ class Feed:
         return subscription
 
     def close(self) -> list[Subscription]:
-        """End all of them; gives what there was."""
+        """End all subscriptions; returns them."""
         self.closed = True
         if self._replay:
             self._replay.cancel()
@@ -94,40 +95,44 @@ class Feed:
         return ended
 
     def reached(self) -> int:
-        """The number up to which nothing is missing: what a reader may resume after."""
+        """The number up to which nothing is missing: what a client may resume after."""
         if self._replay:
             return min(job.last for job in self._jobs() if not job.is_done)
         return max(self.account.head, min(each.last for each in self.subscriptions.values()))
 
     def take(self, subscription: Subscription, wire: Wire) -> None:
         """Hand on a live event, unless a replay is on: that one will come to it."""
-        sink, seq = self.reader.sink, wire.event.seq
+        connection, seq = self.subscriber.connection, wire.event.seq
         if self.closed or self._replay or seq <= subscription.last:
             return
-        if sink.once and self._had(wire):
+        if connection.once and self._had(wire):
             return
         subscription.last = self._sent = seq
         self._write(wire, subscription.binding)
 
     def taken(self) -> None:
         """An event has been handed to all who get it."""
-        self.reader.check()
+        self.subscriber.check()
         self.settle()
 
+    def write_failed(self) -> None:
+        """Close the connection: it misses an event, and is to come back and resume."""
+        self.subscriber.connection.failed()
+
     def settle(self) -> None:
-        """Go over to the fast path, or back to the slow one, as it is now."""
+        """Change to the fast path or back to the slow one, whichever fits now."""
         may = not self.closed and self._may_be_fast()
         if may and self._fast is None:
-            self._place(self.reader.sink.encoding)
+            self._place(self.subscriber.connection.encoding)
         elif not may and self._fast is not None:
             self._examined_all()
             self._place(None)
 
     def rewire(self) -> None:
-        """The sink's encoding or write is another one now."""
+        """The connection's encoding or write has changed."""
         if self._fast is not None:
             self._place(None)
-            self._place(self.reader.sink.encoding)
+            self._place(self.subscriber.connection.encoding)
 
     def _had(self, wire: Wire) -> bool:
         """Did another binding bring it, live or in a replay that was ahead of the bus?"""
@@ -149,8 +154,8 @@ class Feed:
     def _may_be_fast(self) -> bool:
         return not (
             self._replay
-            or self.reader.is_congested
-            or (self._meetings and self.reader.sink.once)
+            or self.subscriber.is_congested
+            or (self._meetings and self.subscriber.connection.once)
             or self._ahead > self.account.head
         )
 
@@ -166,7 +171,7 @@ class Feed:
         if self._fast is None:
             group.slow[subscription] = None
         else:
-            group.join(subscription, self._fast, self.reader.sink.write)
+            group.join(subscription, self._fast, self.subscriber.connection.write)
 
     def _leave(self, subscription: Subscription) -> SubscriberGroup[Subscription]:
         group = self.account.groups.of(subscription.binding)
@@ -187,7 +192,7 @@ class Feed:
 
     def _met_by(self, binding: Binding) -> int:
         """How many of the other bindings could bring the same event; only who wants it once minds."""
-        if not self.reader.sink.once:
+        if not self.subscriber.connection.once:
             return 0
         return sum(overlaps(binding, each.binding) for each in self.subscriptions.values())
 
@@ -203,20 +208,20 @@ class Feed:
 
     async def _replay_all(self) -> None:
         try:
-            await asyncio.sleep(self.reader.limits.gather_seconds)
+            await asyncio.sleep(self.subscriber.limits.gather_seconds)
             while await self._replay_some():
-                await self.reader.sink.room()
+                await self.subscriber.connection.room()
                 await asyncio.sleep(0)
         except Exception:
             log.exception("live.replay_failed", account_id=self.account.id)
-            self.reader.sink.replay_failed()
+            self.subscriber.connection.failed()
         finally:
             self._replay = None
 
     async def _replay_some(self) -> bool:
         """Hand out a stretch of the log; False once the feed is live, in this very step."""
         cursor, end = self._cursor(), self._end()
-        limit = self.reader.limits.replay_chunk
+        limit = self.subscriber.limits.replay_chunk
         chunk = await self.account.events.after(self.account.id, cursor, limit)
         jobs = self._jobs()
         if cursor != self._cursor():
@@ -225,7 +230,7 @@ class Feed:
         for event in chunk:
             self._replay_event(jobs, Wire(event))
             reached = event.seq
-            if self.reader.is_congested:
+            if self.subscriber.is_congested:
                 break
         self._examined(jobs, reached)
         if reached < self.account.head or self._earlier:
@@ -249,27 +254,29 @@ class Feed:
     def _skip_lost(self, jobs: Sequence[Subscription], cursor: int, last: int) -> int:
         if last > cursor:
             behind = next(job for job in jobs if job.last == cursor and not job.is_done)
-            self._write(gap(self.account.id, cursor + 1, last, self.reader.clock()), behind.binding)
+            self._write(
+                gap(self.account.id, cursor + 1, last, self.subscriber.clock()), behind.binding
+            )
         return last
 
     def _replay_event(self, jobs: Sequence[Subscription], wire: Wire) -> None:
         seq = wire.event.seq
         due = [job for job in jobs if job.wants(seq, wire.key)]
-        if not self.reader.sink.once:
+        if not self.subscriber.connection.once:
             for job in due:
                 self._write(wire, job.binding)
         elif due and not any(job.had(seq, wire.key) for job in jobs):
             self._write(wire, due[0].binding)
 
     def _write(self, wire: Wire, binding: Binding) -> None:
-        sink = self.reader.sink
+        connection = self.subscriber.connection
         if self.closed:
             return
         try:
-            sink.write(wire.frame(sink.encoding, binding))
+            connection.write(wire.frame(connection.encoding, binding))
         except Exception:
             log.exception("live.write_failed", account_id=self.account.id)
-            sink.replay_failed()
+            connection.failed()
 
     def _examined(self, jobs: Sequence[Subscription], reached: int) -> None:
         for job in jobs:

@@ -17,7 +17,7 @@ Write = Callable[[Any], None]
 
 
 class SubscriberGroup(Generic[Member]):
-    """All that have the same binding, as it is written."""
+    """All subscribers with the same binding, as it is written."""
 
     __slots__ = ("_fast", "_ready", "binding", "slow")
 
@@ -50,7 +50,6 @@ class SubscriberGroup(Generic[Member]):
         return self._ready
 
     def whose(self, write: Write) -> list[Member]:
-        """The members with that write."""
         return [
             member
             for writes in self._fast.values()
@@ -79,7 +78,6 @@ class Groups(Generic[Member]):
         return group
 
     def drop_if_empty(self, group: SubscriberGroup[Member]) -> None:
-        """Forget a group that nobody is in."""
         if group:
             return
         del self._by_text[group.binding.text]

@@ -12,14 +12,13 @@ import structlog
 
 from trunkline.events.bindings import Binding
 from trunkline.events.stored import StoredEvent
-from trunkline.live.hub.account import AccountEvents, Subscription
-from trunkline.live.hub.deps import LiveLimits
+from trunkline.live.hub.account import AccountEvents
+from trunkline.live.hub.connection import Connection
 from trunkline.live.hub.feed import Feed
-from trunkline.live.hub.limits import TooManySubscriptions, Usage
-from trunkline.live.hub.sink import Sink
+from trunkline.live.hub.subscription import Subscription
+from trunkline.live.hub.usage import TooManySubscriptions, Usage
+from trunkline.live.limits import LiveLimits
 from trunkline.store.ports.database import Events
-
-__all__ = ["Client", "Hub", "Sink"]
 
 log = structlog.get_logger()
 
@@ -27,12 +26,12 @@ log = structlog.get_logger()
 class Client:
     """A connection's subscriptions, to any number of accounts."""
 
-    __slots__ = ("_closed", "_feeds", "_hub", "clock", "is_congested", "limits", "sink")
+    __slots__ = ("_closed", "_feeds", "_hub", "clock", "connection", "is_congested", "limits")
 
-    def __init__(self, hub: Hub, sink: Sink) -> None:
+    def __init__(self, hub: Hub, connection: Connection) -> None:
         self._hub = hub
         self._feeds: dict[str, Feed] = {}
-        self.sink = sink
+        self.connection = connection
         self.limits = hub.limits
         self.clock = hub.clock
         self.is_congested = False
@@ -77,7 +76,7 @@ class Client:
             self._hub.usage.subscribed(app_id)
 
     def unsubscribe(self, texts: Sequence[str] | None) -> list[str]:
-        """End these bindings, or all (None); gives those that there were."""
+        """End these bindings, or all (None); returns those that there were."""
         ended = [text for text in self.subscriptions() if texts is None or text in texts]
         for account_id, feed in tuple(self._feeds.items()):
             here = [text for text in feed.subscriptions if text in ended]
@@ -88,34 +87,33 @@ class Client:
         return ended
 
     def resume_after(self) -> int | None:
-        """The number that this reader may pass as ``after`` and miss nothing; None: no bindings."""
+        """The number that the client may pass as ``after`` and miss nothing; None: no bindings."""
         return min((feed.reached() for feed in self._feeds.values()), default=None)
 
     def rewired(self) -> None:
-        """``sink.encoding`` or ``sink.write`` has changed."""
+        """``connection.encoding`` or ``connection.write`` has changed."""
         for feed in self._feeds.values():
             feed.rewire()
 
     def congested(self) -> None:
-        """The peer does not take what is written: watch it at every event."""
+        """The peer does not take what is written: check at every event how much waits."""
         self.is_congested = True
         self._settle()
 
     def flowing(self) -> None:
-        """It does again."""
         self.is_congested = False
         self._settle()
 
     def check(self) -> None:
-        """Cut the reader off if it is congested and too much waits for it."""
-        if self.is_congested and self.sink.buffered() > self.limits.buffered_bytes:
+        """Close the connection if it is congested and too much waits for it."""
+        if self.is_congested and self.connection.buffered() > self.limits.buffered_bytes:
             resume = self.resume_after()
             self.close()
             if resume is not None:
-                self.sink.fell_behind(resume)
+                self.connection.fell_behind(resume)
 
     def close(self) -> None:
-        """End all subscriptions; costs by their number, whoever else is connected."""
+        """End all subscriptions; the cost grows with their number, not with who else is connected."""
         self._closed = True
         for account_id in tuple(self._feeds):
             self._close(account_id)
@@ -148,17 +146,20 @@ class Hub:
         self.usage = usage
         self.clock = clock
 
-    def client(self, sink: Sink) -> Client:
+    def client(self, connection: Connection) -> Client:
         """A new connection; close it when it ends."""
-        return Client(self, sink)
+        return Client(self, connection)
 
     def wants(self, account_id: str) -> bool:
         """Is anybody subscribed to the account's events, or about to be?"""
         return account_id in self._accounts
 
     async def start(self, account_id: str, after: int | None) -> tuple[AccountEvents, int | None]:
-        """The account, and ``after`` as it is there; without waiting, subscribe or let it be
-        forgotten. What the log raises leaves no trace."""
+        """The account, and ``after`` as its log has it (`AccountEvents.start`).
+
+        The caller subscribes, or calls `forget_if_idle`, before it waits for anything else. What
+        the log raises leaves no trace.
+        """
         account = self._accounts.get(account_id)
         if account is None:
             # Known before its log is read: what is committed after that comes over the bus.
@@ -175,7 +176,7 @@ class Hub:
         return account, start
 
     def forget_if_idle(self, account_id: str) -> None:
-        """Drop the groups of an account that nobody subscribes to."""
+        """Forget an account that nobody subscribes to."""
         account = self._accounts.get(account_id)
         if account is not None and not account.groups and not account.users:
             del self._accounts[account_id]

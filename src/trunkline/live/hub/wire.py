@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import cached_property
@@ -13,8 +12,7 @@ import msgspec
 from trunkline.events.bindings import Binding, RoutingKey, escaped
 from trunkline.events.envelope import envelope, snaked
 from trunkline.events.stored import StoredEvent
-
-_TEXT = 0x81  # RFC 6455 5.2: FIN and opcode 1
+from trunkline.live.http.frames import chunk, text_frame
 
 
 class Encoding(Enum):
@@ -55,7 +53,6 @@ class Wire:
         return frame
 
     def kazoo(self, binding: Binding) -> bytes:
-        """The frame of `Encoding.KAZOO_WS`."""
         subscribed, subscription = _json(binding.text), _json(self._with_account(binding.text))
         return text_frame(
             b'{"action":"event","subscribed_key":%b,"subscription_key":%b,%b}'
@@ -71,7 +68,6 @@ class Wire:
         return b'5:::{"name":%b,"args":[%b]}' % (_json(self.event.name), self.event.body)
 
     def server_sent(self) -> bytes:
-        """The chunk of `Encoding.SSE`."""
         event = self.event
         return chunk(
             b"id: %d\nevent: %b\ndata: %b\n\n" % (event.seq, event.name.encode(), envelope(event))
@@ -98,21 +94,6 @@ _MAKERS: dict[Encoding, Callable[[Wire, Binding], bytes | str]] = {
     Encoding.SIO09_PACKET: lambda wire, _: wire.socket_io_09().decode(),
     Encoding.SSE: lambda wire, _: wire.server_sent(),
 }
-
-
-def text_frame(payload: bytes) -> bytes:
-    """A whole text message from the server, unmasked (RFC 6455 5.2)."""
-    length = len(payload)
-    if length < 126:
-        return bytes((_TEXT, length)) + payload
-    if length < 1 << 16:
-        return struct.pack("!BBH", _TEXT, 126, length) + payload
-    return struct.pack("!BBQ", _TEXT, 127, length) + payload
-
-
-def chunk(payload: bytes) -> bytes:
-    """A chunk of an HTTP/1.1 body (RFC 9112 7.1)."""
-    return b"%x\r\n%b\r\n" % (len(payload), payload)
 
 
 def gap(account_id: str, first: int, last: int, at: int) -> Wire:

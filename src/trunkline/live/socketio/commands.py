@@ -1,4 +1,4 @@
-"""What Socket.IO clients may say: ``subscribe`` and ``unsubscribe``, and how they are answered."""
+"""The events that Socket.IO clients may send, ``subscribe`` and ``unsubscribe``, and their answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import structlog
 
 from trunkline.live.http.websocket import TOO_MANY
-from trunkline.live.hub.asking import TOO_MANY_WAIT, BadRequest, BadToken
-from trunkline.live.hub.limits import TooManyConnections
-from trunkline.live.socketio.said import Said
+from trunkline.live.hub.client_commands import TOO_MANY_WAIT, BadToken
+from trunkline.live.hub.subscribe_request import BadRequest
+from trunkline.live.hub.usage import TooManyConnections
+from trunkline.live.socketio.client_packet import ClientPacket
 from trunkline.live.socketio.sessions import Session
 
 log = structlog.get_logger()
@@ -18,33 +19,33 @@ log = structlog.get_logger()
 Answer = dict[str, Any]
 
 
-def answer(session: Session, said: Said) -> None:
-    """Act on an event, and acknowledge it where the client asked for that; errors are events too."""
+def answer(session: Session, packet: ClientPacket) -> None:
+    """Do what an event asks for, and acknowledge it if the client wants that; errors are events, too."""
     try:
-        session.asker.count()
+        session.commands.count()
     except BadRequest as refused:
-        _acknowledge(session, said, session.refuse("error", str(refused)))
+        _acknowledge(session, packet, session.refuse("error", str(refused)))
         return
-    if session.in_turn.is_full:
-        _acknowledge(session, said, session.refuse("error", TOO_MANY_WAIT))
+    if session.command_queue.is_full:
+        _acknowledge(session, packet, session.refuse("error", TOO_MANY_WAIT))
     else:
-        session.in_turn.take(lambda: _answer(session, said))
+        session.command_queue.take(lambda: _answer(session, packet))
 
 
-async def _answer(session: Session, said: Said) -> None:
+async def _answer(session: Session, packet: ClientPacket) -> None:
     if not session.ended:
-        _acknowledge(session, said, await _refused_or(session, said))
+        _acknowledge(session, packet, await _refused_or(session, packet))
 
 
-def _acknowledge(session: Session, said: Said, reply: Answer | None) -> None:
-    if reply is not None and said.ack is not None:
-        session.send(session.dialect.acknowledge(said.ack, reply))
+def _acknowledge(session: Session, packet: ClientPacket, reply: Answer | None) -> None:
+    if reply is not None and packet.ack is not None:
+        session.send(session.codec.acknowledge(packet.ack, reply))
 
 
-async def _refused_or(session: Session, said: Said) -> Answer | None:
-    act = _COMMANDS.get(said.name)
+async def _refused_or(session: Session, packet: ClientPacket) -> Answer | None:
+    act = _COMMANDS.get(packet.name)
     try:
-        return await act(session, said.args[0] if said.args else None) if act else None
+        return await act(session, packet.args[0] if packet.args else None) if act else None
     except BadToken as refused:
         return session.refuse("auth_failure", str(refused))
     except BadRequest as refused:
@@ -59,12 +60,12 @@ async def _refused_or(session: Session, said: Said) -> Answer | None:
 
 async def _subscribe(session: Session, data: object) -> Answer:
     token = data.get("auth_token") if isinstance(data, dict) else None
-    wanted = await session.asker.subscribe(token, data)
+    wanted = await session.commands.subscribe(token, data)
     return {"status": "success", "subscribed": [binding.text for binding in wanted.bindings]}
 
 
 async def _unsubscribe(session: Session, data: object) -> Answer:
-    ended = session.asker.unsubscribe({"binding": data} if isinstance(data, str) else data)
+    ended = session.commands.unsubscribe({"binding": data} if isinstance(data, str) else data)
     left = session.client.subscriptions()
     return {"status": "success", "unsubscribed": ended, "subscribed": left}
 

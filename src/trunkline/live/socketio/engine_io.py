@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trunkline.live.socketio.said import BINARY, PacketInvalid
+from trunkline.live.socketio.client_packet import BINARY, PacketInvalid
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0", "1", "2", "3", "4", "5", "6"
 PROBE = "probe"
@@ -23,8 +23,8 @@ _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _HEAD = re.compile("([0-9]{1,10}):")
 
 
-class Fault(msgspec.Struct, frozen=True):
-    """The reference server's answer to a request that it does not serve, as JSON with ``status``."""
+class RequestError(msgspec.Struct, frozen=True):
+    """The reference server's answer to a request that it refuses: JSON with the HTTP ``status``."""
 
     code: int
     message: str
@@ -35,12 +35,12 @@ class Fault(msgspec.Struct, frozen=True):
         return msgspec.json.encode({"code": self.code, "message": self.message})
 
 
-TRANSPORT_UNKNOWN = Fault(0, "Transport unknown")
-SID_UNKNOWN = Fault(1, "Session ID unknown")
-BAD_HANDSHAKE = Fault(2, "Bad handshake method")
-BAD_REQUEST = Fault(3, "Bad request")
-FORBIDDEN = Fault(4, "Forbidden", 403)
-VERSION_UNKNOWN = Fault(5, "Unsupported protocol version")
+TRANSPORT_UNKNOWN = RequestError(0, "Transport unknown")
+SID_UNKNOWN = RequestError(1, "Session ID unknown")
+BAD_HANDSHAKE = RequestError(2, "Bad handshake method")
+BAD_REQUEST = RequestError(3, "Bad request")
+FORBIDDEN = RequestError(4, "Forbidden", 403)
+VERSION_UNKNOWN = RequestError(5, "Unsupported protocol version")
 
 
 def revision(asked: str | None) -> int | None:
@@ -53,14 +53,14 @@ def revision(asked: str | None) -> int | None:
 
 def handshake(sid: str, upgrades: Sequence[str], interval: float, timeout: float, most: int) -> str:
     """The open packet; ``interval`` and ``timeout`` in seconds, ``most`` in bytes a payload."""
-    said = {
+    data = {
         "sid": sid,
         "upgrades": list(upgrades),
         "pingInterval": round(interval * 1000),
         "pingTimeout": round(timeout * 1000),
         "maxPayload": most,
     }
-    return OPEN + msgspec.json.encode(said).decode()
+    return OPEN + msgspec.json.encode(data).decode()
 
 
 def split(packet: str) -> tuple[str, str]:

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from trunkline.live.socketio.said import (
+from trunkline.live.socketio.client_packet import (
     BINARY,
     NOTHING,
-    Kind,
+    ClientPacket,
     PacketInvalid,
-    Said,
+    PacketKind,
     event,
     read_json,
     write_json,
@@ -45,7 +45,6 @@ class Packet(msgspec.Struct, frozen=True):
 
 
 def encode(packet: Packet) -> str:
-    """The packet's text."""
     namespace = "" if packet.namespace == ROOT else f"{packet.namespace},"
     return f"{packet.type}{namespace}{packet.id}{packet.data}"
 
@@ -59,15 +58,14 @@ def decode(text: str) -> Packet:
     return Packet(kind, namespace or ROOT, number, data)
 
 
-def said(text: str) -> Said:
-    """What a client's packet says; raises PacketInvalid."""
+def client_packet(text: str) -> ClientPacket:
     packet = decode(text)
     namespace = packet.namespace.partition("?")[0]  # client 2 puts its query there
     match packet.type:
         case "0":
-            return Said(Kind.CONNECT, namespace)
+            return ClientPacket(PacketKind.CONNECT, namespace)
         case "1":
-            return Said(Kind.DISCONNECT, namespace)
+            return ClientPacket(PacketKind.DISCONNECT, namespace)
         case "2":
             return _event(packet)
         case "3":
@@ -78,16 +76,14 @@ def said(text: str) -> Said:
 
 
 def emit(name: str, value: Any) -> str:
-    """An event of our own."""
     return encode(Packet(EVENT, data=write_json([name, value])))
 
 
 def acknowledge(number: str, value: Any) -> str:
-    """The answer to the event with this number."""
     return encode(Packet(ACK, id=number, data=write_json([value])))
 
 
-def _event(packet: Packet) -> Said:
+def _event(packet: Packet) -> ClientPacket:
     parts = read_json(packet.data)
     if not isinstance(parts, list) or not parts:
         raise PacketInvalid

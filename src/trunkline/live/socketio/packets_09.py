@@ -13,16 +13,16 @@ from typing import Any
 
 import msgspec
 
-from trunkline.live.socketio.engine_io import length, units
-from trunkline.live.socketio.said import (
+from trunkline.live.socketio.client_packet import (
     NOTHING,
-    Kind,
+    ClientPacket,
     PacketInvalid,
-    Said,
+    PacketKind,
     event,
     read_json,
     write_json,
 )
+from trunkline.live.socketio.engine_io import length, units
 
 (DISCONNECT, CONNECT, HEARTBEAT, MESSAGE, JSON, EVENT, ACK, ERROR, NOOP) = "012345678"
 TRANSPORTS = ("websocket", "xhr-polling")
@@ -49,7 +49,6 @@ def handshake(sid: str, heartbeat: float, close: float) -> str:
 
 
 def encode(packet: Packet) -> str:
-    """The packet's text."""
     head = f"{packet.type}:{packet.id}{'+' if packet.asks else ''}:{packet.endpoint}"
     return f"{head}:{packet.data}" if packet.data else head
 
@@ -63,17 +62,18 @@ def decode(text: str) -> Packet:
     return Packet(kind, number, bool(asks), endpoint, data or "")
 
 
-def said(text: str) -> Said:
-    """What a client's packet says; raises PacketInvalid."""
+def client_packet(text: str) -> ClientPacket:
     packet = decode(text)
     namespace = packet.endpoint.partition("?")[0] or "/"
     match packet.type:
         case "0":
-            return Said(Kind.DISCONNECT if packet.endpoint else Kind.CLOSE, namespace)
+            return ClientPacket(
+                PacketKind.DISCONNECT if packet.endpoint else PacketKind.CLOSE, namespace
+            )
         case "1":
-            return Said(Kind.CONNECT, namespace)
+            return ClientPacket(PacketKind.CONNECT, namespace)
         case "2":
-            return Said(Kind.PONG)
+            return ClientPacket(PacketKind.PONG)
         case "5":
             return _event(packet, namespace)
         case "6" | "7" | "8":
@@ -82,12 +82,10 @@ def said(text: str) -> Said:
 
 
 def emit(name: str, value: Any) -> str:
-    """An event of our own."""
     return encode(Packet(EVENT, data=write_json({"name": name, "args": [value]})))
 
 
 def acknowledge(number: str, value: Any) -> str:
-    """The answer to the event with this number."""
     return encode(Packet(ACK, data=f"{number}+{write_json([value])}"))
 
 
@@ -103,7 +101,7 @@ def packets(body: str) -> list[str]:
     return _counted(body) if body.startswith(_MARK) else [body]
 
 
-def _event(packet: Packet, namespace: str) -> Said:
+def _event(packet: Packet, namespace: str) -> ClientPacket:
     given = read_json(packet.data)
     if not isinstance(given, dict):
         raise PacketInvalid

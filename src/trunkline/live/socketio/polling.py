@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from trunkline.live.http.asgi import Receive, Send
-from trunkline.live.socketio.outbox import Outbox
-from trunkline.live.socketio.said import PacketInvalid
+from trunkline.live.socketio.client_packet import PacketInvalid
+from trunkline.live.socketio.poll_queue import PollQueue
 from trunkline.live.socketio.sessions import Session
 
 BATCH = 16
@@ -47,32 +47,32 @@ async def body(receive: Receive, most: int) -> bytes | None:
 
 
 async def poll(session: Session, receive: Receive, seconds: float | None) -> bytes | None:
-    """Hold a poll until there is something to say, at most so long; its answer.
+    """Hold a poll until packets wait, at most so long, and return its payload.
 
     None: the client has gone away, and nothing was taken.
     """
-    outbox = session.use_outbox()
+    poll_queue = session.use_polling()
     await receive()  # the request itself, without a body
     gone = asyncio.ensure_future(receive())
-    gone.add_done_callback(lambda over: None if over.cancelled() else outbox.wake())
+    gone.add_done_callback(lambda over: None if over.cancelled() else poll_queue.wake())
     try:
-        mine = await outbox.filled(PROBING if session.upgrading else seconds)
-        return None if gone.done() else _taken(session, outbox if mine else Outbox())
+        mine = await poll_queue.filled(PROBING if session.upgrading else seconds)
+        return None if gone.done() else _taken(session, poll_queue if mine else PollQueue())
     finally:
         gone.cancel()
 
 
-def _taken(session: Session, outbox: Outbox) -> bytes:
-    packets = outbox.take(BATCH)
+def _taken(session: Session, poll_queue: PollQueue) -> bytes:
+    packets = poll_queue.take(BATCH)
     session.taken()
     session.polled()
-    return session.dialect.payload(packets or [session.dialect.idle]).encode()
+    return session.codec.payload(packets or [session.codec.idle]).encode()
 
 
 def take(session: Session, payload: bytes) -> bool:
     """Act on the packets of a POST; False where it is no payload, and none was acted on."""
     try:
-        packets = session.dialect.packets(payload.decode())
+        packets = session.codec.packets(payload.decode())
     except (PacketInvalid, UnicodeDecodeError):
         return False
     for packet in packets:

@@ -1,8 +1,8 @@
-"""Socket.IO sessions: one for each client, whatever its age and whichever its transport.
+"""Socket.IO sessions: one for each client, whatever its revision and its transport.
 
-A session is what has the subscriptions. Its transport is a WebSocket, or an outbox that long polls
-empty; it may change from one to the other, and the hub goes on writing to whichever it is. All of
-it runs in the event loop's thread.
+A session has the subscriptions. Its transport is a WebSocket, or polling: a queue of packets that
+polls empty. When the transport changes, the hub goes on writing to the new one. All of it runs in the
+event loop's thread.
 """
 
 from __future__ import annotations
@@ -14,88 +14,79 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.websocket import FAILED, TOO_SLOW, WebSocket
-from trunkline.live.hub.asking import Asker, BadRequest
-from trunkline.live.hub.command_queue import InTurn
-from trunkline.live.hub.deps import LiveDeps
+from trunkline.live.hub.client_commands import ClientCommands
+from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Hub
+from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.live.hub.wire import Encoding
-from trunkline.live.socketio.dialects import Dialect
-from trunkline.live.socketio.outbox import Outbox
-from trunkline.live.socketio.pace import Pace, Wheel
-from trunkline.live.socketio.said import BINARY, Kind, PacketInvalid, Said
+from trunkline.live.socketio.client_packet import BINARY, ClientPacket, PacketInvalid, PacketKind
+from trunkline.live.socketio.packet_codecs import Codec
+from trunkline.live.socketio.poll_queue import PollQueue
+from trunkline.live.socketio.timers import HeartbeatTimes, TimerWheel
 
 NORMAL = 1000
 ROOT = "/"
 
-Answer = Callable[["Session", Said], None]
+Answer = Callable[["Session", ClientPacket], None]
 
 
 @dataclass(frozen=True)
-class House:
+class SessionContext:
     """What all sessions share; ``answer`` acts on a client's events, ``sessions`` is by sid."""
 
     deps: LiveDeps
     hub: Hub
-    pace: Pace
+    times: HeartbeatTimes
     answer: Answer
-    wheel: Wheel = field(default_factory=Wheel)
+    wheel: TimerWheel = field(default_factory=TimerWheel)
     sessions: dict[str, Session] = field(default_factory=dict)
 
 
 class Session:
-    """One client. It is the hub's sink, and on the wheel for its heartbeats.
+    """One client. The hub writes to it, and the timer wheel calls it for its heartbeats.
 
     ``name`` is its public id, ``sid`` the secret one that polls and upgrades show. ``upgrading``:
     a WebSocket is about to take over from the polls. ``ended``: nothing goes in or out any more.
     """
 
     __slots__ = (
-        *(
-            "asker",
-            "client",
-            "dialect",
-            "encoding",
-            "ended",
-            "house",
-            "in_turn",
-            "joined",
-            "name",
-            "outbox",
-        ),
-        *("_crowded", "_cut", "_farewell", "_room", "sid", "slot", "socket", "upgrading", "write"),
+        *("_crowded", "_cut", "_farewell", "_room", "client", "codec", "command_queue", "commands"),
+        *("context", "encoding", "ended", "joined", "name", "poll_queue", "sid", "slot", "socket"),
+        *("upgrading", "write"),
     )
     once = True
     version = 0
     """Engine.IO's revision; 0 where it is not spoken."""
 
-    def __init__(self, house: House, dialect: Dialect) -> None:
-        self.house, self.dialect = house, dialect
+    def __init__(self, context: SessionContext, codec: Codec) -> None:
+        self.context, self.codec = context, codec
         self.sid, self.name = secrets.token_urlsafe(15), secrets.token_urlsafe(15)
         self.socket: WebSocket | None = None
-        self.outbox: Outbox | None = None
-        self.encoding: Encoding = dialect.packet
+        self.poll_queue: PollQueue | None = None
+        self.encoding: Encoding = codec.packet
         self.write: Callable[[Any], None] = _nowhere
-        self.client = house.hub.client(self)
-        self.asker = Asker(house.deps, house.hub.usage, self.client, self.name)
-        self.in_turn = InTurn(house.deps.limits.frames_per_second)
+        self.client = context.hub.client(self)
+        self.commands = ClientCommands(context.deps, context.hub.usage, self.client, self.name)
+        self.command_queue = CommandQueue(context.deps.limits.frames_per_second)
         self.joined = self.ended = self.upgrading = self._crowded = False
         self._cut: tuple[int, str] | None = None
-        self._farewell = dialect.last
+        self._farewell = codec.last
         self._room: asyncio.Event | None = None
         self.slot = 0
-        house.sessions[self.sid] = self
+        context.sessions[self.sid] = self
 
-    # What the hub asks of a sink.
+    # What the hub asks of a connection.
 
     def buffered(self) -> int:
         """What the client has not taken yet: bytes, or characters while it polls."""
         if self.socket is not None:
             return self.socket.buffered()
-        return self.outbox.size if self.outbox is not None else 0
+        return self.poll_queue.size if self.poll_queue is not None else 0
 
     def fell_behind(self, resume: int) -> None:
-        """Too much waits for the client: tell it the number to resume after, and end."""
+        """Tell the client the number to resume after, and end."""
         self.cut("too slow", TOO_SLOW, resume)
 
     async def room(self) -> None:
@@ -106,60 +97,60 @@ class Session:
             self._room.clear()
             await self._room.wait()
 
-    def replay_failed(self) -> None:
-        """The log could not be read: the client is to come back and resume."""
+    def failed(self) -> None:
         self.cut("the log could not be read", FAILED)
 
     # Transports.
 
     def use_socket(self, socket: WebSocket) -> None:
         """Go on by this WebSocket; what waits for a poll goes first, in its order."""
-        waiting = self.outbox
+        waiting = self.poll_queue
         self._leave_transport()
-        self.socket, self.encoding, self.write = socket, self.dialect.ws, socket.write
+        self.socket, self.encoding, self.write = socket, self.codec.ws, socket.write
         for packet in waiting.take_all() if waiting else ():
             socket.send_text(packet)
         self.client.rewired()
         if self._cut:
             socket.close(*self._cut)
 
-    def use_outbox(self) -> Outbox:
-        """Go on by long polling."""
-        if self.outbox is None:
+    def use_polling(self) -> PollQueue:
+        if self.poll_queue is None:
             self._leave_transport()
-            self.outbox = Outbox()
-            self.encoding, self.write = self.dialect.packet, self._queue
+            self.poll_queue = PollQueue()
+            self.encoding, self.write = self.codec.packet, self._queue
             self.client.rewired()
-        return self.outbox
+        return self.poll_queue
 
     def _leave_transport(self) -> None:
-        outbox, socket = self.outbox, self.socket
-        self.outbox = self.socket = None
+        poll_queue, socket = self.poll_queue, self.socket
+        self.poll_queue = self.socket = None
         self.flowing()
-        if outbox is not None:
-            outbox.wake()
+        if poll_queue is not None:
+            poll_queue.wake()
         if socket is not None:
             socket.close(NORMAL, "")
 
     def _queue(self, packet: str) -> None:
-        if self.outbox is None or self.ended:
+        if self.poll_queue is None or self.ended:
             return
-        self.outbox.put(packet)
-        if not self._crowded and self.outbox.size * 2 > self._most():
+        self.poll_queue.put(packet)
+        if not self._crowded and self.poll_queue.size * 2 > self._most():
             self.congested()
 
     def taken(self) -> None:
-        """A poll has emptied some of the outbox."""
-        if self._crowded and self.outbox is not None and self.outbox.size * 4 < self._most():
+        """A poll has taken some of the queue."""
+        if (
+            self._crowded
+            and self.poll_queue is not None
+            and self.poll_queue.size * 4 < self._most()
+        ):
             self.flowing()
 
     def congested(self) -> None:
-        """The transport takes no more at the moment."""
         self._crowded = True
         self.client.congested()
 
     def flowing(self) -> None:
-        """It does again."""
         if not self._crowded:
             return
         self._crowded = False
@@ -168,7 +159,7 @@ class Session:
             self._room.set()
 
     def socket_closed(self, socket: WebSocket) -> None:
-        """A WebSocket is gone; the session with it, if it was the session's."""
+        """A WebSocket is gone; the session ends if it was its transport."""
         if socket is self.socket:
             self.socket = None
             self.end()
@@ -181,7 +172,7 @@ class Session:
             return
         if self.socket is not None:
             self.socket.send_text(packet)
-        elif self.outbox is not None:
+        elif self.poll_queue is not None:
             self._queue(packet)
         if self.buffered() > 2 * self._most():
             self.end()  # asks and asks, and takes no answer
@@ -196,67 +187,66 @@ class Session:
             return
         self.heard()
         try:
-            self._act(self._said(packet))
+            self._act(self._client_packet(packet))
         except PacketInvalid as invalid:
             with contextlib.suppress(BadRequest):  # one complaint too many is not answered
-                self.asker.count()
+                self.commands.count()
                 self.refuse("error", str(invalid))
 
     def refuse(self, event: str, message: str, **more: Any) -> dict[str, Any]:
-        """Send an error event; gives the acknowledgement that says the same."""
+        """Send an error event; returns the acknowledgement that says the same."""
         if self.joined:
-            self.send(self.dialect.emit(event, {"message": message, **more}))
+            self.send(self.codec.emit(event, {"message": message, **more}))
         return {"status": "error", "message": message}
 
-    def _said(self, packet: str | bytes) -> Said:
+    def _client_packet(self, packet: str | bytes) -> ClientPacket:
         if isinstance(packet, bytes):
             raise PacketInvalid(BINARY)
-        most = self.house.deps.limits.frame_bytes
+        most = self.context.deps.limits.frame_bytes
         if len(packet.encode()) > most:
             raise PacketInvalid(f"invalid packet: at most {most} bytes")
-        return self.dialect.said(packet)
+        return self.codec.client_packet(packet)
 
-    def _act(self, said: Said) -> None:
-        match said.kind:
-            case Kind.PING:
-                self.send(f"3{said.data}")
-            case Kind.PONG:
+    def _act(self, packet: ClientPacket) -> None:
+        match packet.kind:
+            case PacketKind.PING:
+                self.send(f"3{packet.data}")
+            case PacketKind.PONG:
                 self.pong()
-            case Kind.CLOSE:
+            case PacketKind.CLOSE:
                 self.end()
-            case Kind.CONNECT:
-                self._connect(said.namespace)
-            case Kind.DISCONNECT:
-                self._disconnect(said.namespace)
-            case Kind.EVENT:
-                self._event(said)
+            case PacketKind.CONNECT:
+                self._connect(packet.namespace)
+            case PacketKind.DISCONNECT:
+                self._disconnect(packet.namespace)
+            case PacketKind.EVENT:
+                self._event(packet)
 
     def join(self) -> None:
-        """Welcome the client."""
         self.joined = True
-        self.send(self.dialect.joined(self.name))
+        self.send(self.codec.joined(self.name))
 
     def _connect(self, namespace: str) -> None:
         if namespace != ROOT:
-            self.send(self.dialect.refused(namespace, "Invalid namespace"))
+            self.send(self.codec.refused(namespace, "Invalid namespace"))
         elif not self.joined:
             self.join()
 
     def _disconnect(self, namespace: str) -> None:
         if namespace == ROOT and self.joined:
             self.joined = False
-            self.in_turn.take(self._unsubscribe_all)
+            self.command_queue.take(self._unsubscribe_all)
 
     async def _unsubscribe_all(self) -> None:
         self.client.unsubscribe(None)
 
-    def _event(self, said: Said) -> None:
-        if said.namespace != ROOT:
-            self.send(self.dialect.refused(said.namespace, "Invalid namespace"))
+    def _event(self, packet: ClientPacket) -> None:
+        if packet.namespace != ROOT:
+            self.send(self.codec.refused(packet.namespace, "Invalid namespace"))
         elif not self.joined:
-            self.send(self.dialect.refused(ROOT, "connect to the namespace first"))
+            self.send(self.codec.refused(ROOT, "connect to the namespace first"))
         else:
-            self.house.answer(self, said)
+            self.context.answer(self, packet)
 
     # The end.
 
@@ -279,17 +269,17 @@ class Session:
             return
         more = {} if number is None else {"resume_after": number}
         error = {"message": ": ".join(filter(None, (why, hint))), **more}
-        self._put(self.dialect.emit("error", error))
+        self._put(self.codec.emit("error", error))
 
     def end(self) -> None:
-        """Nothing more goes in or out; the subscriptions are ended. Doing it again does nothing."""
+        """End the subscriptions and let nothing more in or out. Doing it again does nothing."""
         if self.ended:
             return
         self.ended = True
-        self.house.sessions.pop(self.sid, None)
-        self.house.wheel.clear(self)
-        self.in_turn.close()
-        self.asker.close()
+        self.context.sessions.pop(self.sid, None)
+        self.context.wheel.clear(self)
+        self.command_queue.close()
+        self.commands.close()
         self._leave_transport()
         self.write = _nowhere
         if self._room is not None:
@@ -298,21 +288,21 @@ class Session:
     def _put(self, packet: str) -> None:
         if self.socket is not None:
             self.socket.send_text(packet)
-        elif self.outbox is not None:
-            self.outbox.put(packet)
+        elif self.poll_queue is not None:
+            self.poll_queue.put(packet)
 
     def _last_words(self) -> None:
-        """The next polls take them; the session ends when they have, or when none comes."""
+        """The next polls take what is left; then the session ends, or when no poll comes."""
         self.polled()
         if not self.ended:
-            self.house.wheel.set(self, self.house.pace.linger)
+            self.context.wheel.set(self, self.context.times.linger)
 
     def polled(self) -> None:
-        """A poll has taken packets. Who was cut off is told so by one, and gets the end by the next.
+        """A poll has taken packets. A client that was cut off learns so by one, and of the end by the next.
 
         (Clients look at the end in a payload before its events.)
         """
-        if not self._cut or (self.outbox is not None and self.outbox.size):
+        if not self._cut or (self.poll_queue is not None and self.poll_queue.size):
             return
         farewell, self._farewell = self._farewell, ()
         for packet in farewell:
@@ -321,12 +311,12 @@ class Session:
             self.end()
 
     def _most(self) -> int:
-        return self.house.deps.limits.buffered_bytes
+        return self.context.deps.limits.buffered_bytes
 
-    # For each age its own.
+    # Each revision has its own.
 
     def greet(self, upgrades: Sequence[str] = ()) -> None:
-        """Say the first words on the first transport."""
+        """Send the first packets on the first transport."""
 
     def heard(self) -> None:
         """A packet came."""
@@ -335,10 +325,9 @@ class Session:
         """Our heartbeat was answered."""
 
     def beat(self) -> None:
-        """The time that was set has come."""
+        """The time has come that was set on the wheel."""
 
     def due(self) -> None:
-        """The wheel's call."""
         if self._cut:
             self.end()
         else:

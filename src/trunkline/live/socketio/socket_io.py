@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
+from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import Receive, Scope, Send
+from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.websocket import GOING_AWAY, Refusal, SocketHandler
-from trunkline.live.hub.asking import origin_allowed
-from trunkline.live.hub.deps import LiveDeps
 from trunkline.live.hub.hub import Hub
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets_09 as socket_io_09
 from trunkline.live.socketio import polling as socket_io_http
-from trunkline.live.socketio.ages import ENGINES, Session09
 from trunkline.live.socketio.commands import answer
-from trunkline.live.socketio.engine_io import Fault
-from trunkline.live.socketio.pace import Pace
-from trunkline.live.socketio.sessions import House, Session
-from trunkline.live.socketio.websocket_line import Line, Upgrade
+from trunkline.live.socketio.engine_io import RequestError
+from trunkline.live.socketio.revisions import SESSIONS, SocketIO09Session
+from trunkline.live.socketio.sessions import Session, SessionContext
+from trunkline.live.socketio.timers import HeartbeatTimes
+from trunkline.live.socketio.websocket_transport import TransportUpgrade, WebSocketTransport
 
 PATH = "/socket.io/"
 OLD_PATH = "/socket.io/1/"
@@ -26,8 +26,8 @@ OLD_PATH = "/socket.io/1/"
 _TRANSPORTS = ("polling", "websocket")
 
 
-class Refused(Exception):
-    """An HTTP answer instead of a session."""
+class RequestAborted(Exception):
+    """The request gets this HTTP answer, and nothing else happens."""
 
     def __init__(self, status: int, body: bytes = b"") -> None:
         super().__init__(f"HTTP {status}")
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 class Request:
-    """One request, as far as it is looked at here: ``steps`` are what follows ``/socket.io/1/``."""
+    """What is looked at of a request; ``steps`` are the path's after ``/socket.io/1/``."""
 
     def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
         self.method, self.headers = method, headers
@@ -47,43 +47,42 @@ class Request:
 class SocketIO:
     """The HTTP handler (ASGI) and the WebSocket handlers of ``/socket.io/``, and all sessions."""
 
-    def __init__(self, deps: LiveDeps, hub: Hub, pace: Pace | None = None) -> None:
+    def __init__(self, deps: LiveDeps, hub: Hub, times: HeartbeatTimes | None = None) -> None:
         self._deps = deps
-        self._house = House(deps, hub, pace or Pace(), answer)
+        self._context = SessionContext(deps, hub, times or HeartbeatTimes(), answer)
 
     def __len__(self) -> int:
-        return len(self._house.sessions)
+        return len(self._context.sessions)
 
     def close(self) -> None:
-        """Say goodbye to everybody, so that their clients come back."""
-        for session in tuple(self._house.sessions.values()):
+        """End every session so that its client comes back."""
+        for session in tuple(self._context.sessions.values()):
             session.cut("the server is going away", GOING_AWAY)
 
     def handler(self, path: str, query: str, headers: Mapping[str, str]) -> SocketHandler | Refusal:
-        """Who takes a WebSocket; or the HTTP answer to it."""
+        """What takes a WebSocket, or the HTTP answer that refuses it."""
         request = Request("GET", path, query, headers)
         try:
             self._check_origin(request)
-            return self._line_09(request) if request.old else self._line(request)
-        except Refused as refused:
-            return Refusal(refused.status, refused.body)
+            return self._transport_09(request) if request.old else self._transport(request)
+        except RequestAborted as aborted:
+            return Refusal(aborted.status, aborted.body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request."""
         request = _request(scope)
         allowed: socket_io_http.Headers = []
         try:
             self._check_origin(request)
             allowed = socket_io_http.cross_origin(request.headers)
-            said = await self._served(request, receive)
-            await socket_io_http.respond(send, said, allowed)
-        except Refused as refused:
-            await socket_io_http.respond(send, refused.body, allowed, refused.status)
+            body = await self._served(request, receive)
+            await socket_io_http.respond(send, body, allowed)
+        except RequestAborted as aborted:
+            await socket_io_http.respond(send, aborted.body, allowed, aborted.status)
 
     def _check_origin(self, request: Request) -> None:
         origin, host = request.headers.get("origin"), request.headers.get("host")
         if not origin_allowed(origin, host, self._deps.cors_origins):
-            raise _refused(engine_io.FORBIDDEN)
+            raise _aborted(engine_io.FORBIDDEN)
 
     async def _served(self, request: Request, receive: Receive) -> bytes:
         if request.method == "OPTIONS":
@@ -91,8 +90,8 @@ class SocketIO:
         if request.old:
             return await self._serve_09(request, receive)
         session = self._engine(request)
-        if request.query["transport"] == "websocket" or (session and session.outbox is None):
-            raise _refused(engine_io.BAD_REQUEST)
+        if request.query["transport"] == "websocket" or (session and session.poll_queue is None):
+            raise _aborted(engine_io.BAD_REQUEST)
         if session is None:
             return self._handshake(request)
         if request.method == "POST":
@@ -102,66 +101,66 @@ class SocketIO:
     # Engine.IO.
 
     def _engine(self, request: Request) -> Session | None:
-        """The session that the request is for, None for a new one; raises Refused."""
+        """The session that the request is for, None for a new one; raises RequestAborted."""
         version = engine_io.revision(request.query.get("EIO"))
         if request.query.get("transport") not in _TRANSPORTS:
-            raise _refused(engine_io.TRANSPORT_UNKNOWN)
+            raise _aborted(engine_io.TRANSPORT_UNKNOWN)
         if version is None:
-            raise _refused(engine_io.VERSION_UNKNOWN)
+            raise _aborted(engine_io.VERSION_UNKNOWN)
         if not request.query.get("sid"):
             if request.method != "GET":
-                raise _refused(engine_io.BAD_HANDSHAKE)
+                raise _aborted(engine_io.BAD_HANDSHAKE)
             return None
-        session = self._house.sessions.get(request.query["sid"])
-        if session is None or isinstance(session, Session09):
-            raise _refused(engine_io.SID_UNKNOWN)
+        session = self._context.sessions.get(request.query["sid"])
+        if session is None or isinstance(session, SocketIO09Session):
+            raise _aborted(engine_io.SID_UNKNOWN)
         if session.version != version or request.method not in ("GET", "POST"):
-            raise _refused(engine_io.BAD_REQUEST)
+            raise _aborted(engine_io.BAD_REQUEST)
         return session
 
-    def _line(self, request: Request) -> SocketHandler:
+    def _transport(self, request: Request) -> SocketHandler:
         session = self._engine(request)
         if request.query["transport"] != "websocket":
-            raise _refused(engine_io.BAD_REQUEST)
+            raise _aborted(engine_io.BAD_REQUEST)
         if session is None:
-            return Line(self._new(request), greets=True)
-        if session.outbox is None or session.upgrading:
-            raise _refused(engine_io.BAD_REQUEST)
-        return Upgrade(self._house, session)
+            return WebSocketTransport(self._new(request), greets=True)
+        if session.poll_queue is None or session.upgrading:
+            raise _aborted(engine_io.BAD_REQUEST)
+        return TransportUpgrade(self._context, session)
 
     def _new(self, request: Request) -> Session:
         version = engine_io.revision(request.query.get("EIO")) or 3
-        return ENGINES[version](self._house)
+        return SESSIONS[version](self._context)
 
     def _handshake(self, request: Request) -> bytes:
         session = self._new(request)
-        outbox = session.use_outbox()
+        poll_queue = session.use_polling()
         session.greet(upgrades=["websocket"])
-        return session.dialect.payload(outbox.take_all()).encode()
+        return session.codec.payload(poll_queue.take_all()).encode()
 
     async def _poll(self, session: Session, receive: Receive) -> bytes:
-        if session.outbox is not None and session.outbox.polled:
+        if session.poll_queue is not None and session.poll_queue.polled:
             session.end()
-            raise _refused(engine_io.BAD_REQUEST)
-        said = await socket_io_http.poll(session, receive, None)
-        if said is None:
+            raise _aborted(engine_io.BAD_REQUEST)
+        payload = await socket_io_http.poll(session, receive, None)
+        if payload is None:
             session.end()
-        return said or b""
+        return payload or b""
 
     async def _take(self, session: Session, receive: Receive, done: bytes) -> bytes:
         most = self._deps.limits.frame_bytes
         payload = await socket_io_http.body(receive, most)
         if payload is None:
-            raise Refused(413, f"at most {most} bytes".encode())
+            raise RequestAborted(413, f"at most {most} bytes".encode())
         if not socket_io_http.take(session, payload):
-            raise _refused(engine_io.BAD_REQUEST)
+            raise _aborted(engine_io.BAD_REQUEST)
         return done
 
     # Socket.IO 0.9.
 
     async def _serve_09(self, request: Request, receive: Receive) -> bytes:
         if request.method not in ("GET", "POST"):
-            raise Refused(405)
+            raise RequestAborted(405)
         if not request.steps:
             return self._handshake_09()
         session = self._session_09(request)
@@ -169,34 +168,34 @@ class SocketIO:
             session.end()
             return b""
         if request.steps[0] != "xhr-polling":
-            raise Refused(404)
+            raise RequestAborted(404)
         if request.method == "POST":
             if session.socket is None:
-                session.use_outbox()
+                session.use_polling()
             return await self._take(session, receive, b"1")
         return await self._poll_09(session, receive)
 
     def _handshake_09(self) -> bytes:
-        pace = self._house.pace
-        sid = Session09(self._house).sid
-        return socket_io_09.handshake(sid, pace.silence, pace.silence).encode()
+        times = self._context.times
+        sid = SocketIO09Session(self._context).sid
+        return socket_io_09.handshake(sid, times.silence, times.silence).encode()
 
-    def _session_09(self, request: Request) -> Session09:
-        session = self._house.sessions.get(request.steps[-1])
-        if not isinstance(session, Session09):
-            raise Refused(404)
+    def _session_09(self, request: Request) -> SocketIO09Session:
+        session = self._context.sessions.get(request.steps[-1])
+        if not isinstance(session, SocketIO09Session):
+            raise RequestAborted(404)
         return session
 
-    def _line_09(self, request: Request) -> SocketHandler:
+    def _transport_09(self, request: Request) -> SocketHandler:
         if request.steps[:1] != ["websocket"]:
-            raise Refused(404)
-        return Line(self._session_09(request))
+            raise RequestAborted(404)
+        return WebSocketTransport(self._session_09(request))
 
-    async def _poll_09(self, session: Session09, receive: Receive) -> bytes:
+    async def _poll_09(self, session: SocketIO09Session, receive: Receive) -> bytes:
         session.heard()
-        said = await socket_io_http.poll(session, receive, self._house.pace.beat)
+        payload = await socket_io_http.poll(session, receive, self._context.times.beat)
         session.heard()
-        return said or b""
+        return payload or b""
 
 
 def _request(scope: Scope) -> Request:
@@ -205,5 +204,5 @@ def _request(scope: Scope) -> Request:
     return Request(scope["method"], scope["path"], query, headers)
 
 
-def _refused(fault: Fault) -> Refused:
-    return Refused(fault.status, fault.body())
+def _aborted(error: RequestError) -> RequestAborted:
+    return RequestAborted(error.status, error.body())

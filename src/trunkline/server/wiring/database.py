@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stamina
@@ -27,6 +28,7 @@ from trunkline.store.secrets import InstallationKey
 
 if TYPE_CHECKING:
     from trunkline.bus.postgres import PostgresBus
+    from trunkline.store.copy.port import CopySource, CopyTarget
     from trunkline.store.postgres.database import PostgresDatabase
 
 log = structlog.get_logger()
@@ -162,3 +164,21 @@ def _bus(url: str, db: PostgresDatabase) -> PostgresBus:
     from trunkline.store.postgres.events import CHANNEL
 
     return PostgresBus(url, CHANNEL, db.events.newest, db.events.after)
+
+
+@contextlib.contextmanager
+def copy_source(file: Path) -> Iterator[CopySource]:
+    """The SQLite file that is copied from; raises DatabaseUnavailable and DatabaseUnusable."""
+    from trunkline.store.copy.source import SqliteSource
+
+    with contextlib.closing(SqliteSource(file)) as source:
+        yield source
+
+
+@contextlib.contextmanager
+def copy_target(url: str) -> Iterator[CopyTarget]:
+    """The PostgreSQL database that is copied into; raises as ``copy_source``."""
+    from trunkline.store.copy.target import PostgresTarget
+
+    with contextlib.closing(PostgresTarget(url)) as target:
+        yield target

@@ -1,0 +1,62 @@
+"""trunkline trunk: lines to carriers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trunkline.cli.directory.entries import add_entry_commands, shown
+from trunkline.cli.directory.transaction import directory_of, find_account
+from trunkline.cli.options import Account, Json, group, listed
+from trunkline.cli.output import show_one
+
+trunk = group("Trunks: lines to carriers.")
+
+
+@trunk.command("create")
+def create_trunk(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    account: Account,
+    host: Annotated[str, typer.Option(metavar="HOST:PORT", help="The carrier's address.")],
+    auth_user: Annotated[str | None, typer.Option(metavar="U", help="User at the carrier.")] = None,
+    auth_password: Annotated[
+        str | None, typer.Option(metavar="P", help="Password at the carrier.")
+    ] = None,
+    register: Annotated[bool, typer.Option("--register", help="Register at the carrier.")] = False,
+    match: Annotated[
+        str, typer.Option(metavar="IP,IP", help="Where its calls come from; the host if not given.")
+    ] = "",
+    transport: Annotated[str, typer.Option(help="udp, tcp or tls.")] = "udp",
+    priority: Annotated[int, typer.Option(min=0, max=1000, help="The lowest is dialled by.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Add a line to a carrier."""
+    from trunkline.work.manage import manage_directory as manage
+
+    with directory_of(ctx, changes=True) as directory:
+        entry = manage.create_trunk(
+            directory,
+            find_account(directory, account),
+            name,
+            host,
+            transport=transport,
+            auth_user=auth_user,
+            auth_password=auth_password,
+            register=register,
+            match=listed(match),
+            priority=priority,
+        )
+        shared = manage.accounts_at_the_same_address(directory, entry)
+    if shared:
+        typer.echo(
+            f"warning: a trunk of {', '.join(shared)} takes calls from the same address: a call that "
+            "comes in from there is taken for one of the two, whatever its number. Calls out are not "
+            "affected; for calls in, give each account a carrier address of its own (--match)",
+            err=True,
+        )
+    show_one(shown(entry), as_json)
+
+
+add_entry_commands(trunk, "trunk")

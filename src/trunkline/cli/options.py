@@ -1,0 +1,28 @@
+"""Options, arguments and groups that many commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Account = Annotated[str, typer.Option(metavar="NAME", help="The account: its name or its id.")]
+AccountIf = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The account: its name or its id.")
+]
+OneAccount = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="One account only: its name or its id. All if not given."),
+]
+Named = Annotated[str, typer.Argument(metavar="NAME", help="Its name or its id.")]
+
+
+def group(words: str) -> typer.Typer:
+    """A group of commands; ``words`` are its help."""
+    return typer.Typer(help=words, no_args_is_help=True, rich_markup_mode=None)
+
+
+def listed(text: str) -> list[str]:
+    """The values of an option that takes several, between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,60 @@
+"""Webhooks, deliveries and attempts, as they are printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trunkline.calls.times import maybe
+
+if TYPE_CHECKING:
+    from trunkline.delivery.webhook import Attempt, Delivery, Webhook
+
+
+def shown_webhook(webhook: Webhook, **more: Any) -> dict[str, Any]:
+    """A webhook's keys; ``more`` are secrets, shown this once."""
+    return {
+        "webhookId": webhook.id,
+        "accountId": webhook.account_id,
+        "url": webhook.url,
+        "events": list(webhook.events),
+        "description": webhook.description,
+        **more,
+        "state": webhook.state,
+        "reason": webhook.reason,
+        "givenUpTo": webhook.cursor,
+        "failingSince": maybe(webhook.failing_since),
+        "createdAt": maybe(webhook.created_at),
+    }
+
+
+def shown_delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "deliveryId": delivery.id,
+        "seq": delivery.seq,
+        "type": delivery.name,
+        "kind": delivery.kind,
+        "callId": delivery.call_id,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "lastStatus": delivery.last_status,
+        "lastError": delivery.last_error,
+        "createdAt": maybe(delivery.created_at),
+        "nextAttemptAt": maybe(delivery.next_at),
+        "doneAt": maybe(delivery.done_at),
+    }
+
+
+def shown_attempt(attempt: Attempt) -> dict[str, Any]:
+    """An attempt's keys; durations in milliseconds."""
+    return {
+        "at": maybe(attempt.at),
+        "address": attempt.address,
+        "status": attempt.status,
+        "error": attempt.error,
+        "resolveMs": attempt.resolve_ms,
+        "connectMs": attempt.connect_ms,
+        "tlsMs": attempt.tls_ms,
+        "firstByteMs": attempt.first_byte_ms,
+        "totalMs": attempt.total_ms,
+        "answer": attempt.answer.decode(errors="replace"),
+    }

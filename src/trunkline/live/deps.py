@@ -1,0 +1,41 @@
+"""What the event sockets are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from trunkline.bus.port import Bus
+from trunkline.events.bindings import Binding
+from trunkline.live.http.asgi import Headers, Scope, Send
+from trunkline.live.limits import LiveLimits
+from trunkline.store.ports.database import ApiKey, Events, Tokens
+from trunkline.work.refused import Refused
+
+Admit = Callable[[Scope, str], Awaitable[ApiKey]]
+"""The key of a request that has this scope; raises Refused."""
+Refuse = Callable[[Scope, Send, Refused], Awaitable[None]]
+"""Answers a request with what it is refused for."""
+ReadRequest = Callable[[Scope], tuple[tuple[Binding, ...], int | None]]
+"""(which events, after which number): what a request for a stream asks for; raises Refused."""
+AnswerHeaders = Callable[[Scope], Headers]
+"""The headers of every answer to a request; with those of its key once it was admitted."""
+StillGood = Callable[[ApiKey], Awaitable[bool]]
+"""Is a key that was admitted still good? Asked again and again while a stream is open."""
+
+
+@dataclass(frozen=True)
+class LiveDeps:
+    """The edges and settings of the event sockets. ``clock`` gives unix microseconds."""
+
+    events: Events
+    tokens: Tokens
+    bus: Bus
+    clock: Callable[[], int]
+    admit: Admit
+    refuse: Refuse
+    read_request: ReadRequest
+    answer_headers: AnswerHeaders
+    still_good: StillGood
+    cors_origins: tuple[str, ...] = ("*",)
+    limits: LiveLimits = field(default_factory=LiveLimits)
