@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
 from trunkline.api.http.deps import ApiDeps
 from trunkline.bus.local import LocalBus
 from trunkline.calls.recording_plan import WholeFile

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.api.oapi.dates import DateInvalid, moment, window
+from trunkline.api.oapi.parameters import window
+from trunkline.history.dates import DateInvalid, moment
 from trunkline.work.refused import Refused
 
 HANOI = "Asia/Ho_Chi_Minh"

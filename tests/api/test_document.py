@@ -11,8 +11,9 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from trunkline.api.docs.openapi import CODES, openapi_document
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
+from trunkline.api.docs.openapi import openapi_document
+from trunkline.api.docs.openapi_contract import CODES
 from trunkline.api.http.errors import ERRORS
 
 from .conftest import APP_ID, FINISHED, HEADERS, SECRET, World, sha

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
 from trunkline.server import server_file
 from trunkline.server.main_server_client import MainServerClient
 from trunkline.store.secrets import InstallationKey

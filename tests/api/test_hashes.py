@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trunkline.api.http.query import readings
 from trunkline.api.oapi.hashes import header_hash, histories_hashes, matches, media_hash
-from trunkline.api.oapi.queries import readings
 
 from .conftest import sha
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.api.media.links import Links
-from trunkline.api.media.ranges import NotSatisfiable, one_range
+from trunkline.api.media.ranges import RangeNotSatisfiable, one_range
 
 from .conftest import AUDIO, FINISHED, NOW, World
 
@@ -124,7 +124,7 @@ async def test_no_name_leads_elsewhere(client: httpx.AsyncClient, path: str) -> 
 def test_a_range_lies_within_the_file(size: int, header: str) -> None:
     try:
         part = one_range(header, size)
-    except NotSatisfiable:
+    except RangeNotSatisfiable:
         return
     if part is not None:
         assert 0 <= part[0] < part[1] <= size

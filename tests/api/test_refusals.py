@@ -259,7 +259,7 @@ async def test_a_read_only_app_may_read_but_not_call(
 
 
 async def test_wrong_hashes_lock_out_their_own_address_only(world: World) -> None:
-    from trunkline.api.http.application import build_api
+    from trunkline.api.application import build_api
 
     from .conftest import client_of
 
@@ -275,7 +275,7 @@ async def test_wrong_hashes_lock_out_their_own_address_only(world: World) -> Non
 
 
 async def test_a_whole_ipv6_network_is_locked_out_at_once(world: World) -> None:
-    from trunkline.api.http.application import build_api
+    from trunkline.api.application import build_api
 
     from .conftest import client_of
 

@@ -8,11 +8,11 @@ from typing import Any
 from edges.test_history import FILTERS, follow_all, many, read_all
 from store.making import AT, office, record
 from trunkline.calls.record import CallRecord
+from trunkline.history.sums import DAY, QUARTER
 from trunkline.store.location import Location
 from trunkline.store.opening import call_writer, dry_writer
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import CallFilter
-from trunkline.store.ports.statistics import DAY, QUARTER
 
 GROUPS = ("none", "user", "did", "trunk", "status")
 T0 = AT // DAY * DAY

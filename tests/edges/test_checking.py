@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from store.making import AT, KEY, office, record
 from trunkline.calls.facts import Party
+from trunkline.history.sums import DAY, QUARTER
 from trunkline.store.check import Difference, terms
 from trunkline.store.location import Location
 from trunkline.store.opening import check, core_engine, open_database
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
-from trunkline.store.ports.statistics import DAY, QUARTER
 
 T0 = AT // DAY * DAY
 STEP = QUARTER // 3

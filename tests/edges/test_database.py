@@ -14,6 +14,7 @@ from edges.stored import everything_stored
 from store.making import AT, KEY, announcement, ended, office, record, requested, started
 from trunkline.directory.api_keys import key_hash
 from trunkline.history.row import shown
+from trunkline.history.sums import DAY
 from trunkline.routing.dialling import Rights
 from trunkline.store import tables
 from trunkline.store.location import Location
@@ -31,7 +32,6 @@ from trunkline.store.ports.database import (
     TokenOwner,
     UnderWay,
 )
-from trunkline.store.ports.statistics import DAY
 from trunkline.store.postgres.database import PostgresDatabase
 from trunkline.work.manage import entries
 from trunkline.work.manage import keys as manage_keys

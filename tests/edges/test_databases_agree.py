@@ -14,10 +14,10 @@ import pytest
 from store.making import AT, KEY, announcement, office, record, started
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
+from trunkline.history.sums import DAY, QUARTER, TooManyPoints
 from trunkline.store import postgres, sqlite
 from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks, TooManyTags
-from trunkline.store.ports.statistics import DAY, QUARTER, TooManyPoints
 from trunkline.store.postgres.finding import PostgresFinder
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.finding import SqliteFinder

@@ -18,9 +18,9 @@ import msgspec
 import pytest
 
 from store.making import AT
-from trunkline.api.v1.call_shown import shown as shown_in_v1
-from trunkline.api.v1.export_formats import Csv, JsonLines, Parquet
-from trunkline.api.v1.one_call import ShownOneCall, _finished
+from trunkline.api.v1.call import ShownOneCall, _finished
+from trunkline.api.v1.call_fields import shown as shown_in_v1
+from trunkline.api.v1.exports.formats import Csv, JsonLines, Parquet
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import rfc3339

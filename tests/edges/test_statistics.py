@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from store.making import KEY, record
 from trunkline.calls.facts import Party
 from trunkline.calls.record import CallRecord
+from trunkline.history.sums import DAY, QUARTER, Summed, Sums, TooManyPoints
 from trunkline.store.ports.database import Batch, DatabaseUnavailable
-from trunkline.store.ports.statistics import DAY, QUARTER, Statistics, Summed, Sums, TooManyPoints
+from trunkline.store.ports.statistics import Statistics
 from trunkline.store.sqlite import SqliteDatabase, open_database
 from trunkline.store.sqlite.connect import connect_writer
 from trunkline.store.sqlite.finished_calls import write_call

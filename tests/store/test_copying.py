@@ -12,6 +12,7 @@ import pytest
 from store.copying import as_moved, end, in_directory, move, query, rows_of, schema, tables_of
 from store.living_process import Life
 from store.making import AT, KEY, office, record
+from trunkline.history.sums import DAY
 from trunkline.store import postgres, sqlite
 from trunkline.store.copy.port import CopyDiffers, TargetAway
 from trunkline.store.copy.source import SqliteSource
@@ -19,7 +20,6 @@ from trunkline.store.copy.target import PostgresTarget
 from trunkline.store.migrations import revisions
 from trunkline.store.opening import check
 from trunkline.store.ports.database import Batch, DatabaseUnusable
-from trunkline.store.ports.statistics import DAY
 from trunkline.store.sqlite.archive import open_archive
 from trunkline.store.sqlite.connect import connect_reader, connect_writer
 from trunkline.store.sqlite.schema import migrate

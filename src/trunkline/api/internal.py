@@ -1,24 +1,23 @@
-"""The door at which the command line knocks: not part of the public API, opened by server.json's token."""
+"""What the command line and other processes ask of the server: no part of the public API, opened by server.json's token."""
 
 from __future__ import annotations
 
 import hmac
+from typing import TypeVar
 
 import msgspec
 
 from trunkline.api.http.answers import Answer
-from trunkline.api.http.bodies import read_body
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
-from trunkline.api.oapi.auth import header
-from trunkline.api.oapi.contract import AnyRequest
+from trunkline.api.http.request import AnyRequest, header, read_body
 from trunkline.events.envelope import envelope
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
 
 
-class SampleWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SampleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sample event that is asked for (``work.trigger_event``)."""
 
     account_id: str
@@ -34,8 +33,6 @@ class CallForwarded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CallDone(msgspec.Struct, frozen=True, tag="answer"):
-    """What the app is answered."""
-
     status: int
     body: bytes
 
@@ -54,9 +51,8 @@ class CallRefused(msgspec.Struct, frozen=True, tag="refusal"):
     retry_after: int | None
 
 
-_read = msgspec.json.Decoder(SampleWanted).decode
-_read_call = msgspec.json.Decoder(CallForwarded).decode
-_read_transfer = msgspec.json.Decoder(TransferWanted).decode
+T = TypeVar("T")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -74,31 +70,27 @@ class Internal:
 
     async def sample(self, request: AnyRequest) -> Answer:
         """POST /internal/samples: store a sample event; answers with an array of ``/v1`` envelopes."""
-        self._admit(request)
-        try:
-            wanted = _read(await read_body(request.scope, request.receive))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refused("BODY_INVALID", str(error)) from error
+        wanted = await self._read(request, SampleRequest)
         made = await self._deps.trigger_event(wanted.account_id, wanted.name, wanted.call_id)
         return Answer(_encode([msgspec.Raw(envelope(event)) for event in made]))
 
     async def place_call(self, request: AnyRequest) -> Answer:
         """POST /internal/place-call: a ``CallForwarded``; gives a ``CallDone`` or ``CallRefused``."""
-        self._admit(request)
-        try:
-            asked = _read_call(await read_body(request.scope, request.receive))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refused("BODY_INVALID", str(error)) from error
+        asked = await self._read(request, CallForwarded)
         return Answer(_encode(await self._placed(asked)))
 
     async def transfer_call(self, request: AnyRequest) -> Answer:
         """POST /internal/transfer-call: a ``TransferWanted``; gives a ``TransferDone`` or ``CallRefused``."""
+        wanted = await self._read(request, TransferWanted)
+        return Answer(_encode(await self._transferred(wanted)))
+
+    async def _read(self, request: AnyRequest, kind: type[T]) -> T:
+        """The body of a request that has the token; raises Refused TOKEN_INVALID, BODY_INVALID."""
         self._admit(request)
         try:
-            wanted = _read_transfer(await read_body(request.scope, request.receive))
+            return msgspec.json.decode(await read_body(request.scope, request.receive), type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused("BODY_INVALID", str(error)) from error
-        return Answer(_encode(await self._transferred(wanted)))
 
     async def _transferred(self, wanted: TransferWanted) -> TransferDone | CallRefused:
         try:

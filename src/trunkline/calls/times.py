@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Annotated
 from zoneinfo import ZoneInfo
+
+from msgspec import Meta
 
 GREGORIAN = 62_167_219_200
 """Seconds from year 0 to 1970: what Erlang, and so Kazoo, counts from."""
 
 SECOND = 1_000_000  # microseconds
+
+Time = Annotated[
+    str,
+    Meta(
+        description="RFC 3339, UTC, with milliseconds.",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)

@@ -12,8 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from trunkline.calls.times import rfc3339
-from trunkline.events.state import Time
+from trunkline.calls.times import Time, rfc3339
 from trunkline.events.stored import StoredEvent
 
 Payload = dict[str, msgspec.Raw]

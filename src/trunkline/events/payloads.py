@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from trunkline.calls.facts import Class, Direction, LegDirection
 from trunkline.calls.record import StatusDetail
+from trunkline.calls.times import Time
 from trunkline.calls.words import DeviceStatus, TrunkStatus
 from trunkline.events.state import (
     CallState,
@@ -22,7 +23,6 @@ from trunkline.events.state import (
     FailureReason,
     RecordingState,
     ShownParty,
-    Time,
     TrunkReason,
     TrunkState,
     WebhookState,

@@ -15,22 +15,13 @@ from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
 from trunkline.calls.record import CallRecord
-from trunkline.calls.times import maybe, rfc3339
+from trunkline.calls.times import Time, maybe, rfc3339
 from trunkline.calls.words import CallStatus as CallStatus
 from trunkline.calls.words import LegStatus as LegStatus
 from trunkline.calls.words import StatusDetail
 
 FailureReason = Literal["AUDIO_MISSING", "ENCODING_FAILED"]
 TrunkReason = Literal["UNREACHABLE", "REGISTRATION_REJECTED"]
-
-Time = Annotated[
-    str,
-    Meta(
-        description="RFC 3339, UTC, with milliseconds.",
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
-        extra_json_schema={"format": "date-time"},
-    ),
-]
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,9 +18,9 @@ import pytest
 
 from calls.replay import NODE
 from store.making import KEY, announcement
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
 from trunkline.api.http.deps import ApiDeps
-from trunkline.api.v1.door import V1
+from trunkline.api.v1.conventions.pipeline import V1
 from trunkline.bus.local import LocalBus
 from trunkline.directory.api_keys import SCOPES
 from trunkline.directory.entries import AccountEntry, KeyEntry

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from store.making import AT, announcement, ended, record, requested, started
-from trunkline.api.http.application import build_api
-from trunkline.api.v1.calls import CHUNK
+from trunkline.api.application import build_api
+from trunkline.api.v1.call_export import CHUNK
 from trunkline.calls.facts import CallMerged, Party
 from trunkline.sip.message import SipMessage, SipPart
 from trunkline.store.ports.database import Batch

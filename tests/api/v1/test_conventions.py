@@ -12,8 +12,16 @@ import httpx
 import pytest
 from msgspec import Meta
 
-from trunkline.api.v1.problems import PROBLEMS
-from trunkline.api.v1.routing import MOST, Asked, Body, Parameters, Reply, Route, Shown
+from trunkline.api.v1.conventions.problems import PROBLEMS
+from trunkline.api.v1.conventions.routing import (
+    MOST,
+    Parameters,
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
+    Route,
+)
 from trunkline.api.v1.table import ROUTES
 from trunkline.directory.api_keys import SCOPES
 from trunkline.store.ports.database import DatabaseUnavailable
@@ -22,11 +30,11 @@ from trunkline.work.refused import Refused
 from .conftest import Office, problem_of
 
 
-class Colour(Body, frozen=True, kw_only=True):
+class Colour(RequestBody, frozen=True, kw_only=True):
     red: Annotated[int, Meta(ge=0, le=255)] = 0
 
 
-class ThingBody(Body, frozen=True, kw_only=True):
+class ThingBody(RequestBody, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=10)]
     colours: tuple[Colour, ...] = ()
     parts: dict[str, Colour] | None = None
@@ -41,34 +49,36 @@ class ThingQuery(Parameters, frozen=True, kw_only=True):
     must: str
 
 
-class Thing(Shown, frozen=True, kw_only=True):
+class Thing(ResponseBody, frozen=True, kw_only=True):
     said: dict[str, Any]
 
 
-async def put_thing(asked: Asked[ThingQuery, ThingBody]) -> Reply:
+async def put_thing(request: Request[ThingQuery, ThingBody]) -> Response:
     """Give back what was understood."""
-    told = {name: getattr(asked.parameters, name) for name in ThingQuery.__struct_fields__}
-    return Reply(Thing(said={**told, "name": asked.body.name}), headers=((b"location", b"/x"),))
+    told = {name: getattr(request.parameters, name) for name in ThingQuery.__struct_fields__}
+    return Response(
+        Thing(said={**told, "name": request.body.name}), headers=((b"location", b"/x"),)
+    )
 
 
-async def fail(asked: Asked[Parameters, None]) -> Reply:
+async def fail(request: Request[Parameters, None]) -> Response:
     raise RuntimeError("secret words")
 
 
-async def refuse(asked: Asked[Parameters, None]) -> Reply:
+async def refuse(request: Request[Parameters, None]) -> Response:
     raise Refused("RATE_LIMITED", "as a verb says it", 7)
 
 
-async def refuse_strangely(asked: Asked[Parameters, None]) -> Reply:
+async def refuse_strangely(request: Request[Parameters, None]) -> Response:
     raise Refused("NEVER_HEARD_OF", "hm")
 
 
-async def no_disk(asked: Asked[Parameters, None]) -> Reply:
+async def no_disk(request: Request[Parameters, None]) -> Response:
     raise DatabaseUnavailable("disk full")
 
 
-async def nothing(asked: Asked[Parameters, None]) -> Reply:
-    return Reply()
+async def nothing(request: Request[Parameters, None]) -> Response:
+    return Response()
 
 
 THINGS = (
@@ -88,7 +98,7 @@ THINGS = (
 async def things(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:
-    monkeypatch.setattr("trunkline.api.http.application.ROUTES", (*ROUTES, *THINGS))
+    monkeypatch.setattr("trunkline.api.application.ROUTES", (*ROUTES, *THINGS))
     async with office.client() as client:
         yield client
 
@@ -284,13 +294,13 @@ async def test_head_is_get_without_its_body(client: httpx.AsyncClient) -> None:
 
 async def test_pages_of_other_origins_may_use_it(office: Office) -> None:
     async with office.client(cors_origins="https://crm.example") as client:
-        asked = {
+        request = {
             "origin": "https://crm.example",
             "access-control-request-method": "PATCH",
             "access-control-request-headers": "authorization,idempotency-key,content-type",
         }
         del client.headers["authorization"]
-        preflight = await client.options("/v1/events", headers=asked)
+        preflight = await client.options("/v1/events", headers=request)
         allowed = preflight.headers["access-control-allow-headers"].lower()
         assert preflight.status_code == 204
         assert "authorization" in allowed

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from store.making import AT
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
 from trunkline.api.v1 import events as endpoint
 from trunkline.events.stored import Announcement
 from trunkline.work.manage import keys
@@ -190,7 +190,7 @@ class Waiting:
     def __init__(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         self._office = office
         self.v1 = office.v1()
-        monkeypatch.setattr("trunkline.api.http.application.V1", lambda deps: self.v1)
+        monkeypatch.setattr("trunkline.api.application.V1", lambda deps: self.v1)
         self.client = office.client()
 
     async def get(self, query: str, waiting: int = 1) -> asyncio.Task[httpx.Response]:
@@ -278,7 +278,7 @@ async def test_a_stopping_server_answers_who_waits(waiting: Waiting) -> None:
 async def test_not_too_many_wait(
     office: Office, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trunkline.api.v1.long_polls.MOST", 2)
+    monkeypatch.setattr("trunkline.api.v1.conventions.long_polls.MOST", 2)
     tasks = [await waiting.get("wait=60", n) for n in (1, 2)]
     answer = await waiting.client.get("/v1/events?wait=60")
     assert problem_of(answer) == (429, "too_many_waiting")

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi import checks
 
 from store.making import record
+from trunkline.api.application import build_api
 from trunkline.api.docs.openapi import openapi_document
-from trunkline.api.http.application import build_api
 from trunkline.store.ports.database import Batch
 
 from .conftest import Office

@@ -15,11 +15,11 @@ import pytest
 import uvicorn
 
 from store.making import record
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
 from trunkline.api.v1 import events
 from trunkline.api.v1.calls import CallsQuery
-from trunkline.api.v1.idempotency import KEPT
-from trunkline.api.v1.long_polls import MOST
+from trunkline.api.v1.conventions.idempotency import KEPT
+from trunkline.api.v1.conventions.long_polls import MOST
 from trunkline.events.stored import Announcement
 from trunkline.store.ports.database import Batch
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from store.making import record
-from trunkline.api.v1.routing import Route
+from trunkline.api.v1.conventions.routing import Route
 from trunkline.api.v1.table import ROUTES
 from trunkline.store.ports.database import Batch
 from trunkline.work.manage.accounts import create_account

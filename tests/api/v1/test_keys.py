@@ -199,8 +199,8 @@ async def test_a_cursor_is_good_for_its_own_list_only(office: Office) -> None:
         first = await client.get("/v1/keys?limit=1")
         cursor = httpx.URL(first.links["next"]["url"]).params["cursor"]
         assert (await client.get("/v1/keys", params={"cursor": cursor})).status_code == 200
-        behind = office.v1()._behind.cursors
-        foreign = behind.make("deliveries", office.account.account_id, [1, ""])
+        cursors = office.v1()._context.cursors
+        foreign = cursors.make("deliveries", office.account.account_id, [1, ""])
         for wrong in (cursor[:-1], "x" + cursor, "", "a.b", cursor * 50, foreign, "é.é"):
             answer = await client.get("/v1/keys", params={"cursor": wrong})
             assert problem_of(answer) == (400, "cursor_invalid"), wrong

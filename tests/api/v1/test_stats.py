@@ -12,8 +12,8 @@ import pytest
 
 from store.making import record
 from trunkline.calls.facts import Party
+from trunkline.history.sums import GroupBy
 from trunkline.store.ports.database import Batch
-from trunkline.store.ports.statistics import GroupBy
 from trunkline.work.manage.accounts import create_account
 from trunkline.work.manage.trunks import create_trunk
 
@@ -265,8 +265,8 @@ async def test_what_is_not_counted_yet_is_said(office: Office, client: httpx.Asy
 
 
 def test_the_guide_is_right() -> None:
-    from trunkline.api import statistics
     from trunkline.api.v1 import stats
+    from trunkline.history import statistics
 
     guide = (Path(__file__).parents[3] / "docs/guides/statistics.md").read_text()
     for shape in (statistics.Stats, statistics.Point, stats.StatsQuery):

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from trunkline.api.docs.openapi import openapi_document
-from trunkline.api.v1.problems import PROBLEMS, problem
-from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
+from trunkline.api.v1.conventions.problems import PROBLEMS, problem
+from trunkline.api.v1.conventions.routing import Parameters, Request, Response, Route
 from trunkline.api.v1.table import ROUTES
 
 
-async def nothing(asked: Asked[Parameters, None]) -> Reply:
-    return Reply()
+async def nothing(request: Request[Parameters, None]) -> Response:
+    return Response()
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_trunk_has_its_name(busy: Office, run: Run) -> None:
 
 
 def test_json_is_the_answer_of_the_api(busy: Office, told: Told) -> None:
-    from trunkline.api.statistics import Stats
+    from trunkline.history.statistics import Stats
 
     found = told("stats", *DAYS, "--by", "user")
     assert msgspec.convert(found, Stats).totals.calls == 4

@@ -9,39 +9,124 @@ from typing import Any
 import msgspec
 
 from trunkline import __version__
-from trunkline.api.docs import asyncapi_parts as parts
 from trunkline.api.docs import socket_messages as said
-from trunkline.api.docs.asyncapi_parts import Json, ref
 from trunkline.api.docs.event_examples import as_envelope, as_frame, as_payload, examples
+from trunkline.api.docs.event_schemas import Json, ref, schemas
 from trunkline.events.payloads import KINDS, Gap
 from trunkline.events.stored import StoredEvent
 
+Spoken = Mapping[str, type[Any]]
+
+_INTRODUCTION = """\
+Every step of a call is an event. All ways out read one numbered log for each account, so an event is the
+same everywhere, and none is missed: keep the highest number that you have seen (`Event-Seq`, or `seq`), and
+ask for what follows it when you come back.
+
+Which events you want is said by bindings: `category.EVENT.id`, with a dot between the parts. `*` stands for
+one part, `#` for any number of them, and a dot inside an id is written `%2E`. `call.CALL_ENDED.*` brings the
+end of every call, `call.*.tl1a2b-17%2E12` all of one leg, `device.#` the phones that come and go, and `#`
+everything. The categories are `call`, `device`, `trunk` and `webhook`; the id is the leg's `Call-ID` for
+CHANNEL events, else the call's id, the device's SIP user name, the trunk's name or the webhook's id.
+
+Every event says its number, when it happened (RFC 3339, UTC), the `call_id` and your `clientRef` where it
+belongs to a call, and in `State` all that is so after it: no other event is needed to know where a call is.
+"""
+
+_HOST = {
+    "host": {
+        "default": "localhost:8080",
+        "description": "The server, and its port where it is not the usual one.",
+    }
+}
+_SERVERS: Json = {
+    "sockets": {
+        "host": "{host}",
+        "protocol": "ws",
+        "description": "The same port as the HTTP API; `wss` behind a TLS proxy.",
+        "variables": _HOST,
+    },
+    "http": {
+        "host": "{host}",
+        "protocol": "http",
+        "description": "The HTTP API; `https` behind a TLS proxy.",
+        "variables": _HOST,
+        "security": [{"$ref": "#/components/securitySchemes/key"}],
+    },
+    "yours": {
+        "host": "{yourHost}",
+        "protocol": "https",
+        "description": "Where your webhooks listen.",
+        "variables": {"yourHost": {"default": "example.com"}},
+    },
+}
+
+_SECURITY_SCHEMES: Json = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "tlk_…",
+        "description": "A key with the scope `events:read`.",
+    }
+}
+
+_WEBHOOK_HEADERS: Json = {
+    "type": "object",
+    "required": ["webhook-id", "webhook-timestamp", "webhook-signature"],
+    "properties": {
+        "webhook-id": {
+            "type": "string",
+            "description": "The same for each attempt: drop what you have had.",
+        },
+        "webhook-timestamp": {
+            "type": "string",
+            "description": "When this attempt was sent, unix seconds.",
+        },
+        "webhook-signature": {
+            "type": "string",
+            "description": "One or more, parted by spaces: `v1,` and the base64 of the HMAC-SHA256 "
+            "over `id.timestamp.body`, by Standard Webhooks.",
+        },
+    },
+}
+
+_STREAM_QUERY: Json = {
+    "type": "object",
+    "properties": {
+        "types": {
+            "type": "string",
+            "description": "Bindings, parted by commas or sent several times; without any: all events.",
+        },
+        "after": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "The last number that you have. `Last-Event-ID` goes before it.",
+        },
+    },
+}
+
+_SSE_HEADERS: Json = {
+    "type": "object",
+    "description": "The fields of the event stream.",
+    "properties": {
+        "id": {"type": "string", "description": "The number: sent back as `Last-Event-ID`."},
+        "event": {"type": "string", "description": "The event's name."},
+    },
+}
 _GAP = Gap(from_=1, to=41)
-_SOCKET_IO = (
-    said.Subscribe,
-    said.Unsubscribe,
-    said.Acknowledged,
-    said.AuthFailure,
-    said.Failure,
-)
-_RAW = (
-    said.SubscribeFrame,
-    said.UnsubscribeFrame,
-    said.PingFrame,
-    said.Pong,
-    said.ReplyFrame,
-)
-_NAMES: Mapping[type[Any], str] = {
-    said.Subscribe: "subscribe",
-    said.Unsubscribe: "unsubscribe",
-    said.Acknowledged: "acknowledgement",
-    said.AuthFailure: "auth_failure",
-    said.Failure: "error",
-    said.SubscribeFrame: "subscribe",
-    said.UnsubscribeFrame: "unsubscribe",
-    said.PingFrame: "ping",
-    said.Pong: "pong",
-    said.ReplyFrame: "reply",
+
+_SOCKET_IO: Spoken = {
+    "subscribe": said.Subscribe,
+    "unsubscribe": said.Unsubscribe,
+    "acknowledgement": said.Acknowledged,
+    "auth_failure": said.AuthFailure,
+    "error": said.Failure,
+}
+_RAW: Spoken = {
+    "subscribe": said.SubscribeFrame,
+    "unsubscribe": said.UnsubscribeFrame,
+    "ping": said.PingFrame,
+    "pong": said.Pong,
+    "reply": said.ReplyFrame,
 }
 
 
@@ -52,17 +137,17 @@ def asyncapi_document() -> Json:
         "info": {
             "title": "Trunkline events",
             "version": __version__,
-            "description": parts.INTRODUCTION,
+            "description": _INTRODUCTION,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": parts.SERVERS,
+        "servers": _SERVERS,
         "channels": _channels(),
         "operations": _operations(),
         "components": {
-            "schemas": parts.schemas(),
+            "schemas": schemas(),
             "messages": _messages(),
-            "securitySchemes": parts.SECURITY_SCHEMES,
+            "securitySchemes": _SECURITY_SCHEMES,
         },
     }
 
@@ -92,7 +177,7 @@ def _channels() -> Json:
             "description": "For `EventSource` and anything that reads HTTP. `Last-Event-ID` goes on from "
             "that number.",
             "servers": [ref("servers", "http")],
-            "messages": _of_channel("sse", ()),
+            "messages": _of_channel("sse", {}),
         },
         "webhook": {
             "address": None,
@@ -100,18 +185,14 @@ def _channels() -> Json:
             "description": "Posted to your URLs, signed by the Standard Webhooks specification, and tried "
             "again until you answer 2xx. Events of one call come in their order.",
             "servers": [ref("servers", "yours")],
-            "messages": _of_channel("webhook", ()),
+            "messages": _of_channel("webhook", {}),
         },
     }
 
 
-def _of_channel(form: str, spoken: tuple[type[Any], ...]) -> Json:
-    names = [*(f"{form}.{_NAMES[kind]}" for kind in spoken), *_event_names(form)]
-    return {name.partition(".")[2]: ref("components", "messages", name) for name in names}
-
-
-def _event_names(form: str) -> list[str]:
-    return [f"{form}.{name}" for name in (*KINDS, "GAP")]
+def _of_channel(form: str, spoken: Spoken) -> Json:
+    names = (*spoken, *KINDS, "GAP")
+    return {name: ref("components", "messages", f"{form}.{name}") for name in names}
 
 
 def _operations() -> Json:
@@ -128,8 +209,7 @@ def _operations() -> Json:
         "webSocketUnsubscribe": _operation("receive", "webSocket", ("unsubscribe",), ("reply",)),
         "webSocketPing": _operation("receive", "webSocket", ("ping",), ("pong",)),
         "webSocketEvents": _operation("send", "webSocket", events),
-        "streamEvents": _operation("send", "stream", events)
-        | _http("GET", query=parts.STREAM_QUERY),
+        "streamEvents": _operation("send", "stream", events) | _http("GET", query=_STREAM_QUERY),
         "webhookEvents": _operation("send", "webhook", events) | _http("POST"),
     }
 
@@ -154,8 +234,8 @@ def _http(method: str, **more: Json) -> Json:
 
 def _messages() -> Json:
     made: Json = {}
-    for form, kinds in (("io", _SOCKET_IO), ("kazoo", _RAW)):
-        made |= {f"{form}.{_NAMES[kind]}": _spoken(kind) for kind in kinds}
+    for form, spoken in (("io", _SOCKET_IO), ("kazoo", _RAW)):
+        made |= {f"{form}.{name}": _spoken(name, kind) for name, kind in spoken.items()}
     for name, event in examples().items():
         made |= {f"{form}.{name}": make(event) for form, make in _FORMS.items()}
     gap = _gap()
@@ -163,10 +243,9 @@ def _messages() -> Json:
     return made
 
 
-def _spoken(kind: type[Any]) -> Json:
+def _spoken(name: str, kind: type[Any]) -> Json:
     example = msgspec.to_builtins(said.EXAMPLES[kind])
-    payload = ref("components", "schemas", kind.__name__)
-    return _message(_NAMES[kind], kind, payload, example)
+    return _message(name, kind, ref("components", "schemas", kind.__name__), example)
 
 
 def _gap() -> StoredEvent:
@@ -187,7 +266,7 @@ def _kazoo(event: StoredEvent) -> Json:
 def _sse(event: StoredEvent) -> Json:
     fields = {"id": str(event.seq), "event": event.name}
     shown = _event(event, _enveloped(event), as_envelope(event), fields)
-    return {**shown, "headers": parts.SSE_HEADERS}
+    return {**shown, "headers": _SSE_HEADERS}
 
 
 def _webhook(event: StoredEvent) -> Json:
@@ -197,7 +276,7 @@ def _webhook(event: StoredEvent) -> Json:
         "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
     }
     shown = _event(event, _enveloped(event), as_envelope(event), headers)
-    return {**shown, "headers": parts.WEBHOOK_HEADERS}
+    return {**shown, "headers": _WEBHOOK_HEADERS}
 
 
 _FORMS: Mapping[str, Callable[[StoredEvent], Json]] = {

@@ -23,7 +23,6 @@ class Answer:
         self.headers = headers
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it."""
         headers = list(self.headers)
         if self.status != 204:
             headers.append((b"content-length", str(len(self.body)).encode()))
@@ -47,7 +46,6 @@ class Stream(Answer):
         self.rest = rest
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it, piece by piece, as fast as the client takes it."""
         await send(
             {"type": "http.response.start", "status": self.status, "headers": list(self.headers)}
         )

@@ -1,4 +1,4 @@
-"""What the HTTP door needs from the rest; app.py fills it in."""
+"""What the HTTP API needs from the rest; ``server/`` fills it in."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ApiDeps:
     clock: Callable[[], int]
     """Now, in unix microseconds."""
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    """Where the door's metrics go, and what /metrics shows."""
+    """Where the API's metrics go, and what /metrics shows."""
     webhook_tally: DeliveryCounts | None = field(default_factory=DeliveryCounts)
     """What has been delivered since the start; None where another process delivers."""
     shared: bool = False

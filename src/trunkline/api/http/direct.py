@@ -13,8 +13,7 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from trunkline.api.http.answers import Answer
-from trunkline.api.oapi.auth import header
-from trunkline.api.oapi.contract import AnyRequest
+from trunkline.api.http.request import AnyRequest, header
 
 Serve = Callable[[Scope, Receive], Awaitable[Answer]]
 _RAISED = "raised"
@@ -33,7 +32,6 @@ class Direct:
         self._numbered, self._serve_numbered = numbered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or pass on what the framework has to answer."""
         serve = None if header(scope, b"origin") else self._served(scope)
         if serve is None:
             await self._app(scope, receive, send)

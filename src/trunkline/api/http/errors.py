@@ -1,4 +1,4 @@
-"""Every error code of the HTTP door, its status, and the one shape in which it is told.
+"""Every error code outside ``/v1``, its status, and the one shape in which it is told.
 
 ``{"success": false, "message": CODE, "detail": a sentence, "request_id": the X-Request-Id}``
 """
@@ -53,8 +53,6 @@ ERRORS: dict[str, ErrorKind] = {
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """The one error shape."""
-
     success: bool
     message: str
     detail: str

@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import Counter
 
-from trunkline.api.oapi.auth import header
+from trunkline.api.http.request import header
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _ids = random.Random()  # noqa: S311 - no secret: the system's would cost a system call each
@@ -31,7 +31,7 @@ def _chosen_id(scope: Scope) -> str:
 
 
 class Envelope:
-    """ASGI around the whole door; WebSockets pass through."""
+    """ASGI around the whole API; WebSockets pass through."""
 
     def __init__(self, app: ASGIApp, counter: Counter) -> None:
         self._app = app
@@ -39,7 +39,6 @@ class Envelope:
         self._counted: dict[tuple[str, str, int], Counter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the exchange happen."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return

@@ -8,15 +8,19 @@ _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII | re.IG
 _MOST_DIGITS = 18
 
 
-class NotSatisfiable(Exception):
-    """The range is well formed, and none of its bytes are there: 416."""
+class RangeNotSatisfiable(Exception):
+    """The range is well formed, and none of the ``size`` bytes are in it: 416."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"of {size} bytes")
+        self.size = size
 
 
 def one_range(header: str, size: int) -> tuple[int, int] | None:
     """The bytes [start, end) that are asked for; None when the header is to be ignored.
 
     Several ranges, another unit and what is malformed are ignored, as RFC 9110 14.2 allows or says.
-    Raises NotSatisfiable.
+    Raises RangeNotSatisfiable.
     """
     found = _ONE_RANGE.fullmatch(header)
     if found is None or found[1] == found[2] == "":
@@ -28,13 +32,13 @@ def one_range(header: str, size: int) -> tuple[int, int] | None:
     if found[2] and last < first:
         return None
     if first >= size:
-        raise NotSatisfiable
+        raise RangeNotSatisfiable(size)
     return first, min(last, size - 1) + 1
 
 
 def _suffix(length: int, size: int) -> tuple[int, int]:
     if length == 0 or size == 0:
-        raise NotSatisfiable
+        raise RangeNotSatisfiable(size)
     return max(0, size - length), size
 
 

@@ -7,17 +7,14 @@ from litestar.types import Scope
 from trunkline.api.http.answers import Headers, Stream
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
+from trunkline.api.http.query import readings
+from trunkline.api.http.request import AnyRequest, header
 from trunkline.api.media.links import Links
-from trunkline.api.media.ranges import NotSatisfiable, one_range
-from trunkline.api.oapi.auth import header
-from trunkline.api.oapi.contract import AnyRequest
-from trunkline.api.oapi.queries import readings
+from trunkline.api.media.ranges import one_range
 from trunkline.recordings.port import RecordingMissing
 
 
 class Media:
-    """Serves recordings to whoever holds a good link."""
-
     def __init__(self, deps: ApiDeps, links: Links) -> None:
         self._deps = deps
         self._links = links
@@ -60,19 +57,8 @@ def _part(scope: Scope, size: int) -> tuple[int, int, int]:
     asked = header(scope, b"range")
     if not asked or scope["method"] != "GET" or header(scope, b"if-range"):  # type: ignore[typeddict-item]
         return 200, 0, size
-    try:
-        part = one_range(asked, size)
-    except NotSatisfiable:
-        raise RangeRefused(size) from None
+    part = one_range(asked, size)
     return (200, 0, size) if part is None else (206, *part)
-
-
-class RangeRefused(Exception):
-    """No byte of the range is there; ``size`` is how many bytes there are."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"of {size} bytes")
-        self.size = size
 
 
 def _headers(name: str, status: int, start: int, end: int, size: int) -> Headers:

@@ -111,14 +111,11 @@ class Measure(Collector, ABC):
 
 
 class VitalSignsCollector(Measure):
-    """Turns a reading of the vital signs into metrics."""
-
     def __init__(self, vital_signs: VitalSigns) -> None:
         self._vital_signs = vital_signs
         self._vitals: Vitals | None = None
 
     async def take(self) -> None:
-        """A fresh reading."""
         self._vitals = await self._vital_signs.read()
 
     def collect(self) -> Iterable[Metric]:
@@ -170,7 +167,6 @@ def _counters(vitals: Vitals) -> list[tuple[str, str, float]]:
 
 
 def request_counter(deps: ApiDeps) -> Counter:
-    """Counts HTTP answers by method, route and status."""
     labels = ["method", "route", "status"]
     return Counter(
         "trunkline_http_requests", "HTTP requests answered.", labels, registry=deps.registry

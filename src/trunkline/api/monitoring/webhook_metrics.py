@@ -16,8 +16,6 @@ from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
 
 
 class WebhookCollector(Measure):
-    """Turns the backlog and what was done into metrics."""
-
     def __init__(self, deps: ApiDeps, tally: DeliveryCounts) -> None:
         self._deps = deps
         self._tally = tally

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
 from litestar.types import Scope
 
+from trunkline.api.http.addresses import allowed
 from trunkline.api.http.errors import refuse
+from trunkline.api.http.request import address, header
 from trunkline.api.oapi.rates import Rates
 from trunkline.api.oapi.signatures import SKEW, Nonces, Signed, is_right
 from trunkline.store.ports.database import App, Claimed, Directory, Requests
@@ -20,20 +20,6 @@ T = TypeVar("T")
 _APP_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SIGNED_ONLY = "This app takes signed requests only."
-
-
-def header(scope: Scope, name: bytes) -> str:
-    """The header's value ("" when it was not sent); ``name`` in lower case."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return value.decode("latin-1")
-    return ""
-
-
-def address(scope: Scope) -> str:
-    """The client's IP address as the server saw it ("" on a local socket)."""
-    client = scope.get("client")
-    return client[0] if client else ""
 
 
 def signed_by(scope: Scope) -> Signed | None:
@@ -55,7 +41,7 @@ def target(scope: Scope) -> bytes:
     return path + b"?" + scope["query_string"] if scope["query_string"] else path
 
 
-class Gate:
+class AppAuth:
     """Admits apps. Each refusal is a Refused: APPID_MISSING, APPID_NOT_FOUND, HASH_NOT_MATCH,
     RATE_LIMITED, in the order of the contract.
     """
@@ -89,7 +75,6 @@ class Gate:
         return app, proven
 
     async def by_signature(self, scope: Scope, signed: Signed, body: bytes) -> App:
-        """The app that signed the request."""
         app = await self._app(scope, signed.app_id, signed.signature)
         method = str(scope["method"])  # type: ignore[typeddict-item]
         if not is_right(signed, app.secret, method, target(scope), body):
@@ -116,20 +101,3 @@ class Gate:
         if not isinstance(claim, Claimed):
             raise refuse("HASH_NOT_MATCH", "The nonce has been used before.")
         await self._requests.answer(app.id, key, 204, b"")
-
-
-@lru_cache(maxsize=1024)
-def _networks(allowed: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(entry, strict=False) for entry in allowed)
-
-
-def allowed(addresses: tuple[str, ...], client: str) -> bool:
-    """May the client's address be used? ``addresses`` are IPs or CIDRs; none allows all."""
-    if not addresses:
-        return True
-    try:
-        ip = ip_address(client.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return any((mapped or ip) in network for network in _networks(addresses))

@@ -5,27 +5,23 @@ from __future__ import annotations
 import secrets
 from hashlib import sha256
 from itertools import chain
-from typing import Any
 
 import msgspec
-from litestar import Request
 from litestar.types import Receive, Scope
 
 from trunkline.api.http.answers import JSON, NO_STORE, Answer
-from trunkline.api.http.bodies import read_body
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
+from trunkline.api.http.query import Reading, readings
+from trunkline.api.http.request import AnyRequest, base_url, header, read_body
 from trunkline.api.media.links import Links
-from trunkline.api.oapi.auth import Gate, header, signed_by
-from trunkline.api.oapi.pages import base_url, link_header, pages_of
+from trunkline.api.oapi.auth import AppAuth, signed_by
+from trunkline.api.oapi.pages import link_header, pages_of
 from trunkline.api.oapi.parameters import call_wanted, limit_of, media_of, page_of, window_of
 from trunkline.api.oapi.proofs import Proof, believed, header_proof, histories_proof, media_proof
-from trunkline.api.oapi.queries import Reading, readings
 from trunkline.api.oapi.rates import Rates
 from trunkline.calls.times import SECOND
 from trunkline.store.ports.database import App
-
-AnyRequest = Request[Any, Any, Any]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,7 +42,7 @@ class OpenApi:
         self._db = deps.db
         self._rates = rates
         self._links = links
-        self._gate = Gate(deps.db.directory, deps.db.requests, rates, deps.clock, deps.shared)
+        self._auth = AppAuth(deps.db.directory, deps.db.requests, rates, deps.clock, deps.shared)
 
     async def auth_token(self, request: AnyRequest) -> Answer:
         """POST /oapi/v1/voice/auth_token"""
@@ -101,9 +97,9 @@ class OpenApi:
         """The app of a POST call, and its body if it had to be read for that."""
         if signed := signed_by(scope):
             body = await read_body(scope, receive)
-            return await self._gate.by_signature(scope, signed, body), body
+            return await self._auth.by_signature(scope, signed, body), body
         app_id, given = header(scope, b"x-auth-app-id"), header(scope, b"x-auth-app-hash")
-        app, _ = await self._gate.by_hash(
+        app, _ = await self._auth.by_hash(
             scope, app_id, given, lambda app: header_proof(app, given)
         )
         return app, None
@@ -114,12 +110,12 @@ class OpenApi:
         usual = next(ways)
         if signed := signed_by(scope):
             body = await read_body(scope, receive)
-            return await self._gate.by_signature(scope, signed, body), usual.without(
+            return await self._auth.by_signature(scope, signed, body), usual.without(
                 "appId", "hash"
             )
         given = usual.get("hash") or ""
         app_id = "?" if "appId" in usual.twice else usual.get("appId") or ""
         all_ways = chain((usual,), ways)
-        return await self._gate.by_hash(
+        return await self._auth.by_hash(
             scope, app_id, given, lambda app: believed(all_ways, app, given, proof)
         )

@@ -6,16 +6,10 @@ import re
 from urllib.parse import quote
 
 import msgspec
-from litestar.types import Scope
 
-from trunkline.api.oapi.auth import header
+from trunkline.api.http.query import Reading
 from trunkline.api.oapi.hashes import histories_hash
-from trunkline.api.oapi.queries import Reading
 from trunkline.store.ports.database import App
-
-_HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?", re.ASCII)
-"""RFC 9110, 7.2, less what no host is called: it goes into links, between quotes and brackets."""
-
 
 _DATE = re.compile(r"[A-Za-z0-9._~:-]*", re.ASCII)
 
@@ -37,7 +31,6 @@ class Pages(msgspec.Struct, frozen=True):
 
 
 def pages_of(total: int, limit: int, page: int) -> Pages:
-    """How many pages ``total`` records fill."""
     return Pages(page=page, last=max(1, -(-total // limit)))
 
 
@@ -62,12 +55,3 @@ def _quoted(text: str) -> str:
 
 def _hash(app: App | None, sent: list[str | None], page: int) -> str:
     return "" if app is None else f"&hash={histories_hash(app.id, [*sent, str(page)], app.secret)}"
-
-
-def base_url(scope: Scope, public_url: str) -> str:
-    """What absolute links start with: the setting, or else the host that the client named."""
-    if public_url:
-        return public_url.rstrip("/")
-    host = header(scope, b"host")
-    named = host if _HOST.fullmatch(host) else "localhost"
-    return f"{scope.get('scheme', 'http')}://{named}"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
 from litestar.types import Scope
 
 from trunkline.api.http.errors import refuse
+from trunkline.api.http.query import Reading
+from trunkline.api.http.request import header
 from trunkline.api.media.links import RECORDING_NAME
-from trunkline.api.oapi import dates
-from trunkline.api.oapi.auth import header
 from trunkline.api.oapi.hashes import DEFAULT_LIMIT, DEFAULT_PAGE
-from trunkline.api.oapi.queries import Reading
+from trunkline.history.dates import DateInvalid, Moment, moment
 from trunkline.work.place.place_call import CallWanted
 
+MAX_DAYS = timedelta(days=31)
 MAX_LIMIT = 100
 MOST_PAGE = 10**12
 """Pages beyond this one are as empty as it is."""
@@ -47,7 +49,27 @@ def window_of(reading: Reading, zone: str) -> tuple[int, int]:
         raise refuse("DATE_REQUIRED")
     if not reading.twice.isdisjoint(("created_from", "created_to")):
         raise refuse("DATE_INVALID", "A date was sent twice.")
-    return dates.window(created_from, created_to, zone)
+    return window(created_from, created_to, zone)
+
+
+def window(created_from: str, created_to: str, zone: str) -> tuple[int, int]:
+    """The half-open range [from, to); raises Refused DATE_, RANGE_INVALID or RANGE_TOO_LARGE."""
+    try:
+        start, end = moment(created_from, zone), moment(created_to, zone, end=True)
+    except DateInvalid as error:
+        raise refuse("DATE_INVALID", str(error)) from None
+    if end.at < start.at:
+        raise refuse("RANGE_INVALID")
+    if _too_large(start, end):
+        raise refuse("RANGE_TOO_LARGE")
+    return start.at, end.at
+
+
+def _too_large(start: Moment, end: Moment) -> bool:
+    """31 days by the account's clock are allowed, though one of them may have 25 hours."""
+    if end.at - start.at <= MAX_DAYS // timedelta(microseconds=1):
+        return False
+    return start.wall is None or end.wall is None or end.wall - start.wall > MAX_DAYS
 
 
 def limit_of(reading: Reading) -> int:

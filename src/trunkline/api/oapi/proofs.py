@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from trunkline.api.http.query import Reading
 from trunkline.api.oapi.hashes import header_hash, histories_hashes, matches, media_hash
-from trunkline.api.oapi.queries import Reading
 from trunkline.store.ports.database import App
 
 Proof = Callable[[App, Reading, str], bool]
@@ -17,7 +17,6 @@ def header_proof(app: App, given: str) -> bool | None:
 
 
 def histories_proof(app: App, reading: Reading, given: str) -> bool:
-    """Is the hash right for this reading of a histories query?"""
     hashes = histories_hashes(
         app.id,
         reading.get("created_from"),
@@ -30,7 +29,6 @@ def histories_proof(app: App, reading: Reading, given: str) -> bool:
 
 
 def media_proof(app: App, reading: Reading, given: str) -> bool:
-    """Is the hash right for this reading of a play_recording query?"""
     return matches(given, [media_hash(app.id, reading.get("media"), app.secret)])
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 
 from limits import RateLimitItem, parse
 from limits.strategies import FixedWindowRateLimiter
 
+from trunkline.api.http.addresses import neighbourhood
 from trunkline.api.http.errors import refuse
 from trunkline.work.counters import Counters
 from trunkline.work.refused import Refused
@@ -56,15 +56,3 @@ class Rates:
 def _key(item: RateLimitItem, who: tuple[str, ...]) -> str:
     """Where ``limits`` counts it: making that takes longer than counting."""
     return item.key_for(*who)
-
-
-@lru_cache(maxsize=4096)
-def neighbourhood(address: str) -> str:
-    """Whom to count together: an IPv4 address, an IPv6 /64 (one customer has all of it)."""
-    try:
-        ip = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is None:
-        return str(IPv6Address(int(ip) >> 64 << 64))
-    return address

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from operator import attrgetter
 from types import NoneType
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from trunkline.api.v1.routing import Shown, Time
+from trunkline.api.v1.conventions.routing import ResponseBody, Time
 from trunkline.calls.facts import Party
 from trunkline.calls.times import maybe
 from trunkline.store.ports.history import CallRow
@@ -19,7 +19,7 @@ _OURS = frozenset({"account_id", "app_id"})
 """Whose key it is knows these."""
 
 
-class CallParty(Shown, frozen=True, kw_only=True):
+class CallParty(ResponseBody, frozen=True, kw_only=True):
     """One side of a call."""
 
     number: Annotated[str, Meta(description="The number, or the SIP user name of a user's device.")]
@@ -43,7 +43,6 @@ class CallField(NamedTuple):
 
 
 def party(one: Party) -> CallParty:
-    """A side of a call."""
     return CallParty(number=one.number, username=one.username, name=one.name)
 
 
@@ -105,3 +104,30 @@ def values(row: CallRow) -> dict[str, Any]:
 def unknown() -> dict[str, Any]:
     """The same of a call of which nothing is known yet, by the keys."""
     return {field.key: field.missing for field in FIELDS}
+
+
+ShownCall: Any = msgspec.defstruct(
+    "ShownCall",
+    [
+        (one.name, one.hint | UnsetType, msgspec.field(name=one.key, default=UNSET))
+        for one in FIELDS
+    ],
+    bases=(ResponseBody,),
+    module=__name__,
+    namespace={
+        "__doc__": "A finished call. All keys are there, unless `fields` named some of them."
+    },
+    frozen=True,
+    kw_only=True,
+)
+
+KEYS = tuple(one.key for one in FIELDS)
+"""Every key of a call, in order."""
+
+
+def shown(row: CallRow, fields: Collection[str] = ()) -> Any:
+    """The call as a ``ShownCall``, with these keys only, if any are named."""
+    made = values(row)
+    if fields:
+        made = {name: value for name, value in made.items() if name.rstrip("_") in fields}
+    return ShownCall(**made)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from trunkline.api.v1.call_query import CallsWanted, filter_of
-from trunkline.api.v1.call_shown import KEYS, ShownCall, shown
-from trunkline.api.v1.export_formats import Format, FormatUnavailable, format_called
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import MOST, Asked, Cursor, Limit, Reply, Route, Shown
-from trunkline.store.ports.history import NEWEST, CallFilter, CallKey, CallRow, History
+from trunkline.api.v1.call_fields import KEYS, ShownCall, shown
+from trunkline.api.v1.call_filter import CallsFilter, filter_of
+from trunkline.api.v1.conventions.problems import Fault, parameters_invalid
+from trunkline.api.v1.conventions.routing import (
+    MOST,
+    Cursor,
+    Limit,
+    Request,
+    Response,
+    ResponseBody,
+    Route,
+)
+from trunkline.store.ports.history import NEWEST, CallFilter, CallKey
 
 _LIST, _UPDATES = "calls", "calls by update"
-CHUNK = 500
-"""Calls that an export reads at a time."""
 
 
-class CallsQuery(CallsWanted, frozen=True, kw_only=True):
-    """Which calls, and how."""
-
+class CallsQuery(CallsFilter, frozen=True, kw_only=True):
     fields: Annotated[
         tuple[str, ...],
         Meta(
@@ -46,15 +47,7 @@ class CallsQuery(CallsWanted, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
-class CallsExport(CallsWanted, frozen=True, kw_only=True):
-    """Which calls, and as what."""
-
-    format: Annotated[
-        Literal["csv", "jsonl", "parquet"], Meta(description="One call a line, or a row.")
-    ] = "csv"
-
-
-class CallPage(Shown, frozen=True, kw_only=True):
+class CallPage(ResponseBody, frozen=True, kw_only=True):
     """Finished calls: newest first, or with `updated_after` in the order of their last change."""
 
     calls: list[ShownCall]
@@ -69,65 +62,64 @@ class CallPage(Shown, frozen=True, kw_only=True):
     ]
 
 
-async def list_calls(asked: Asked[CallsQuery, None]) -> Reply:
+async def list_calls(request: Request[CallsQuery, None]) -> Response:
     """Finished calls, newest first. A page looks at a few thousand calls at most: where a filter
     passes over many, it may have few calls, or none, and yet a `next`; go on until that is null.
 
     With `updated_after` they come in the order of their last change (their end, their recording, a
     note, a tag), each once: keep `next_updated_after` and send it the next time, and none is missed."""
-    query, wanted = asked.parameters, filter_of(asked.parameters)
+    query, wanted = request.parameters, filter_of(request.parameters)
     if unknown := [name for name in query.fields if name not in KEYS]:
-        fault = Fault(f"There is no key {unknown[0]!r}.", parameter="fields")
-        raise problem("parameters_invalid", "Cannot be taken: fields.", errors=[fault])
+        raise parameters_invalid([Fault(f"There is no key {unknown[0]!r}.", parameter="fields")])
     if query.updated_after is not None:
-        return await _changed(asked, wanted, query.updated_after)
-    return await _listed(asked, wanted)
+        return await _changed(request, wanted, query.updated_after)
+    return await _listed(request, wanted)
 
 
-async def _listed(asked: Asked[CallsQuery, None], wanted: CallFilter) -> Reply:
-    query, history = asked.parameters, asked.behind.deps.db.history
+async def _listed(request: Request[CallsQuery, None], wanted: CallFilter) -> Response:
+    query, history = request.parameters, request.context.deps.db.history
     after = NEWEST
     if query.cursor is not None:
-        after = CallKey(*_position(asked, query.cursor, _LIST, tuple[int, str]))
-    found = await history.find(asked.account_id, wanted, after, query.limit)
+        after = CallKey(*_position(request, query.cursor, _LIST, tuple[int, str]))
+    found = await history.find(request.account_id, wanted, after, query.limit)
     total = None
     if wanted.by_time_only:
-        total = await history.total(asked.account_id, wanted.start, wanted.end)
-    return _page(asked, found.rows, _LIST, found.rest, total, None)
+        total = await history.total(request.account_id, wanted.start, wanted.end)
+    return _page(request, found.rows, _LIST, found.rest, total, None)
 
 
-async def _changed(asked: Asked[CallsQuery, None], wanted: CallFilter, after: int) -> Reply:
-    query, history = asked.parameters, asked.behind.deps.db.history
+async def _changed(request: Request[CallsQuery, None], wanted: CallFilter, after: int) -> Response:
+    query, history = request.parameters, request.context.deps.db.history
     if query.cursor is not None:
-        after = _position(asked, query.cursor, _UPDATES, int)
-    found = await history.changed(asked.account_id, wanted, after, query.limit)
+        after = _position(request, query.cursor, _UPDATES, int)
+    found = await history.changed(request.account_id, wanted, after, query.limit)
     rest = found.upto if found.more else None
-    return _page(asked, found.rows, _UPDATES, rest, None, found.upto)
+    return _page(request, found.rows, _UPDATES, rest, None, found.upto)
 
 
-def _position(asked: Asked[CallsQuery, None], cursor: str, what: str, kind: Any) -> Any:
-    return asked.behind.cursors.read(cursor, what, asked.account_id, kind)
+def _position(request: Request[CallsQuery, None], cursor: str, what: str, kind: Any) -> Any:
+    return request.context.cursors.read(cursor, what, request.account_id, kind)
 
 
 def _page(
-    asked: Asked[CallsQuery, None],
+    request: Request[CallsQuery, None],
     rows: Any,
     what: str,
     rest: CallKey | int | None,
     total: int | None,
     upto: int | None,
-) -> Reply:
-    fields, cursor = asked.parameters.fields, None
+) -> Response:
+    fields, cursor = request.parameters.fields, None
     if rest is not None:
-        cursor = asked.behind.cursors.make(what, asked.account_id, rest)
+        cursor = request.context.cursors.make(what, request.account_id, rest)
     page = CallPage(
         calls=[shown(row, fields) for row in rows],
         next=cursor,
         total=total,
         next_updated_after=upto,
     )
-    return Reply(
-        page, next=[*_asked_again(asked.parameters), ("cursor", cursor)] if cursor else None
+    return Response(
+        page, next=[*_asked_again(request.parameters), ("cursor", cursor)] if cursor else None
     )
 
 
@@ -143,55 +135,9 @@ def _asked_again(query: CallsQuery) -> list[tuple[str, str | int]]:
     return sent
 
 
-async def export_calls(asked: Asked[CallsExport, None]) -> Reply:
-    """The same calls as a file, newest first, as fast as it is taken. One that breaks off without
-    its last chunk is not whole. In CSV a value that begins with `=`, `+`, `-`, `@`, a tab or a
-    carriage return has a `'` before it, so that no spreadsheet takes it for a formula, nor a number
-    such as `+84…` for a sum."""
-    wanted = filter_of(asked.parameters)
-    try:
-        made = format_called(asked.parameters.format)
-    except FormatUnavailable as error:
-        raise problem("format_unavailable", f"{error}.") from None
-    named = f'attachment; filename="calls.{made.suffix}"'.encode()
-    headers = ((b"content-type", made.media_type), (b"content-disposition", named))
-    chunks = _chunks(asked.behind.deps.db.history, asked.account_id, wanted)
-    return Reply(stream=_encoded(made, chunks, asked.gone), headers=headers)
-
-
-async def _chunks(
-    history: History, account_id: str, wanted: CallFilter
-) -> AsyncIterator[list[CallRow]]:
-    after: CallKey | None = NEWEST
-    while after is not None:
-        found = await history.find(account_id, wanted, after, CHUNK)
-        after = found.rest
-        if found.rows:
-            yield list(found.rows)
-
-
-async def _encoded(
-    made: Format, chunks: AsyncIterator[list[CallRow]], gone: Callable[[], Awaitable[None]]
-) -> AsyncIterator[bytes]:
-    """The file, made off the event loop; nothing more of it once the client is gone."""
-    leaving = asyncio.ensure_future(gone())
-    try:
-        yield await asyncio.to_thread(made.begin)
-        async for rows in chunks:
-            yield await asyncio.to_thread(made.rows, rows)
-            if leaving.done():
-                return
-        yield await asyncio.to_thread(made.end)
-    finally:
-        leaving.cancel()
-
-
 _TAG = "Calls"
 
 ROUTES = (
     Route("GET", "/v1/calls", "calls:read", list_calls, "Find calls",
           parameters=CallsQuery, answer=CallPage, tag=_TAG),
-    Route("GET", "/v1/calls/export", "calls:read", export_calls, "Export calls",
-          parameters=CallsExport, tag=_TAG, problems=("format_unavailable",),
-          media_types=("text/csv", "application/jsonl", "application/vnd.apache.parquet")),
 )  # fmt: skip

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from trunkline.api.v1.routing import (
+from trunkline.api.v1.conventions.routing import (
     MOST,
-    Asked,
-    Body,
     Cursor,
     Limit,
     Parameters,
-    Reply,
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
     Route,
-    Shown,
     Time,
+    alike,
 )
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.words import DeliveryStatus
-from trunkline.delivery.webhook import Attempt, Delivery, DeliveryKind, DeliveryState, message_id
+from trunkline.delivery.webhook import (
+    Attempt,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    Webhook,
+    message_id,
+)
 from trunkline.store.ports.database import Database
 from trunkline.store.ports.webhooks import DeliveryFilter
 from trunkline.work.deliver.webhook_request import body_of
@@ -32,8 +40,6 @@ _Number = Annotated[int, Meta(ge=0, le=MOST)]
 
 
 class DeliveriesQuery(Parameters, frozen=True, kw_only=True):
-    """Which deliveries."""
-
     webhook_id: _WebhookId
     state: DeliveryStatus | None = None
     call_id: (
@@ -46,19 +52,15 @@ class DeliveriesQuery(Parameters, frozen=True, kw_only=True):
 
 
 class WhichDelivery(Parameters, frozen=True, kw_only=True):
-    """Which delivery."""
-
     webhook_id: _WebhookId
     delivery_id: Annotated[int, Meta(ge=1, le=MOST, description="Its id.")]
 
 
 class WhichWebhook(Parameters, frozen=True, kw_only=True):
-    """Which webhook."""
-
     webhook_id: _WebhookId
 
 
-class Replay(Body, frozen=True, kw_only=True):
+class Replay(RequestBody, frozen=True, kw_only=True):
     """Which events to send again: from a number (`from`) or a time (`since`) on."""
 
     from_: Annotated[_Number, Meta(description="The first number.")] | None = field(
@@ -70,13 +72,13 @@ class Replay(Body, frozen=True, kw_only=True):
     to: Annotated[_Number, Meta(description="The last number.")] | None = None
 
 
-class Replayed(Shown, frozen=True, kw_only=True):
+class Replayed(ResponseBody, frozen=True, kw_only=True):
     """What a replay has put into the queue."""
 
     queued: int
 
 
-class ShownDelivery(Shown, frozen=True, kw_only=True):
+class ShownDelivery(ResponseBody, frozen=True, kw_only=True):
     """One event for the endpoint."""
 
     delivery_id: int
@@ -100,7 +102,7 @@ class ShownDelivery(Shown, frozen=True, kw_only=True):
     done_at: Time | None
 
 
-class ShownAttempt(Shown, frozen=True, kw_only=True):
+class ShownAttempt(ResponseBody, frozen=True, kw_only=True):
     """One request. Durations are milliseconds; null where it did not come to that."""
 
     at: Time
@@ -125,32 +127,37 @@ class OneDelivery(ShownDelivery, frozen=True, kw_only=True):
     tries: list[ShownAttempt]
 
 
-class DeliveryPage(Shown, frozen=True, kw_only=True):
+class DeliveryPage(ResponseBody, frozen=True, kw_only=True):
     """Deliveries, newest first."""
 
     deliveries: list[ShownDelivery]
 
 
-async def list_deliveries(asked: Asked[DeliveriesQuery, None]) -> Reply:
+async def webhook_of(request: Request[Any, Any]) -> Webhook:
+    """The account's webhook that is asked for; raises Refused NOT_FOUND."""
+    manage = request.context.deps.manage_webhooks
+    return await manage.find(request.parameters.webhook_id, request.account_id)
+
+
+async def list_deliveries(request: Request[DeliveriesQuery, None]) -> Response:
     """What the endpoint was sent, or is going to be, newest first. Kept as long as events are."""
-    cursors, query, deps = asked.behind.cursors, asked.parameters, asked.behind.deps
-    webhook = await deps.manage_webhooks.find(query.webhook_id, asked.account_id)
+    cursors, query, deps = request.context.cursors, request.parameters, request.context.deps
+    webhook = await webhook_of(request)
     list_, before = f"deliveries of {webhook.id}", MOST
     if query.cursor is not None:
-        before = cursors.read(query.cursor, list_, asked.account_id, int)
+        before = cursors.read(query.cursor, list_, request.account_id, int)
     wanted = DeliveryFilter(
         state=query.state, call_id=query.call_id, seq_from=query.seq_from, seq_to=query.seq_to
     )
     rows = await deps.db.deliveries.deliveries(webhook.id, wanted, before, query.limit + 1)
     page = DeliveryPage(deliveries=[_shown(row) for row in rows[: query.limit]])
     if len(rows) <= query.limit:
-        return Reply(page)
+        return Response(page)
     last = rows[query.limit - 1].id
-    return Reply(page, next=_same(query, cursors.make(list_, asked.account_id, last)))
+    return Response(page, next=_same(query, cursors.make(list_, request.account_id, last)))
 
 
 def _same(query: DeliveriesQuery, cursor: str) -> list[tuple[str, str | int]]:
-    """The query of the page that follows."""
     kept: list[tuple[str, str | int]] = [("limit", query.limit)]
     kept += [("state", query.state)] if query.state else []
     kept += [("call_id", query.call_id)] if query.call_id is not None else []
@@ -159,34 +166,34 @@ def _same(query: DeliveriesQuery, cursor: str) -> list[tuple[str, str | int]]:
     return [*kept, ("cursor", cursor)]
 
 
-async def read_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
+async def read_delivery(request: Request[WhichDelivery, None]) -> Response:
     """One delivery with its body and every attempt."""
-    return Reply(await shown_delivery(asked.behind.deps.db, await _found(asked)))
+    return Response(await shown_delivery(request.context.deps.db, await _found(request)))
 
 
-async def replay_delivery(asked: Asked[WhichDelivery, None]) -> Reply:
+async def replay_delivery(request: Request[WhichDelivery, None]) -> Response:
     """Send it once more, under the same `webhook-id`. One that is pending is tried as soon as it is
     its turn."""
-    deps, which = asked.behind.deps, asked.parameters
-    webhook = await deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+    deps, which = request.context.deps, request.parameters
+    webhook = await webhook_of(request)
     await deps.manage_webhooks.replay_one(webhook, which.delivery_id)
-    return Reply(Replayed(queued=1))
+    return Response(Replayed(queued=1))
 
 
-async def replay_events(asked: Asked[WhichWebhook, Replay]) -> Reply:
+async def replay_events(request: Request[WhichWebhook, Replay]) -> Response:
     """Send events again that the endpoint's filters match, in their order, each under the
     `webhook-id` that it had; also such as came before the endpoint was there. At most 100,000 numbers
     at a time."""
-    deps, body = asked.behind.deps, asked.body
-    webhook = await deps.manage_webhooks.find(asked.parameters.webhook_id, asked.account_id)
+    deps, body = request.context.deps, request.body
+    webhook = await webhook_of(request)
     since = None if body.since is None else int(body.since.timestamp() * 1_000_000)
     span = ReplayRange(first=body.from_, since=since, last=body.to)
-    return Reply(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
+    return Response(Replayed(queued=await deps.manage_webhooks.replay(webhook, span)))
 
 
-async def _found(asked: Asked[WhichDelivery, None]) -> Delivery:
-    deps, which = asked.behind.deps, asked.parameters
-    webhook = await deps.manage_webhooks.find(which.webhook_id, asked.account_id)
+async def _found(request: Request[WhichDelivery, None]) -> Delivery:
+    deps, which = request.context.deps, request.parameters
+    webhook = await webhook_of(request)
     return await deps.manage_webhooks.delivery(webhook, which.delivery_id)
 
 
@@ -194,49 +201,33 @@ async def shown_delivery(db: Database, delivery: Delivery) -> OneDelivery:
     """A delivery with all that was sent and came back."""
     body = await body_of(db.events, delivery)
     return OneDelivery(
-        **delivery_values(delivery),  # type: ignore[arg-type]
+        **delivery_values(delivery),
         body=None if body is None else body.decode(),
         tries=[_attempt(each) for each in await db.deliveries.attempts(delivery.id)],
     )
 
 
 def _shown(delivery: Delivery) -> ShownDelivery:
-    return ShownDelivery(**delivery_values(delivery))  # type: ignore[arg-type]
+    return ShownDelivery(**delivery_values(delivery))
 
 
-def delivery_values(delivery: Delivery) -> dict[str, object]:
+def delivery_values(delivery: Delivery) -> dict[str, Any]:
     """Every field of ``ShownDelivery``."""
-    return {
-        "delivery_id": delivery.id,
-        "message_id": message_id(delivery.account_id, delivery),
-        "kind": delivery.kind,
-        "type": delivery.name,
-        "seq": delivery.seq,
-        "gap_from": delivery.gap_from,
-        "call_id": delivery.call_id,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "last_status": delivery.last_status,
-        "last_error": delivery.last_error,
-        "created_at": rfc3339(delivery.created_at),
-        "next_attempt_at": maybe(delivery.next_at),
-        "done_at": maybe(delivery.done_at),
-    }
+    return alike(
+        ShownDelivery.__struct_fields__,
+        delivery,
+        delivery_id=delivery.id,
+        message_id=message_id(delivery.account_id, delivery),
+        type=delivery.name,
+        created_at=rfc3339(delivery.created_at),
+        next_attempt_at=maybe(delivery.next_at),
+        done_at=maybe(delivery.done_at),
+    )
 
 
 def _attempt(attempt: Attempt) -> ShownAttempt:
-    return ShownAttempt(
-        at=rfc3339(attempt.at),
-        status=attempt.status,
-        error=attempt.error,
-        address=attempt.address,
-        resolve_ms=attempt.resolve_ms,
-        connect_ms=attempt.connect_ms,
-        tls_ms=attempt.tls_ms,
-        first_byte_ms=attempt.first_byte_ms,
-        total_ms=attempt.total_ms,
-        answer=attempt.answer.decode(errors="replace"),
-    )
+    shown, answer = ShownAttempt.__struct_fields__, attempt.answer.decode(errors="replace")
+    return ShownAttempt(**alike(shown, attempt, at=rfc3339(attempt.at), answer=answer))
 
 
 _ALL = "/v1/webhooks/{webhook_id}/deliveries"

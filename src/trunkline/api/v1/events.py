@@ -14,9 +14,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from trunkline.api.v1.long_polls import Poll
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import MOST, Asked, Limit, Parameters, Reply, Route, Shown
+from trunkline.api.v1.conventions.long_polls import Poll
+from trunkline.api.v1.conventions.problems import Fault, problem
+from trunkline.api.v1.conventions.routing import (
+    MOST,
+    Limit,
+    Parameters,
+    Request,
+    Response,
+    ResponseBody,
+    Route,
+)
 from trunkline.events.bindings import Binding, BindingInvalid, parse
 from trunkline.events.envelope import EventEnvelope, envelope
 from trunkline.events.stored import StoredEvent
@@ -39,8 +47,6 @@ Types = Annotated[
 
 
 class EventsQuery(Parameters, frozen=True, kw_only=True):
-    """What of the log is wanted."""
-
     after: Annotated[Number, Meta(description="The last number that you have; 0 begins.")] = 0
     limit: Limit = 100
     types: Types = ()
@@ -56,19 +62,17 @@ class EventsQuery(Parameters, frozen=True, kw_only=True):
 
 
 class OneEvent(Parameters, frozen=True, kw_only=True):
-    """Which event."""
-
     seq: Annotated[int, Meta(ge=1, le=MOST, description="Its number.")]
 
 
-class Gap(Shown, frozen=True, kw_only=True):
+class Gap(ResponseBody, frozen=True, kw_only=True):
     """Numbers that were asked for and are kept no more, both ends included."""
 
     from_: int = msgspec.field(name="from")
     to: int
 
 
-class EventPage(Shown, frozen=True, kw_only=True):
+class EventPage(ResponseBody, frozen=True, kw_only=True):
     """A part of the log, in order. Go on with ``after=next_after``."""
 
     events: list[EventEnvelope]
@@ -90,7 +94,7 @@ class _Found(msgspec.Struct):
         return self.upto >= self.newest
 
 
-class _Wanted:
+class _Filter:
     """The filter of a request; raises Problem parameters_invalid."""
 
     def __init__(self, query: EventsQuery) -> None:
@@ -102,7 +106,6 @@ class _Wanted:
         return _CHUNK if self._bindings else min(limit, _CHUNK)
 
     def __call__(self, event: StoredEvent) -> bool:
-        """Is it one of those?"""
         if self.call_id is not None and event.call_id != self.call_id:
             return False
         key = (event.category, event.name, event.subject)
@@ -128,28 +131,28 @@ def _no_binding(error: str) -> str:
     return f"{error[0].upper()}{error[1:]} (write category.EVENT.id; a # is %23 in a URL)."
 
 
-async def read_events(asked: Asked[EventsQuery, None]) -> Reply:
+async def read_events(request: Request[EventsQuery, None]) -> Response:
     """Events with a number above `after`, in order. `next_after` always moves on past what was looked
     at, also where a filter let nothing through: an empty page with `next_after` below `newest` means
     "go on", and has a `Link` to where. With `wait`, a request for which there is nothing yet is
     answered when the first event comes, or empty when the time is over. `gap` names numbers that
     retention has taken."""
-    query = asked.parameters
-    wanted = _Wanted(query)
+    query = request.parameters
+    wanted = _Filter(query)
     if not query.wait:
-        return _reply(asked, await _read(asked, wanted, query.after))
-    with asked.behind.polls.waiting(asked.account_id, wanted) as poll:
-        found = await _waited_for(asked, wanted, poll)
-    await asked.behind.gate.recheck(asked.key)
-    return _reply(asked, found)
+        return _reply(request, await _read(request, wanted, query.after))
+    with request.context.polls.waiting(request.account_id, wanted) as poll:
+        found = await _waited_for(request, wanted, poll)
+    await request.context.auth.recheck(request.key)
+    return _reply(request, found)
 
 
-async def _waited_for(asked: Asked[EventsQuery, None], wanted: _Wanted, poll: Poll) -> _Found:
-    ends = monotonic() + asked.parameters.wait
-    found = await _read(asked, wanted, asked.parameters.after)
+async def _waited_for(request: Request[EventsQuery, None], wanted: _Filter, poll: Poll) -> _Found:
+    ends = monotonic() + request.parameters.wait
+    found = await _read(request, wanted, request.parameters.after)
     while _nothing_in(found) and not poll.closed and (left := ends - monotonic()) > 0:
-        woken = await poll.wait(left, asked.gone)
-        found = await _read(asked, wanted, found.upto)
+        woken = await poll.wait(left, request.gone)
+        found = await _read(request, wanted, found.upto)
         if not woken:
             break
     return found
@@ -159,19 +162,21 @@ def _nothing_in(found: _Found) -> bool:
     return not found.events and found.gap is None and found.reached_the_end
 
 
-async def _read(asked: Asked[EventsQuery, None], wanted: _Wanted, after: int) -> _Found:
+async def _read(request: Request[EventsQuery, None], wanted: _Filter, after: int) -> _Found:
     if wanted.call_id is None:
-        return await _looked_through(asked, wanted, after)
-    return await _of_call(asked, wanted, wanted.call_id, after)
+        return await _looked_through(request, wanted, after)
+    return await _of_call(request, wanted, wanted.call_id, after)
 
 
-async def _looked_through(asked: Asked[EventsQuery, None], wanted: _Wanted, after: int) -> _Found:
+async def _looked_through(
+    request: Request[EventsQuery, None], wanted: _Filter, after: int
+) -> _Found:
     """Event by event: numbers follow each other, so where one is missing, retention took it."""
-    events, limit = asked.behind.deps.db.events, asked.parameters.limit
-    _, newest = await events.bounds(asked.account_id)
+    events, limit = request.context.deps.db.events, request.parameters.limit
+    _, newest = await events.bounds(request.account_id)
     found, size = _Found([], after, None, newest), wanted.at_once(limit)
     for _ in range(0, MOST_LOOKED_AT, _CHUNK):
-        chunk = await events.after(asked.account_id, found.upto, size)
+        chunk = await events.after(request.account_id, found.upto, size)
         if not chunk:
             break
         if chunk[0].seq > found.upto + 1:
@@ -182,32 +187,32 @@ async def _looked_through(asked: Asked[EventsQuery, None], wanted: _Wanted, afte
         if len(found.events) == limit or len(chunk) < size:
             break
         await asyncio.sleep(0)
-    return await _to_the_end(asked, found)
+    return await _to_the_end(request, found)
 
 
 async def _of_call(
-    asked: Asked[EventsQuery, None], wanted: _Wanted, call_id: str, after: int
+    request: Request[EventsQuery, None], wanted: _Filter, call_id: str, after: int
 ) -> _Found:
     """By the index of calls; the newest number is read first, the oldest kept last: an event that
     comes or goes meanwhile is told of rather than passed over."""
-    events, limit = asked.behind.deps.db.events, asked.parameters.limit
-    _, newest = await events.bounds(asked.account_id)
+    events, limit = request.context.deps.db.events, request.parameters.limit
+    _, newest = await events.bounds(request.account_id)
     found = _Found([], after, None, newest)
     for _ in range(0, MOST_LOOKED_AT, _CHUNK):
-        chunk = await events.of_call(asked.account_id, call_id, found.upto, _CHUNK)
-        upto = chunk[-1].seq if len(chunk) == _CHUNK else max([newest, *_numbers(chunk[-1:])])
+        chunk = await events.of_call(request.account_id, call_id, found.upto, _CHUNK)
+        upto = (
+            chunk[-1].seq
+            if len(chunk) == _CHUNK
+            else max([newest, *(event.seq for event in chunk[-1:])])
+        )
         _take(found, filter(wanted, chunk), max(upto, found.upto), limit)
         if len(found.events) == limit or len(chunk) < _CHUNK:
             break
         await asyncio.sleep(0)
-    oldest, _ = await events.bounds(asked.account_id)
+    oldest, _ = await events.bounds(request.account_id)
     if oldest > after + 1:
         found.gap = Gap(from_=after + 1, to=oldest - 1)
     return found
-
-
-def _numbers(events: Iterable[StoredEvent]) -> list[int]:
-    return [event.seq for event in events]
 
 
 def _take(found: _Found, wanted: Iterable[StoredEvent], upto: int, limit: int) -> None:
@@ -220,17 +225,17 @@ def _take(found: _Found, wanted: Iterable[StoredEvent], upto: int, limit: int) -
             return
 
 
-async def _to_the_end(asked: Asked[EventsQuery, None], found: _Found) -> _Found:
+async def _to_the_end(request: Request[EventsQuery, None], found: _Found) -> _Found:
     """Where retention took all that there was, nothing follows, and all of it is the gap."""
-    oldest, _ = await asked.behind.deps.db.events.bounds(asked.account_id)
+    oldest, _ = await request.context.deps.db.events.bounds(request.account_id)
     if found.upto < found.newest < oldest:
         found.gap = found.gap or Gap(from_=found.upto + 1, to=found.newest)
         found.upto = found.newest
     return found
 
 
-def _reply(asked: Asked[EventsQuery, None], found: _Found) -> Reply:
-    query = asked.parameters
+def _reply(request: Request[EventsQuery, None], found: _Found) -> Response:
+    query = request.parameters
     page: dict[str, Any] = {
         "events": found.events,
         "next_after": found.upto,
@@ -238,46 +243,28 @@ def _reply(asked: Asked[EventsQuery, None], found: _Found) -> Reply:
         "newest": max(found.newest, found.upto if found.events else 0),
     }
     if found.reached_the_end:
-        return Reply(page)
+        return Response(page)
     kept: list[tuple[str, str | int]] = [("types", text) for text in query.types]
     if query.call_id is not None:
         kept.append(("call_id", query.call_id))
-    return Reply(page, next=[("after", found.upto), ("limit", query.limit), *kept])
+    return Response(page, next=[("after", found.upto), ("limit", query.limit), *kept])
 
 
-async def read_event(asked: Asked[OneEvent, None]) -> Reply:
+async def read_event(request: Request[OneEvent, None]) -> Response:
     """One event, by its number."""
-    events, seq = asked.behind.deps.db.events, asked.parameters.seq
-    found = await events.after(asked.account_id, seq - 1, 1)
+    events, seq = request.context.deps.db.events, request.parameters.seq
+    found = await events.after(request.account_id, seq - 1, 1)
     if found and found[0].seq == seq:
-        return Reply(msgspec.Raw(envelope(found[0])))
-    oldest, newest = await events.bounds(asked.account_id)
+        return Response(msgspec.Raw(envelope(found[0])))
+    oldest, newest = await events.bounds(request.account_id)
     if seq > newest:
         raise problem("not_found", f"There is no event {seq} yet; the newest is {newest}.")
     raise problem("event_gone", f"Event {seq} is not kept any more; the oldest kept is {oldest}.")
 
 
 ROUTES = (
-    Route(
-        "GET",
-        "/v1/events",
-        "events:read",
-        read_events,
-        "Read the event log",
-        parameters=EventsQuery,
-        answer=EventPage,
-        tag="Events",
-        problems=("too_many_waiting",),
-    ),
-    Route(
-        "GET",
-        "/v1/events/{seq}",
-        "events:read",
-        read_event,
-        "Read one event",
-        parameters=OneEvent,
-        answer=EventEnvelope,
-        tag="Events",
-        problems=("event_gone",),
-    ),
-)
+    Route("GET", "/v1/events", "events:read", read_events, "Read the event log",
+          parameters=EventsQuery, answer=EventPage, tag="Events", problems=("too_many_waiting",)),
+    Route("GET", "/v1/events/{seq}", "events:read", read_event, "Read one event",
+          parameters=OneEvent, answer=EventEnvelope, tag="Events", problems=("event_gone",)),
+)  # fmt: skip

@@ -6,19 +6,19 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from trunkline.api.intervals import Interval, TooManyIntervals, cuts, whole_quarters
-from trunkline.api.oapi.dates import DateInvalid, moment
-from trunkline.api.statistics import (
+from trunkline.api.v1.conventions.problems import Fault, parameters_invalid, problem
+from trunkline.api.v1.conventions.routing import Parameters, Request, Response, Route
+from trunkline.history.dates import DateInvalid, moment
+from trunkline.history.intervals import Interval, TooManyIntervals, cuts, whole_quarters
+from trunkline.history.statistics import (
     MOST_INTERVALS,
     MOST_POINTS,
     MOST_YEARS,
     Stats,
     stats,
 )
-from trunkline.api.v1.problems import Fault, problem
-from trunkline.api.v1.routing import Asked, Parameters, Reply, Route
+from trunkline.history.sums import DAY, GroupBy, Summed, TooManyPoints
 from trunkline.store.ports.database import Directory
-from trunkline.store.ports.statistics import DAY, GroupBy, Summed, TooManyPoints
 
 DEFAULT_DAYS = 30
 
@@ -26,8 +26,6 @@ _LONGEST = MOST_YEARS * 366 * DAY
 
 
 class StatsQuery(Parameters, frozen=True, kw_only=True):
-    """Which window, and how it is divided."""
-
     from_: Annotated[
         str | None,
         Meta(
@@ -42,22 +40,22 @@ class StatsQuery(Parameters, frozen=True, kw_only=True):
     group_by: GroupBy = "none"
 
 
-async def read_stats(asked: Asked[StatsQuery, None]) -> Reply:
+async def read_stats(request: Request[StatsQuery, None]) -> Response:
     """What the calls came to that started in a window, from sums that are kept as calls end.
 
     The window is widened to whole quarters of an hour. At most 1,000 intervals and 10,000 points.
     With `group_by=user` an internal call is under both its users, and in `totals` once.
     """
-    query, db = asked.parameters, asked.behind.deps.db
-    zone = await db.directory.timezone(asked.account_id)
-    start, end = _window(query, zone, asked.now)
+    query, db = request.parameters, request.context.deps.db
+    zone = await db.directory.timezone(request.account_id)
+    start, end = _window(query, zone, request.now)
     try:
         at = cuts(start, end, query.interval, zone, MOST_INTERVALS)
-        found = await db.statistics.summed(asked.account_id, query.group_by, at, MOST_POINTS)
+        found = await db.statistics.summed(request.account_id, query.group_by, at, MOST_POINTS)
     except (TooManyIntervals, TooManyPoints):
         raise problem("stats_too_large") from None
     names = await _names(found, db.directory) if query.group_by == "trunk" else {}
-    return Reply(stats(found, at, query.interval, query.group_by, zone, names))
+    return Response(stats(found, at, query.interval, query.group_by, zone, names))
 
 
 def _window(query: StatsQuery, zone: str, now: int) -> tuple[int, int]:
@@ -67,7 +65,7 @@ def _window(query: StatsQuery, zone: str, now: int) -> tuple[int, int]:
         _date(query.from_, "from", zone) if query.from_ is not None else end - DEFAULT_DAYS * DAY
     )
     if start >= end:
-        raise _invalid("from", "Expected a moment before `to`.")
+        raise parameters_invalid([Fault("Expected a moment before `to`.", parameter="from")])
     if end - start > _LONGEST:
         raise problem("stats_too_large", f"The window is longer than {MOST_YEARS} years.")
     return whole_quarters(start, end)
@@ -77,31 +75,16 @@ def _date(text: str, name: str, zone: str) -> int:
     try:
         return moment(text, zone, end=name == "to").at
     except DateInvalid as error:
-        raise _invalid(name, str(error)) from None
-
-
-def _invalid(name: str, detail: str) -> Exception:
-    faults = [Fault(detail, parameter=name)]
-    return problem("parameters_invalid", f"Cannot be taken: {name}.", errors=faults)
+        raise parameters_invalid([Fault(str(error), parameter=name)]) from None
 
 
 async def _names(found: Summed, directory: Directory) -> dict[str, str]:
-    """The trunks' names by their keys."""
     keys = {key for each in found.series for key in each}
     owners = {key: await directory.endpoint_owner(key) for key in keys}
     return {key: owner.display_name for key, owner in owners.items() if owner is not None}
 
 
 ROUTES = (
-    Route(
-        "GET",
-        "/v1/stats",
-        "calls:read",
-        read_stats,
-        "Add up calls",
-        parameters=StatsQuery,
-        answer=Stats,
-        tag="Statistics",
-        problems=("stats_too_large",),
-    ),
-)
+    Route("GET", "/v1/stats", "calls:read", read_stats, "Add up calls",
+          parameters=StatsQuery, answer=Stats, tag="Statistics", problems=("stats_too_large",)),
+)  # fmt: skip

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from trunkline.api.v1 import (
-    account,
-    call_control,
+    call,
+    call_export,
+    call_transfer,
     calls,
     deliveries,
     events,
-    one_call,
+    keys,
     stats,
     webhooks,
 )
-from trunkline.api.v1.routing import Route
+from trunkline.api.v1.conventions.routing import Route
 
 ROUTES: tuple[Route, ...] = (
-    *account.ROUTES,
+    *keys.ROUTES,
     *calls.ROUTES,
-    *one_call.ROUTES,
-    *call_control.ROUTES,
+    *call_export.ROUTES,
+    *call.ROUTES,
+    *call_transfer.ROUTES,
     *events.ROUTES,
     *stats.ROUTES,
     *webhooks.ROUTES,

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
-from trunkline.api.v1.deliveries import OneDelivery, shown_delivery
-from trunkline.api.v1.listing import ListQuery, listed
-from trunkline.api.v1.routing import (
+from trunkline.api.v1.conventions.lists import ListQuery, listed
+from trunkline.api.v1.conventions.routing import (
     MOST,
-    Asked,
-    Body,
     Parameters,
-    Reply,
+    Request,
+    RequestBody,
+    Response,
+    ResponseBody,
     Route,
-    Shown,
     Time,
+    alike,
 )
+from trunkline.api.v1.deliveries import OneDelivery, shown_delivery, webhook_of
 from trunkline.calls.times import maybe, rfc3339
 from trunkline.calls.words import WebhookStatus
 from trunkline.delivery.webhook import Webhook
@@ -42,12 +43,10 @@ _Description = Annotated[str, Meta(description="For people.", max_length=200)]
 
 
 class OneWebhook(Parameters, frozen=True, kw_only=True):
-    """Which webhook."""
-
     webhook_id: Annotated[str, Meta(description="Its id.", max_length=64)]
 
 
-class NewWebhook(Body, frozen=True, kw_only=True):
+class NewWebhook(RequestBody, frozen=True, kw_only=True):
     """An endpoint to be added."""
 
     url: _Url
@@ -62,7 +61,7 @@ class NewWebhook(Body, frozen=True, kw_only=True):
     ) = None
 
 
-class ChangedWebhook(Body, frozen=True, kw_only=True):
+class ChangedWebhook(RequestBody, frozen=True, kw_only=True):
     """What to change; what is left out stays."""
 
     url: _Url | None = None
@@ -70,7 +69,7 @@ class ChangedWebhook(Body, frozen=True, kw_only=True):
     description: _Description | None = None
 
 
-class ShownWebhook(Shown, frozen=True, kw_only=True):
+class ShownWebhook(ResponseBody, frozen=True, kw_only=True):
     """An endpoint."""
 
     webhook_id: str
@@ -103,118 +102,108 @@ class WebhookSecret(ShownWebhook, frozen=True, kw_only=True):
     secret: Annotated[str, Meta(description="What to verify signatures with: `whsec_…`.")]
 
 
-class WebhookPage(Shown, frozen=True, kw_only=True):
+class WebhookPage(ResponseBody, frozen=True, kw_only=True):
     """Endpoints, oldest first."""
 
     webhooks: list[ShownWebhook]
 
 
-async def found(asked: Asked[OneWebhook, None]) -> Webhook:
-    """The account's endpoint that is asked for; raises Refused NOT_FOUND."""
-    manage = asked.behind.deps.manage_webhooks
-    return await manage.find(asked.parameters.webhook_id, asked.account_id)
-
-
-async def list_webhooks(asked: Asked[ListQuery, None]) -> Reply:
+async def list_webhooks(request: Request[ListQuery, None]) -> Response:
     """The account's endpoints, without their secrets."""
-    read = asked.behind.deps.db.webhooks.listed
+    read = request.context.deps.db.webhooks.listed
     return await listed(
-        asked,
+        request,
         "webhooks",
         read,
         lambda rows: WebhookPage(webhooks=[_shown(row) for row in rows]),
     )
 
 
-async def create_webhook(asked: Asked[Parameters, NewWebhook]) -> Reply:
+async def create_webhook(request: Request[Parameters, NewWebhook]) -> Response:
     """It is sent every event from now on that one of its filters matches, signed with the secret
     that this answer shows: keep it, it is not shown again."""
-    webhook, secret = await asked.behind.deps.manage_webhooks.create(
-        asked.account_id,
-        asked.id,
-        asked.body.url,
-        asked.body.description,
-        asked.body.events,
-        asked.body.after,
+    webhook, secret = await request.context.deps.manage_webhooks.create(
+        request.account_id,
+        request.id,
+        request.body.url,
+        request.body.description,
+        request.body.events,
+        request.body.after,
     )
     location = (b"location", f"/v1/webhooks/{webhook.id}".encode())
-    return Reply(_with_secret(webhook, secret), headers=(location,))
+    return Response(_with_secret(webhook, secret), headers=(location,))
 
 
-async def read_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+async def read_webhook(request: Request[OneWebhook, None]) -> Response:
     """One endpoint, without its secret."""
-    return Reply(_shown(await found(asked)))
+    return Response(_shown(await webhook_of(request)))
 
 
-async def change_webhook(asked: Asked[OneWebhook, ChangedWebhook]) -> Reply:
+async def change_webhook(request: Request[OneWebhook, ChangedWebhook]) -> Response:
     """What is pending goes to the new URL; new filters count for events that come from now on."""
-    webhook = await asked.behind.deps.manage_webhooks.find(
-        asked.parameters.webhook_id, asked.account_id
+    manage, body = request.context.deps.manage_webhooks, request.body
+    changed = await manage.change(
+        await webhook_of(request), url=body.url, description=body.description, events=body.events
     )
-    body = asked.body
-    changed = await asked.behind.deps.manage_webhooks.change(
-        webhook,
-        url=body.url,
-        description=body.description,
-        events=body.events,
-    )
-    return Reply(_shown(changed))
+    return Response(_shown(changed))
 
 
-async def delete_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+async def delete_webhook(request: Request[OneWebhook, None]) -> Response:
     """It is sent nothing any more, and its deliveries are forgotten; not while a legal hold keeps them."""
-    await asked.behind.deps.manage_webhooks.delete(await found(asked))
-    return Reply()
+    await request.context.deps.manage_webhooks.delete(await webhook_of(request))
+    return Response()
 
 
-async def enable_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+async def enable_webhook(request: Request[OneWebhook, None]) -> Response:
     """It is sent all that came since it was stopped, as far as that is kept."""
-    return Reply(_shown(await asked.behind.deps.manage_webhooks.enable(await found(asked))))
+    return Response(
+        _shown(await request.context.deps.manage_webhooks.enable(await webhook_of(request)))
+    )
 
 
-async def disable_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+async def disable_webhook(request: Request[OneWebhook, None]) -> Response:
     """It is sent nothing until it is enabled; events wait for it as long as they are kept."""
-    return Reply(_shown(await asked.behind.deps.manage_webhooks.disable(await found(asked))))
+    return Response(
+        _shown(await request.context.deps.manage_webhooks.disable(await webhook_of(request)))
+    )
 
 
-async def rotate_secret(asked: Asked[OneWebhook, None]) -> Reply:
+async def rotate_secret(request: Request[OneWebhook, None]) -> Response:
     """A new secret. For 24 hours requests are signed with the old one, too, so that neither side has
     to be quick."""
-    manage = asked.behind.deps.manage_webhooks
-    return Reply(_with_secret(*await manage.rotate(await found(asked), asked.id)))
+    manage = request.context.deps.manage_webhooks
+    return Response(_with_secret(*await manage.rotate(await webhook_of(request), request.id)))
 
 
-async def test_webhook(asked: Asked[OneWebhook, None]) -> Reply:
+async def test_webhook(request: Request[OneWebhook, None]) -> Response:
     """Sends a signed sample (`WEBHOOK_TEST`) at once, whatever the endpoint's state, and tells what
     came back."""
-    deps = asked.behind.deps
-    return Reply(
-        await shown_delivery(deps.db, await deps.try_webhook(await found(asked), asked.id))
+    deps = request.context.deps
+    return Response(
+        await shown_delivery(deps.db, await deps.try_webhook(await webhook_of(request), request.id))
     )
 
 
 def _shown(webhook: Webhook) -> ShownWebhook:
-    return ShownWebhook(**_values(webhook))  # type: ignore[arg-type]
+    return ShownWebhook(**_values(webhook))
 
 
 def _with_secret(webhook: Webhook, secret: str) -> WebhookSecret:
-    return WebhookSecret(**_values(webhook), secret=secret)  # type: ignore[arg-type]
+    return WebhookSecret(**_values(webhook), secret=secret)
 
 
-def _values(webhook: Webhook) -> dict[str, object]:
-    return {
-        "webhook_id": webhook.id,
-        "url": webhook.url,
-        "events": list(webhook.events),
-        "description": webhook.description,
-        "state": webhook.state,
-        "reason": webhook.reason,
-        "given_up_to": webhook.cursor,
-        "failing_since": maybe(webhook.failing_since),
-        "previous_secret_until": maybe(webhook.previous_until),
-        "created_at": rfc3339(webhook.created_at),
-        "changed_at": rfc3339(webhook.changed_at),
-    }
+def _values(webhook: Webhook) -> dict[str, Any]:
+    return alike(
+        ShownWebhook.__struct_fields__,
+        webhook,
+        webhook_id=webhook.id,
+        events=list(webhook.events),
+        given_up_to=webhook.cursor,
+        failing_since=maybe(webhook.failing_since),
+        previous_secret_until=maybe(webhook.previous_until),
+        created_at=rfc3339(webhook.created_at),
+        changed_at=rfc3339(webhook.changed_at),
+    )
 
 
 _ONE = "/v1/webhooks/{webhook_id}"

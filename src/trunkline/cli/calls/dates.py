@@ -7,7 +7,7 @@ from trunkline.cli.failure import CommandFailed
 
 def moment_of(text: str, zone: str, end: bool = False) -> int:
     """Unix microseconds; with ``end``, of a bare date the day's end. Raises CommandFailed."""
-    from trunkline.api.oapi.dates import DateInvalid, moment
+    from trunkline.history.dates import DateInvalid, moment
 
     try:
         return moment(text, zone, end=end).at

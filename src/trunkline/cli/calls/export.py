@@ -17,7 +17,7 @@ from trunkline.cli.options import Account
 from trunkline.cli.progress import counting
 
 if TYPE_CHECKING:
-    from trunkline.api.v1.export_formats import Format
+    from trunkline.api.v1.exports.formats import Format
     from trunkline.store.ports.archive import Archive
     from trunkline.store.ports.history import CallRow
 
@@ -69,7 +69,7 @@ def _window(first: str | None, last: str | None, zone: str) -> tuple[int, int]:
 
 
 def _format(name: str) -> Format:
-    from trunkline.api.v1.export_formats import FormatUnavailable, format_called
+    from trunkline.api.v1.exports.formats import FormatUnavailable, format_called
 
     try:
         return format_called(name)

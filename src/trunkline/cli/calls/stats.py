@@ -13,7 +13,7 @@ from trunkline.cli.failure import CommandFailed
 from trunkline.cli.opening import account_called, archive
 
 if TYPE_CHECKING:
-    from trunkline.api.statistics import Stats
+    from trunkline.history.statistics import Stats
     from trunkline.store.ports.archive import Account, Archive
 
 By = Literal["hour", "day", "week", "month", "user", "did", "trunk", "class", "direction", "status"]
@@ -85,9 +85,9 @@ def _owner(opened: Archive, name: str | None) -> Account:
 
 
 def _found(opened: Archive, owner: Account, start: int, end: int, by: By) -> Stats:
-    from trunkline.api.intervals import Interval, TooManyIntervals, cuts
-    from trunkline.api.statistics import MOST_INTERVALS, MOST_POINTS, stats
-    from trunkline.store.ports.statistics import GroupBy, TooManyPoints
+    from trunkline.history.intervals import Interval, TooManyIntervals, cuts
+    from trunkline.history.statistics import MOST_INTERVALS, MOST_POINTS, stats
+    from trunkline.history.sums import GroupBy, TooManyPoints
 
     interval: Interval = by if by in _BY_TIME else "none"  # type: ignore[assignment]
     group: GroupBy = "none" if by in _BY_TIME else by  # type: ignore[assignment]
@@ -101,7 +101,7 @@ def _found(opened: Archive, owner: Account, start: int, end: int, by: By) -> Sta
 
 def _window(first: str | None, until: str | None, last: str | None, zone: str) -> tuple[int, int]:
     """Unix microseconds, whole quarters of an hour; raises CommandFailed."""
-    from trunkline.api.intervals import whole_quarters
+    from trunkline.history.intervals import whole_quarters
 
     if first is not None and last is not None:
         raise CommandFailed("--from and --last both say when it begins: leave one out")
@@ -116,7 +116,7 @@ def _before(end: int, last: str, zone: str) -> int:
     """So many hours before the end; or the beginning of the first of so many days up to the end's."""
     from datetime import date, timedelta
 
-    from trunkline.api.intervals import local
+    from trunkline.history.intervals import local
 
     found = _LAST.fullmatch(last)
     if found is None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from trunkline.api.statistics import Point, Stats, Totals
+from trunkline.history.statistics import Point, Stats, Totals
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -54,7 +54,7 @@ def replay(
 
 def _time(text: str, zone: str) -> int:
     """Unix microseconds."""
-    from trunkline.api.oapi.dates import DateInvalid, moment
+    from trunkline.history.dates import DateInvalid, moment
 
     try:
         return moment(text, zone).at

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from trunkline.api.http.application import build_api
+from trunkline.api.application import build_api
 from trunkline.api.http.deps import ApiDeps
-from trunkline.api.v1.door import V1
-from trunkline.api.v1.stream import read_stream, stream_headers
+from trunkline.api.v1.conventions.pipeline import V1
+from trunkline.api.v1.event_stream import read_stream, stream_headers
 from trunkline.live import Live, LiveDeps, LiveLimits, build_live
 from trunkline.server.settings import Settings
 
@@ -59,7 +59,7 @@ def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits) -> LiveDeps:
         v1.refuse,  # type: ignore[arg-type]
         read_stream,  # type: ignore[arg-type]
         stream_headers,  # type: ignore[arg-type]
-        v1.gate.valid,
+        v1.auth.valid,
         cors_origins=tuple(each.strip() for each in deps.cors_origins.split(",") if each.strip()),
         limits=limits,
     )

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from trunkline.history.sums import QUARTER
 from trunkline.store import tables
 from trunkline.store.check.steps import Steps
 from trunkline.store.common.spans import DAY, HOUR, MINUTE
-from trunkline.store.ports.statistics import QUARTER
 
 _FIRST = -10_000_000
 """Before any day that 64 bits of microseconds can tell."""

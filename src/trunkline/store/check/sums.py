@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import sqlalchemy as sa
 
 from trunkline.calls.times import SECOND
+from trunkline.history.sums import QUARTER, WIDTHS, Sums
 from trunkline.store import tables
 from trunkline.store.check.days import Day
 from trunkline.store.check.steps import Difference, Steps
 from trunkline.store.common.call_sums import COLUMNS, Bucket, Counted, summed_up, wider
-from trunkline.store.ports.statistics import QUARTER, WIDTHS, Sums
 
 Kept = Mapping[Bucket, Sequence[int]]
 

@@ -9,6 +9,7 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.fold import refold
 from trunkline.events.stored import StoredEvent
+from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.common.calls import SqlCalls, live_calls
 from trunkline.store.common.dialect import Dialect, Reader, Work
 from trunkline.store.common.events import SqlEvents
@@ -19,7 +20,6 @@ from trunkline.store.ports.archive import Account, RecordingRow, StoppedWebhook
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import GroupBy, Summed
 
 T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

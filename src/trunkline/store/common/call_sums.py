@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
-from trunkline.store.ports.statistics import QUARTER, WIDTHS, Sums
+from trunkline.history.sums import QUARTER, WIDTHS, Sums
 
 _WIDER = [(width // SECOND, width // QUARTER) for width in WIDTHS[1:]]
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 from trunkline.delivery.webhook import Outgoing
 from trunkline.events.stored import Announcement, StoredEvent
+from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.ports.database import DatabaseUnavailable, Page
 from trunkline.store.ports.history import CallFilter, CallKey, CallRow, Changed, Found
-from trunkline.store.ports.statistics import GroupBy, Summed
 
 T = TypeVar("T")
 Text = TypeVar("Text", str, str | None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.common.dialect import Dialect, Reader, Writer
-from trunkline.store.ports.statistics import GroupBy, Summed
 
 
 class SqlStatistics:

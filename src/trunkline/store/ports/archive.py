@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact
 from trunkline.events.stored import StoredEvent
+from trunkline.history.sums import GroupBy, Summed
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import CallFilter, CallKey, Found
 from trunkline.store.ports.sip_messages import SipFound
-from trunkline.store.ports.statistics import GroupBy, Summed
 
 
 class Account(NamedTuple):

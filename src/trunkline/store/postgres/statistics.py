@@ -8,17 +8,9 @@ from typing import Any
 
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import SECOND
+from trunkline.history.sums import GroupBy, Summed, Sums, TooManyPoints, dimension, group_key, spans
 from trunkline.store.common.call_sums import COLUMNS, Counted, summed_up
 from trunkline.store.ports.history import FIRST
-from trunkline.store.ports.statistics import (
-    GroupBy,
-    Summed,
-    Sums,
-    TooManyPoints,
-    dimension,
-    group_key,
-    spans,
-)
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import lock_accounts
 from trunkline.store.postgres.queries import named
