@@ -57,6 +57,23 @@ def test_every_command_is_documented() -> None:
     )
 
 
+NOT_OURS = {"engine/ari.json", "engine/etc/pjsip_trunks.conf", "engine/etc/res_pgsql.conf", "engine/log/messages.log", "done/", "include/asterisk/res_pjsip.h"}  # fmt: skip
+"""In data directories, and in Asterisk's sources."""
+OF_THE_CODE = [DOCS / "architecture.md", DOCS / "words.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("decisions/*.md"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", OF_THE_CODE, ids=ids)
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    named = set(re.findall(r"`([\w*.-]+/[\w/*.-]*)`", page.read_text())) - NOT_OURS
+    found = {
+        name
+        for name in named
+        for folder in (ROOT, ROOT / "src/trunkline")
+        if next(folder.glob(name.rstrip("/")), None)
+    }
+    assert named - found == set()
+
+
 def test_every_command_and_option_has_help() -> None:
     for path, command in RUNNABLE.items():
         assert command.help, path
