@@ -34,7 +34,32 @@ def _revision_on(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+_VIEWS = {
+    "postgresql": {
+        "CREATE VIEW": "CREATE OR REPLACE VIEW",
+        "{phones}": "SELECT string_agg('PJSIP/' || d.sip_user, '&' ORDER BY d.created_at, d.id)"
+        " FROM devices d WHERE d.user_id = u.id AND d.enabled",
+        "{outbound_routes}": "SELECT string_agg({line}, '&' ORDER BY {order}) {routes}",
+    },
+    "sqlite": {  # whose group_concat takes no ORDER BY before 3.44
+        "{phones}": "SELECT group_concat('PJSIP/' || r.sip_user, '&') FROM (SELECT d.sip_user"
+        " FROM devices d WHERE d.user_id = u.id AND d.enabled ORDER BY d.created_at, d.id) r",
+        "{outbound_routes}": "SELECT group_concat(r.line, '&')"
+        " FROM (SELECT {line} AS line {routes} ORDER BY {order}) r",
+    },
+}
+"""What stands in each dialect for a text or a slot of ``views/*.sql``."""
+_ROUTES = {
+    "{line}": "o.prefix || ':trunk-' || t.id || ':' || o.strip || ':' || o.prepend",
+    "{order}": 'length(o.prefix) DESC, o."order", o.created_at, o.id',
+    "{routes}": "FROM outbound_routes o JOIN trunks t ON t.id = o.trunk_id"
+    " WHERE o.account_id = a.id AND t.enabled AND (t.sandbox OR NOT a.sandbox)",
+}
+
+
 def views(dialect: str, revision: str) -> list[str]:
-    """The statements of ``views/<dialect>_<revision>.sql``, for migrations."""
-    file = resources.files(__package__).joinpath("views", f"{dialect}_{revision}.sql")
-    return [part for part in file.read_text().split(";\n") if part.strip()]
+    """The statements of ``views/<revision>.sql`` in a dialect, for migrations."""
+    text = resources.files(__package__).joinpath("views", f"{revision}.sql").read_text()
+    for slot, said in (_VIEWS[dialect] | _ROUTES).items():
+        text = text.replace(slot, said)
+    return [part for part in text.split(";\n") if part.strip()]

@@ -1,6 +1,7 @@
--- What Asterisk reads, for SQLite. Asterisk asks for one row by "id" (res_config_sqlite3), so every
+-- What Asterisk reads. It asks for one row by "id" (res_config_sqlite3, res_config_pgsql), so every
 -- "id" below is one indexed column of a table, and each look-up is an index search.
--- Numbers are text: a comparison of a bare number with the text that Asterisk sends is always false.
+-- Numbers are text: SQLite finds no bare number equal to the text that Asterisk sends. In PostgreSQL the
+-- views read with their owner's rights: who may read them needs no right to any table (store/postgres/roles.py).
 
 -- PJSIP endpoints: the enabled devices of enabled users of enabled accounts.
 CREATE VIEW ps_endpoints AS
@@ -72,11 +73,7 @@ SELECT a.id AS id,
        CASE WHEN a.record THEN 'yes' ELSE '' END AS record,
        coalesce(
            CASE WHEN EXISTS (SELECT 1 FROM outbound_routes o WHERE o.account_id = a.id)
-               THEN (SELECT group_concat(r.line, '&')
-                     FROM (SELECT o.prefix || ':trunk-' || t.id || ':' || o.strip || ':' || o.prepend AS line
-                           FROM outbound_routes o JOIN trunks t ON t.id = o.trunk_id
-                           WHERE o.account_id = a.id AND t.enabled AND (t.sandbox OR NOT a.sandbox)
-                           ORDER BY length(o.prefix) DESC, o."order", o.created_at, o.id) r)
+               THEN ({outbound_routes})
                ELSE (SELECT ':trunk-' || t.id || ':0:' FROM trunks t
                      WHERE t.account_id = a.id AND t.enabled AND (t.sandbox OR NOT a.sandbox)
                      ORDER BY t.priority, t.created_at, t.id LIMIT 1) END,
@@ -110,10 +107,7 @@ SELECT s.id AS id,
        s.id AS step,
        s.kind AS kind,
        CASE s.kind
-           WHEN 'user' THEN coalesce((SELECT group_concat('PJSIP/' || r.sip_user, '&')
-                         FROM (SELECT d.sip_user FROM devices d
-                               WHERE d.user_id = u.id AND d.enabled
-                               ORDER BY d.created_at, d.id) r), '')
+           WHEN 'user' THEN coalesce(({phones}), '')
            WHEN 'outside' THEN o.number
            WHEN 'hangup' THEN CAST(h.cause AS TEXT)
            WHEN 'announcement' THEN p.file
@@ -134,7 +128,7 @@ LEFT JOIN outside_numbers o ON o.id = s.id
 LEFT JOIN hangups h ON h.id = s.id
 LEFT JOIN announcements n ON n.id = s.id
 LEFT JOIN prompts p ON p.id = n.prompt_id
-WHERE a.enabled AND coalesce(u.enabled, n.enabled, 1);
+WHERE a.enabled AND coalesce(u.enabled, n.enabled, true);
 
 -- For the dialplan: the first step behind account:extension.
 CREATE VIEW tl_dialled AS
@@ -182,10 +176,7 @@ CREATE VIEW tl_extensions AS
 SELECT e.route_key AS id,
        u.id AS user_id,
        u.username AS username,
-       coalesce((SELECT group_concat('PJSIP/' || r.sip_user, '&')
-                 FROM (SELECT d.sip_user FROM devices d
-                       WHERE d.user_id = u.id AND d.enabled
-                       ORDER BY d.created_at, d.id) r), '') AS dial,
+       coalesce(({phones}), '') AS dial,
        CASE WHEN a.record THEN 'yes' ELSE '' END AS record
 FROM extensions e
 JOIN users u ON u.id = e.destination_id
@@ -198,10 +189,7 @@ SELECT n.route_key AS id,
        n.did AS did,
        u.id AS user_id,
        u.username AS username,
-       coalesce((SELECT group_concat('PJSIP/' || r.sip_user, '&')
-                 FROM (SELECT d.sip_user FROM devices d
-                       WHERE d.user_id = u.id AND d.enabled
-                       ORDER BY d.created_at, d.id) r), '') AS dial,
+       coalesce(({phones}), '') AS dial,
        CASE WHEN a.record THEN 'yes' ELSE '' END AS record
 FROM numbers n
 JOIN users u ON u.id = n.destination_id

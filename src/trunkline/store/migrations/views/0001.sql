@@ -1,6 +1,7 @@
--- What Asterisk reads, for SQLite. Asterisk asks for one row by "id" (res_config_sqlite3), so every
+-- What Asterisk reads. It asks for one row by "id" (res_config_sqlite3, res_config_pgsql), so every
 -- "id" below is one indexed column of a table, and each look-up is an index search.
--- Numbers are text: a comparison of a bare number with the text that Asterisk sends is always false.
+-- Numbers are text: SQLite finds no bare number equal to the text that Asterisk sends. In PostgreSQL the
+-- views read with their owner's rights: who may read them needs no right to any table (store/postgres/roles.py).
 
 -- PJSIP endpoints: the enabled devices of enabled users of enabled accounts.
 CREATE VIEW ps_endpoints AS
@@ -83,10 +84,7 @@ CREATE VIEW tl_extensions AS
 SELECT u.route_key AS id,
        u.id AS user_id,
        u.username AS username,
-       coalesce((SELECT group_concat('PJSIP/' || r.sip_user, '&')
-                 FROM (SELECT d.sip_user FROM devices d
-                       WHERE d.user_id = u.id AND d.enabled
-                       ORDER BY d.created_at, d.id) r), '') AS dial,
+       coalesce(({phones}), '') AS dial,
        CASE WHEN a.record THEN 'yes' ELSE '' END AS record
 FROM users u
 JOIN accounts a ON a.id = u.account_id
@@ -98,10 +96,7 @@ SELECT n.route_key AS id,
        n.did AS did,
        u.id AS user_id,
        u.username AS username,
-       coalesce((SELECT group_concat('PJSIP/' || r.sip_user, '&')
-                 FROM (SELECT d.sip_user FROM devices d
-                       WHERE d.user_id = u.id AND d.enabled
-                       ORDER BY d.created_at, d.id) r), '') AS dial,
+       coalesce(({phones}), '') AS dial,
        CASE WHEN a.record THEN 'yes' ELSE '' END AS record
 FROM numbers n
 JOIN users u ON u.id = n.user_id
