@@ -51,7 +51,6 @@ class LocalLog(NamedTuple):
     def stretch(
         self, first: int, last: int | None, bindings: tuple[Binding, ...], call_id: str | None
     ) -> Iterator[tuple[EventView, str | None]]:
-        """See ``EventLog``."""
         owner, matches = self._one(), matching(bindings)
         upto = owner.last_seq if last is None else min(last, owner.last_seq)
         for event in _stretch(self.opened, owner, first - 1, upto, call_id):

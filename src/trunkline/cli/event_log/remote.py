@@ -110,7 +110,6 @@ class RemoteLog:
     def stretch(
         self, first: int, last: int | None, bindings: tuple[Binding, ...], call_id: str | None
     ) -> Iterator[tuple[EventView, str | None]]:
-        """See ``EventLog``."""
         query = {**_types(bindings), "limit": _A_PAGE, **({"call_id": call_id} if call_id else {})}
         reached = first - 1
         upto = self._newest() if last is None else min(last, self._newest())

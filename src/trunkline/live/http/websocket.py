@@ -144,7 +144,6 @@ class WebSocket(asyncio.Protocol):
             self._sent()
 
     def buffered(self) -> int:
-        """How many bytes the peer has not taken yet."""
         return self._transport.get_write_buffer_size()
 
     @property
@@ -152,7 +151,6 @@ class WebSocket(asyncio.Protocol):
         return self._room is not None
 
     async def room(self) -> None:
-        """Return once the connection is not congested."""
         while self._room is not None:
             await asyncio.shield(self._room)
 

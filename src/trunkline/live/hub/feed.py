@@ -111,7 +111,6 @@ class Feed:
         self._write(wire, subscription.binding)
 
     def taken(self) -> None:
-        """An event has been handed to all who get it."""
         self.subscriber.check()
         self.settle()
 

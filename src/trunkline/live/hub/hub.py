@@ -105,7 +105,6 @@ class Client:
         self._settle()
 
     def check(self) -> None:
-        """Close the connection if it is congested and too much waits for it."""
         if self.is_congested and self.connection.buffered() > self.limits.buffered_bytes:
             resume = self.resume_after()
             self.close()

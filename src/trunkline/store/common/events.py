@@ -10,8 +10,6 @@ from trunkline.store.common.dialect import Connection, Dialect, Reader, Writer
 
 
 class SqlEvents:
-    """See ``ports.database.Events``."""
-
     def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer

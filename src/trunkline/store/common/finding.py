@@ -105,7 +105,6 @@ class Finder(ABC):
 
     @staticmethod
     def _searched(text: str) -> str:
-        """See ``Dialect.searched``."""
         return text
 
     @abstractmethod

@@ -21,8 +21,6 @@ from trunkline.store.ports.history import (
 
 
 class SqlHistory:
-    """See ``ports.history.History``."""
-
     def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer

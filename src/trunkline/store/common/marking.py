@@ -44,7 +44,6 @@ async def touched(dialect: Dialect, connection: Connection, row: CallRow, now: i
 async def mark(
     dialect: Dialect, connection: Connection, account_id: str, call_id: str, marks: Marks, now: int
 ) -> CallRow | None:
-    """See ``ports.history.History.mark``."""
     await dialect.lock_accounts(connection, {account_id})
     row = await row_of(dialect, connection, call_id)
     if row is None or row.account_id != account_id:

@@ -13,8 +13,6 @@ Alone = Callable[[str], AbstractAsyncContextManager[bool]]
 
 
 class SqlRequests:
-    """See ``ports.apps.Requests``."""
-
     def __init__(self, writer: Writer, dialect: Dialect, alone: Alone) -> None:
         self._writer = writer
         self._alone = alone

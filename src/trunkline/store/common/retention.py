@@ -17,8 +17,6 @@ NOTHING = Slice(0, None)
 
 
 class SqlRetention:
-    """See ``ports.retention.Retention``."""
-
     def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer

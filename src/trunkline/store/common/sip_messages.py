@@ -28,8 +28,6 @@ _LARGEST = 16 << 20
 
 
 class SqlSipMessages:
-    """See ``ports.sip_messages.SipMessages``."""
-
     def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer

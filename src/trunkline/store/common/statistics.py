@@ -9,8 +9,6 @@ from trunkline.store.common.dialect import Dialect, Reader, Writer
 
 
 class SqlStatistics:
-    """See ``ports.statistics.Statistics``."""
-
     def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer

@@ -7,8 +7,6 @@ from trunkline.store.ports.apps import TokenOwner
 
 
 class SqlTokens:
-    """See ``ports.apps.Tokens``."""
-
     def __init__(self, reader: Reader, writer: Writer, dialect: Dialect) -> None:
         self._reader = reader
         self._writer = writer

@@ -48,7 +48,6 @@ class SqliteSource:
         self._schema: int | None = None
 
     def close(self) -> None:
-        """Close it."""
         self._reader.close()
 
     def id(self) -> str | None:
@@ -63,7 +62,6 @@ class SqliteSource:
             return None if found is None else found.to
 
     def tables(self) -> list[Table]:
-        """All that is to be copied."""
         with unavailable():
             return capture.tables(self._reader)
 
@@ -208,7 +206,6 @@ class SqliteSnapshot:
                 yield encode(row)
 
     def count(self, table: str) -> int:
-        """How many rows it has."""
         (count,) = self._connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()
         return int(count)
 

@@ -70,7 +70,6 @@ class PostgresTarget:
             return Standing(id_, applied, built, verified, tables)
 
     def is_in_use(self) -> bool:
-        """Is there anything of Trunkline's in it?"""
         with self._transaction() as connection:
             return statements.is_there(connection, "alembic_version")
 
@@ -108,12 +107,10 @@ class PostgresTarget:
         )
 
     def shapes(self, tables: Sequence[Table]) -> list[Shape]:
-        """How the rows of each table are encoded."""
         with self._transaction() as connection:
             return [statements.shape(connection, table) for table in tables]
 
     def expect(self, rows: Mapping[str, int]) -> None:
-        """About how many rows each table will have."""
         with self._transaction() as connection:
             for name, count in rows.items():
                 connection.execute(
@@ -155,7 +152,6 @@ class PostgresTarget:
         return [each.name for each in left if each.kind != postponed.FOREIGN_KEY]
 
     def build(self, name: str) -> None:
-        """Make an index."""
         with self._transaction() as connection:
             for each in postponed.left(connection):
                 if each.name == name:
@@ -173,12 +169,10 @@ class PostgresTarget:
             )
 
     def count(self, table: str) -> int:
-        """How many rows it has."""
         with self._transaction() as connection:
             return statements.count(connection, table)
 
     def note_verified(self) -> None:
-        """Every row was compared."""
         with self._transaction() as connection:
             statements.refuse_wrong_ids(connection)
             connection.execute("UPDATE copy_state SET verified = true")
@@ -208,7 +202,6 @@ class PostgresTarget:
                 postponed.unmake(connection, each)
 
     def finish(self) -> None:
-        """It is a database like any other."""
         with self._transaction() as connection:
             statements.drop_state(connection)
 

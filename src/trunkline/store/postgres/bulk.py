@@ -38,10 +38,6 @@ class BulkWriter:
 
     @stamina.retry(on=DatabaseUnavailable, attempts=_ATTEMPTS, wait_max=2.0)
     def write(self, records: Sequence[CallRecord]) -> list[bool]:
-        """Write them in one transaction, with their counts; for each, whether it was new.
-
-        What is acknowledged is on the disk. Raises DatabaseUnavailable, and then none is written.
-        """
         return were_new(self._runner.run(self._write(records)), records)
 
     async def _write(self, records: Sequence[CallRecord]) -> set[str]:

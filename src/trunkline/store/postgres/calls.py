@@ -26,8 +26,6 @@ from trunkline.store.postgres.writer import BatchWriter, Prepare, WriteAll, Writ
 
 
 class PostgresCalls(SqlCalls):
-    """See ``ports.database.Calls``."""
-
     def __init__(
         self, reader: Reader, writer: Writer, dialect: Dialect, batches: BatchWriter
     ) -> None:
@@ -59,7 +57,6 @@ class PostgresCalls(SqlCalls):
         return [away for (away,) in rows]
 
     async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
-        """Page ``page`` (from 1) of the calls that started in [start, end)."""
         return await self._reader.run(
             lambda connection: read_page(connection, account_id, start, end, limit, page)
         )

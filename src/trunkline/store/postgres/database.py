@@ -54,7 +54,6 @@ class PostgresDatabase:
         await self._writer.run(lambda connection: named("meta").ping(connection))
 
     async def close(self) -> None:
-        """Finish what is queued and close."""
         await self._batches.close()
         await self._writer.close()
         await self._reader.close()

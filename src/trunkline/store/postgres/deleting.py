@@ -11,7 +11,6 @@ from trunkline.store.postgres.queries import named
 
 
 async def lock_recordings(connection: Connection, asked: Mapping[str, Any]) -> list[str]:
-    """See ``Dialect.lock_recordings``."""
     sql = named("retention")
     known = [row["id"] for row in await sql.old_calls(connection, **asked)]
     await sql.lock_recordings(connection, call_ids=known)
@@ -19,7 +18,6 @@ async def lock_recordings(connection: Connection, asked: Mapping[str, Any]) -> l
 
 
 async def lock_owners(connection: Connection, call_ids: Sequence[str]) -> None:
-    """See ``Dialect.lock_owners``."""
     await named("retention").lock_owners(connection, call_ids=call_ids)
 
 

@@ -30,7 +30,6 @@ Finder = PostgresFinder
 async def queue_deliveries(
     connection: Connection, webhook_id: str, wanted: Sequence[Outgoing], now: int
 ) -> int:
-    """See ``Dialect.queue_deliveries``."""
     if not wanted:
         return 0
     inserted: int = await named("deliveries").insert(
@@ -48,7 +47,6 @@ async def queue_deliveries(
 
 
 async def add_sip_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """See ``Dialect.add_sip_rows``."""
     columns = {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
     await named("sip_messages").add(connection, **columns)
 
@@ -56,6 +54,5 @@ async def add_sip_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -
 async def by_column(
     connection: Connection, query: Callable[..., Any], given: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """See ``Dialect.by_column``."""
     row = await query(connection, **given)
     return None if row is None else dict(row)

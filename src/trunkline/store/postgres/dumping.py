@@ -55,7 +55,6 @@ def dump(url: str, target: Path) -> None:
 
 
 def refuse_full(url: str) -> None:
-    """Raises DatabaseUnusable unless the database is empty, and DatabaseUnavailable."""
     with connected(url) as connection:
         row = connection.execute(_ANYTHING).fetchone()
     if row != (0,):

@@ -12,8 +12,6 @@ from trunkline.store.postgres.text import searched
 
 
 class PostgresFinder(Finder):
-    """See ``Finder``."""
-
     most_terms = 64
     chunks = (200, 800, 3000)
     _named = staticmethod(named)

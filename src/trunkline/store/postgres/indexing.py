@@ -68,7 +68,6 @@ async def index_calls(connection: Connection, rows: Sequence[CallRow]) -> None:
 
 
 async def add_terms(connection: Connection, terms: Sequence[tuple[int, str, int]]) -> None:
-    """See ``Dialect.add_terms``."""
     if terms:
         numbers, values, starts = zip(*terms, strict=True)
         await named("marking").add_terms(
@@ -79,7 +78,6 @@ async def add_terms(connection: Connection, terms: Sequence[tuple[int, str, int]
 async def drop_terms(
     connection: Connection, account_number: int, terms: Sequence[tuple[str, int]]
 ) -> None:
-    """See ``Dialect.drop_terms``."""
     values, starts = zip(*terms, strict=True)
     await named("marking").drop_terms(
         connection, account_number=account_number, started_ats=starts, terms=values

@@ -21,7 +21,6 @@ from trunkline.store.postgres.queries import named
 async def read_page(
     connection: Connection, account_id: str, start: int, end: int, limit: int, page: int
 ) -> Page:
-    """Page ``page`` (from 1) of the calls that started in [start, end), newest first."""
     low, high = max(start, FIRST), min(end, LAST)
     rows = await named("history").page(
         connection,
@@ -34,7 +33,6 @@ async def read_page(
 
 
 async def read_total(connection: Connection, account_id: str, start: int, end: int) -> int:
-    """How many calls started in [start, end)."""
     total: int = await named("history").total(
         connection, account_id=account_id, **_window(start, end)
     )

@@ -14,8 +14,6 @@ MARK_DAYS = 7
 
 
 class PostgresRetention(SqlRetention):
-    """See ``ports.retention.Retention``."""
-
     def __init__(
         self, reader: Reader, writer: Writer, dialect: Dialect, partitions: Partitions
     ) -> None:

@@ -105,7 +105,6 @@ def migrate(url: str, to: str = "head") -> None:
 
 
 def check_key(url: str, key: InstallationKey) -> None:
-    """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
     mark = key.derive("which key").hex()[:16]
     with connected(url) as connection:
         connection.execute(

@@ -38,10 +38,6 @@ class BulkWriter:
         self._shared = shared
 
     def write(self, records: Sequence[CallRecord]) -> list[bool]:
-        """Write them in one transaction, with their counts; for each, whether it was new.
-
-        What is acknowledged is on the disk. Raises DatabaseUnavailable, and then none is written.
-        """
         began = time.monotonic()
         new = self._write(records)
         if self._shared():

@@ -26,8 +26,6 @@ from trunkline.store.sqlite.writer import Writer
 
 
 class SqliteCalls(SqlCalls):
-    """See ``ports.database.Calls``."""
-
     def __init__(
         self, reader: Reader, writer: Writer, dialect: Dialect, pages: ThreadPoolExecutor
     ) -> None:
@@ -62,7 +60,6 @@ class SqliteCalls(SqlCalls):
         return [away for (away,) in rows]
 
     async def page(self, account_id: str, start: int, end: int, limit: int, page: int) -> Page:
-        """Page ``page`` (from 1) of the calls that started in [start, end)."""
         return await self._spot.run(
             lambda: self._here(
                 lambda connection: read_page(connection, account_id, start, end, limit, page)

@@ -54,7 +54,6 @@ class SqliteDatabase:
         await self._writer.run(lambda connection: named("meta").ping(connection))
 
     async def close(self) -> None:
-        """Finish what is queued and close."""
         await self._writer.close()
         await asyncio.get_running_loop().run_in_executor(None, self._pages.shutdown)
         self._reader.close()

@@ -26,7 +26,6 @@ async def delete_calls(
     account_number: int,
     rows: Sequence[CallRow],
 ) -> None:
-    """See ``Dialect.delete_calls``."""
     sql = named("retention")
     keys = [{"account_id": account_id, **row.key._asdict()} for row in rows]
     await sql.drop_call(connection, keys)

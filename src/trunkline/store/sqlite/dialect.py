@@ -41,7 +41,6 @@ def searched(text: str) -> str:
 async def queue_deliveries(
     connection: sqlite3.Connection, webhook_id: str, wanted: Sequence[Outgoing], now: int
 ) -> int:
-    """See ``Dialect.queue_deliveries``."""
     insert, inserted = named("deliveries").insert, 0
     for each in wanted:
         columns = msgspec.structs.asdict(each)
@@ -50,7 +49,6 @@ async def queue_deliveries(
 
 
 async def add_sip_rows(connection: sqlite3.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """See ``Dialect.add_sip_rows``."""
     for row in rows:
         await named("sip_messages").add(connection, **row)
 
@@ -58,7 +56,6 @@ async def add_sip_rows(connection: sqlite3.Connection, rows: Sequence[dict[str, 
 async def by_column(
     connection: sqlite3.Connection, query: Any, given: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """See ``Dialect.by_column``."""
     cursor = connection.execute(query.sql, given)
     row = cursor.fetchone()
     names = [name for name, *_ in cursor.description]

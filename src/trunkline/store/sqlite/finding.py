@@ -17,8 +17,6 @@ _STARTS = 50
 
 
 class SqliteFinder(Finder):
-    """See ``Finder``."""
-
     most_terms = 512
     chunks = (200, 800, 2000)
     _named = staticmethod(named)

@@ -67,7 +67,6 @@ async def index_calls(connection: sqlite3.Connection, rows: Sequence[CallRow]) -
 
 
 async def add_terms(connection: sqlite3.Connection, terms: Sequence[tuple[int, str, int]]) -> None:
-    """See ``Dialect.add_terms``."""
     await named("marking").add_terms(
         connection,
         [{"account_number": number, "term": term, "started_at": at} for number, term, at in terms],
@@ -77,7 +76,6 @@ async def add_terms(connection: sqlite3.Connection, terms: Sequence[tuple[int, s
 async def drop_terms(
     connection: sqlite3.Connection, account_number: int, terms: Sequence[tuple[str, int]]
 ) -> None:
-    """See ``Dialect.drop_terms``."""
     await named("marking").drop_terms(
         connection,
         [{"account_number": account_number, "term": term, "started_at": at} for term, at in terms],

@@ -22,13 +22,11 @@ from trunkline.store.sqlite.queries import named
 async def read_page(
     connection: sqlite3.Connection, account_id: str, start: int, end: int, limit: int, page: int
 ) -> Page:
-    """Page ``page`` (from 1) of the calls that started in [start, end), newest first."""
     low, high = max(start, FIRST), min(end, LAST)
     return _Pages(connection, account_id).page(low, high, limit, page)
 
 
 async def read_total(connection: sqlite3.Connection, account_id: str, start: int, end: int) -> int:
-    """How many calls started in [start, end)."""
     return _Pages(connection, account_id).total(start, end)
 
 
@@ -68,7 +66,6 @@ class _Pages:
         return Page(total, [history_row(*row) for row in rows])
 
     def total(self, start: int, end: int) -> int:
-        """How many calls started in [start, end)."""
         return sum(self._counts(list(cover(start, end))))
 
     def _locate(self, start: int, end: int, offset: int) -> tuple[int, PageStart | None]:

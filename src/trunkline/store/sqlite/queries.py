@@ -106,7 +106,6 @@ def array(values: Sequence[Any] | None) -> str | None:
 
 @cache
 def named(subject: str) -> Any:
-    """The statements of a subject, each awaited with (connection, **parameters)."""
     return aiosql.from_str(statements(subject, __package__, SLOTS), _Adapter)  # type: ignore[arg-type]
 
 

@@ -100,7 +100,6 @@ def _without_foreign_keys(engine: sa.Engine) -> None:
 
 
 def check_key(path: Path, key: InstallationKey) -> None:
-    """Raises DatabaseUnusable unless the database's secrets are under this key (or it has none)."""
     mark = key.derive("which key").hex()[:16]
     sql = named("meta")
     try:
