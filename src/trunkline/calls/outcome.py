@@ -7,7 +7,7 @@ from trunkline.calls.call import Call, Leg
 from trunkline.calls.conferences import ROOM
 from trunkline.calls.facts import Class, Party
 from trunkline.calls.record import CallRecord, StatusDetail
-from trunkline.calls.times import SECOND
+from trunkline.calls.times import whole_seconds
 
 ANONYMOUS = "anonymous"
 """The number of a caller who withheld it."""
@@ -31,9 +31,9 @@ def record(call: Call) -> CallRecord:
         started_at=call.started_at,
         answered_at=answered_at(call),
         ended_at=call.ended_at,
-        duration_seconds=_rounded_up(lasted),
-        billing_seconds=_rounded_up(min(call.talked, lasted)),
-        ringing_seconds=_rounded_up(_ringing(call)),
+        duration_seconds=whole_seconds(lasted),
+        billing_seconds=whole_seconds(min(call.talked, lasted)),
+        ringing_seconds=whole_seconds(_ringing(call)),
         hangup_cause=hangup_cause(call),
         recording=recording_name(call),
         client_ref=call.client_ref,
@@ -196,7 +196,3 @@ def _ringing(call: Call) -> int:
             until = answered_at(call) or leg.hung_up_at or leg.ended_at or leg.ringing_at
             return max(0, until - leg.ringing_at)
     return 0
-
-
-def _rounded_up(microseconds: int) -> int:
-    return -(-microseconds // SECOND)

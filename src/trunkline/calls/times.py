@@ -105,3 +105,8 @@ def maybe(at: int | None) -> str | None:
 def gregorian(at: int) -> int:
     """Unix microseconds as whole Gregorian seconds."""
     return at // SECOND + GREGORIAN
+
+
+def whole_seconds(microseconds: int) -> int:
+    """Seconds, of which each one that has begun counts."""
+    return -(-microseconds // SECOND)

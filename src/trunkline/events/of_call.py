@@ -14,7 +14,7 @@ from msgspec import UNSET
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.fold import Heard
-from trunkline.calls.times import SECOND, gregorian, rfc3339
+from trunkline.calls.times import gregorian, rfc3339, whole_seconds
 from trunkline.events.payloads import KINDS, CallEnded, CallMerged, Variables
 from trunkline.events.state import call_state, party
 from trunkline.events.stored import Announcement
@@ -157,9 +157,9 @@ def _end(leg: Leg) -> dict[str, Any]:
     if leg.ringing_at is not None:
         ringing = max(0, (leg.answered_at or leg.hung_up_at or ended) - leg.ringing_at)
     return {
-        "duration_seconds": _seconds(ended - leg.started_at),
-        "billing_seconds": _seconds(min(leg.talked, ended - leg.started_at)),
-        "ringing_seconds": _seconds(ringing),
+        "duration_seconds": str(whole_seconds(ended - leg.started_at)),
+        "billing_seconds": str(whole_seconds(min(leg.talked, ended - leg.started_at))),
+        "ringing_seconds": str(whole_seconds(ringing)),
         "hangup_cause": outcome.leg_cause(leg),
         "hangup_code": f"sip:{leg.sip_code}" if leg.sip_code else UNSET,
     }
@@ -234,7 +234,3 @@ def _call_ended(call: Call, heard: Heard, msg_id: int) -> Announcement:
     return Announcement(
         call.account_id, "call", "CALL_ENDED", call.id, heard.at, body, call_id=call.id
     )
-
-
-def _seconds(microseconds: int) -> str:
-    return str(-(-microseconds // SECOND))

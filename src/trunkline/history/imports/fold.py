@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from trunkline.calls.facts import Class, Direction, Party
 from trunkline.calls.record import CallRecord, StatusDetail
-from trunkline.calls.times import SECOND
+from trunkline.calls.times import whole_seconds
 from trunkline.history.imports.causes import DEFAULTS
 from trunkline.history.imports.leg import CallKind, ForeignLeg
 from trunkline.history.imports.people import People
@@ -54,9 +54,9 @@ def fold(legs: Sequence[ForeignLeg], people: People, account_id: str, form: str)
         started_at=first.started_at,
         answered_at=_joined_at(answered[0]) if answered else None,
         ended_at=ended_at,
-        duration_seconds=_rounded_up(ended_at - first.started_at),
-        billing_seconds=_rounded_up(_talked(answered)),
-        ringing_seconds=_rounded_up(_ringing(answered)),
+        duration_seconds=whole_seconds(ended_at - first.started_at),
+        billing_seconds=whole_seconds(_talked(answered)),
+        ringing_seconds=whole_seconds(_ringing(answered)),
         hangup_cause=decisive.cause or DEFAULTS[status],
     )
 
@@ -123,7 +123,3 @@ def _ringing(answered: Sequence[ForeignLeg]) -> int:
 def _named(party: Party, otherwise: str) -> Party:
     """A caller who withheld the number is somebody, too."""
     return party if party.number else Party(otherwise, name=party.name)
-
-
-def _rounded_up(microseconds: int) -> int:
-    return -(-microseconds // SECOND)

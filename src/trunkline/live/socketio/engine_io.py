@@ -85,7 +85,7 @@ def payload(version: int, packets: Sequence[str]) -> str:
 
 def packets(version: int, body: str) -> list[str]:
     """The packets in a body; raises PacketInvalid."""
-    return body.split(_SEPARATOR) if version == 4 else _counted(body)
+    return body.split(_SEPARATOR) if version == 4 else counted(_HEAD, body)
 
 
 def length(text: str) -> int:
@@ -93,7 +93,7 @@ def length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def units(body: str, at: int, count: int) -> str:
+def _units(body: str, at: int, count: int) -> str:
     """So many UTF-16 code units from ``at`` on; raises PacketInvalid where they are not there."""
     text = body[at : at + count].encode("utf-16-le")[: 2 * count]
     if len(text) != 2 * count:
@@ -109,12 +109,13 @@ def _escape(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
 
 
-def _counted(body: str) -> list[str]:
+def counted(heads: re.Pattern[str], body: str) -> list[str]:
+    """The packets of a body in which each follows a head that says its length; raises PacketInvalid."""
     found, at = [], 0
     while at < len(body):
-        head = _HEAD.match(body, at)
+        head = heads.match(body, at)
         if not head:
             raise PacketInvalid
-        found.append(units(body, head.end(), int(head[1])))
+        found.append(_units(body, head.end(), int(head[1])))
         at = head.end() + len(found[-1])
     return found

@@ -22,7 +22,7 @@ from trunkline.live.socketio.client_packet import (
     read_json,
     write_json,
 )
-from trunkline.live.socketio.engine_io import length, units
+from trunkline.live.socketio.engine_io import counted, length
 
 (DISCONNECT, CONNECT, HEARTBEAT, MESSAGE, JSON, EVENT, ACK, ERROR, NOOP) = "012345678"
 TRANSPORTS = ("websocket", "xhr-polling")
@@ -98,7 +98,7 @@ def payload(packets: Sequence[str]) -> str:
 
 def packets(body: str) -> list[str]:
     """The packets in a body; raises PacketInvalid."""
-    return _counted(body) if body.startswith(_MARK) else [body]
+    return counted(_HEAD, body) if body.startswith(_MARK) else [body]
 
 
 def _event(packet: Packet, namespace: str) -> ClientPacket:
@@ -106,14 +106,3 @@ def _event(packet: Packet, namespace: str) -> ClientPacket:
     if not isinstance(given, dict):
         raise PacketInvalid
     return event(namespace, given.get("name"), given.get("args", []), packet.id or None)
-
-
-def _counted(body: str) -> list[str]:
-    found, at = [], 0
-    while at < len(body):
-        head = _HEAD.match(body, at)
-        if not head:
-            raise PacketInvalid
-        found.append(units(body, head.end(), int(head[1])))
-        at = head.end() + len(found[-1])
-    return found
