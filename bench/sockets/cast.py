@@ -10,7 +10,7 @@ from typing import Any
 from trunkline.bus.port import Bus
 from trunkline.events.bindings import parse
 from trunkline.live import LiveDeps, LiveLimits
-from trunkline.store.ports.database import ApiKey, TokenOwner, Tokens
+from trunkline.store.ports.apps import ApiKey, TokenOwner, Tokens
 
 EVERYTHING = "call.#"
 AFTER = "@AFTER@"

@@ -18,15 +18,8 @@ from trunkline.calls.recording_plan import WholeFile
 from trunkline.events.stored import StoredEvent
 from trunkline.history.row import HistoryRow
 from trunkline.recordings.port import RecordingMissing
-from trunkline.store.ports.database import (
-    App,
-    Claim,
-    Claimed,
-    DatabaseUnavailable,
-    KeyReused,
-    Page,
-    Recording,
-)
+from trunkline.store.ports.apps import Claim, Claimed, KeyReused
+from trunkline.store.ports.database import App, DatabaseUnavailable, Page, Recording
 from trunkline.store.ports.webhooks import Backlog
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.place.place_call import CallPlaced, CallWanted

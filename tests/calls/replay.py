@@ -15,7 +15,7 @@ from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.cel import CelRow
 from trunkline.calls.facts import AnyFact, Party
-from trunkline.calls.fold import Heard, refold
+from trunkline.calls.fold import Notice, refold
 from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang
 from trunkline.events.of_call import Node
@@ -119,7 +119,7 @@ class Ledger:
         self.call_of: dict[str, str] = {}
         self.signals = Signals()
         self.journal: dict[str, list[AnyFact]] = {}
-        self.heard: list[tuple[Call, Heard]] = []
+        self.heard: list[tuple[Call, Notice]] = []
         self.bridges = Bridges()
         self.astray: list[str] = []
 

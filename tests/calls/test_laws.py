@@ -14,7 +14,7 @@ from trunkline.calls import cel, outcome
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
-from trunkline.calls.fold import Heard, fold, refold
+from trunkline.calls.fold import Notice, fold, refold
 from trunkline.events import of_call
 
 ONCE = ("CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_ANSWER", "CHANNEL_DESTROY", "CALL_ENDED")
@@ -199,7 +199,7 @@ def truthful(call: Call) -> bool:
     return True
 
 
-def lived(facts: list[AnyFact]) -> tuple[Call | None, list[Heard]]:
+def lived(facts: list[AnyFact]) -> tuple[Call | None, list[Notice]]:
     call, told = None, []
     for n, fact in enumerate(facts):
         call, heard = fold(call, fact)

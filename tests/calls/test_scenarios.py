@@ -9,7 +9,7 @@ from calls.expected import EVENTS, RECORDS
 from calls.replay import NODE, Ledger, Scenario, folded, names, scenario
 from trunkline.calls import outcome
 from trunkline.calls.call import Call
-from trunkline.calls.fold import Heard
+from trunkline.calls.fold import Notice
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import GREGORIAN
 from trunkline.events import of_call
@@ -111,7 +111,7 @@ def test_who_answered_first_is_the_callee_of_a_transferred_call() -> None:
 def test_who_was_sent_on_is_the_caller_of_whom_the_call_goes_to() -> None:
     call = folded(scenario("blind_transfer")).calls.popitem()[1]
     leg = next(leg for leg in call.legs.values() if leg.endpoint_kind == "trunk")
-    body = of_call.announce(call, Heard("CHANNEL_CREATE", leg.id, leg.started_at), NODE, 1).body
+    body = of_call.announce(call, Notice("CHANNEL_CREATE", leg.id, leg.started_at), NODE, 1).body
     said = msgspec.json.decode(msgspec.json.encode(body))
     assert (said["Caller-ID-Number"], said["From"]) == ("201", "201@trunkline")
 

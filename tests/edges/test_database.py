@@ -12,6 +12,7 @@ import pytest
 
 from edges.stored import everything_stored
 from store.making import AT, KEY, announcement, ended, office, record, requested, started
+from trunkline.calls.cel import LogPosition
 from trunkline.directory.api_keys import key_hash
 from trunkline.history.row import shown
 from trunkline.history.sums import DAY
@@ -20,18 +21,15 @@ from trunkline.store import tables
 from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import core_engine, open_database
-from trunkline.store.ports.database import (
+from trunkline.store.ports.apps import (
+    AlreadyAnswered,
     ApiKey,
-    Batch,
     Claimed,
-    Database,
     KeyReused,
-    LogPosition,
-    OpenCall,
-    Replayed,
     TokenOwner,
     UnderWay,
 )
+from trunkline.store.ports.database import Batch, Database, OpenCall
 from trunkline.store.postgres.database import PostgresDatabase
 from trunkline.work.manage import entries
 from trunkline.work.manage import keys as manage_keys
@@ -494,7 +492,7 @@ async def test_a_key_is_claimed_once(database):
     assert await claim("other") == KeyReused()
     await database.requests.answer("app", "key", 200, b"{}")
     await database.requests.release("app", "key")
-    assert await claim() == Replayed(200, b"{}")
+    assert await claim() == AlreadyAnswered(200, b"{}")
     assert await database.requests.claim("app2", "key", "f", "c", 0, 100) == Claimed()
     assert await claim(now=100, call_id="c9") == Claimed()
     assert await claim() == UnderWay("c9")

@@ -21,7 +21,8 @@ from trunkline.store import postgres
 from trunkline.store.location import Location
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.opening import open_database
-from trunkline.store.ports.database import Batch, Claimed
+from trunkline.store.ports.apps import Claimed
+from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import NEWEST, CallFilter, Marks
 from trunkline.store.ports.retention import KINDS, KeepDays, Kind
 from trunkline.store.ports.webhooks import DeliveryFilter, WebhookToAdd

@@ -10,7 +10,7 @@ import pytest
 from trunkline.calls.times import rfc3339
 from trunkline.events.of_call import Node
 from trunkline.events.payloads import KINDS, AnyEvent
-from trunkline.events.samples import NAMES, SampleRequest, SampleUnknown, samples
+from trunkline.events.samples import NAMES, SampleContext, SampleUnknown, samples
 from trunkline.events.stored import Announcement
 
 AT = 1_800_000_000_000_000
@@ -20,7 +20,7 @@ CALL = "test-0123"
 def made(name: str) -> list[Announcement]:
     ids = itertools.count(AT)
     place = Node("trunkline", "tl1")
-    return samples(name, SampleRequest("a" * 32, CALL, AT, place, lambda at: next(ids)))
+    return samples(name, SampleContext("a" * 32, CALL, AT, place, lambda at: next(ids)))
 
 
 @pytest.mark.parametrize("name", KINDS)

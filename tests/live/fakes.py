@@ -15,7 +15,7 @@ from trunkline.bus.local import LocalBus
 from trunkline.events.bindings import Binding, BindingInvalid, parse
 from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.live.http.asgi import Headers, Scope, Send, header
-from trunkline.store.ports.database import ApiKey, TokenOwner
+from trunkline.store.ports.apps import ApiKey, TokenOwner
 from trunkline.work.refused import Refused
 
 

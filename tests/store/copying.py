@@ -87,7 +87,7 @@ def end(process: subprocess.Popen[bytes]) -> set[int]:
     return {int(line) for line in out.split()}
 
 
-def move(there: Office, url: str, alone: bool = True, **more: Any) -> verb.Outcome:
+def move(there: Office, url: str, alone: bool = True, **more: Any) -> verb.CopyResult:
     """In this process."""
 
     @contextlib.contextmanager

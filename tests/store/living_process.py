@@ -14,13 +14,14 @@ import sys
 from pathlib import Path
 
 from store.making import AT, announcement, record, started
+from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import Party
 from trunkline.delivery.verdict import Verdict
 from trunkline.delivery.webhook import Attempt, Outgoing
 from trunkline.directory.entries import AccountEntry, DeviceEntry, UserEntry
 from trunkline.server.listening import data_lock
 from trunkline.store.managed_directory import ManagedDirectory
-from trunkline.store.ports.database import Batch, LogPosition
+from trunkline.store.ports.database import Batch
 from trunkline.store.ports.history import Marks
 from trunkline.store.ports.webhooks import WebhookToAdd
 from trunkline.store.secrets import open_key

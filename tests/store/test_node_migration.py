@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from store.test_short_terms import A, migrate, opened, place, query
+from trunkline.calls.cel import LogPosition
 from trunkline.store.location import Location
 from trunkline.store.opening import upgrade
-from trunkline.store.ports.database import LogPosition
 
 __all__ = ["place"]
 

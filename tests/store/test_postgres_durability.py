@@ -20,7 +20,8 @@ import pytest
 
 from cluster import Cluster
 from store.making import AT, KEY, announcement, office, record, started
-from trunkline.store.ports.database import Batch, DatabaseUnavailable, LogPosition
+from trunkline.calls.cel import LogPosition
+from trunkline.store.ports.database import Batch, DatabaseUnavailable
 from trunkline.store.postgres import PostgresDatabase, open_database, reader
 from trunkline.store.postgres import transactions as lane
 

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 from store.making import KEY, announcement, record, started
+from trunkline.calls.cel import LogPosition
 from trunkline.store.location import Location
 from trunkline.store.opening import open_database
-from trunkline.store.ports.database import Batch, LogPosition
+from trunkline.store.ports.database import Batch
 
 
 async def main(place: Location, account_id: str) -> None:

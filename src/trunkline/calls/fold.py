@@ -54,7 +54,7 @@ from trunkline.calls.talk import with_leg
 replace = msgspec.structs.replace
 
 
-class Heard(NamedTuple):
+class Notice(NamedTuple):
     """Something to announce: the public event's name, and the leg that it is about (or the call)."""
 
     name: str
@@ -64,7 +64,7 @@ class Heard(NamedTuple):
 
 class Folded(NamedTuple):
     call: Call | None
-    heard: tuple[Heard, ...] = ()
+    heard: tuple[Notice, ...] = ()
 
 
 def fold(call: Call | None, fact: AnyFact) -> Folded:
@@ -138,7 +138,7 @@ def _leg_started(call: Call, fact: f.LegStarted) -> Folded:
         shown_as=_shown_as(call, fact, role),
         started_at=fact.at,
     )
-    return Folded(with_leg(call, leg), (Heard("CHANNEL_CREATE", leg.id, fact.at),))
+    return Folded(with_leg(call, leg), (Notice("CHANNEL_CREATE", leg.id, fact.at),))
 
 
 def _role(call: Call, fact: f.LegStarted) -> Role:
@@ -217,7 +217,7 @@ def _leg_ringing(call: Call, fact: f.LegRinging) -> Folded:
         return Folded(call)
     changed = replace(leg, ringing_at=max(fact.at, leg.started_at))
     return Folded(
-        with_leg(call, changed), (Heard("CHANNEL_PROGRESS", leg.id, changed.ringing_at or 0),)
+        with_leg(call, changed), (Notice("CHANNEL_PROGRESS", leg.id, changed.ringing_at or 0),)
     )
 
 
@@ -227,7 +227,7 @@ def _leg_answered(call: Call, fact: f.LegAnswered) -> Folded:
         return Folded(call)
     return Folded(
         with_leg(call, replace(leg, answered_at=fact.at)),
-        (Heard("CHANNEL_ANSWER", leg.id, fact.at),),
+        (Notice("CHANNEL_ANSWER", leg.id, fact.at),),
     )
 
 
@@ -243,7 +243,7 @@ def _leg_joined(call: Call, fact: f.LegJoined) -> Folded:
 
 
 def _joined(call: Call, legs: tuple[str, ...], at: int) -> Folded:
-    return Folded(call, tuple(Heard("CHANNEL_BRIDGE", leg_id, at) for leg_id in legs))
+    return Folded(call, tuple(Notice("CHANNEL_BRIDGE", leg_id, at) for leg_id in legs))
 
 
 def _leg_left(call: Call, fact: f.LegLeft) -> Folded:
@@ -274,7 +274,7 @@ def _leg_held(call: Call, fact: f.LegHeld | f.LegUnheld) -> Folded:
         return Folded(call)
     name = "CHANNEL_HOLD" if held else "CHANNEL_UNHOLD"
     return Folded(
-        with_leg(call, replace(leg, held=held, held_at=fact.at)), (Heard(name, leg.id, fact.at),)
+        with_leg(call, replace(leg, held=held, held_at=fact.at)), (Notice(name, leg.id, fact.at),)
     )
 
 
@@ -384,7 +384,7 @@ def _absorbed(call: Call, fact: f.CallAbsorbed) -> Folded:
         if leg.bridge is not None:
             call = talk.leave(call, call.legs[leg.id], fact.at)
     call = replace(call, merged_into=fact.into_call_id)
-    return _end_call(call, fact.at, (Heard("CALL_MERGED", None, fact.at),))
+    return _end_call(call, fact.at, (Notice("CALL_MERGED", None, fact.at),))
 
 
 def _call_ended(call: Call, fact: f.CallEnded) -> Folded:
@@ -440,19 +440,19 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
 }
 
 
-def _end_leg(call: Call, leg: Leg, at: int) -> tuple[Call, tuple[Heard, ...]]:
+def _end_leg(call: Call, leg: Leg, at: int) -> tuple[Call, tuple[Notice, ...]]:
     if leg.bridge is not None:
         call = talk.leave(call, leg, at)
     call = with_leg(call, replace(call.legs[leg.id], ended_at=at))
-    return call, (Heard("CHANNEL_DESTROY", leg.id, at),)
+    return call, (Notice("CHANNEL_DESTROY", leg.id, at),)
 
 
-def _end_call(call: Call, at: int, heard: tuple[Heard, ...]) -> Folded:
-    return Folded(replace(call, ended_at=at), (*heard, Heard("CALL_ENDED", None, at)))
+def _end_call(call: Call, at: int, heard: tuple[Notice, ...]) -> Folded:
+    return Folded(replace(call, ended_at=at), (*heard, Notice("CALL_ENDED", None, at)))
 
 
 def _close_all(call: Call, at: int) -> Folded:
-    heard: tuple[Heard, ...] = ()
+    heard: tuple[Notice, ...] = ()
     for leg in list(call.legs.values()):
         if leg.ended_at is None:
             call, more = _end_leg(call, call.legs[leg.id], at)

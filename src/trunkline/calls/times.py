@@ -98,7 +98,7 @@ def rfc3339(at: int) -> str:
     return f"{whole}.{microseconds // 1000:03}Z"
 
 
-def maybe(at: int | None) -> str | None:
+def rfc3339_or_none(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 

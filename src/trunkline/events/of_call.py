@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
-from trunkline.calls.fold import Heard
+from trunkline.calls.fold import Notice
 from trunkline.calls.times import gregorian, rfc3339, whole_seconds
 from trunkline.events.payloads import KINDS, CallEnded, CallMerged, Variables
 from trunkline.events.state import call_state, party
@@ -48,7 +48,7 @@ class Node(msgspec.Struct, frozen=True):
     id: str
 
 
-def announce(call: Call, heard: Heard, node: Node, msg_id: int) -> Announcement:
+def announce(call: Call, heard: Notice, node: Node, msg_id: int) -> Announcement:
     """The public event; ``msg_id`` is a unique unix time in microseconds."""
     if heard.leg_id is None:
         about_call = _call_merged if heard.name == "CALL_MERGED" else _call_ended
@@ -179,7 +179,7 @@ def _variables(call: Call, leg: Leg, node: Node) -> Variables:
     )
 
 
-def _call_merged(call: Call, heard: Heard, msg_id: int) -> Announcement:
+def _call_merged(call: Call, heard: Notice, msg_id: int) -> Announcement:
     assert call.merged_into is not None
     body = CallMerged(
         timestamp=gregorian(heard.at),
@@ -213,7 +213,7 @@ _AS_IN_HISTORY = tuple(
 )
 
 
-def _call_ended(call: Call, heard: Heard, msg_id: int) -> Announcement:
+def _call_ended(call: Call, heard: Notice, msg_id: int) -> Announcement:
     record = outcome.record(call)
     told = shown(record)
     body = CallEnded(

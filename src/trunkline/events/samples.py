@@ -15,7 +15,7 @@ import msgspec
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
-from trunkline.calls.fold import Heard, fold
+from trunkline.calls.fold import Notice, fold
 from trunkline.calls.times import SECOND
 from trunkline.events.of_call import Node, announce
 from trunkline.events.of_endpoint import device_state, trunk_state
@@ -42,7 +42,7 @@ class SampleUnknown(ValueError):
     """There is no sample of that name; the message says which there are."""
 
 
-class SampleRequest(NamedTuple):
+class SampleContext(NamedTuple):
     """The account, the call, the time (unix microseconds, of the last event) and the node of a sample."""
 
     account_id: str
@@ -52,7 +52,7 @@ class SampleRequest(NamedTuple):
     message_ids: MessageIds
 
 
-def samples(name: str, wanted: SampleRequest) -> list[Announcement]:
+def samples(name: str, wanted: SampleContext) -> list[Announcement]:
     """The sample's events, in order: one of that name, or a whole call's.
 
     Raises SampleUnknown.
@@ -73,33 +73,33 @@ def _marked(made: Announcement) -> Announcement:
     return msgspec.structs.replace(made, body=msgspec.structs.replace(made.body, test=True))
 
 
-def _whole_call(wanted: SampleRequest) -> list[Announcement]:
+def _whole_call(wanted: SampleContext) -> list[Announcement]:
     """The call ends a second before, which is the time that its recording took to be made."""
     scene = _folded(_facts(wanted, wanted.at - SECOND - _LASTS))
     return [*(_announced(wanted, *one) for one in scene), _recording_ready(wanted)]
 
 
-def _one_of_a_call(name: str, wanted: SampleRequest) -> Announcement:
+def _one_of_a_call(name: str, wanted: SampleContext) -> Announcement:
     """The first event of that name in the call, which began as long ago as that takes."""
     _, heard = _first(name, wanted, 0)
     return _announced(wanted, *_first(name, wanted, wanted.at - heard.at))
 
 
-def _first(name: str, wanted: SampleRequest, began_at: int) -> tuple[Call, Heard]:
+def _first(name: str, wanted: SampleContext, began_at: int) -> tuple[Call, Notice]:
     facts = _facts(wanted, began_at)
     if name == "CALL_MERGED":
         facts = _merged_instead(wanted, facts)
     return next((call, heard) for call, heard in _folded(facts) if heard.name == name)
 
 
-def _announced(wanted: SampleRequest, call: Call, heard: Heard) -> Announcement:
+def _announced(wanted: SampleContext, call: Call, heard: Notice) -> Announcement:
     return announce(call, heard, wanted.node, wanted.message_ids(heard.at))
 
 
-def _folded(facts: Iterable[AnyFact]) -> list[tuple[Call, Heard]]:
+def _folded(facts: Iterable[AnyFact]) -> list[tuple[Call, Notice]]:
     """What the fold announces of a call with these facts, each with the call as it is then."""
     call: Call | None = None
-    scene: list[tuple[Call, Heard]] = []
+    scene: list[tuple[Call, Notice]] = []
     for fact in facts:
         folded = fold(call, fact)
         call = folded.call
@@ -120,7 +120,7 @@ _BRIDGE = "sample-bridge"
 _LASTS = 19_870_000  # microseconds
 
 
-def _facts(wanted: SampleRequest, began_at: int) -> list[AnyFact]:
+def _facts(wanted: SampleContext, began_at: int) -> list[AnyFact]:
     """All facts of the call, at the times (in milliseconds after its beginning) of a real one."""
     first, second = wanted.call_id, f"{wanted.call_id}.2"
 
@@ -165,7 +165,7 @@ def _facts(wanted: SampleRequest, began_at: int) -> list[AnyFact]:
     ]
 
 
-def _merged_instead(wanted: SampleRequest, facts: list[AnyFact]) -> list[AnyFact]:
+def _merged_instead(wanted: SampleContext, facts: list[AnyFact]) -> list[AnyFact]:
     """The facts of the same call, where the user joins it with another call while she talks."""
     talking = [fact for fact in facts if not isinstance(fact, f.LegLeft | f.LegHungUp | f.LegEnded)]
     into = f"{MARK}{'0' * 31}6"
@@ -173,19 +173,19 @@ def _merged_instead(wanted: SampleRequest, facts: list[AnyFact]) -> list[AnyFact
     return [*talking, f.CallAbsorbed(call_id=wanted.call_id, at=at, into_call_id=into)]
 
 
-def _recording_ready(wanted: SampleRequest) -> Announcement:
+def _recording_ready(wanted: SampleContext) -> Announcement:
     return recording_ready(
         **_recording(wanted), client_ref=CLIENT_REF, size=109_440, seconds=13.68, **_now(wanted)
     )
 
 
-def _recording_failed(wanted: SampleRequest) -> Announcement:
+def _recording_failed(wanted: SampleContext) -> Announcement:
     return recording_failed(
         **_recording(wanted), client_ref=CLIENT_REF, reason="AUDIO_MISSING", **_now(wanted)
     )
 
 
-def _recording(wanted: SampleRequest) -> dict[str, Any]:
+def _recording(wanted: SampleContext) -> dict[str, Any]:
     return {
         "account_id": wanted.account_id,
         "call_id": wanted.call_id,
@@ -193,11 +193,11 @@ def _recording(wanted: SampleRequest) -> dict[str, Any]:
     }
 
 
-def _now(wanted: SampleRequest) -> dict[str, Any]:
+def _now(wanted: SampleContext) -> dict[str, Any]:
     return {"at": wanted.at, "msg_id": wanted.message_ids(wanted.at)}
 
 
-def _device(online: bool) -> Callable[[SampleRequest], Announcement]:
+def _device(online: bool) -> Callable[[SampleContext], Announcement]:
     return lambda wanted: device_state(
         wanted.account_id,
         str(_USER.device_id),
@@ -208,7 +208,7 @@ def _device(online: bool) -> Callable[[SampleRequest], Announcement]:
     )
 
 
-def _trunk(up: bool) -> Callable[[SampleRequest], Announcement]:
+def _trunk(up: bool) -> Callable[[SampleContext], Announcement]:
     return lambda wanted: trunk_state(
         wanted.account_id,
         _TRUNK,
@@ -219,7 +219,7 @@ def _trunk(up: bool) -> Callable[[SampleRequest], Announcement]:
     )
 
 
-def _webhook(status: Any, reason: str, last_status: int) -> Callable[[SampleRequest], Announcement]:
+def _webhook(status: Any, reason: str, last_status: int) -> Callable[[SampleContext], Announcement]:
     return lambda wanted: webhook_stopped(
         wanted.account_id,
         "0" * 31 + "5",
@@ -232,7 +232,7 @@ def _webhook(status: Any, reason: str, last_status: int) -> Callable[[SampleRequ
     )
 
 
-_ENDPOINTS: dict[str, Callable[[SampleRequest], Announcement]] = {
+_ENDPOINTS: dict[str, Callable[[SampleContext], Announcement]] = {
     "RECORDING_READY": _recording_ready,
     "RECORDING_FAILED": _recording_failed,
     "DEVICE_ONLINE": _device(True),

@@ -15,7 +15,7 @@ from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
 from trunkline.calls.record import CallRecord
-from trunkline.calls.times import Time, maybe, rfc3339
+from trunkline.calls.times import Time, rfc3339, rfc3339_or_none
 from trunkline.calls.words import CallStatus as CallStatus
 from trunkline.calls.words import LegStatus as LegStatus
 from trunkline.calls.words import StatusDetail
@@ -199,8 +199,8 @@ def call_state(call: Call) -> CallState:
         client_ref=call.client_ref,
         recording=outcome.recording_name(call) or None,
         started_at=rfc3339(call.started_at),
-        answered_at=maybe(outcome.answered_at(call)),
-        ended_at=maybe(call.ended_at),
+        answered_at=rfc3339_or_none(outcome.answered_at(call)),
+        ended_at=rfc3339_or_none(call.ended_at),
         status_detail=record.status_detail if record else None,
         hangup_cause=record.hangup_cause if record else None,
         duration_seconds=record.duration_seconds if record else None,
@@ -221,13 +221,13 @@ def leg_state(call: Call, leg: Leg) -> LegState:
         party=party(_party(call, leg)),
         status=leg_status(leg),
         started_at=rfc3339(leg.started_at),
-        ringing_at=maybe(leg.ringing_at),
-        answered_at=maybe(leg.answered_at),
+        ringing_at=rfc3339_or_none(leg.ringing_at),
+        answered_at=rfc3339_or_none(leg.answered_at),
         role=leg.role,
         joined_with=joined[0] if joined else None,
         joined_legs=list(joined),
         held=leg.held and leg.ended_at is None,
-        ended_at=maybe(leg.ended_at),
+        ended_at=rfc3339_or_none(leg.ended_at),
         hangup_cause=outcome.leg_cause(leg) if leg.ended_at is not None else None,
         sip_code=leg.sip_code,
     )
@@ -239,7 +239,7 @@ def step_state(step: Step) -> StepState:
         id=step.id or None,
         party=party(step.party) if step.party else None,
         entered_at=rfc3339(step.entered_at),
-        left_at=maybe(step.left_at),
+        left_at=rfc3339_or_none(step.left_at),
         result=step.result,
     )
 

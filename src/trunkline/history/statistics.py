@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, field
 
-from trunkline.calls.times import Time, maybe, rfc3339
+from trunkline.calls.times import Time, rfc3339, rfc3339_or_none
 from trunkline.history.intervals import Interval, local
 from trunkline.history.sums import GroupBy, Summed, Sums
 
@@ -109,7 +109,7 @@ def stats(
         interval=interval,
         group_by=group,
         complete=complete,
-        counted_from=maybe(None if complete or mark == NOTHING_YET else mark),
+        counted_from=rfc3339_or_none(None if complete or mark == NOTHING_YET else mark),
         series=_series(found, cuts, group, zone, names),
         totals=Totals(**_shown(found.totals)),
     )

@@ -9,7 +9,8 @@ from trunkline.bus.port import Bus
 from trunkline.events.bindings import Binding
 from trunkline.live.http.asgi import Headers, Scope, Send
 from trunkline.live.limits import LiveLimits
-from trunkline.store.ports.database import ApiKey, Events, Tokens
+from trunkline.store.ports.apps import ApiKey, Tokens
+from trunkline.store.ports.database import Events
 from trunkline.work.refused import Refused
 
 Admit = Callable[[Scope, str], Awaitable[ApiKey]]

@@ -20,7 +20,7 @@ from trunkline.live.http.protocol import lent
 from trunkline.live.hub.hub import Client, Hub
 from trunkline.live.hub.usage import TooManyConnections, TooManySubscriptions, Usage
 from trunkline.live.hub.wire import Encoding
-from trunkline.store.ports.database import ApiKey
+from trunkline.store.ports.apps import ApiKey
 from trunkline.work.refused import Refused
 
 log = structlog.get_logger()

@@ -26,7 +26,7 @@ class NumberInvalid(ValueError):
     """The text is neither a phone number nor an extension."""
 
 
-class Route(msgspec.Struct, frozen=True):
+class OutboundRoute(msgspec.Struct, frozen=True):
     """By which trunk numbers of a prefix go out, and how they are written there."""
 
     prefix: str
@@ -44,7 +44,7 @@ class Rights(msgspec.Struct, frozen=True):
 
     allow: str
     deny: str
-    routes: tuple[Route, ...]
+    routes: tuple[OutboundRoute, ...]
 
     @classmethod
     def read(cls, allow: str, deny: str, routes: str) -> Rights:
@@ -52,10 +52,10 @@ class Rights(msgspec.Struct, frozen=True):
         read = []
         for each in routes.split("&") if routes else ():
             prefix, trunk, strip, prepend = each.split(":")
-            read.append(Route(prefix, trunk, int(strip), prepend))
+            read.append(OutboundRoute(prefix, trunk, int(strip), prepend))
         return cls(allow, deny, tuple(read))
 
-    def route(self, number: str) -> Route | None:
+    def route(self, number: str) -> OutboundRoute | None:
         return next((each for each in self.routes if number.startswith(each.prefix)), None)
 
 

@@ -13,7 +13,7 @@ from trunkline.live import LiveLimits
 from trunkline.live.hub.client_commands import ClientCommands
 from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.subscribe_request import BadRequest
-from trunkline.store.ports.database import TokenOwner
+from trunkline.store.ports.apps import TokenOwner
 
 from ..conftest import Start, World, until
 from ..fakes import ACCOUNT, TOKEN, FakeTokens

@@ -13,7 +13,8 @@ from trunkline.api.http.errors import refuse
 from trunkline.api.http.request import address, header
 from trunkline.api.oapi.rates import Rates
 from trunkline.api.oapi.signatures import SKEW, Nonces, Signed, is_right
-from trunkline.store.ports.database import App, Claimed, Directory, Requests
+from trunkline.store.ports.apps import Claimed, Requests
+from trunkline.store.ports.database import App, Directory
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from trunkline.api.v1.call_filter import CallsFilter, filter_of
 from trunkline.api.v1.conventions.problems import problem
 from trunkline.api.v1.conventions.routing import Request, Response, Route
-from trunkline.api.v1.exports.formats import Format, FormatUnavailable, format_called
+from trunkline.api.v1.exports.formats import ExportFormat, FormatUnavailable, format_called
 from trunkline.store.ports.history import NEWEST, CallFilter, CallKey, CallRow, History
 
 CHUNK = 500
@@ -52,7 +52,7 @@ async def _chunks(
 
 
 async def _encoded(
-    made: Format, chunks: AsyncIterator[list[CallRow]], gone: Callable[[], Awaitable[None]]
+    made: ExportFormat, chunks: AsyncIterator[list[CallRow]], gone: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
     """The file, made off the event loop; nothing more of it once the client is gone."""
     leaving = asyncio.ensure_future(gone())

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from trunkline.api.v1.conventions.routing import ResponseBody, Time
 from trunkline.calls.facts import Party
-from trunkline.calls.times import maybe
+from trunkline.calls.times import rfc3339_or_none
 from trunkline.store.ports.history import CallRow
 
 _OURS = frozenset({"account_id", "app_id"})
@@ -68,7 +68,7 @@ def _field(field: Any, hint: Any, plain: Any) -> CallField:
     if plain is Party:
         shown, show = CallParty, party
     elif field.name.endswith("_at"):
-        shown, show = (Time | None if NoneType in get_args(plain) else Time), maybe
+        shown, show = (Time | None if NoneType in get_args(plain) else Time), rfc3339_or_none
     elif field.name in _SPECIAL:
         shown, show = _SPECIAL[field.name]
         shown = Annotated[shown, *meta] if (meta := getattr(hint, "__metadata__", ())) else shown

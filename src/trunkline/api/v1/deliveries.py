@@ -20,7 +20,7 @@ from trunkline.api.v1.conventions.routing import (
     Time,
     alike,
 )
-from trunkline.calls.times import maybe, rfc3339
+from trunkline.calls.times import rfc3339, rfc3339_or_none
 from trunkline.calls.words import DeliveryStatus
 from trunkline.delivery.webhook import (
     Attempt,
@@ -220,8 +220,8 @@ def delivery_values(delivery: Delivery) -> dict[str, Any]:
         message_id=message_id(delivery.account_id, delivery),
         type=delivery.name,
         created_at=rfc3339(delivery.created_at),
-        next_attempt_at=maybe(delivery.next_at),
-        done_at=maybe(delivery.done_at),
+        next_attempt_at=rfc3339_or_none(delivery.next_at),
+        done_at=rfc3339_or_none(delivery.done_at),
     )
 
 

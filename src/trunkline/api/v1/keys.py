@@ -16,8 +16,8 @@ from trunkline.api.v1.conventions.routing import (
     Time,
     alike,
 )
-from trunkline.calls.times import maybe, rfc3339
-from trunkline.store.ports.database import KeyRow
+from trunkline.calls.times import rfc3339, rfc3339_or_none
+from trunkline.store.ports.apps import KeyRow
 
 
 class RateLimit(ResponseBody, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ async def read_me(request: Request[Parameters, None]) -> Response:
         key_id=key.id,
         scopes=sorted(key.scopes),
         allowed_addresses=list(key.allowed_addresses),
-        expires_at=maybe(key.expires_at),
+        expires_at=rfc3339_or_none(key.expires_at),
         rate_limits=[RateLimit(requests=n, seconds=s) for n, s in limits],
     )
     return Response(Me(**told))
@@ -93,8 +93,8 @@ def _listed(row: KeyRow) -> ListedKey:
         scopes=list(row.scopes),
         allowed_addresses=list(row.allowed_addresses),
         created_at=rfc3339(row.created_at),
-        expires_at=maybe(row.expires_at),
-        last_used_at=maybe(row.last_used_at),
+        expires_at=rfc3339_or_none(row.expires_at),
+        last_used_at=rfc3339_or_none(row.last_used_at),
         revoked=not row.enabled,
     )
     return ListedKey(**told)

@@ -19,7 +19,7 @@ from trunkline.api.v1.conventions.routing import (
     alike,
 )
 from trunkline.api.v1.deliveries import OneDelivery, shown_delivery, webhook_of
-from trunkline.calls.times import maybe, rfc3339
+from trunkline.calls.times import rfc3339, rfc3339_or_none
 from trunkline.calls.words import WebhookStatus
 from trunkline.delivery.webhook import Webhook
 
@@ -199,8 +199,8 @@ def _values(webhook: Webhook) -> dict[str, Any]:
         webhook_id=webhook.id,
         events=list(webhook.events),
         given_up_to=webhook.cursor,
-        failing_since=maybe(webhook.failing_since),
-        previous_secret_until=maybe(webhook.previous_until),
+        failing_since=rfc3339_or_none(webhook.failing_since),
+        previous_secret_until=rfc3339_or_none(webhook.previous_until),
         created_at=rfc3339(webhook.created_at),
         changed_at=rfc3339(webhook.changed_at),
     )

@@ -17,7 +17,7 @@ from trunkline.cli.options import Account
 from trunkline.cli.progress import counting
 
 if TYPE_CHECKING:
-    from trunkline.api.v1.exports.formats import Format
+    from trunkline.api.v1.exports.formats import ExportFormat
     from trunkline.store.ports.archive import Archive
     from trunkline.store.ports.history import CallRow
 
@@ -68,7 +68,7 @@ def _window(first: str | None, last: str | None, zone: str) -> tuple[int, int]:
     return in_order(start, moment_of(last, zone, end=True) if last else LAST)
 
 
-def _format(name: str) -> Format:
+def _format(name: str) -> ExportFormat:
     from trunkline.api.v1.exports.formats import FormatUnavailable, format_called
 
     try:

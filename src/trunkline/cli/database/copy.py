@@ -18,7 +18,7 @@ from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
     from trunkline.store.copy.port import CopySource, CopyTarget
-    from trunkline.work.upkeep.copy_database import Outcome, Progress
+    from trunkline.work.upkeep.copy_database import CopyResult, Progress
 
 _TELL_EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
@@ -121,7 +121,9 @@ def _abort(ctx: typer.Context, source: CopySource, target: CopyTarget | None) ->
         typer.echo("the copy is ended", err=True)
 
 
-def _run(file: Path, source: CopySource, target: CopyTarget, wait: bool, compare: bool) -> Outcome:
+def _run(
+    file: Path, source: CopySource, target: CopyTarget, wait: bool, compare: bool
+) -> CopyResult:
     from trunkline.store.opening import check_key
     from trunkline.store.secrets import open_key
     from trunkline.work.upkeep.copy_database import CopyDatabase
@@ -154,7 +156,7 @@ def _check_key(file: Path, to: str) -> None:
     check_key(to, open_key(file.parent / "secret.key"))
 
 
-def _shown(outcome: Outcome, to: str, as_json: bool) -> dict[str, Any]:
+def _shown(outcome: CopyResult, to: str, as_json: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "to": to,
         "state": "moved" if outcome.moved else "following",
@@ -171,7 +173,7 @@ def _shown(outcome: Outcome, to: str, as_json: bool) -> dict[str, Any]:
     return shown
 
 
-def _say_what_next(file: Path, outcome: Outcome, to: str, switch: bool) -> None:
+def _say_what_next(file: Path, outcome: CopyResult, to: str, switch: bool) -> None:
     if not outcome.moved:
         typer.echo(
             "every row was compared, and the copy follows; stop the server to switch, then start the same"

@@ -83,9 +83,11 @@ def _shown(entry: KeyEntry) -> dict[str, Any]:
     """The entry's keys, times as RFC 3339."""
     import msgspec
 
-    from trunkline.calls.times import maybe
+    from trunkline.calls.times import rfc3339_or_none
 
     shown = msgspec.to_builtins(entry)
-    times = {name: maybe(shown[name]) for name in ("createdAt", "expiresAt", "lastUsedAt")}
+    times = {
+        name: rfc3339_or_none(shown[name]) for name in ("createdAt", "expiresAt", "lastUsedAt")
+    }
     revoked = not shown.pop("enabled")
     return {**shown, **times, "revoked": revoked}

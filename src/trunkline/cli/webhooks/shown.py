@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trunkline.calls.times import maybe
+from trunkline.calls.times import rfc3339_or_none
 
 if TYPE_CHECKING:
     from trunkline.delivery.webhook import Attempt, Delivery, Webhook
@@ -22,8 +22,8 @@ def shown_webhook(webhook: Webhook, **more: Any) -> dict[str, Any]:
         "state": webhook.state,
         "reason": webhook.reason,
         "givenUpTo": webhook.cursor,
-        "failingSince": maybe(webhook.failing_since),
-        "createdAt": maybe(webhook.created_at),
+        "failingSince": rfc3339_or_none(webhook.failing_since),
+        "createdAt": rfc3339_or_none(webhook.created_at),
     }
 
 
@@ -38,16 +38,16 @@ def shown_delivery(delivery: Delivery) -> dict[str, Any]:
         "attempts": delivery.attempts,
         "lastStatus": delivery.last_status,
         "lastError": delivery.last_error,
-        "createdAt": maybe(delivery.created_at),
-        "nextAttemptAt": maybe(delivery.next_at),
-        "doneAt": maybe(delivery.done_at),
+        "createdAt": rfc3339_or_none(delivery.created_at),
+        "nextAttemptAt": rfc3339_or_none(delivery.next_at),
+        "doneAt": rfc3339_or_none(delivery.done_at),
     }
 
 
 def shown_attempt(attempt: Attempt) -> dict[str, Any]:
     """An attempt's keys; durations in milliseconds."""
     return {
-        "at": maybe(attempt.at),
+        "at": rfc3339_or_none(attempt.at),
         "address": attempt.address,
         "status": attempt.status,
         "error": attempt.error,

@@ -9,7 +9,7 @@ from trunkline.history.imports import asterisk, freepbx, fusionpbx, histories, k
 from trunkline.history.imports.leg import ReadRow
 
 
-class Format(NamedTuple):
+class ImportFormat(NamedTuple):
     """How to read a format's rows. ``needs``: a file has at least one column of each group.
 
     ``folds``: several rows may belong to one call.
@@ -24,18 +24,18 @@ def _needs(*groups: str) -> tuple[frozenset[str], ...]:
     return tuple(frozenset(group.split("|")) for group in groups)
 
 
-FORMATS: Mapping[str, Format] = {
-    "histories": Format(
+FORMATS: Mapping[str, ImportFormat] = {
+    "histories": ImportFormat(
         histories.read,
         _needs("caller", "callee", "status_detail", "unix_timestamp", "duration_seconds"),
         folds=False,
     ),
-    "wazo": Format(
+    "wazo": ImportFormat(
         wazo.read,
         _needs("start", "end|duration", "call_direction", "source_extension|source_name"),
         folds=False,
     ),
-    "kazoo": Format(
+    "kazoo": ImportFormat(
         kazoo.read,
         _needs(
             "call_id|interaction_id|id",
@@ -44,12 +44,16 @@ FORMATS: Mapping[str, Format] = {
             "caller_id_number|from",
         ),
     ),
-    "fusionpbx": Format(
+    "fusionpbx": ImportFormat(
         fusionpbx.read,
         _needs("start_epoch|start_stamp", "duration|end_epoch|end_stamp", "destination_number"),
     ),
-    "freepbx": Format(freepbx.read, _needs("calldate", "duration", "disposition", "src|cnum")),
-    "asterisk": Format(asterisk.read, _needs("start", "disposition", "src", "dst", "channel")),
+    "freepbx": ImportFormat(
+        freepbx.read, _needs("calldate", "duration", "disposition", "src|cnum")
+    ),
+    "asterisk": ImportFormat(
+        asterisk.read, _needs("start", "disposition", "src", "dst", "channel")
+    ),
 }
 """The most particular formats come first."""
 

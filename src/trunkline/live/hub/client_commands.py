@@ -15,7 +15,7 @@ from trunkline.live.hub.subscribe_request import (
     read,
 )
 from trunkline.live.hub.usage import TooManyCommands, TooManySubscriptions, Usage
-from trunkline.store.ports.database import TokenOwner
+from trunkline.store.ports.apps import TokenOwner
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 

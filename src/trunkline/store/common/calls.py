@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact, decode
 from trunkline.store.common.dialect import Dialect, Reader, Row
-from trunkline.store.ports.database import LogPosition, OpenCall
+from trunkline.store.ports.database import OpenCall
 
 
 class SqlCalls:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from trunkline.store.common.dialect import Again, Connection, Dialect, Writer
-from trunkline.store.ports.apps import Claim, Claimed, KeyReused, Replayed, UnderWay
+from trunkline.store.ports.apps import AlreadyAnswered, Claim, Claimed, KeyReused, UnderWay
 
 Alone = Callable[[str], AbstractAsyncContextManager[bool]]
 """Has a name before every other process on the database; gives False if one has it."""
@@ -46,7 +46,7 @@ class SqlRequests:
         used_for, call_id, status, body = row
         if used_for != fingerprint:
             return KeyReused()
-        return UnderWay(call_id) if status is None else Replayed(status, body)
+        return UnderWay(call_id) if status is None else AlreadyAnswered(status, body)
 
     async def answer(self, app_id: str, key: str, status: int, body: bytes) -> None:
         """The first answer stays."""

@@ -12,7 +12,7 @@ WIDTHS = (1, MINUTE, HOUR, DAY)
 """Microseconds of one step at each level: rows, minutes, hours, days."""
 
 
-class Span(NamedTuple):
+class CountedSpan(NamedTuple):
     """Part of a window, ``low`` to ``high`` in microseconds, made of whole steps of its level."""
 
     level: int
@@ -20,20 +20,20 @@ class Span(NamedTuple):
     high: int
 
 
-def cover(low: int, high: int, level: int = 0) -> Iterator[Span]:
+def cover(low: int, high: int, level: int = 0) -> Iterator[CountedSpan]:
     """The window as spans of the widest steps that fit, newest first."""
     if low >= high:
         return
     if level == len(WIDTHS) - 1:
-        yield Span(level, low, high)
+        yield CountedSpan(level, low, high)
         return
     wider = WIDTHS[level + 1]
     first, last = -(-low // wider) * wider, high // wider * wider
     if first >= last:
-        yield Span(level, low, high)
+        yield CountedSpan(level, low, high)
         return
     if last < high:
-        yield Span(level, last, high)
+        yield CountedSpan(level, last, high)
     yield from cover(first, last, level + 1)
     if low < first:
-        yield Span(level, low, first)
+        yield CountedSpan(level, low, first)

@@ -15,7 +15,7 @@ class Claimed(msgspec.Struct, frozen=True):
     """The caller is the first with this key and has to answer it."""
 
 
-class Replayed(msgspec.Struct, frozen=True):
+class AlreadyAnswered(msgspec.Struct, frozen=True):
     """The key has been answered before, with this."""
 
     status: int
@@ -32,7 +32,7 @@ class KeyReused(msgspec.Struct, frozen=True):
     """The key was used with another request."""
 
 
-Claim = Claimed | Replayed | UnderWay | KeyReused
+Claim = Claimed | AlreadyAnswered | UnderWay | KeyReused
 
 
 class Requests(Protocol):

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from trunkline.calls.cel import LogPosition as LogPosition
+from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.record import CallRecord
 from trunkline.calls.recording_plan import RecordingPlan
@@ -20,17 +20,11 @@ from trunkline.calls.words import RecordingStatus
 from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.history.row import HistoryRow
 from trunkline.routing.dialling import Rights
-from trunkline.store.ports.apps import ApiKey as ApiKey
-from trunkline.store.ports.apps import Claim as Claim
-from trunkline.store.ports.apps import Claimed as Claimed
-from trunkline.store.ports.apps import KeyReused as KeyReused
-from trunkline.store.ports.apps import KeyRow as KeyRow
-from trunkline.store.ports.apps import Keys as Keys
-from trunkline.store.ports.apps import Replayed as Replayed
-from trunkline.store.ports.apps import Requests as Requests
-from trunkline.store.ports.apps import TokenOwner as TokenOwner
-from trunkline.store.ports.apps import Tokens as Tokens
-from trunkline.store.ports.apps import UnderWay as UnderWay
+from trunkline.store.ports.apps import (
+    Keys,
+    Requests,
+    Tokens,
+)
 from trunkline.store.ports.history import History
 from trunkline.store.ports.retention import Retention
 from trunkline.store.ports.sip_messages import SipMessages

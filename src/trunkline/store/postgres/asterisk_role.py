@@ -32,7 +32,7 @@ _BY_DEFAULT = {
 _LONGEST_ROLE = 63
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class AsteriskAccess(msgspec.Struct, frozen=True, kw_only=True):
     """How Asterisk reaches its views.
 
     ``host`` is a name, an address or the directory of a socket; ``options`` are further parameters
@@ -50,7 +50,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return f"Reading(host={self.host!r}, database={self.database!r}, role={self.role!r})"
 
 
-def asterisk_reads(url: str, key: InstallationKey) -> Reading:
+def asterisk_reads(url: str, key: InstallationKey) -> AsteriskAccess:
     """Make the role that Asterisk reads a migrated database by, and try it.
 
     Its password comes from the key. Raises DatabaseUnavailable; DatabaseUnusable when the role cannot
@@ -72,7 +72,7 @@ def role_of(database: str) -> str:
     return f"{plain}_{hashlib.sha256(database.encode()).hexdigest()[:8]}_asterisk"
 
 
-def _reached(url: str, password: str) -> Reading:
+def _reached(url: str, password: str) -> AsteriskAccess:
     """Where a URL leads to in the end: it may leave out what the environment or a file says."""
     try:
         with psycopg.connect(url, connect_timeout=int(CONNECT_SECONDS)) as connection:
@@ -87,7 +87,7 @@ def _reached(url: str, password: str) -> Reading:
         raise DatabaseUnavailable(f"cannot use {shown(url)}: {said(error, url)}") from error
     if len(ports) > 1:
         raise DatabaseUnusable(f"{shown(url)} has several ports: Asterisk can use one on all hosts")
-    return Reading(
+    return AsteriskAccess(
         host=host,
         port=int(ports.pop()),
         database=name,
@@ -104,7 +104,7 @@ def _passed_on(used: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in (used | there).items() if name in _PASSED_ON)
 
 
-def _try(reading: Reading) -> None:
+def _try(reading: AsteriskAccess) -> None:
     """As Asterisk will: connect as the role, and read."""
     conninfo = make_conninfo(
         "",

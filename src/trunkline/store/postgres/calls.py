@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
+from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import encode
 from trunkline.calls.record import CallRecord
 from trunkline.events.stored import StoredEvent
 from trunkline.store.common.calls import SqlCalls
 from trunkline.store.common.dialect import Dialect
 from trunkline.store.common.numbering import without_number
-from trunkline.store.ports.database import Batch, LogPosition, Page
+from trunkline.store.ports.database import Batch, Page
 from trunkline.store.postgres.advisory_lock import NODE
 from trunkline.store.postgres.connect import Connection
 from trunkline.store.postgres.events import CHANNEL, Newest, events_columns, numbered_in_order

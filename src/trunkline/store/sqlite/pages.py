@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from trunkline.history.row import history_row
-from trunkline.store.common.spans import WIDTHS, Span, cover
+from trunkline.store.common.spans import WIDTHS, CountedSpan, cover
 from trunkline.store.ports.database import Page
 from trunkline.store.ports.history import FIRST, LAST
 from trunkline.store.sqlite.queries import named
@@ -78,7 +78,7 @@ class _Pages:
             before += n
         return before, begin
 
-    def _counts(self, spans: Sequence[Span]) -> list[int]:
+    def _counts(self, spans: Sequence[CountedSpan]) -> list[int]:
         """How many calls started in each of the spans of a window."""
         given, slots = {**_NOTHING}, []
         for span in spans:

@@ -11,7 +11,7 @@ from secrets import token_hex
 from trunkline.bus.port import Bus
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
-from trunkline.events.samples import MARK, SampleRequest, SampleUnknown, samples
+from trunkline.events.samples import MARK, SampleContext, SampleUnknown, samples
 from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Events
 from trunkline.work.refused import Refused
@@ -43,7 +43,7 @@ class TriggerEvent:
         call_id = call_id or MARK + token_hex(13)
         if not call_id.startswith(MARK):
             raise Refused("BODY_INVALID", f"The call id of a sample begins with {MARK}.")
-        wanted = SampleRequest(account_id, call_id, self._clock(), self._node, self._message_ids)
+        wanted = SampleContext(account_id, call_id, self._clock(), self._node, self._message_ids)
         try:
             made = samples(name, wanted)
         except SampleUnknown as error:

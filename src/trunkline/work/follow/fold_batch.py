@@ -9,7 +9,7 @@ from trunkline.calls import facts as f
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.conferences import came, is_in_room, went
 from trunkline.calls.facts import AnyFact
-from trunkline.calls.fold import Heard, fold
+from trunkline.calls.fold import Notice, fold
 from trunkline.calls.merging import merge
 from trunkline.work.follow.bridges import Bridges
 from trunkline.work.follow.signals import Early, Signals
@@ -53,7 +53,7 @@ class BatchFold:
         self.changed: dict[str, Call] = {}
         self.opened: list[Call] = []
         self.kept: list[AnyFact] = []
-        self.heard: list[tuple[Call, Heard]] = []
+        self.heard: list[tuple[Call, Notice]] = []
         self.used_early: dict[str, Sequence[Early]] = {}
         self.astray: list[str] = []
         """Legs that a transfer has led where they must not be, or to nobody."""
@@ -93,7 +93,7 @@ class BatchFold:
                 await self.take(_in_call(each, call_id))
 
     async def _keep(
-        self, fact: AnyFact, before: Call | None, after: Call, heard: Sequence[Heard]
+        self, fact: AnyFact, before: Call | None, after: Call, heard: Sequence[Notice]
     ) -> None:
         if before is None:
             self.opened.append(after)

@@ -23,16 +23,13 @@ from limits.strategies import FixedWindowRateLimiter
 from trunkline.calls import facts as f
 from trunkline.engine.port import Engine, EngineUnavailable, OriginateFailed
 from trunkline.routing import dialling
+from trunkline.store.ports.apps import AlreadyAnswered, Claimed, KeyReused, UnderWay
 from trunkline.store.ports.database import (
     App,
     CallingDevice,
-    Claimed,
     Database,
     DatabaseUnavailable,
     Destination,
-    KeyReused,
-    Replayed,
-    UnderWay,
 )
 from trunkline.work.counters import Counters
 from trunkline.work.follow.follow_log import CallLog
@@ -210,7 +207,7 @@ class PlaceCall:
         except TimeoutError as error:  # a claim that it got after all is like one left by a kill
             raise DatabaseUnavailable("the database does not say whose the key is") from error
         match claim:
-            case Replayed(status, body):
+            case AlreadyAnswered(status, body):
                 return _replayed(status, body)
             case KeyReused():
                 raise Refused("IDEMPOTENCY_KEY_REUSED", "this key was used with another request")

@@ -52,7 +52,7 @@ class Progress(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CopyResult(msgspec.Struct, frozen=True):
     """What a run came to. ``moved``: the target is in use from now on; otherwise it follows."""
 
     moved: bool
@@ -86,7 +86,7 @@ class CopyDatabase:
         self._copied, self._seconds = 0, 0.0
         self._next_round = 0.0
 
-    def run(self, wait: bool = False, compare: bool = False) -> Outcome:
+    def run(self, wait: bool = False, compare: bool = False) -> CopyResult:
         """Copy, follow and compare, and switch as soon as no server runs; ``wait`` waits for that.
 
         ``compare`` compares every row again. Raises DatabaseUnavailable, after which the same run goes
@@ -201,7 +201,7 @@ class CopyDatabase:
 
     # ---- Switching -------------------------------------------------------------------------------
 
-    def _switch_when_alone(self, wait: bool) -> Outcome:
+    def _switch_when_alone(self, wait: bool) -> CopyResult:
         while True:
             with self._alone() as alone:
                 if alone:
@@ -212,7 +212,7 @@ class CopyDatabase:
             time.sleep(_FOLLOW_SECONDS)
             self._catch_up()
 
-    def _switch(self) -> Outcome:
+    def _switch(self) -> CopyResult:
         """Nobody writes now: the last changes, the numbers of rows, and what only a whole database has."""
         self._tell(Progress("switching"))
         self._catch_up()
@@ -235,7 +235,7 @@ class CopyDatabase:
             raise CopyDiffers(f"{table} has {there} rows, and the target {copied}")
         return there
 
-    def _finished(self, standing: Standing | None) -> Outcome:
+    def _finished(self, standing: Standing | None) -> CopyResult:
         """The source is marked already: do what a killed run has left to do."""
         to = self._source.moved()
         if standing is None and (to != self._target.shown or not self._target.is_in_use()):
@@ -250,7 +250,7 @@ class CopyDatabase:
             self._finish()
         else:
             self._source.release()
-        return Outcome(True)
+        return CopyResult(True)
 
     def _finish(self) -> None:
         self._insist(self._target.finish)
@@ -258,11 +258,11 @@ class CopyDatabase:
 
     # ---- What all steps have in common -----------------------------------------------------------
 
-    def _outcome(self, moved: bool, rows: Mapping[str, int] | None = None) -> Outcome:
+    def _outcome(self, moved: bool, rows: Mapping[str, int] | None = None) -> CopyResult:
         checksums = self._insist(self._target.checksums)
         if rows is None:
             rows = {name: table.rows for name, table in self._standing().tables.items()}
-        return Outcome(moved, rows, checksums, self._copied, self._seconds)
+        return CopyResult(moved, rows, checksums, self._copied, self._seconds)
 
     def _standing(self) -> Standing:
         standing = self._target.standing()

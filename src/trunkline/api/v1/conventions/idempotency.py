@@ -32,7 +32,14 @@ from litestar.types import HTTPScope
 
 from trunkline.api.http.answers import Answer
 from trunkline.api.v1.conventions.problems import Fault, Problem, problem
-from trunkline.store.ports.database import ApiKey, Claimed, KeyReused, Replayed, Requests, UnderWay
+from trunkline.store.ports.apps import (
+    AlreadyAnswered,
+    ApiKey,
+    Claimed,
+    KeyReused,
+    Requests,
+    UnderWay,
+)
 from trunkline.work.refused import Refused
 
 KEPT = 24 * 3600 * 1_000_000
@@ -93,7 +100,7 @@ class Idempotency:
         now, id_ = self._clock(), self._new_id()
         claim = await self._requests.claim(*slot, fingerprint, id_, now, now + KEPT)
         match claim:
-            case Replayed(status, body):
+            case AlreadyAnswered(status, body):
                 return self._again(status, body)
             case KeyReused():
                 raise problem("idempotency_key_reused")

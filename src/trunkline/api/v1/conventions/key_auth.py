@@ -13,7 +13,8 @@ from trunkline.api.http.request import address
 from trunkline.api.v1.conventions.problems import Problem, problem, state
 from trunkline.api.v1.conventions.rate_limits import CHALLENGE, CHALLENGE_INVALID, KeyRates
 from trunkline.directory.api_keys import key_hash, looks_like_key
-from trunkline.store.ports.database import ApiKey, DatabaseUnavailable, Keys
+from trunkline.store.ports.apps import ApiKey, Keys
+from trunkline.store.ports.database import DatabaseUnavailable
 
 _log = structlog.get_logger()
 

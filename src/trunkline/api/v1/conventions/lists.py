@@ -15,7 +15,7 @@ from trunkline.api.v1.conventions.routing import (
 )
 
 
-class Entry(Protocol):
+class ListedEntry(Protocol):
     """What such a list is ordered by: when it was made (unix microseconds), then its id."""
 
     @property
@@ -32,7 +32,7 @@ class ListQuery(Parameters, frozen=True, kw_only=True):
     cursor: Cursor | None = None
 
 
-Row = TypeVar("Row", bound=Entry)
+Row = TypeVar("Row", bound=ListedEntry)
 Position = tuple[int, str]
 
 

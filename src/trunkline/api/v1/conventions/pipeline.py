@@ -22,7 +22,7 @@ from trunkline.api.v1.conventions.parameters import read_json, read_parameters
 from trunkline.api.v1.conventions.problems import Problems, limits_told
 from trunkline.api.v1.conventions.rate_limits import KeyRates
 from trunkline.api.v1.conventions.routing import Context, Request, Response, Route
-from trunkline.store.ports.database import ApiKey
+from trunkline.store.ports.apps import ApiKey
 from trunkline.work.refused import Refused
 
 _encode = msgspec.json.Encoder().encode

@@ -18,7 +18,7 @@ from trunkline.api.v1.conventions.problems import PROBLEMS
 from trunkline.api.v1.conventions.rate_limits import KeyRates
 from trunkline.calls.times import Time as Time
 from trunkline.directory.api_keys import SCOPES
-from trunkline.store.ports.database import ApiKey
+from trunkline.store.ports.apps import ApiKey
 
 
 class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -14,7 +14,7 @@ from trunkline.store.ports.history import CallRow
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Column(NamedTuple):
+class ExportColumn(NamedTuple):
     """A column: what it has of a call for Parquet, and as a text or a whole number for CSV."""
 
     name: str
@@ -23,29 +23,29 @@ class Column(NamedTuple):
     flat: Callable[[CallRow], Any]
 
 
-def _columns() -> Iterator[Column]:
+def _columns() -> Iterator[ExportColumn]:
     for field in FIELDS:
         if field.plain is Party:
             for part in CallParty.__struct_fields__:
                 read = attrgetter(f"{field.name}.{part}")
-                yield Column(f"{field.name}_{part}", str, read, read)
+                yield ExportColumn(f"{field.name}_{part}", str, read, read)
         else:
             yield _of_field(field)
 
 
-def _of_field(field: CallField) -> Column:
+def _of_field(field: CallField) -> ExportColumn:
     name, show, read = field.name, field.show, attrgetter(field.name)
 
     def shown(call: CallRow) -> Any:
         return show(read(call))
 
     if name.endswith("_at"):
-        return Column(field.key, datetime, lambda call: _stamp(read(call)), shown)
+        return ExportColumn(field.key, datetime, lambda call: _stamp(read(call)), shown)
     if field.plain is bool:
-        return Column(field.key, bool, read, lambda call: "true" if read(call) else "false")
+        return ExportColumn(field.key, bool, read, lambda call: "true" if read(call) else "false")
     if name == "tags":
-        return Column(field.key, list, shown, lambda call: ",".join(read(call)))
-    return Column(field.key, int if field.plain is int else str, shown, shown)
+        return ExportColumn(field.key, list, shown, lambda call: ",".join(read(call)))
+    return ExportColumn(field.key, int if field.plain is int else str, shown, shown)
 
 
 def _stamp(at: int | None) -> datetime | None:

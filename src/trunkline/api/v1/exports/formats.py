@@ -12,7 +12,7 @@ from trunkline.api.v1.exports.parquet import Parquet
 from trunkline.store.ports.history import CallRow
 
 
-class Format(Protocol):
+class ExportFormat(Protocol):
     """Makes one file: ``begin``, ``rows`` as often as need be, ``end``."""
 
     media_type: bytes
@@ -35,6 +35,6 @@ _FORMATS: dict[str, type[Csv | JsonLines | Parquet]] = {
 }
 
 
-def format_called(name: str) -> Format:
+def format_called(name: str) -> ExportFormat:
     """A new file of that format; raises FormatUnavailable, KeyError."""
     return _FORMATS[name]()
