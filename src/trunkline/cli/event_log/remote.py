@@ -77,8 +77,6 @@ def _is_this_machine(host: str) -> bool:
 
 
 class RemoteLog:
-    """``EventLog`` of a server."""
-
     def __init__(self, client: httpx.Client, server: str) -> None:
         self._client = client
         self._server = server

@@ -51,7 +51,6 @@ class OpenWebhooks:
 
 
 def now() -> int:
-    """Unix microseconds."""
     return time.time_ns() // 1000
 
 

@@ -74,7 +74,6 @@ class Feed:
         self.settle()
 
     def remove(self, text: str) -> Subscription:
-        """End one subscription, and its replay."""
         subscription = self.subscriptions.pop(text)
         self._earlier = [job for job in self._earlier if job.binding.text != text]
         self._take_out(subscription)

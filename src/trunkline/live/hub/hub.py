@@ -175,7 +175,6 @@ class Hub:
         return account, start
 
     def forget_if_idle(self, account_id: str) -> None:
-        """Forget an account that nobody subscribes to."""
         account = self._accounts.get(account_id)
         if account is not None and not account.groups and not account.users:
             del self._accounts[account_id]

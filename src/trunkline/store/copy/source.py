@@ -51,12 +51,10 @@ class SqliteSource:
         self._reader.close()
 
     def id(self) -> str | None:
-        """Of the copy that is under way."""
         with unavailable():
             return capture.copy_id(self._reader)
 
     def moved(self) -> str | None:
-        """Where it was moved to."""
         with unavailable():
             found = copy_marks.moved(self._reader)
             return None if found is None else found.to
@@ -66,24 +64,20 @@ class SqliteSource:
             return capture.tables(self._reader)
 
     def capture(self, id_: str) -> None:
-        """From now on, note every change."""
         with self._writing() as connection:
             copy_marks.refuse_moved(connection, self._path)
             capture.put_on(connection, id_)
 
     def release(self) -> None:
-        """Note nothing any more."""
         with self._writing() as connection:
             copy_marks.take_off(connection)
 
     def abort(self) -> None:
-        """As it was before any copy."""
         with self._writing() as connection:
             capture.unmark_moved(connection)
             copy_marks.take_off(connection)
 
     def chunk(self, shape: Shape, after: Key | None) -> Chunk:
-        """The rows that follow a key."""
         keys = _columns(shape.key_columns)
         where = f"WHERE ({keys}) > ({_marks(shape.key)})" if after is not None else ""
         rows = (
@@ -109,19 +103,17 @@ class SqliteSource:
 
     @contextmanager
     def snapshot(self) -> Iterator[SqliteSnapshot]:
-        """One state of it."""
         with self._one_state():
             yield SqliteSnapshot(self._reader)
 
     @contextmanager
     def held(self) -> Iterator[SqliteLockedSnapshot]:
-        """Its state, with everybody else who writes waiting."""
         with self._writing() as connection:
             self._refuse_changed_schema(connection)
             yield SqliteLockedSnapshot(connection)
 
     def trim(self, applied: int) -> None:
-        """Forget changes that are in the target, but for the last: numbers are never given again."""
+        """But for the last: numbers are never given again."""
         with suppress(DatabaseUnavailable):
             while self._forget(applied) == FORGET:
                 pass
@@ -175,7 +167,6 @@ class SqliteSnapshot:
         self.newest: int = row[0]
 
     def changes(self, after: int) -> Mapping[str, int]:
-        """Tables that were changed since."""
         return dict(
             self._connection.execute(
                 'SELECT "table", count(*) FROM copy_changes WHERE id > ? GROUP BY "table"', (after,)
@@ -183,7 +174,6 @@ class SqliteSnapshot:
         )
 
     def changed(self, shape: Shape, after: int, copied: Copied) -> Iterator[Key]:
-        """The keys of changed rows, in the same order each time."""
         found = self._connection.execute(
             'SELECT DISTINCT "key" FROM copy_changes WHERE id > ? AND "table" = ?',
             (after, shape.table),
@@ -194,7 +184,6 @@ class SqliteSnapshot:
                 yield key
 
     def encoded(self, shape: Shape, keys: Iterator[Key]) -> Iterator[bytes]:
-        """The rows with these keys."""
         encode = shape.encoder()
         one = (
             f'SELECT {_columns(shape.columns)} FROM "{shape.table}"'
@@ -210,7 +199,6 @@ class SqliteSnapshot:
         return int(count)
 
     def segments(self, shape: Shape) -> list[Any]:
-        """Every value of the key's first column, each found by the index."""
         column = f'"{shape.key_columns[0]}"'
         found: list[Any] = []
         step = f'SELECT min({column}) FROM "{shape.table}"'
@@ -221,7 +209,6 @@ class SqliteSnapshot:
         return found
 
     def rows(self, shape: Shape, first: Any = None) -> Iterator[bytes]:
-        """Rows in the order of their keys."""
         keys = _columns(shape.key_columns)
         where = f'WHERE "{shape.key_columns[0]}" = ?' if first is not None else ""
         found = self._connection.execute(
@@ -231,7 +218,7 @@ class SqliteSnapshot:
         return map(shape.encoder(), found)
 
     def sequences(self) -> Mapping[str, int]:
-        """The last numbers that were given out (https://www.sqlite.org/autoinc.html)."""
+        """As https://www.sqlite.org/autoinc.html has them."""
         return dict(self._connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
 
 
@@ -239,7 +226,6 @@ class SqliteLockedSnapshot(SqliteSnapshot):
     """A state that stays (see ``copy.port.Held``)."""
 
     def mark_moved(self, to: str, at: int) -> None:
-        """Nobody opens or writes it any more."""
         capture.mark_moved(self._connection, copy_marks.Moved(to, at))
 
 

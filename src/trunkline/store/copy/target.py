@@ -47,13 +47,11 @@ class PostgresTarget:
         self._connection: psycopg.Connection | None = None
 
     def close(self) -> None:
-        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def standing(self) -> Standing | None:
-        """How far the copy in it is."""
         with self._transaction() as connection:
             if not statements.is_there(connection, "copy_state"):
                 return None
@@ -74,7 +72,6 @@ class PostgresTarget:
             return statements.is_there(connection, "alembic_version")
 
     def begin(self, id_: str, tables: Sequence[Table]) -> None:
-        """Make an empty database ready."""
         with self._transaction() as connection:
             found = statements.relations(connection)
             ours = "alembic_version" in found
@@ -118,7 +115,6 @@ class PostgresTarget:
                 )
 
     def load(self, shape: Shape, chunk: Chunk) -> None:
-        """Write a chunk, and how far the table is with it."""
         with self._transaction() as connection:
             statements.make_months(connection, chunk.times)
             if chunk.rows:
@@ -130,7 +126,6 @@ class PostgresTarget:
             )
 
     def apply(self, snapshot: Snapshot, shapes: Sequence[Shape]) -> int:
-        """Bring it to the snapshot's state, and read back what was written."""
         standing = self.standing()
         assert standing is not None
         changes = snapshot.changes(standing.applied)
@@ -146,7 +141,6 @@ class PostgresTarget:
         return sum(changes.values())
 
     def unbuilt(self) -> list[str]:
-        """The indexes that are still to be made."""
         with self._transaction() as connection:
             left = postponed.left(connection)
         return [each.name for each in left if each.kind != postponed.FOREIGN_KEY]
@@ -161,7 +155,6 @@ class PostgresTarget:
                     connection.execute(statements.ANALYZE.format(statements.name(each.table)))
 
     def compare(self, snapshot: Snapshot, shape: Shape) -> Iterator[int]:
-        """Compare every row, telling how many were."""
         with self._transaction() as connection:
             digest = yield from compared(connection, snapshot, shape)
             connection.execute(
@@ -178,7 +171,6 @@ class PostgresTarget:
             connection.execute("UPDATE copy_state SET verified = true")
 
     def checksums(self) -> Mapping[str, str]:
-        """Table -> SHA-256 of all rows when they were compared."""
         with self._transaction() as connection:
             return dict(
                 connection.execute(
@@ -187,7 +179,6 @@ class PostgresTarget:
             )
 
     def link(self, sequences: Mapping[str, int]) -> None:
-        """Foreign keys, and sequences that go on."""
         with self._transaction() as connection:
             for each in postponed.left(connection):
                 postponed.make(connection, each)
@@ -206,7 +197,6 @@ class PostgresTarget:
             statements.drop_state(connection)
 
     def clear(self) -> None:
-        """Remove an unfinished copy."""
         with self._transaction() as connection:
             if not statements.is_there(connection, "copy_state"):
                 raise DatabaseUnusable(

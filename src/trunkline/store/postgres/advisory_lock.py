@@ -63,7 +63,6 @@ class OneAtATime:
                 await self._run(_LET_GO, name)
 
     async def close(self) -> None:
-        """Let go of everything."""
         connection, self._connection = self._connection, None
         if connection is not None:
             await close(connection)
@@ -124,7 +123,6 @@ class Sole:
                     await self._take()
 
     def close(self) -> None:
-        """Let it go."""
         if self._connection is not None:
             self._connection.terminate()
 

@@ -52,7 +52,6 @@ class BulkWriter:
         return await self._writer.run(write)
 
     def close(self) -> None:
-        """Close the connections."""
         with self._runner:
             self._runner.run(self._writer.close())
 
@@ -75,6 +74,5 @@ class DryWriter:
         return were_new(new, records)
 
     def close(self) -> None:
-        """Close the connections."""
         with self._runner:
             self._runner.run(self._reader.close())

@@ -45,7 +45,6 @@ async def make_findable(connection: Connection, calls: Sequence[Findable]) -> No
 
 
 async def index_calls(connection: Connection, rows: Sequence[CallRow]) -> None:
-    """Take calls of before this schema in."""
     newest = await lock_accounts(connection, {row.account_id for row in rows})
     reached = {account_id: numbers.update for account_id, numbers in newest.items()}
     numbered = [(row, seq) for row in rows if (seq := next_number(reached, row.account_id))]

@@ -47,7 +47,6 @@ class Month(int):
 
     @property
     def table(self) -> str:
-        """The table of its calls."""
         return f"calls_{self // 12:04}_{self % 12 + 1:02}"
 
 

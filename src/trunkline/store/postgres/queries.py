@@ -36,7 +36,6 @@ class _Adapter(AsyncPGAdapter):
     def select(
         self, connection: Any, name: str, sql: str, given: Mapping[str, Any], *_: Any
     ) -> Coroutine[Any, Any, Any]:
-        """All rows."""
         return connection.fetch(sql, *self._ordered(name, given))  # type: ignore[no-any-return]
 
     def select_one(
@@ -56,7 +55,6 @@ class _Adapter(AsyncPGAdapter):
     async def insert_update_delete(
         self, connection: Any, name: str, sql: str, given: Mapping[str, Any]
     ) -> int:
-        """How many rows were changed."""
         status = await connection.execute(sql, *self._ordered(name, given))
         return int(status.rpartition(" ")[2])
 

@@ -41,7 +41,6 @@ class Reader:
             return None
 
     async def all(self, query: Callable[..., Awaitable[Any]], **parameters: Any) -> list[Row]:
-        """The query's rows."""
         found: list[Row] | None = await self.one(query, **parameters)
         return found or []
 

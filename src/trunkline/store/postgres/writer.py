@@ -76,7 +76,6 @@ class Writer:
             task.exception()  # whoever waited may have gone
 
     async def close(self) -> None:
-        """Write what is under way, and close."""
         self._closed = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LAST_WRITES)
@@ -128,7 +127,6 @@ class BatchWriter:
         return await queued.future
 
     async def close(self) -> None:
-        """Write what is queued, and close."""
         self._closed = True
         if self._task is not None:
             await asyncio.wait([self._task], timeout=LAST_WRITES)

@@ -59,7 +59,6 @@ class BulkWriter:
         return were_new(new, records)
 
     def close(self) -> None:
-        """Close the connection."""
         self._connection.close()
 
 
@@ -85,5 +84,4 @@ class DryWriter:
             return found.fetchone() is None
 
     def close(self) -> None:
-        """Close the connection."""
         self._connection.close()

@@ -34,7 +34,6 @@ def storable(text: Text) -> Text:
 
 
 def searched(text: str) -> str:
-    """As it is."""
     return text
 
 

@@ -56,7 +56,6 @@ async def make_findable(connection: sqlite3.Connection, calls: Iterable[Findable
 
 
 async def index_calls(connection: sqlite3.Connection, rows: Sequence[CallRow]) -> None:
-    """Take calls of before this schema in."""
     changes = await next_updates(connection, [row.account_id for row in rows])
     pairs = list(zip(changes, rows, strict=True))
     findable = [Findable(change, row.key, row.terms()) for change, row in pairs]

@@ -90,7 +90,6 @@ class _Adapter:
     async def insert_update_delete_many(
         self, connection: sqlite3.Connection, _: str, sql: str, rows: Sequence[Mapping[str, Any]]
     ) -> int:
-        """How many rows were changed."""
         return connection.executemany(sql, rows).rowcount
 
     def _given(self, name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:

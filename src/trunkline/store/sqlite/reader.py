@@ -38,7 +38,6 @@ class Reader:
             return await query(self.connection(), **parameters)
 
     async def all(self, query: Callable[..., Any], **parameters: Any) -> list[Row]:
-        """The query's rows."""
         with unavailable():
             rows: list[Row] = await query(self.connection(), **parameters)
             return rows

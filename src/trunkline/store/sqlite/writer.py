@@ -92,7 +92,6 @@ class _Queued:
             self.future.set_result(self.result)
 
     def settle(self, error: Exception | None) -> None:
-        """On the loop's thread."""
         if self.settled is None or self.settled.done():
             return
         if error is None:
@@ -141,7 +140,6 @@ class Writer:
         return queued
 
     async def close(self) -> None:
-        """Write what is queued, and close."""
         if not self._closed:
             self._closed = True
             self._queue.put(None)
