@@ -139,3 +139,13 @@ def private(data: Path, pid: int) -> bool:
 async def test_everything_private_is_for_its_owner_only(own_server: Server) -> None:
     assert own_server.engine_pid is not None
     assert private(own_server.data, own_server.engine_pid)
+
+
+async def test_an_idle_engine_with_other_settings_starts_anew_each_time(own_server: Server) -> None:
+    """As after an upgrade; its end may be noticed late, and must not pass for the start of the next."""
+    for _ in range(4):
+        before = own_server.engine_pid
+        await own_server.kill9()
+        (own_server.data / "engine/configured").write_text("other")
+        await own_server.start()
+        assert own_server.engine_pid not in (None, before)

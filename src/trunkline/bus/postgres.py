@@ -115,7 +115,8 @@ class PostgresBus:
         connection.add_termination_listener(end)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), _CHECK_EVERY)
+                async with asyncio.timeout(_CHECK_EVERY):
+                    await ended.wait()
         finally:
             connection.remove_termination_listener(end)
 

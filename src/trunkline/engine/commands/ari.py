@@ -53,11 +53,11 @@ class Ari:
     """One connection to ARI, which is made again whenever it is cut off; events go to ``on_event``."""
 
     def __init__(self, port: int, password: str, on_event: OnEvent) -> None:
+        self._connection: ClientConnection | None = None
         self.move(port)
         credentials = base64.b64encode(f"{APP}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {credentials}"}
         self._on_event = on_event
-        self._connection: ClientConnection | None = None
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
 
@@ -66,8 +66,12 @@ class Ari:
         return self._connection is not None
 
     def move(self, port: int) -> None:
-        """Connect to this port from the next connection on."""
+        """Connect to this port, where an engine is about to start: one that was connected is gone."""
         self._url = f"ws://127.0.0.1:{port}/ari/events?app={APP}&subscribeAll=true"
+        # It may not have been noticed yet, and would pass for a connection to the new one.
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.transport.abort()
 
     async def run(
         self, on_connected: Callable[[], Awaitable[None]], on_cut_off: Callable[[], None]
@@ -101,7 +105,8 @@ class Ari:
         self._waiting[number] = answer
         try:
             await connection.send(_request(number, method, path, body), text=True)
-            response = await asyncio.wait_for(answer, _TIMEOUT)
+            async with asyncio.timeout(_TIMEOUT):
+                response = await answer
         except (ConnectionClosed, TimeoutError) as error:
             raise EngineUnavailable("the phone engine did not answer") from error
         finally:
@@ -130,14 +135,17 @@ class Ari:
                 self._give_up()
 
     async def _read(self, connection: ClientConnection) -> None:
-        async for raw in connection:
-            message = _decode(raw)
-            if message.get("type") != "RESTResponse":
-                self._give_event(message)
-                continue
-            waiting = self._waiting.get(message.get("request_id", ""))
-            if waiting is not None and not waiting.done():
-                waiting.set_result(message)
+        try:
+            async for raw in connection:
+                message = _decode(raw)
+                if message.get("type") != "RESTResponse":
+                    self._give_event(message)
+                    continue
+                waiting = self._waiting.get(message.get("request_id", ""))
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(message)
+        finally:
+            self._give_up()
 
     def _give_event(self, message: dict[str, Any]) -> None:
         """An event that is not as we know it is dropped: calls depend on this connection."""

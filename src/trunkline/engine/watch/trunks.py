@@ -78,8 +78,10 @@ class TrunkWatch:
         while True:
             with contextlib.suppress(EngineUnavailable):
                 await self.look()
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with what it waits for.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _ASK_EVERY)
+                async with asyncio.timeout(_ASK_EVERY):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def _look_at_registrations(self) -> None:

@@ -171,7 +171,8 @@ class Sole:
         connection.add_termination_listener(lambda _: lost.set())
         while not connection.is_closed():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), _CHECK_EVERY)
+                async with asyncio.timeout(_CHECK_EVERY):
+                    await lost.wait()
                 return
             try:  # one that is half gone says nothing by itself
                 await connection.execute("SELECT 1", timeout=CONNECT_SECONDS)
