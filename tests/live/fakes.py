@@ -20,7 +20,7 @@ from trunkline.work.refused import Refused
 
 
 class FakeEvents:
-    """``db.port.Events`` in memory; ``forget`` plays the retention."""
+    """``store.ports.database.Events`` in memory; ``forget`` plays the retention."""
 
     def __init__(self) -> None:
         self._logs: dict[str, list[StoredEvent]] = defaultdict(list)
@@ -94,7 +94,7 @@ class WaitingEvents(FakeEvents):
 
 
 class FakeTokens:
-    """``db.port.Tokens`` in memory."""
+    """``store.ports.apps.Tokens`` in memory."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, tuple[TokenOwner, int]] = {}

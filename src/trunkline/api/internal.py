@@ -18,7 +18,7 @@ from trunkline.work.refused import Refused
 
 
 class SampleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The sample event that is asked for (``work.trigger_event``)."""
+    """The sample event that is asked for (``work.deliver.trigger_event``)."""
 
     account_id: str
     name: str
@@ -38,7 +38,7 @@ class CallDone(msgspec.Struct, frozen=True, tag="answer"):
 
 
 class TransferDone(msgspec.Struct, frozen=True, tag="transferred"):
-    """``work.transfer_call``'s answer."""
+    """``work.control.transfer_call``'s answer."""
 
     transferred: Transferred
 

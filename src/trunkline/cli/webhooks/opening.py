@@ -58,7 +58,7 @@ def with_webhooks(
     ctx: typer.Context, work: Callable[[OpenWebhooks], Awaitable[T]], changes: bool = False
 ) -> T:
     """Do the work with the database open, and tell the server of changes. Raises CommandFailed."""
-    from trunkline.server.wiring import webhooks as webhook_parts
+    from trunkline.server.wiring.webhooks import SECRETS, post
     from trunkline.store.opening import open_database
     from trunkline.store.secrets import open_key
     from trunkline.work.manage.webhooks import ManageWebhooks
@@ -71,9 +71,11 @@ def with_webhooks(
         key = open_key(data / "secret.key")
         db = open_database(settings.place, key)
         try:
-            post = webhook_parts.post(settings, now)
-            derived = key.derive(webhook_parts.SECRETS)
-            return await work(OpenWebhooks(db, ManageWebhooks(db, post.check, derived, now), post))
+            poster = post(settings, now)
+            derived = key.derive(SECRETS)
+            return await work(
+                OpenWebhooks(db, ManageWebhooks(db, poster.check, derived, now), poster)
+            )
         finally:
             await db.close()
 
