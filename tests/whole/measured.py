@@ -9,13 +9,14 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
 import av
 import msgspec
 import numpy as np
 
-from .codecs import RATE, Samples, resampled
+from .codecs import RATE, STEP, Samples, resampled
 from .exact_voice import Packet, Said
 from .script import MARK
 
@@ -75,28 +76,36 @@ def heard(packets: Sequence[Packet]) -> tuple[Samples, float]:
     """
     if not packets:
         return np.zeros(0), 0.0
-    begin = packets[0].at
     tracks: dict[int, list[tuple[float, Samples]]] = defaultdict(list)
-    for run in _runs(packets):
-        ordered = sorted(run, key=lambda one: one[1])
-        codec = ordered[0][0].codec
-        pieces = codec.decoded(packet.payload for packet, _ in ordered)
-        first = ordered[0][1]
-        anchor = min(packet.at - (at - first) for packet, at in ordered[:25]) - begin
+    placed = _placed(packets)
+    begin = min(at for at, _ in placed)
+    for codec, run in groupby(placed, key=lambda one: one[1].codec):
+        there = list(run)
+        pieces = codec.decoded(packet.payload for _, packet in there)
         tracks[codec.heard_at] += [
-            (anchor + at - first, piece)
-            for (_, at), piece in zip(ordered, pieces, strict=True)
-        ]  # fmt: skip
+            (at - begin, piece) for (at, _), piece in zip(there, pieces, strict=True)
+        ]
     end = max(at + 0.2 for track in tracks.values() for at, _ in track)
     whole = np.zeros(round((end + 0.2) * RATE))
     for rate, track in tracks.items():
-        placed = np.zeros(len(whole) * rate // RATE)
+        sound = np.zeros(len(whole) * rate // RATE)
         for at, piece in track:
-            first = max(0, round(at * rate))
-            placed[first : first + len(piece)] = piece[: len(placed) - first]
-        again = resampled(placed, rate, RATE)
+            first = round(at * rate)
+            sound[first : first + len(piece)] = piece[: len(sound) - first]
+        again = resampled(sound, rate, RATE)
         whole[: len(again)] += again[: len(whole)]
     return whole, begin
+
+
+def _placed(packets: Sequence[Packet]) -> list[tuple[float, Packet]]:
+    """Packets in the order of what they hold, each with the time (unix seconds) at which it would have come without delay."""
+    placed: list[tuple[float, Packet]] = []
+    for run in _runs(packets):
+        ordered = sorted(run, key=lambda one: one[1])
+        first = ordered[0][1]
+        anchor = min(packet.at - (at - first) for packet, at in ordered[:25])
+        placed += [(anchor + at - first, packet) for packet, at in ordered]
+    return placed
 
 
 def _runs(packets: Sequence[Packet]) -> list[list[tuple[Packet, float]]]:
@@ -346,3 +355,21 @@ def _side(
         wide_said=any(one.said.wide for one in uttered),
         wide_recorded=recorded.high > 0.01 * recorded.said,
     )
+
+
+def delays(said: Said, came: Sequence[Packet]) -> list[float]:
+    """Of every packet of a script that came: seconds from its sending, where nothing was put into other packets on its way."""
+    whole, begin = heard(came)
+    script = said.script
+    places = [(mark, find(script.mark(mark), whole, RATE)) for mark in script.marks]
+    mark, place = max(places, key=lambda one: one[1].likeness)
+    if place.likeness < FOUND:
+        return []
+    sent = {round((one.due - said.begin) / STEP): one.at for one in said.voice.sent}
+    found: list[float] = []
+    for position, packet in _placed(came):
+        inside = position - begin - place.at + mark
+        at = sent.get(round(inside / STEP))
+        if at is not None and -STEP < inside < script.seconds:
+            found.append(packet.at - at)
+    return found

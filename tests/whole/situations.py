@@ -21,6 +21,7 @@ from .firm import DID, Firm
 from .measured import Measured, Side, Uttered, decoded, measured
 from .party import Call, Party
 from .script import Script, frames
+from .stage import Stage, together
 from .waiting import NeverHappened, until
 
 TALK, QUIET, HELD = 5.0, 10.0, 4.0
@@ -303,6 +304,17 @@ async def _end(firm: Firm) -> None:
     for party in firm.parties:
         await asyncio.gather(*(call.hang_up() for call in party.live), return_exceptions=True)
         party.odd.clear()
+
+
+async def opened(stage: Stage, many: int) -> list[Firm]:
+    """So many firms; two commands at a time, since each writes to the one database."""
+    turns = asyncio.Semaphore(2)
+
+    async def one() -> Firm:
+        async with turns:
+            return await Firm.open(stage)
+
+    return await together(*(one() for _ in range(many)))
 
 
 async def play_all(cells: Sequence[Cell], firms: Sequence[Firm]) -> list[Recorded | Exception]:

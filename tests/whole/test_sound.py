@@ -6,20 +6,23 @@ A few cells of the table that ``make bench ARGS=sound`` prints, several calls si
 from __future__ import annotations
 
 import io
+import random
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import av
+import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
 
 from .codecs import G722, OPUS, PCMA, PCMU, RATE, Codec, resampled
-from .exact_voice import Packet
-from .firm import Firm
-from .measured import FOUND, Measured, decoded, find, heard
+from .exact_voice import Network, Packet, Said, Sent
+from .measured import FOUND, SIDES, Measured, Uttered, decoded, find, heard, measured
 from .script import sound
-from .situations import Cell, NotTaken, Recorded, play_all, talking, with_a_pause
-from .stage import Stage, together
+from .situations import Cell, NotTaken, Recorded, opened, play_all, talking, with_a_pause
+from .stage import Stage
 
 AT_ONCE = 6
 CELLS = (
@@ -41,7 +44,7 @@ CELLS = (
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def played(module_stage: Stage) -> dict[str, Any]:
     """Every cell's name, and what came of it: ``Recorded``, or why it could not be played."""
-    firms = await together(*(Firm.open(module_stage) for _ in range(AT_ONCE)))
+    firms = await opened(module_stage, AT_ONCE)
     results = await play_all(CELLS, firms)
     return {cell.name: result for cell, result in zip(CELLS, results, strict=True)}
 
@@ -98,7 +101,7 @@ def test_what_was_not_sent_is_silence() -> None:
 )
 def test_a_file_is_decoded_without_what_its_encoder_put_before_it(kind: str, coder: str) -> None:
     script = talking((437.0, 0), 0, 3)
-    file = decoded(written(sound(script), kind, coder))
+    file = decoded(written([sound(script)] * 2, kind, coder))
     places = [
         find(script.mark(mark, file.rate), file.channels[1], file.rate) for mark in script.marks
     ]
@@ -119,10 +122,10 @@ def sent_as(codec: Codec, payloads: list[bytes]) -> list[Packet]:
     ]
 
 
-def written(samples: Any, kind: str, coder: str) -> bytes:
+def written(channels: Any, kind: str, coder: str) -> bytes:
     out = io.BytesIO()
     rate = 48_000 if coder == "libopus" else 16_000
-    pcm = (np.stack([resampled(samples, RATE, rate)] * 2) * 32767).astype(np.int16)
+    pcm = (np.stack([resampled(one, RATE, rate) for one in channels]) * 32767).astype(np.int16)
     with av.open(out, "w", format=kind) as file:
         stream = file.add_stream(coder, rate=rate)
         stream.layout = "stereo"
@@ -133,3 +136,77 @@ def written(samples: Any, kind: str, coder: str) -> bytes:
         for again in (frame, None):
             file.mux(stream.encode(again))
     return out.getvalue()
+
+
+class Scene:
+    """Two who talked for 15 s, as if it had been played: what each sent, what came, and what /v1 says of it."""
+
+    BEGIN = 1_796_000_000.0
+
+    def __init__(self, network: Network) -> None:
+        chance = random.Random(4)
+        scripts = talking((437.0, 0), 0, 15), talking((653.0, 0), 0, 15)
+        self.voices: list[Any] = []
+        self.sounds: list[Any] = []
+        for script in scripts:
+            sent, packets = [], []
+            for n, packet in enumerate(sent_as(PCMU, PCMU.encoded(sound(script)))):
+                due, lost = self.BEGIN + n * 0.02, chance.random() < network.loss
+                at = due + chance.uniform(0, network.jitter)
+                sent.append(Sent(due, None if lost else at))
+                packets += [] if lost else [msgspec.structs.replace(packet, at=at)]
+            came = sorted(packets, key=lambda one: one.at)
+            self.voices.append(SimpleNamespace(sent=sent, said=came, codec=PCMU))
+            whole, begin = heard(came)
+            self.sounds.append(np.pad(whole, (round((begin - self.BEGIN + 0.1) * RATE), 0)))
+        for voice, other in zip(self.voices, self.voices[::-1], strict=True):
+            voice.came = other.said
+        self.uttered = [
+            Uttered(side, Said(script, self.BEGIN, voice, wide=False), other)
+            for side, script, voice, other in zip(
+                SIDES, scripts, self.voices, self.voices[::-1], strict=True
+            )
+        ]
+
+    def measured(self, shift: tuple[float, float] = (0, 0), seconds: float = 15.2) -> Measured:
+        """Of a recording, a WAV, that begins 0.1 s before they do; a channel is shifted by so many seconds."""
+        whole = np.zeros((2, round(seconds * RATE)))
+        for channel, (heard_there, later) in enumerate(zip(self.sounds, shift, strict=True)):
+            piece = np.roll(heard_there, round(later * RATE))[: whole.shape[1]]
+            whole[channel, : len(piece)] = piece
+        file = decoded(written(whole, "wav", "pcm_s16le"))
+        joined = [{"joined_legs": [other], "ended_at": None} for other in "ab"]
+        events = [
+            told(self.BEGIN - 0.1, joined),
+            told(self.BEGIN + 15.1, [one | {"joined_legs": []} for one in joined]),
+        ]
+        return measured(file, {"events": events}, self.uttered, 0.0)
+
+
+def told(at: float, legs: list[Any]) -> dict[str, Any]:
+    time = datetime.fromtimestamp(at, UTC).isoformat()
+    return {"time": time, "data": {"state": {"legs": legs}}}
+
+
+@pytest.mark.parametrize("network", [Network(), Network(loss=0.05), Network(jitter=0.06)], ids=str)
+def test_a_recording_as_it_should_be_meets_every_aim(network: Network) -> None:
+    found = Scene(network).measured()
+    assert found.misses == [], said(found)
+
+
+def test_what_is_late_short_or_shifted_is_found() -> None:
+    scene = Scene(Network())
+    late, short = scene.measured((0.1, 0.1)), scene.measured(seconds=14.6)
+    assert (late.misses, late.worst) == (["place"], pytest.approx(0.1, abs=0.01))
+    assert (short.misses, short.length) == (
+        ["length", "place"],
+        pytest.approx(14.6, abs=0.08),
+    )
+    assert scene.measured((0.03, -0.03)).misses == ["sides"]
+
+
+def test_packets_out_of_their_order_are_found() -> None:
+    scene = Scene(Network())
+    for one in scene.sounds:
+        one[RATE : 13 * RATE] = one[RATE : 13 * RATE].reshape(-1, 2, 320)[:, ::-1].reshape(-1)
+    assert "SNR" in scene.measured().misses
