@@ -53,13 +53,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     heard: tuple[float, ...] = ()
     lost: int = 0
     late: float = 0
-    busy: bool = False
+    excused: bool = False
     misses: tuple[str, ...] = ()
 
     @property
     def met(self) -> bool | None:
         """Are all aims met? None where it was not to be measured."""
-        return None if self.failed or (self.busy and self.misses) else not self.misses
+        return None if self.failed or (self.excused and self.misses) else not self.misses
 
     @property
     def again(self) -> bool:
@@ -75,7 +75,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         decibels = "  ".join(f"{one:5.1f}/{other:<5.1f}" for one, other in pairs)
         verdict = f"MISSED {', '.join(self.misses)}" if self.misses else "met"
         if self.met is None:
-            verdict = f"machine too busy (a packet was {self.late:.0f} ms late), else {verdict}"
+            verdict = f"machine too busy ({self.late:.0f} ms late), else {verdict}"
         return (
             f"{name} talk={self.talk:6.2f} s  recording={self.longer:+7.3f} s  "
             f"place={_ms(self.place, self.lost):>9}  sides={_ms(self.sides, 0):>9}  "
@@ -150,7 +150,7 @@ def _row(cell: Cell, result: Recorded | Exception) -> Row:
         heard=tuple(found.sides[side].heard for side in SIDES),
         lost=sum(side.lost for side in found.sides.values()),
         late=found.late * 1000,
-        busy=found.busy,
+        excused=found.excused,
         misses=tuple(found.misses),
     )
 

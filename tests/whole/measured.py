@@ -22,9 +22,8 @@ from .script import MARK
 
 LENGTH, ALIGNMENT, WORSE = 0.1, 0.04, 1.0
 """The aims: seconds of length, seconds of alignment, decibels below what the parties heard."""
-BUSY = 0.06
-"""Seconds by which a packet of ours may be late, before a miss says nothing of who is measured: more than the jitter
-that is to be borne."""
+BUSY = 0.03
+"""Seconds by which the machine may be late; beyond, what misses an aim by no more than twice as much may be its doing."""
 FOUND = 0.3
 """The least correlation of a mark that counts as found; noise and tones come to 0.15."""
 _WINDOW = 0.4
@@ -284,19 +283,24 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def misses(self) -> list[str]:
         """Which aims it misses: ``length``, ``place``, ``sides``, ``SNR``, ``width``."""
+        return self._misses()
+
+    @property
+    def excused(self) -> bool:
+        """Was the machine so busy that what is missed says nothing of who is measured?"""
+        return self.late > BUSY and not self._misses(2 * self.late, 3)
+
+    def _misses(self, seconds: float = 0, decibels: float = 0) -> list[str]:
+        """Those that are missed by more than that."""
+        near = ALIGNMENT + seconds
         aims = {
-            "length": abs(self.length - self.talk) <= LENGTH,
-            "place": self.worst is not None and abs(self.worst) <= ALIGNMENT,
-            "sides": self.apart is not None and abs(self.apart) <= ALIGNMENT,
-            "SNR": self.worse <= WORSE,
+            "length": abs(self.length - self.talk) <= LENGTH + seconds,
+            "place": self.worst is not None and abs(self.worst) <= near,
+            "sides": self.apart is not None and abs(self.apart) <= near,
+            "SNR": self.worse <= WORSE + decibels,
             "width": all(one.wide_recorded or not one.wide_said for one in self.sides.values()),
         }
         return [name for name, met in aims.items() if not met]
-
-    @property
-    def busy(self) -> bool:
-        """Was the machine too busy for us to send in time?"""
-        return self.late > BUSY
 
 
 def measured(

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
-from .codecs import G722, OPUS, PCMA, PCMU, Codec
+from .codecs import G722, OPUS, PCMA, PCMU, STEP, Codec
 from .exact_voice import Network, Said
 from .firm import DID, Firm
 from .measured import Measured, Side, Uttered, decoded, measured
@@ -331,20 +333,53 @@ async def play_all(cells: Sequence[Cell], firms: Sequence[Firm]) -> list[Recorde
 
     for first in range(0, len(cells), len(firms)):
         pairs = list(zip(cells[first:], firms, strict=False))
-        with undisturbed():
-            played += await asyncio.gather(*(one(*pair, n / 5) for n, pair in enumerate(pairs)))
+        with undisturbed() as machine:
+            these = await asyncio.gather(*(one(*pair, n / 5) for n, pair in enumerate(pairs)))
+        played += [
+            each._replace(late=max(each.late, machine.late)) if isinstance(each, Recorded) else each
+            for each in these
+        ]
     return played
 
 
+class Machine:
+    """How late this machine wakes somebody who only waits, at the priority of everybody: what it does to the server, too."""
+
+    def __init__(self) -> None:
+        self.late = 0.0
+        self._over = threading.Event()
+        self._watching = threading.Thread(target=self._watch, name="machine", daemon=True)
+
+    def _watch(self) -> None:
+        due = time.monotonic()
+        while not self._over.wait(max(0.0, due + STEP - time.monotonic())):
+            due += STEP
+            self.late = max(self.late, time.monotonic() - due)
+
+    def __enter__(self) -> Machine:
+        self._watching.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watching.join()
+
+
 @contextmanager
-def undisturbed() -> Generator[None, None, None]:
-    """Without Python's collection of garbage, which takes a tenth of a second when it likes: whoever sends would be late."""
+def undisturbed() -> Generator[Machine, None, None]:
+    """Whoever sends is not late: before all others where this is allowed, and without Python's collection of garbage."""
     gc.collect()
     gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+    before = os.getpriority(os.PRIO_PROCESS, 0)  # Linux: of this thread alone
+    with Machine() as machine:
+        try:
+            with suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, 0, before - 10)
+            yield machine
+        finally:
+            with suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, 0, before)
+            gc.enable()
 
 
 def prepare(cells: Sequence[Cell]) -> None:

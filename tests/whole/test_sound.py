@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -43,22 +44,32 @@ CELLS = (
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def played(module_stage: Stage) -> dict[str, Any]:
-    """Every cell's name, and what came of it: ``Recorded``, or why it could not be played."""
+    """Every cell's name, and what came of it: ``Measured``, or why it could not be played."""
     firms = await opened(module_stage, AT_ONCE)
-    results = await play_all(CELLS, firms)
-    return {cell.name: result for cell, result in zip(CELLS, results, strict=True)}
+    found: dict[str, Any] = {}
+    cells: Sequence[Cell] = CELLS
+    for _ in range(2):  # once more what the machine may have spoilt
+        results = await play_all(cells, firms)
+        for cell, result in zip(cells, results, strict=True):
+            found[cell.name] = result.measured() if isinstance(result, Recorded) else result
+        cells = [cell for cell in cells if spoilt(found[cell.name])]
+    return found
+
+
+def spoilt(found: Measured | Exception) -> bool:
+    """Is it the machine's doing that an aim is missed?"""
+    return isinstance(found, Measured) and bool(found.misses) and found.excused
 
 
 @pytest.mark.parametrize("name", [cell.name for cell in CELLS])
 async def test_what_was_said_is_recorded_as_it_was_heard(played: dict[str, Any], name: str) -> None:
-    result = played[name]
-    if isinstance(result, NotTaken):
-        pytest.fail(f"the codec is not taken: {result}")
-    if not isinstance(result, Recorded):
-        raise result
-    found = result.measured()
-    if found.misses and found.busy:
-        pytest.skip(f"machine too busy: a packet was {found.late * 1000:.0f} ms late")
+    found = played[name]
+    if isinstance(found, NotTaken):
+        pytest.fail(f"the codec is not taken: {found}")
+    if isinstance(found, Exception):
+        raise found
+    if spoilt(found):
+        pytest.skip(f"machine too busy: {found.late * 1000:.0f} ms late\n{said(found)}")
     assert found.misses == [], said(found)
 
 
