@@ -20,10 +20,11 @@ _BUFFER = 1 << 20
 
 
 class Network(msgspec.Struct, frozen=True):
-    """What happens to packets on their way: the share that is lost, and up to how many seconds one is delayed."""
+    """What happens to packets on their way: the share that is lost, or comes twice, and up to how many seconds one is delayed."""
 
     loss: float = 0
     jitter: float = 0
+    twice: float = 0
     seed: int = 0
 
 
@@ -77,6 +78,10 @@ class ExactVoice:
         asyncio.get_running_loop().add_reader(self._socket, self._read)
         self.network = network
         self.speaking, self.muted = True, False
+        self.together = 1
+        """How many times 20 ms go into a packet (G.711 and G.722: what is coded one by one can be put together)."""
+        self.stamps_go_on = True
+        """Do time stamps tell of time in which nothing was sent? Some phones' do not."""
         self.came: list[Packet] = []
         self.odd: list[int] = []
         """Payload types that came and that nobody has agreed on."""
@@ -89,7 +94,9 @@ class ExactVoice:
         self._to: tuple[str, int] | None = None
         self._talking: asyncio.Task[None] | None = None
         self._saying: list[tuple[Script, int]] = []
-        self._begun = self._begun_unix = 0.0
+        self._begun = self._begun_unix = self._stalled = 0.0
+        self._complete, self._size = 0, 1
+        self._restart()
 
     # ---- What a call asks of its voice ------------------------------------------------------------
 
@@ -126,10 +133,21 @@ class ExactVoice:
         wide = bool(script.high) and self.codec.wide
         return Said(script, self._begun_unix + tick * STEP, self, wide)
 
+    def new_source(self) -> None:
+        """Go on as somebody else: numbers, stamps and source begin anywhere, as phones do that start their audio again."""
+        self._restart()
+
+    def stall(self, seconds: float) -> None:
+        """The network lets nothing through for so long, and then everything at once."""
+        self._stalled = time.monotonic() + seconds
+
     # ---- Inside -----------------------------------------------------------------------------------
 
+    def _restart(self) -> None:
+        self._sequence, self._stamp = secrets.randbits(15), secrets.randbits(31)
+        self._source = secrets.randbits(32)
+
     async def _talk(self) -> None:
-        sequence, stamp, source = secrets.randbits(15), secrets.randbits(31), secrets.randbits(32)
         clock, quiet = 0, True
         for tick in range(1 << 30):
             due = self._begun + tick * STEP
@@ -137,19 +155,32 @@ class ExactVoice:
                 self.late = max(self.late, time.monotonic() - due)
             number, codec = self._formats[0]
             if clock not in (0, codec.clock):  # RFC 7160: a clock of its own is a source of its own
-                stamp, source = secrets.randbits(31), secrets.randbits(32)
+                self._restart()
             clock = codec.clock
-            frame = self._frame(tick, codec) if self.speaking and self._to else None
-            if frame:
-                sequence += 1
+            frame = self._packet(tick, codec) if self.speaking and self._to else None
+            if frame and frame.payload:
+                self._sequence += 1
                 kind = (frame.type if frame.type >= 0 else number) | (128 if quiet else 0)
-                head = struct.pack(
-                    "!BBHII", 0x80, kind, sequence & 0xFFFF, stamp & 0xFFFFFFFF, source
-                )
+                numbers = self._sequence & 0xFFFF, self._stamp & 0xFFFFFFFF, self._source
+                head = struct.pack("!BBHII", 0x80, kind, *numbers)
                 self._send(head + frame.payload, self._begun_unix + tick * STEP)
             quiet = frame is None or frame.type >= 0
-            stamp += round(clock * STEP)
+            if frame or self.stamps_go_on:
+                self._stamp += round(clock * STEP)
             await asyncio.sleep(max(0.0, due + STEP - time.monotonic()))
+
+    def _packet(self, tick: int, codec: Codec) -> Frame | None:
+        """What is sent then; without payload, it went with the one before."""
+        if tick >= self._complete:
+            self._complete = tick + self.together
+            self._size = self.together
+        first = self._frame(tick, codec)
+        if self._size == 1 or first is None or first.type >= 0:
+            return first
+        if tick != self._complete - self._size:
+            return Frame(b"")
+        more = [self._frame(tick + later, codec) for later in range(1, self._size)]
+        return Frame(first.payload + b"".join(one.payload for one in more if one))
 
     def _frame(self, tick: int, codec: Codec) -> Frame | None:
         for script, first in reversed(self._saying):
@@ -160,11 +191,14 @@ class ExactVoice:
     def _send(self, packet: bytes, due: float) -> None:
         if self.network.loss and self._random.random() < self.network.loss:
             self.sent.append(Sent(due, None))
-        elif self.network.jitter:
-            delay = self._random.uniform(0, self.network.jitter)
-            asyncio.get_running_loop().call_later(delay, self._put, packet, due)
-        else:
-            self._put(packet, due)
+            return
+        delay = self._random.uniform(0, self.network.jitter)
+        delay = max(delay, self._stalled - time.monotonic())
+        for _ in range(2 if self._random.random() < self.network.twice else 1):
+            if delay > 0:
+                asyncio.get_running_loop().call_later(delay, self._put, packet, due)
+            else:
+                self._put(packet, due)
 
     def _put(self, packet: bytes, due: float) -> None:
         if self._to and self._socket.fileno() >= 0:

@@ -26,6 +26,8 @@ BUSY = 0.03
 """Seconds by which the machine may be late; beyond, what misses an aim by no more than twice as much may be its doing."""
 FOUND = 0.3
 """The least correlation of a mark that counts as found; noise and tones come to 0.15."""
+LEAP = 1.5
+"""Seconds: no network holds a packet back for so long."""
 _WINDOW = 0.4
 _NARROW = 3400
 
@@ -71,7 +73,7 @@ def _floats(array: Any, planar: bool, count: int) -> Any:
 def heard(packets: Sequence[Packet]) -> tuple[Samples, float]:
     """What came, each packet where its time stamp puts it and silence for what did not; and when that begins.
 
-    A new source, another clock, or a stamp that is half a second off its arrival begins anew, where it arrived.
+    A new source, another clock, or a stamp that is ``LEAP`` off its arrival begins anew, where it arrived.
     """
     if not packets:
         return np.zeros(0), 0.0
@@ -115,7 +117,7 @@ def _runs(packets: Sequence[Packet]) -> list[list[tuple[Packet, float]]]:
         if last and (last[0].source, last[0].codec) == (packet.source, packet.codec):
             step = (packet.stamp - last[0].stamp + (1 << 31)) % (1 << 32) - (1 << 31)
             place = last[1] + step / packet.codec.clock
-            if abs(place - last[1] - (packet.at - last[0].at)) < 0.5:
+            if abs(place - last[1] - (packet.at - last[0].at)) < LEAP:
                 runs[-1].append((packet, place))
                 continue
         runs.append([(packet, 0.0)])
@@ -261,7 +263,12 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def apart(self) -> float | None:
-        """By how much left and right are shifted against each other, at worst: marks that are neighbours in time."""
+        """By how much left and right are shifted against each other, at worst: marks that are neighbours in time.
+
+        None where all of a side are lost, 0 where a side said nothing.
+        """
+        if not all(side.errors for side in self.sides.values()):
+            return 0.0
         left, right = (
             [
                 (at, error)

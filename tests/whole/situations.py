@@ -99,8 +99,7 @@ async def spoken(*said: Said) -> None:
 
 
 async def tone(talk: Talk, firm: Firm) -> list[Uttered]:
-    seconds = 3 * TALK
-    return await both_say(talk, talking(HERS, 0, seconds), talking(OTHER, 0, seconds))
+    return await _for_long(talk)
 
 
 async def common_silence(talk: Talk, firm: Firm) -> list[Uttered]:
@@ -130,8 +129,7 @@ async def another_codec(talk: Talk, firm: Firm) -> list[Uttered]:
     """In the midst of what both say, she offers other codecs than she spoke."""
     now = talk.hers.voice.codec
     wanted = (PCMU,) if now.wide else tuple(one for one in (G722, PCMA, PCMU) if one != now)
-    both = talking(HERS, 0, 3 * TALK), talking(OTHER, 0, 3 * TALK)
-    going = asyncio.create_task(both_say(talk, *both))
+    going = asyncio.create_task(_for_long(talk))
     await asyncio.sleep(1.3 * TALK)
     await talk.hers.change(*wanted)
     said = await going
@@ -165,6 +163,68 @@ async def attended_transfer(talk: Talk, firm: Firm) -> list[Uttered]:
     return said + await both_say(new, talking(NEW, 1), talking(OTHER, 1))
 
 
+# What others have reported of their recordings.
+
+
+async def one_side_only(talk: Talk, firm: Firm) -> list[Uttered]:
+    """He never sends a packet: on mute, with silence suppression."""
+    talk.other.voice.speaking = False
+    said = talk.hers.voice.say(talking(HERS, 0, 2 * TALK))
+    await spoken(said)
+    return [Uttered(talk.side, said, talk.other.voice)]
+
+
+async def stamps_that_stand_still(talk: Talk, firm: Firm) -> list[Uttered]:
+    """She sends nothing for a while, and her time stamps go on as if that had not been."""
+    pause = 3.0
+    one, two = (0.0, TALK), (TALK + pause, 2 * TALK + pause)
+    marks = tuple(at for begin, end in (one, two) for at in (begin + _EDGE, end - _EDGE - _ON_TOP))
+    hers = Script(HERS[0], two[1], marks, (one, two), "nothing", HERS[1])
+    talk.hers.voice.stamps_go_on = False
+    return await both_say(talk, hers, talking(OTHER, 0, two[1]))
+
+
+async def a_new_source(talk: Talk, firm: Firm) -> list[Uttered]:
+    """Amid the talk, either phone begins its RTP anew."""
+    going = asyncio.create_task(_for_long(talk))
+    await asyncio.sleep(TALK)
+    talk.hers.voice.new_source()
+    await asyncio.sleep(TALK)
+    talk.other.voice.new_source()
+    return await going
+
+
+async def packets_of_40_ms(talk: Talk, firm: Firm) -> list[Uttered]:
+    """He sends packets of 40 ms, she does until she changes to 20 amid the talk."""
+    talk.hers.voice.together = talk.other.voice.together = 2
+    going = asyncio.create_task(_for_long(talk))
+    await asyncio.sleep(1.2 * TALK)
+    talk.hers.voice.together = 1
+    return await going
+
+
+async def a_stalled_network(talk: Talk, firm: Firm) -> list[Uttered]:
+    """For 0.8 s nothing of hers comes, then all of it at once; later, the same with him."""
+    going = asyncio.create_task(_for_long(talk))
+    await asyncio.sleep(0.8 * TALK)
+    talk.hers.voice.stall(0.8)
+    await asyncio.sleep(1.2 * TALK)
+    talk.other.voice.stall(0.8)
+    return await going
+
+
+async def _for_long(talk: Talk) -> list[Uttered]:
+    return await both_say(talk, talking(HERS, 0, 3 * TALK), talking(OTHER, 0, 3 * TALK))
+
+
+REPORTED: dict[str, Callable[[Talk, Firm], Played]] = {
+    "one side only": one_side_only,
+    "stamps stand still": stamps_that_stand_still,
+    "a new source": a_new_source,
+    "packets of 40 ms": packets_of_40_ms,
+    "0.8 s stall": a_stalled_network,
+    "5 % twice": tone,
+}
 SITUATIONS: dict[str, Callable[[Talk, Firm], Played]] = {
     "tone": tone,
     "common silence": common_silence,
@@ -176,8 +236,13 @@ SITUATIONS: dict[str, Callable[[Talk, Firm], Played]] = {
     "re-INVITE": another_codec,
     "blind transfer": blind_transfer,
     "attended transfer": attended_transfer,
+    **REPORTED,
 }
-NETWORKS = {"5 % loss": Network(loss=0.05, seed=5), "60 ms jitter": Network(jitter=0.06, seed=60)}
+NETWORKS = {
+    "5 % loss": Network(loss=0.05, seed=5),
+    "60 ms jitter": Network(jitter=0.06, seed=60),
+    "5 % twice": Network(twice=0.05, seed=2),
+}
 
 
 # ---- Who calls whom -------------------------------------------------------------------------------
@@ -391,7 +456,7 @@ def prepare(cells: Sequence[Cell]) -> None:
         for script in (
             *(talking(tones, number) for number in (0, 1)),
             talking(tones, 8, 2),
-            talking(tones, 0, 3 * TALK),
+            *(talking(tones, 0, seconds) for seconds in (2 * TALK, 2 * TALK + 3, 3 * TALK)),
             *(in_turns(tones, first, noise) for first in (True, False) for noise in (True, False)),
             with_a_pause(tones),
         )
