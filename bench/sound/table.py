@@ -6,6 +6,8 @@ more, and then says so.
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections import Counter
 from collections.abc import Sequence
 
@@ -129,7 +131,9 @@ async def _played(wanted: Sequence[Cell], firms: Sequence[Firm]) -> dict[Cell, R
     for first in range(0, len(wanted), len(firms)):
         these = wanted[first : first + len(firms)]
         for cell, result in zip(these, await play_all(these, firms), strict=True):
-            rows[cell] = _row(cell, result)
+            # In a thread: phones that do not answer OPTIONS meanwhile would be offline.
+            rows[cell] = await asyncio.to_thread(_row, cell, result)
+        print(f"    {len(rows)} of {len(wanted)} calls", file=sys.stderr, flush=True)
     return rows
 
 
