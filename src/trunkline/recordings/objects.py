@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,10 +9,8 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore as Objects
 
+from trunkline.calls.recording_names import NAME
 from trunkline.recordings.port import RecordingMissing
-
-NAME = re.compile(r"call_recording_[A-Za-z0-9-]{1,80}\.mp3")
-"""The form of a recording's name: nothing in it means anything to a file system or a URL."""
 
 _GONE = (NotFoundError, FileNotFoundError)  # which of them depends on obstore's version
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part of an upload

@@ -11,7 +11,14 @@ from trunkline.api.http.query import readings
 from trunkline.api.http.request import AnyRequest, header
 from trunkline.api.media.links import Links
 from trunkline.api.media.ranges import one_range
+from trunkline.calls.recording_names import RecordingFormat, format_of
 from trunkline.recordings.port import RecordingMissing
+
+_CONTENT_TYPES: dict[RecordingFormat, bytes] = {
+    "mp3": b"audio/mpeg",
+    "wav": b"audio/wav",
+    "opus": b"audio/ogg",
+}
 
 
 class Media:
@@ -63,7 +70,7 @@ def _part(scope: Scope, size: int) -> tuple[int, int, int]:
 
 def _headers(name: str, status: int, start: int, end: int, size: int) -> Headers:
     common = (
-        (b"content-type", b"audio/mpeg"),
+        (b"content-type", _CONTENT_TYPES[format_of(name)]),
         (b"content-length", b"%d" % (end - start)),
         (b"accept-ranges", b"bytes"),
         (b"content-disposition", b'inline; filename="%s"' % name.encode()),
