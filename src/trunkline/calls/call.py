@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
+from trunkline.calls.recording_names import RecordingFormat
 from trunkline.calls.recording_plan import Joined, Stretch
 
 Origin = Literal["click", "device", "trunk"]
@@ -107,6 +108,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     did_number: str | None = None
     shown_as: str = ""
     recording: str = ""
+    recording_format: RecordingFormat = "mp3"
     client_ref: str | None = None
     app_id: str | None = None
     refused: bool = False

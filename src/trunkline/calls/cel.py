@@ -17,6 +17,7 @@ import msgspec
 
 from trunkline.calls import facts as f
 from trunkline.calls.facts import AnyFact, Party
+from trunkline.calls.recording_names import known_format
 
 COLUMNS = 12
 _QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
@@ -161,6 +162,7 @@ def _route(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
         did_number=_number(said["did"]) if said.get("did") else None,
         shown_as=_number(said.get("cid", "")),
         recording=said.get("rec", ""),
+        recording_format=known_format(said.get("form", "")),
         refused=said.get("refused") == "1",
         step_id=said.get("step", ""),
         step_kind=said.get("kind", ""),

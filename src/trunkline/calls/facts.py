@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from trunkline.calls.recording_names import RecordingFormat
+
 
 class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     """One side of a call: an outside number, or a user of the account.
@@ -79,6 +81,7 @@ class RouteChosen(Fact, frozen=True, tag=True):
     did_number: str | None = None
     shown_as: str = ""
     recording: str = ""
+    recording_format: RecordingFormat = "mp3"
     refused: bool = False
     step_id: str = ""
     step_kind: str = ""

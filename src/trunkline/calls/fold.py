@@ -183,6 +183,7 @@ def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
         callee=fact.callee or Party(number=fact.dialled),
         did_number=fact.did_number,
         recording=fact.recording,
+        recording_format=fact.recording_format,
         refused=fact.refused,
     )
     return Folded(changed)

@@ -162,7 +162,7 @@ def recording_name(call: Call) -> str:
     """The recording's public name; empty unless two people were joined with the recorder on."""
     if not call.recording or call.first_answer is None:
         return ""
-    return recording_names.recording_name(call.recording, "mp3")
+    return recording_names.recording_name(call.recording, call.recording_format)
 
 
 def _refused_busy(leg: Leg) -> bool:

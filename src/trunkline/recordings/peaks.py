@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from trunkline.recordings.compose import Sound, Stereo
 
-ENDING = ".peaks.json"
-"""Stands after the recording's name."""
 PIXELS_A_SECOND = 20
 MOST_PIXELS = 36_000
 """Half an hour; a longer recording has fewer pixels a second."""

@@ -391,7 +391,8 @@ def _play_recording() -> Json:
 
 def _recording(method: str) -> Json:
     path = "/recordings/{name}"
-    content: Json = {"audio/mpeg": {}} if method == "get" else {}
+    kinds = ("audio/mpeg", "audio/wav", "audio/ogg", "application/json")
+    content: Json = dict.fromkeys(kinds, {}) if method == "get" else {}
     part = {"description": "A part of it.", "headers": PART_HEADERS, "content": content}
     whole = {"description": "All of it.", "headers": MEDIA_HEADERS, "content": content}
     good = {"200": whole, "206": part} if method == "get" else {"200": whole}

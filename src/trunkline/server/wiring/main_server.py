@@ -40,6 +40,7 @@ from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.place.place_call import CallSettings, PlaceCall
 from trunkline.work.record.file_recordings import FileRecordings, salvage
+from trunkline.work.record.tags import RecordingTags
 from trunkline.work.upkeep.read_vitals import ReadVitals
 
 
@@ -135,6 +136,7 @@ def main_server(
             message_ids,
             open_now=life.open_files,
             live_now=lambda: calls.live_raws() if calls.caught_up.is_set() else None,
+            tags=RecordingTags(db.history),
         ),
         delete_expired=delete_expired(settings, db.retention, store),
         sip_trace=sip_trace,

@@ -21,7 +21,7 @@ import structlog
 from asyncinotify import Inotify, Mask
 
 from trunkline.bus.port import Bus
-from trunkline.calls.recording_names import format_of
+from trunkline.calls.recording_names import format_of, peaks_of
 from trunkline.calls.recording_plan import RecordingPlan, WholeFile, raw_name
 from trunkline.calls.times import SECOND
 from trunkline.events.message_ids import MessageIds
@@ -30,6 +30,7 @@ from trunkline.events.state import FailureReason
 from trunkline.events.stored import StoredEvent
 from trunkline.recordings.compose import compose
 from trunkline.recordings.encode import Encoded, EncodingFailed, encode
+from trunkline.recordings.peaks import Peaks
 from trunkline.recordings.port import Store
 from trunkline.recordings.spool import ENDINGS, Spool
 from trunkline.store.ports.database import Recording, Recordings
@@ -307,6 +308,7 @@ class FileRecordings:
         file = self._spool.encoding / f"{secrets.token_hex(8)}.{recording.name}"
         try:
             made = await _encode(recording, await self._tags(recording), self._spool.raw, file)
+            await self._store.put(peaks_of(recording.name), _peaks_beside(file))
             await self._store.put(recording.name, file)
         except EncodingFailed as error:
             self._refused[recording.name] = tries = self._refused.get(recording.name, 0) + 1
@@ -318,6 +320,7 @@ class FileRecordings:
             self._refused.pop(recording.name, None)
         finally:
             file.unlink(missing_ok=True)
+            _peaks_beside(file).unlink(missing_ok=True)
 
     def _silence_in(self, plan: RecordingPlan) -> float:
         """Seconds in which no file has a voice that is planned, since its recorder's file was lost."""
@@ -394,6 +397,10 @@ def salvage(spool: Path) -> list[str]:
     return Spool(spool).salvage()
 
 
+def _peaks_beside(file: Path) -> Path:
+    return file.with_name(peaks_of(file.name))
+
+
 async def _encode(
     recording: Recording, tags: Mapping[str, str], raw: Callable[[str], Path], file: Path
 ) -> Encoded:
@@ -403,7 +410,11 @@ async def _encode(
     def make() -> Encoded:
         with ExitStack() as opened:
             sound = compose(recording.plan, raw, opened)
-            return encode(sound, file, format_of(recording.name), tags, stopped.is_set)
+            peaks = Peaks(sound.rate)
+            format_ = format_of(recording.name)
+            made = encode(peaks.of(sound), file, format_, tags, stopped.is_set)
+            peaks.write(_peaks_beside(file))
+            return made
 
     try:
         return await asyncio.to_thread(make)
