@@ -24,6 +24,7 @@ MEASURED = {
     "fanout": "fanout",
     "soak": "soak",
     "unregistered": "unregistered",
+    "sound": "sound",
 }
 
 

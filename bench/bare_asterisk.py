@@ -38,6 +38,9 @@ _MODULES = [
     "format_pcm",
 ]
 
+_RECORDER = ["app_mixmonitor", "format_wav"]
+_MIX_MONITOR = "1,MixMonitor({home}/recorded/${{UNIQUEID}}-m.wav,br({home}/recorded/${{UNIQUEID}}-r.wav)t({home}/recorded/${{UNIQUEID}}-t.wav))\n same => n,"
+
 _EMPTY = (
     "pjproject.conf",
     "features.conf",
@@ -97,32 +100,46 @@ direct_media = no
 type = aor
 contact = sip:{callee}
 """,
-    "extensions.conf": "[calls]\nexten => _[+0-9]!,1,Dial(PJSIP/callee/sip:${{EXTEN}}@{callee})\n same => n,Hangup()\n",
+    "extensions.conf": "[calls]\nexten => _[+0-9]!,{first_step}Dial(PJSIP/callee/sip:${{EXTEN}}@{callee})\n same => n,Hangup()\n",
 }
 
 
 class BareAsterisk:
-    """Calls from ``caller`` (an address) are joined with ``callee`` (HOST:PORT)."""
+    """Calls from ``caller`` (an address) are joined with ``callee`` (HOST:PORT).
+
+    If they are ``recorded``, there is one MixMonitor for each, on the caller: in the folder of that name, what the caller
+    said (``…-r.wav``), what it heard (``…-t.wav``), and both.
+    """
 
     def __init__(
-        self, home: Path, sip: int, rtp: tuple[int, int], caller: str, callee: str
+        self,
+        home: Path,
+        sip: int,
+        rtp: tuple[int, int],
+        caller: str,
+        callee: str,
+        *,
+        recorded: bool = False,
     ) -> None:
         self.sip, self._port = f"127.0.0.1:{sip}", sip
         self._home = home
         self._installed: Installed = engine_for(load({}), lambda _what, _done: None)
-        for folder in ("etc", "lib/keys", "spool", "log"):
+        self.recorded = home / "recorded"
+        for folder in ("etc", "lib/keys", "spool", "log", "recorded"):
             (home / folder).mkdir(parents=True)
+        modules = _MODULES + (_RECORDER if recorded else [])
         values = {
             "home": str(home),
             "run": str(run_directory(home)),
             "modules": str(self._installed.modules),
             "share": str(self._installed.share),
-            "load": "\n".join(f"load = {name}.so" for name in _MODULES),
+            "load": "\n".join(f"load = {name}.so" for name in modules),
             "sip": str(sip),
             "first": str(rtp[0]),
             "last": str(rtp[1]),
             "caller": caller,
             "callee": callee,
+            "first_step": _MIX_MONITOR.format(home=home) if recorded else "1,",
         }
         for name, text in _FILES.items():
             (home / "etc" / name).write_text(text.format(**values))

@@ -21,11 +21,14 @@ from urllib.parse import quote
 
 import msgspec
 
+from .codecs import PCMU, Codec, Formats, common, offered
+from .exact_voice import ExactVoice, Network
 from .sip import T1
 from .sip_message import (
     Message,
     challenged,
     credentials,
+    formats_of,
     media_of,
     parameter,
     parsed,
@@ -105,7 +108,10 @@ class Call:
         self.last: Message | None = None
         """The BYE or CANCEL that came."""
         self.held_by_us = self.given = False
-        self.voice: Voice
+        self.codecs = party.codecs
+        """What we offer or answer, the most wanted first."""
+        self.voice: Any
+        """A ``Voice``, or an ``ExactVoice`` where the party has a ``network``."""
         self._numbers, self._version = itertools.count(1), itertools.count(1)
         self._acked: dict[int, asyncio.Event] = {}
         self._sent: Message | None = None
@@ -160,6 +166,11 @@ class Call:
         self.held_by_us = False
         await self._reinvite()
         self.voice.speaking = True
+
+    async def change(self, *codecs: Codec) -> None:
+        """Offer other codecs; what is answered is spoken from then on."""
+        self.codecs = codecs
+        await self._reinvite()
 
     async def transfer(self, to: str | Call) -> list[int]:
         """REFER the far end to a number, or to the far end of another call (attended).
@@ -252,18 +263,24 @@ class Call:
         assert answer.code == 200, answer
         self._heard_sdp(answer.body)
 
-    def _sdp(self, theirs: str = "sendrecv") -> str:
+    def _sdp(self, theirs: str = "sendrecv", formats: Formats = ()) -> str:
         if self.held_by_us:
             direction = "sendonly" if theirs in ("sendrecv", "recvonly") else "inactive"
         else:
             answers = {"sendonly": "recvonly", "recvonly": "sendonly"}
             direction = answers.get(theirs, theirs)
-        return sdp(self.party.address, self.voice.port, direction, next(self._version))
+        where = self.party.address, self.voice.port
+        return sdp(*where, direction, next(self._version), formats or offered(self.codecs))
 
-    def _heard_sdp(self, body: str) -> None:
+    def _fits(self, offer: str) -> Formats:
+        """What an offer and we have in common, as we prefer it; all of ours to one without SDP."""
+        return common(self.codecs, formats_of(offer)) if offer else offered(self.codecs)
+
+    def _heard_sdp(self, body: str, formats: Formats = ()) -> None:
+        """Talk to where the SDP says; in these formats, or in those that an answer has chosen."""
         if body:
             host, port, _ = media_of(body)
-            self.voice.talk_to(host, port)
+            self.voice.talk_to(host, port, formats or formats_of(body))
 
     def _is_up(self) -> None:
         self.up_at = self.up_at or time.monotonic()
@@ -286,6 +303,10 @@ class Party(asyncio.DatagramProtocol):
         self.taking = Taking()
         """How calls are taken, where ``takings`` has nothing for the called number."""
         self.takings: dict[str, Taking] = {}
+        self.codecs: tuple[Codec, ...] = (PCMU,)
+        """What is offered and answered, the most wanted first; all but PCMU needs a ``network``."""
+        self.network: Network | None = None
+        """If set, what calls say is exactly known (``ExactVoice``), and gets there over that network."""
         self.calls: list[Call] = []
         """Every call, in its order."""
         self.odd: list[str] = []
@@ -406,6 +427,11 @@ class Party(asyncio.DatagramProtocol):
     def uri(self) -> str:
         """Its address of record."""
         return f"sip:{self.user}@{self.server}"
+
+    async def _voice(self, call: Call) -> Voice | ExactVoice:
+        if self.network is None:
+            return await Voice.open(self.address, call.tone)
+        return ExactVoice(self.address, self.network)
 
     def _tail(self) -> str:
         return "\n  ".join(self.trace)
@@ -552,9 +578,9 @@ class Party(asyncio.DatagramProtocol):
         self._send(ack)
 
     async def _place(self, call: Call, more: list[tuple[str, str]]) -> None:
-        call.voice = await Voice.open(self.address, call.tone)
+        call.voice = await self._voice(call)
         try:
-            answer = await self._ask(call, "INVITE", more, sdp(self.address, call.voice.port))
+            answer = await self._ask(call, "INVITE", more, call._sdp())
         except NeverHappened:
             call._over("us")
             raise
@@ -598,8 +624,9 @@ class Party(asyncio.DatagramProtocol):
     def _updated(self, call: Call, message: Message) -> str:
         if message.method != "UPDATE" or not message.body:
             return ""
-        call._heard_sdp(message.body)
-        return call._sdp(media_of(message.body)[2])
+        formats = call._fits(message.body)
+        call._heard_sdp(message.body, formats)
+        return call._sdp(media_of(message.body)[2], formats)
 
     def _answer(
         self,
@@ -621,8 +648,12 @@ class Party(asyncio.DatagramProtocol):
     def _invited(self, call: Call | None, message: Message) -> None:
         if call and parameter(message["To"], "tag"):
             call.target = uri_of(message["Contact"]) or call.target
-            call._heard_sdp(message.body)
-            body = call._sdp(media_of(message.body)[2] if message.body else "sendrecv")
+            if not (formats := call._fits(message.body)):
+                self._answer(message, 488)
+                return
+            call._heard_sdp(message.body, formats)
+            direction = media_of(message.body)[2] if message.body else "sendrecv"
+            body = call._sdp(direction, formats)
             self._start(self._until_acked(call, message, 200, body))
         elif parameter(message["To"], "tag"):
             self._answer(message, 481)
@@ -636,14 +667,18 @@ class Party(asyncio.DatagramProtocol):
     async def _take(self, call: Call) -> None:
         how = self.takings.get(call.number, self.taking)
         call.tone = how.tone or self.tone
-        call.voice = await Voice.open(self.address, call.tone)
+        call.voice = await self._voice(call)
         self.calls.append(call)
         assert call.invite
+        formats = call._fits(call.invite.body)
+        if not formats:
+            await self._refuse(call, 488)
+            return
         if how.alert:
-            early = call._sdp() if how.alert == 183 else ""
+            early = call._sdp(formats=formats) if how.alert == 183 else ""
             self._answer(call.invite, how.alert, call, early)
             if early:
-                call._heard_sdp(call.invite.body)
+                call._heard_sdp(call.invite.body, formats)
         if how.after is None:
             return
         await asyncio.sleep(how.after)
@@ -657,9 +692,10 @@ class Party(asyncio.DatagramProtocol):
             return
         assert call.invite
         call.code = 200
-        call._heard_sdp(call.invite.body)
+        formats = call._fits(call.invite.body)
+        call._heard_sdp(call.invite.body, formats)
         call._is_up()
-        await self._until_acked(call, call.invite, 200, call._sdp())
+        await self._until_acked(call, call.invite, 200, call._sdp(formats=formats))
 
     async def _refuse(self, call: Call, code: int, to: str | None = "") -> None:
         if call.code:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from .codecs import ALL, PCMU, Formats, offered
+
 
 class Message(msgspec.Struct, frozen=True):
     """A request or a response: its first line, its header fields in their order, its body."""
@@ -132,11 +134,35 @@ def challenged(answer: Message) -> bool:
     return bool(answer["WWW-Authenticate"] or answer["Proxy-Authenticate"])
 
 
-def sdp(host: str, port: int, direction: str = "sendrecv", version: int = 1) -> str:
-    """G.711 mu-law at a host and port."""
+_MU_LAW = offered([PCMU])
+
+
+def sdp(
+    host: str,
+    port: int,
+    direction: str = "sendrecv",
+    version: int = 1,
+    formats: Formats = _MU_LAW,
+) -> str:
+    """Audio at a host and port, the most wanted format first."""
+    types = " ".join(str(number) for number, _ in formats)
+    maps = "".join(f"a=rtpmap:{number} {codec.rtpmap}\r\n" for number, codec in formats)
     return (
         f"v=0\r\no=- 1 {version} IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-        f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na={direction}\r\n"
+        f"m=audio {port} RTP/AVP {types}\r\n{maps}a=ptime:20\r\na={direction}\r\n"
+    )
+
+
+def formats_of(body: str) -> Formats:
+    """The formats of an SDP's audio that we know, as it orders them; those without a map are static ones."""
+    found = re.search(r"^m=audio \d+ \S+((?: \d+)*)", body, re.M)
+    maps = dict(re.findall(r"^a=rtpmap:(\d+) (\S+)", body, re.M))
+    known = {codec.rtpmap.lower(): codec for codec in ALL}
+    maps = {str(codec.payload): codec.rtpmap for codec in ALL if codec.payload < 96} | maps
+    return tuple(
+        (int(number), known[maps[number].lower()])
+        for number in (found[1].split() if found else ())
+        if maps.get(number, "").lower() in known
     )
 
 

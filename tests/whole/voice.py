@@ -59,8 +59,8 @@ class Voice(asyncio.DatagramProtocol):
         if len(data) > 12 and data[1] & 0x7F == PCMU:
             self.came.append((time.monotonic(), data[12:]))
 
-    def talk_to(self, host: str, port: int) -> None:
-        """Say the tone to that host and port from now on."""
+    def talk_to(self, host: str, port: int, formats: object = ()) -> None:
+        """Say the tone to that host and port from now on, in mu-law whatever the formats are."""
         self._to = (host, port) if port else None
         if self._talking is None:
             self._talking = asyncio.create_task(self._talk())
