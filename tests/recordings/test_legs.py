@@ -129,6 +129,30 @@ def test_a_recording_may_begin_amid_a_leg(tmp_path: Path) -> None:
     assert snr(talk(tmp_path, 3, begin=9 * S), said[9 * RATE : 12 * RATE]) > 35
 
 
+def test_pieces_have_no_seam_wherever_a_part_begins(tmp_path: Path) -> None:
+    """A recording is made in pieces of eight seconds, and parts begin at any microsecond."""
+    said = tone(440, 30)
+    write(tmp_path / "a.leg", spoken(said))
+    for begin in (1_000_001, 1_000_062, 1_000_063, 1_000_124):
+        first, second = Source("a", "own", 0, NOW), Source("a", "own", 0, NOW + begin + 777_777)
+        plan = Composed(
+            21_000_000,
+            (Part(0, begin, "left", (first,)), Part(begin, 20_000_000 - begin, "left", (second,))),
+            ("a",),
+            (),
+        )
+        with ExitStack() as opened:
+            sound = compose(plan, lambda name: tmp_path / f"{name}.leg", opened)
+            heard = np.concatenate(list(sound.pieces))[:, 0] / 32767
+        start = begin * RATE // S + 2
+        skipped = (begin + 777_777) * RATE // S - begin * RATE // S
+        shown = heard[start : 20 * RATE - 2]
+        off = max(
+            range(-2, 3), key=lambda by: snr(shown, said[start + skipped + by :][: len(shown)])
+        )
+        assert snr(shown, said[start + skipped + off :][: len(shown)]) > 35
+
+
 def test_a_file_whose_end_is_missing_is_heard_up_to_there(tmp_path: Path) -> None:
     path = write(tmp_path / "a.leg", spoken(tone(440, 2)))
     path.write_bytes(path.read_bytes()[:-100])

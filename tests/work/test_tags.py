@@ -5,23 +5,23 @@ from __future__ import annotations
 from trunkline.calls.facts import Party
 from trunkline.work.record.tags import tags
 
-from ..store.making import record
+from tests.store.making import record
 
 
 def test_a_file_that_has_gone_astray_tells_its_call() -> None:
     told = tags(record("c1", "a1", client_ref="ticket 7"))
     assert told["title"] == "An (an1) to 02873019555"
     assert told["artist"] == "An (an1)"
-    assert told["date"] == told["started_at"] == "2023-11-14T22:13:20.000000Z"
+    assert told["date"] == told["started_at"] == "2023-11-14T22:13:20.000Z"
     assert (told["caller"], told["callee"], told["call_id"]) == ("an1", "02873019555", "c1")
     assert told["comment"].splitlines() == [
         "call_id=c1",
         "caller=an1",
         "callee=02873019555",
         "direction=from_ab",
-        "started_at=2023-11-14T22:13:20.000000Z",
-        "answered_at=2023-11-14T22:13:23.000000Z",
-        "ended_at=2023-11-14T22:13:29.000000Z",
+        "started_at=2023-11-14T22:13:20.000Z",
+        "answered_at=2023-11-14T22:13:23.000Z",
+        "ended_at=2023-11-14T22:13:29.000Z",
         "client_ref=ticket 7",
     ]
 

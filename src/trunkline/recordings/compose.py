@@ -167,8 +167,11 @@ def _say(voices: list[_Planned], buses: dict[int, _Bus], start: int, end: int) -
         if voice is None or first >= last:
             continue
         for rate, sound in voice.said(since + first - part.at, since + last - part.at).items():
-            into = sums[rate][_samples(first - start, rate) :][: len(sound)]
-            into += sound[: len(into)]
+            # What goes on in the next piece ends where that begins.
+            goes_on = last == end < part.at + part.length
+            at = len(sums[rate]) - len(sound) if goes_on else _samples(first - start, rate)
+            into = sums[rate][max(at, 0) :][: len(sound)]
+            into += sound[len(sound) - len(into) :] if goes_on else sound[: len(into)]
     for rate, bus in buses.items():
         bus.put(sums[rate])
 

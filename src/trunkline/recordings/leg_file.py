@@ -72,18 +72,19 @@ class LegFile:
         self._bytes.close()
 
     def _formats(self, heads: Heads, places: npt.NDArray[np.int64], is_voice: npt.NDArray[np.bool_]) -> list[str]:  # fmt: skip
-        names, current = [], ""
+        names: list[str] = []
         told = {
             int(at): self._bytes[int(place) + _HEAD.itemsize :][: int(heads["bytes"][at])].decode()
             for at, place in enumerate(places)
             if heads["kind"][at] == _FORMAT
         }
         changes = sorted(told)
+        if not changes:
+            return names
         numbers = np.flatnonzero(is_voice)
         counts = np.searchsorted(numbers, changes)
         for at, begins, ends in zip(changes, counts, [*counts[1:], len(numbers)], strict=True):
-            current = told[at]
-            names += [current] * int(ends - begins)
+            names += [told[at]] * int(ends - begins)
         return names
 
     def _between(self, begin: str, end: str) -> list[Spoken]:

@@ -1,7 +1,7 @@
 """When each packet of a leg is to be heard, out of when it arrived and what its RTP timestamp says.
 
 Timestamps say how far packets lie apart, whatever the network did to them; arrivals say when that was. The
-network only ever adds to a packet's way, so the quickest of a second's packets gives the time for all of
+network only ever adds to a packet's way, so the quickest of some seconds' packets gives the time for all of
 them: a packet's delay is its arrival less its timestamp, and its *anchor* the least delay around it. A
 sender may begin its timestamps anew, or stop them while it is silent: then delays before and after differ
 for good, and the anchor is the greater of the least before and the least after. A delay that passes (the
@@ -19,11 +19,11 @@ Times = npt.NDArray[np.float64]
 
 ANEW_MS = 2000.0
 """A delay that differs by so much from the one before is of timestamps that began anew."""
-_AROUND = 75
-"""Packets before and after: 1.5 s."""
+_AROUND = 150
+"""Packets before and after: 3 s."""
 _FEW = 10
 """So near to an end of a run, the packets on that side are too few to judge by."""
-_MOVES_MS = 15.0
+_MOVES_MS = 25.0
 """The anchor follows a slow clock in steps, and not with every packet: within a step, sound is unbroken."""
 
 
@@ -36,7 +36,7 @@ def placed(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> Time
     heard = arrived.copy()
     for part in _runs(arrived, stamped, timed):
         delays = arrived[part] - stamped[part]
-        heard[part] = stamped[part] + _steps(_anchors(delays))
+        heard[part] = stamped[part] + in_steps(_anchors(delays), _MOVES_MS)
         heard[part][_repeated(stamped[part])] = np.nan
     return heard
 
@@ -66,12 +66,13 @@ def _anchors(delays: Times) -> Times:
     return anchors
 
 
-def _steps(anchors: Times) -> Times:
-    steps, at = anchors.copy(), 0
+def in_steps(values: Times, moves: float) -> Times:
+    """Each value is that of the one before, until it is off by more than ``moves``."""
+    steps, at = values.copy(), 0
     while at < len(steps):
-        away = np.abs(anchors[at:] - anchors[at]) > _MOVES_MS
+        away = np.abs(values[at:] - values[at]) > moves
         end = at + int(away.argmax()) if away.any() else len(steps)
-        steps[at:end] = anchors[at]
+        steps[at:end] = values[at]
         at = end
     return steps
 

@@ -12,7 +12,7 @@ from trunkline.calls.times import SECOND
 from trunkline.recordings.decode import Decoder, Samples, UnknownFormat, decoder
 from trunkline.recordings.digits import CONTEXT, silenced
 from trunkline.recordings.leg_file import LegFile
-from trunkline.recordings.placing import placed
+from trunkline.recordings.placing import in_steps, placed
 
 log = structlog.get_logger()
 
@@ -20,6 +20,8 @@ _LONGEST = SECOND // 5
 """The most that one packet holds (RTP for phones: 120 ms)."""
 _LEAD = SECOND
 """A codec that builds on what came before knows enough after this."""
+_CLOCK_WAS_SET = 2000.0
+"""Microseconds between two readings of how far the wall clock is from the other."""
 _CONTEXT = round(CONTEXT * SECOND)
 
 
@@ -43,12 +45,14 @@ class LegVoice:
     def __init__(self, file: LegFile) -> None:
         self._file = file
         voice = file.voice
-        mono = voice["mono"].astype(np.float64)
-        began = mono[0] if len(mono) else 0.0
-        heard = placed((mono - began) / 1000, voice["ts"].astype(np.float64), voice["timed"] != 0)
-        times = heard * 1000 + began + (voice["wall"].astype(np.float64) - mono)
-        self._order = np.argsort(times, kind="stable")[: int(np.isfinite(times).sum())]
-        self._times = times[self._order].astype(np.int64)
+        mono, wall = voice["mono"].astype(np.int64), voice["wall"].astype(np.int64)
+        began = mono[:1].sum()
+        arrived, stamped = (mono - began) / 1000, voice["ts"].astype(np.float64)
+        heard = np.rint(placed(arrived, stamped, voice["timed"] != 0) * 1000)
+        # The two clocks are read one after the other; only a clock that was set makes a difference.
+        ahead = in_steps((wall - mono).astype(np.float64), _CLOCK_WAS_SET)
+        self._order = np.argsort(heard + ahead, kind="stable")[: int(np.isfinite(heard).sum())]
+        self._times = (heard + ahead)[self._order].astype(np.int64) + began
         self._decoders = _decoders(file)
         self._sounds: dict[int, tuple[int, Samples]] = {}
         self._next = 0
@@ -72,12 +76,12 @@ class LegVoice:
         self._file.close()
 
     def _plain(self, start: int, end: int) -> dict[int, Samples]:
-        sounds = {rate: np.zeros(_samples(end - start, rate), np.int16) for rate in self.rates}
+        sounds = {rate: np.zeros(_count(start, end, rate), np.int16) for rate in self.rates}
         first, last = np.searchsorted(self._times, [start - _LONGEST, end])
         self._decode(int(first), int(last))
         for number in range(int(first), int(last)):
             rate, sound = self._sounds[number]
-            at = _samples(int(self._times[number]) - start, rate)
+            at = _count(start, int(self._times[number]), rate)
             into = sounds[rate][max(at, 0) : max(at + len(sound), 0)]
             into[:] = sound[max(-at, 0) :][: len(into)]
         for hold in self._holds:
@@ -122,7 +126,7 @@ class MixedFile:
         self._file, self._side = file, side
 
     def said(self, start: int, end: int) -> dict[int, Samples]:
-        count = _samples(end, 8000) - _samples(start, 8000)
+        count = _count(start, end, 8000)
         self._file.seek(_samples(start, 8000) * 4)
         read = self._file.read(count * 4)
         frames = np.frombuffer(read[: len(read) // 4 * 4], "<i2").reshape(-1, 2)
@@ -158,5 +162,10 @@ def _cut(sound: Samples, rate: int) -> Samples:
     return sound[context : len(sound) - context]
 
 
+def _count(start: int, end: int, rate: int) -> int:
+    """Samples between two times. They lie on one grid for all time, so what is asked for in pieces has no seams."""
+    return _samples(end, rate) - _samples(start, rate)
+
+
 def _samples(microseconds: int, rate: int) -> int:
-    return round(microseconds * rate / SECOND)
+    return microseconds * rate // SECOND

@@ -392,7 +392,7 @@ def _play_recording() -> Json:
 def _recording(method: str) -> Json:
     path = "/recordings/{name}"
     kinds = ("audio/mpeg", "audio/wav", "audio/ogg", "application/json")
-    content: Json = dict.fromkeys(kinds, {}) if method == "get" else {}
+    content: Json = {kind: {} for kind in kinds} if method == "get" else {}
     part = {"description": "A part of it.", "headers": PART_HEADERS, "content": content}
     whole = {"description": "All of it.", "headers": MEDIA_HEADERS, "content": content}
     good = {"200": whole, "206": part} if method == "get" else {"200": whole}
