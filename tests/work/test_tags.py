@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.store.making import record
+
 from trunkline.calls.facts import Party
 from trunkline.work.record.tags import tags
-
-from tests.store.making import record
 
 
 def test_a_file_that_has_gone_astray_tells_its_call() -> None:
