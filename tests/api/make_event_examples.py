@@ -34,6 +34,19 @@ def calls() -> list[Announcement]:
     ]
 
 
+def bad_audio() -> list[Announcement]:
+    """What is told of a leg whose audio was bad: the first one of the last call, over a network that loses packets."""
+    scene = scenario(SCENES[-1])
+    over = next(row for row in scene.rows if row.event == "HANGUP")
+    counts = "lp=1;rxcount=149;txcount=150;rlp=15;rxmes=52.1;txmes=87.9"
+    jitter = "maxrxjitter=000.009125;avgrxjitter=000.004250;maxtxjitter=000.041500;avgtxjitter=000.021875"
+    told = f"codec=(ulaw)&rtcp={counts}&jitter={jitter}&rtt=avgrtt=000.064120"
+    media = over._replace(event="MEDIA", extra=msgspec.json.encode({"extra": told}).decode())
+    rows = [*scene.rows[: scene.rows.index(over)], media, *scene.rows[scene.rows.index(over) :]]
+    heard = folded(msgspec.structs.replace(scene, rows=rows)).heard
+    return [announce(*one, NODE, one[1].at) for one in heard if one[1].name == "CALL_QUALITY"]
+
+
 def others(ended: Announcement) -> list[Announcement]:
     """What else could have been told after the last call, of its parties and its recording."""
     (asked,) = scenario(SCENES[-1]).requests
@@ -81,6 +94,7 @@ def made() -> bytes:
     """The file: each event's name, and the last of that name as it is stored."""
     told = calls()
     told += others(told[-1])
+    told += bad_audio()
     stored = {said.name: numbered(said, seq) for seq, said in enumerate(told, 42)}
     shown = {
         name: msgspec.structs.asdict(event) | {"body": msgspec.Raw(event.body)}

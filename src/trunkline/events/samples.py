@@ -89,6 +89,8 @@ def _first(name: str, wanted: SampleContext, began_at: int) -> tuple[Call, Notic
     facts = _facts(wanted, began_at)
     if name == "CALL_MERGED":
         facts = _merged_instead(wanted, facts)
+    elif name == "CALL_QUALITY":
+        facts = _with_loss(facts)
     return next((call, heard) for call, heard in _folded(facts) if heard.name == name)
 
 
@@ -171,6 +173,28 @@ def _merged_instead(wanted: SampleContext, facts: list[AnyFact]) -> list[AnyFact
     into = f"{MARK}{'0' * 31}6"
     at = talking[-1].at + SECOND
     return [*talking, f.CallAbsorbed(call_id=wanted.call_id, at=at, into_call_id=into)]
+
+
+def _with_loss(facts: list[AnyFact]) -> list[AnyFact]:
+    """The facts of the same call, where the user's network loses what is sent there."""
+    (over,) = [
+        fact for fact in facts if isinstance(fact, f.LegEnded) and fact.leg_id == fact.call_id
+    ]
+    lossy = f.LegMeasured(
+        call_id=over.call_id,
+        leg_id=over.leg_id,
+        at=over.at,
+        codec="ulaw",
+        received=854,
+        received_lost=3,
+        received_jitter=4120,
+        sent=829,
+        sent_lost=84,
+        sent_jitter=18_375,
+        round_trip=64_120,
+    )
+    at = facts.index(over)
+    return [*facts[:at], lossy, *facts[at:]]
 
 
 def _recording_ready(wanted: SampleContext) -> Announcement:

@@ -1,0 +1,144 @@
+"""How each leg's audio went: measured by the engine, told of where it was bad, and kept in the call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .firm import Firm, Told
+from .listener import Seen
+from .lossy import LossyWay, Reports
+from .party import BY_HAND
+from .stage import Stage, together
+
+TALK = 13
+"""Seconds: the engine reports every five, and the far end hears of it then."""
+
+
+def bad(told: Told) -> list[Seen]:
+    return [seen for seen in told.events if seen.name == "CALL_QUALITY"]
+
+
+def quality(told: Told, user: str, call_id: str = "") -> dict[str, Any]:
+    """Of the only leg with that device, or trunk, as ``GET /v1/calls/{id}`` shows it."""
+    shown = told.shown[call_id or told.one["call_id"]]
+    (found,) = [leg["quality"] for leg in shown["legs"] if leg["endpoint"].startswith(user)]
+    return dict(found)
+
+
+async def test_a_good_call_tells_nothing_and_its_detail_has_the_numbers(firm: Firm) -> None:
+    hers = await firm.alice.dial("0901234567").up()
+    theirs = await firm.carrier.taken()
+    await together(Reports.of(hers, jitter=0.004), Reports.of(theirs))
+    await asyncio.sleep(TALK)
+    await hers.hang_up()
+    told = await firm.told()
+    found = quality(told, "alice")
+    assert found["codec"] == "ulaw"
+    assert found["received"]["lost"] == 0
+    assert abs(found["received"]["packets"] - hers.voice.sent) < 10
+    assert abs(found["sent"]["packets"] - len(hers.voice.came)) < 10
+    assert (found["sent"]["lost"], found["sent"]["jitter_ms"]) == (0, 4.0)
+    assert found["received"]["mos"] > 4.2
+    assert found["sent"]["mos"] > 4.2
+    assert 0 <= found["round_trip_ms"] < 100
+    assert bad(told) == []
+
+
+async def test_one_packet_in_ten_lost_from_a_phone_is_measured_and_told_once(firm: Firm) -> None:
+    hers = await firm.alice.dial("102").up()
+    his = await firm.bob.taken()
+    way = LossyWay(hers, 10)
+    await asyncio.sleep(TALK)
+    await his.hang_up()
+    told = await firm.told()
+    found = quality(told, "alice")
+    assert 9 < found["received"]["loss_percent"] < 11
+    assert way.lost - 55 * 5 / 10 <= found["received"]["lost"] <= way.lost
+    assert found["received"]["mos"] < 3.6
+    assert found["sent"]["lost"] is None, "a phone without RTCP says nothing of what it hears"
+    assert quality(told, "bob")["received"]["lost"] == 0
+    (seen,) = bad(told)
+    assert seen.data["faults"] == ["RECEIVED_LOSS", "RECEIVED_MOS"]
+    assert seen.data["received_loss_percent"] == found["received"]["loss_percent"]
+    assert seen.call_id == told.one["call_id"]
+    (over,) = [leg for leg in told.legs() if leg["call_id"] == seen.data["call_id"]]
+    assert over["event_seq"] == seen.seq - 1
+
+
+async def test_what_a_carrier_reports_of_what_it_hears_is_told(firm: Firm) -> None:
+    hers = await firm.alice.dial("0901234568").up()
+    theirs = await firm.carrier.taken()
+    await Reports.of(theirs, loss=0.1, jitter=0.08)
+    await asyncio.sleep(TALK)
+    await theirs.hang_up()
+    told = await firm.told()
+    (seen,) = bad(told)
+    assert seen.data["faults"] == ["SENT_LOSS", "SENT_JITTER", "SENT_MOS"]
+    assert 9 < seen.data["sent_loss_percent"] < 11
+    assert seen.data["sent_jitter_ms"] == 80
+    assert seen.data["sent_mos"] < 3.6
+    assert quality(told, "alice")["received"]["lost"] == 0
+
+
+async def test_every_leg_of_a_transferred_call_has_its_quality(firm: Firm) -> None:
+    theirs = await firm.carrier.dial("02873010001", caller="0901234569").up()
+    hers = await firm.alice.taken()
+    asked = await firm.alice.dial("102").up()
+    await firm.bob.taken()
+    LossyWay(theirs, 10)
+    await asyncio.sleep(6)
+    assert (await hers.transfer(asked))[-1] == 200
+    await asyncio.sleep(TALK)
+    await theirs.hang_up()
+    told = await firm.told()
+    goes_on = next(one for one in told.shown.values() if not one["merged_into"])
+    assert [leg["quality"] is None for leg in goes_on["legs"]] == [False] * len(goes_on["legs"])
+    (seen,) = bad(told)
+    assert "RECEIVED_LOSS" in seen.data["faults"]
+    assert seen.call_id == goes_on["call_id"]
+
+
+async def test_a_blind_transfer_and_a_click_have_them_too(firm: Firm) -> None:
+    call_id = await firm.click("0901234560")
+    hers = await firm.alice.taken()
+    theirs = await firm.carrier.taken()
+    await asyncio.sleep(1)
+    await hers.transfer("103")
+    await firm.carol.taken()
+    await asyncio.sleep(6)
+    await theirs.hang_up()
+    told = await firm.told(call_id)
+    shown = told.shown[call_id]
+    found = {leg["endpoint"]: leg["quality"] for leg in shown["legs"]}
+    assert len(found) == 3
+    assert all(found.values()), found
+
+
+async def test_a_leg_that_was_never_up_has_none(firm: Firm) -> None:
+    firm.bob.taking = BY_HAND
+    hers = firm.alice.dial("102")
+    his = await firm.bob.rung()
+    await his.refuse(486)
+    await hers.over()
+    told = await firm.told()
+    legs = told.shown[told.one["call_id"]]["legs"]
+    assert [leg["quality"] for leg in legs] == [None, None]
+
+
+async def test_real_phones_say_what_they_hear(stage: Stage) -> None:
+    tenant = await stage.tenant()
+    agent, other = await tenant.people(agent=("--extension", "1"), other=("--extension", "2"))
+    phone, far = await together(stage.phone(agent, tone=500), stage.phone(other, tone=900))
+    call_id = await tenant.click(agent, "2")
+    await together(phone.wait_for("CALL_ESTABLISHED"), far.wait_for("CALL_ESTABLISHED"))
+    await asyncio.sleep(TALK)
+    await phone.hang_up()
+    record = await tenant.api.record(call_id)
+    shown = await stage.server.cli("calls", "show", record["call_id"])
+    for leg in shown["legs"]:
+        found = leg["quality"]
+        assert found["sent"]["lost"] == 0, found
+        assert found["sent"]["jitterMs"] is not None
+        assert found["sent"]["mos"] > 4
+        assert found["received"]["mos"] > 4
