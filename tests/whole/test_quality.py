@@ -67,7 +67,7 @@ async def test_one_packet_in_ten_lost_from_a_phone_is_measured_and_told_once(fir
 
 
 async def test_what_a_carrier_reports_of_what_it_hears_is_told(firm: Firm) -> None:
-    hers = await firm.alice.dial("0901234568").up()
+    await firm.alice.dial("0901234568").up()
     theirs = await firm.carrier.taken()
     await Reports.of(theirs, loss=0.1, jitter=0.08)
     await asyncio.sleep(TALK)
@@ -128,9 +128,9 @@ async def test_a_leg_that_was_never_up_has_none(firm: Firm) -> None:
 
 async def test_real_phones_say_what_they_hear(stage: Stage) -> None:
     tenant = await stage.tenant()
-    agent, other = await tenant.people(agent=("--extension", "1"), other=("--extension", "2"))
+    agent, other = await tenant.people(agent=("--extension", "101"), other=("--extension", "102"))
     phone, far = await together(stage.phone(agent, tone=500), stage.phone(other, tone=900))
-    call_id = await tenant.click(agent, "2")
+    call_id = await tenant.click(agent, "102")
     await together(phone.wait_for("CALL_ESTABLISHED"), far.wait_for("CALL_ESTABLISHED"))
     await asyncio.sleep(TALK)
     await phone.hang_up()
