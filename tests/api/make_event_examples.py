@@ -11,7 +11,7 @@ import msgspec
 
 from calls.replay import NODE, folded, scenario
 from trunkline.calls.facts import Party
-from trunkline.events.of_call import announce
+from trunkline.events.of_call import announce, told_of
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
@@ -44,7 +44,8 @@ def bad_audio() -> list[Announcement]:
     media = over._replace(event="MEDIA", extra=msgspec.json.encode({"extra": told}).decode())
     rows = [*scene.rows[: scene.rows.index(over)], media, *scene.rows[scene.rows.index(over) :]]
     heard = folded(msgspec.structs.replace(scene, rows=rows)).heard
-    return [announce(*one, NODE, one[1].at) for one in heard if one[1].name == "CALL_QUALITY"]
+    told = [(call, each) for call, one in heard for each in told_of(call, one)]
+    return [announce(*one, NODE, one[1].at) for one in told if one[1].name == "CALL_QUALITY"]
 
 
 def others(ended: Announcement) -> list[Announcement]:

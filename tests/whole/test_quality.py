@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
+from .conftest import SHORT
 from .firm import Firm, Told
 from .listener import Seen
 from .lossy import LossyWay, Reports
 from .party import BY_HAND
+from .ports import Ports
+from .server import Server
 from .stage import Stage, together
 
 TALK = 13
@@ -142,3 +146,29 @@ async def test_real_phones_say_what_they_hear(stage: Stage) -> None:
         assert found["sent"]["jitterMs"] is not None
         assert found["sent"]["mos"] > 4
         assert found["received"]["mos"] > 4
+
+
+async def test_the_log_has_it_where_all_of_python_is_dead(ports: Ports, tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", ports.one(), ports.one(), ports.range(200), SHORT)
+    stage = Stage(await server.start(), ports, tmp_path)
+    try:
+        firm = await Firm.open(stage, recorded=False)
+        firm.begin()
+        hers = await firm.alice.dial("0901234561").up()
+        await firm.carrier.taken()
+        LossyWay(hers, 10)
+        await server.kill9()
+        await asyncio.sleep(TALK)
+        await hers.hang_up()
+        await asyncio.sleep(1)
+        await server.start()
+        (record,) = await firm.tenant.api.records(1)
+        shown = await firm.v1(record["call_id"])
+        first, second = (leg["quality"] for leg in shown["legs"])
+        assert 9 < first["received"]["loss_percent"] < 11
+        assert second["received"]["lost"] == 0
+        told = [each["type"] for each in shown["events"]]
+        assert told[-4:].count("CALL_QUALITY") == 1
+    finally:
+        await stage.close()
+        await server.stop()

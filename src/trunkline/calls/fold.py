@@ -457,8 +457,7 @@ def _end_leg(call: Call, leg: Leg, at: int) -> tuple[Call, tuple[Notice, ...]]:
     if leg.bridge is not None:
         call = talk.leave(call, leg, at)
     call = with_leg(call, replace(call.legs[leg.id], ended_at=at))
-    over = Notice("CHANNEL_DESTROY", leg.id, at)
-    return call, (over,) if leg.quality is None else (over, Notice("CALL_QUALITY", leg.id, at))
+    return call, (Notice("CHANNEL_DESTROY", leg.id, at),)
 
 
 def _end_call(call: Call, at: int, heard: tuple[Notice, ...]) -> Folded:

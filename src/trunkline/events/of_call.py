@@ -50,9 +50,11 @@ class Node(msgspec.Struct, frozen=True):
     id: str
 
 
-def is_told(call: Call, heard: Notice, limits: QualityLimits) -> bool:
-    """Of a leg's quality, only what is bad is an event."""
-    return heard.name != "CALL_QUALITY" or bool(_faults(call.legs[heard.leg_id or ""], limits))
+def told_of(call: Call, heard: Notice, limits: QualityLimits = USUAL) -> tuple[Notice, ...]:
+    """All that is announced where the fold announces this: of a leg that is over, also that its audio was bad."""
+    if heard.name == "CHANNEL_DESTROY" and _faults(call.legs[heard.leg_id or ""], limits):
+        return heard, Notice("CALL_QUALITY", heard.leg_id, heard.at)
+    return (heard,)
 
 
 def announce(

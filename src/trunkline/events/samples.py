@@ -17,7 +17,7 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Notice, fold
 from trunkline.calls.times import SECOND
-from trunkline.events.of_call import Node, announce
+from trunkline.events.of_call import Node, announce, told_of
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
@@ -105,7 +105,9 @@ def _folded(facts: Iterable[AnyFact]) -> list[tuple[Call, Notice]]:
     for fact in facts:
         folded = fold(call, fact)
         call = folded.call
-        scene += [(call, heard) for heard in folded.heard if call is not None]
+        for heard in folded.heard:
+            assert call is not None
+            scene += [(call, each) for each in told_of(call, heard)]
     return scene
 
 

@@ -341,15 +341,14 @@ class CallLog:
         return stored
 
     def _batch(self, folding: BatchFold, position: LogPosition | None) -> Batch:
+        limits = self._quality_limits
         ended = [call for call in folding.changed.values() if call.over]
         return Batch(
             facts=folding.kept,
             announcements=[
-                of_call.announce(
-                    call, heard, self._node, self._message_ids(heard.at), self._quality_limits
-                )
+                of_call.announce(call, each, self._node, self._message_ids(each.at), limits)
                 for call, heard in folding.heard
-                if of_call.is_told(call, heard, self._quality_limits)
+                for each in of_call.told_of(call, heard, limits)
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
             plans={
@@ -373,7 +372,7 @@ class CallLog:
         for leg_id in folding.astray:
             self.on_astray(leg_id)
         for call, heard in folding.heard:
-            if heard.name == "CALL_QUALITY" and heard.leg_id:
+            if heard.name == "CHANNEL_DESTROY" and heard.leg_id:
                 self.quality_counts.add(call.legs[heard.leg_id])
 
     def _remember(self, call: Call) -> None:
