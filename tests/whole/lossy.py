@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 import struct
 import time
@@ -28,6 +29,23 @@ class LossyWay:
             self._through.sendto(data, to)
         else:
             self.lost += 1
+
+    def close(self) -> None:
+        self._through.close()
+
+
+class UnevenWay:
+    """What a party says on a call, each packet late by up to ``most`` seconds, so that they overtake each other."""
+
+    def __init__(self, call: Call, most: float) -> None:
+        self._through: Any = call.voice._transport
+        self._most = most
+        self._random = random.Random(7)
+        call.voice._transport = self  # type: ignore[assignment]
+
+    def sendto(self, data: bytes, to: tuple[str, int]) -> None:
+        late = self._random.uniform(0, self._most)
+        asyncio.get_running_loop().call_later(late, self._through.sendto, data, to)
 
     def close(self) -> None:
         self._through.close()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .conftest import SHORT
-from .firm import Firm, Told
+from .firm import DID, Firm, Told
 from .listener import Seen
-from .lossy import LossyWay, Reports
+from .lossy import LossyWay, Reports, UnevenWay
 from .party import BY_HAND
 from .ports import Ports
 from .server import Server
@@ -117,6 +117,38 @@ async def test_a_blind_transfer_and_a_click_have_them_too(firm: Firm) -> None:
     found = {leg["endpoint"]: leg["quality"] for leg in shown["legs"]}
     assert len(found) == 3
     assert all(found.values()), found
+
+
+async def test_who_takes_over_a_call_or_picks_one_up_has_it_as_well(firm: Firm) -> None:
+    hers = await firm.alice.dial("0901234562").up()
+    theirs = await firm.carrier.taken()
+    await firm.bob.dial("0901234562", replaces=hers).up()
+    await asyncio.sleep(6)
+    await theirs.hang_up()
+    firm.alice.taking = BY_HAND
+    theirs = firm.carrier.dial(DID, caller="0901234569")
+    await firm.bob.dial("101", replaces=await firm.alice.rung()).up()
+    await asyncio.sleep(6)
+    await theirs.hang_up()
+    told = await firm.told()
+    taken_over, picked_up = (one for one in told.shown.values() if not one["merged_into"])
+    assert [bool(leg["quality"]) for leg in taken_over["legs"]] == [True, True, True]
+    (bobs,) = [leg for leg in picked_up["legs"] if leg["endpoint"].startswith("bob")]
+    assert bobs["quality"]["received"]["mos"] > 4.2
+
+
+async def test_packets_that_come_unevenly_and_in_another_order_are_jitter_and_no_loss(
+    firm: Firm,
+) -> None:
+    hers = await firm.alice.dial("102").up()
+    await firm.bob.taken()
+    UnevenWay(hers, 0.06)
+    await asyncio.sleep(TALK)
+    await hers.hang_up()
+    told = await firm.told()
+    found = quality(told, "alice")["received"]
+    assert found["lost"] <= 5
+    assert 10 < found["jitter_ms"] < 60
 
 
 async def test_a_leg_that_was_never_up_has_none(firm: Firm) -> None:

@@ -53,7 +53,7 @@ class QualityLimits(msgspec.Struct, frozen=True):
 
     mos: float = 3.6
     loss_percent: float = 5.0
-    jitter_ms: float = 50.0
+    jitter_ms: float = 30.0
 
 
 USUAL = QualityLimits()

@@ -157,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             le=10_000,
             description="The same of a leg whose mean jitter is above so many milliseconds; 0: of none.",
         ),
-    ] = 50.0
+    ] = 30.0
     drain_seconds: Annotated[
         int,
         _D(
