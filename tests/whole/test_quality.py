@@ -8,12 +8,13 @@ from typing import Any
 
 from .conftest import SHORT
 from .firm import DID, Firm, Told
-from .listener import Seen
+from .listener import RawWebSocket, Seen
 from .lossy import LossyWay, Reports, UnevenWay
-from .party import BY_HAND
+from .party import BY_HAND, Party
+from .phone import Phone
 from .ports import Ports
 from .server import Server
-from .stage import Stage, together
+from .stage import Stage, Tenant, together
 
 TALK = 13
 """Seconds: the engine reports every five, and the far end hears of it then."""
@@ -166,6 +167,7 @@ async def test_real_phones_say_what_they_hear(stage: Stage) -> None:
     tenant = await stage.tenant()
     agent, other = await tenant.people(agent=("--extension", "101"), other=("--extension", "102"))
     phone, far = await together(stage.phone(agent, tone=500), stage.phone(other, tone=900))
+    third = await stage.party((await tenant.people(third=("--extension", "103")))[0], tone=620)
     call_id = await tenant.click(agent, "102")
     await together(phone.wait_for("CALL_ESTABLISHED"), far.wait_for("CALL_ESTABLISHED"))
     await asyncio.sleep(TALK)
@@ -178,6 +180,22 @@ async def test_real_phones_say_what_they_hear(stage: Stage) -> None:
         assert found["sent"]["jitterMs"] is not None
         assert found["sent"]["mos"] > 4
         assert found["received"]["mos"] > 4
+    await loses_on_the_way_in(stage, tenant, third, phone)
+
+
+async def loses_on_the_way_in(stage: Stage, tenant: Tenant, third: Party, phone: Phone) -> None:
+    """What is lost on the leg of whoever speaks is missed by whoever listens: both legs tell of it."""
+    listener = await stage.listen(RawWebSocket, tenant)
+    call = await third.dial("101").up()
+    way = LossyWay(call, 10)
+    await asyncio.sleep(TALK)
+    await phone.hang_up()
+    await listener.wait_for("CALL_ENDED")
+    told = {tuple(seen.data["faults"]): seen.data for seen in listener.named("CALL_QUALITY")}
+    assert set(told) == {("RECEIVED_LOSS", "RECEIVED_MOS"), ("SENT_LOSS", "SENT_MOS")}
+    missed = told["SENT_LOSS", "SENT_MOS"]
+    assert way.lost * 0.6 < missed["sent_lost"] <= way.lost
+    assert missed["received_lost"] == 0
 
 
 async def test_the_log_has_it_where_all_of_python_is_dead(ports: Ports, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """How a leg's audio went, from what RTCP counted: loss, jitter, the way there and back, and what people would say.
 
-``received`` is what came from the leg's phone or carrier, as the engine counted it; ``sent`` is what went there, as
-its far end's reports say. Each is of this leg alone: what the two people hear has passed another one as well.
+``received`` is what came from the leg's phone or carrier, as the engine counted it: of this leg alone. ``sent`` is what
+went there, as its far end's reports say. The engine passes gaps on as they came, and waits for nothing: so what was lost
+or late on the leg of whoever spoke is in that, too.
 """
 
 from __future__ import annotations
@@ -66,8 +67,10 @@ def quality(measured: LegMeasured, seconds: float) -> Quality:
     # What came after the last count is no part of the share.
     upto = measured.received * _counted_share(seconds)
     received = _stream(measured.received, counted, upto, measured.received_jitter)
-    reported = measured.sent_lost if (measured.sent_lost or 0) <= measured.sent else None
+    reported = _believed(measured.sent, measured.sent_lost, seconds)
     arrived = measured.sent - (reported or 0)
+    if arrived < 0:  # more than that was missing before it was sent
+        arrived = measured.sent
     sent = _stream(measured.sent, reported, arrived, measured.sent_jitter)
     codec = measured.codec
     return Quality(
@@ -88,9 +91,9 @@ def faults(of: Quality, limits: QualityLimits) -> tuple[Fault, ...]:
     return tuple(found)
 
 
-def _believed(received: int, lost: int | None, seconds: float) -> int | None:
+def _believed(packets: int, lost: int | None, seconds: float) -> int | None:
     """None where so much cannot have been sent: a phone's numbers jumped, which the engine takes for loss."""
-    if lost is None or received + lost > MOST_A_SECOND * (seconds + MEASURED_EVERY):
+    if lost is None or packets + lost > MOST_A_SECOND * (seconds + MEASURED_EVERY):
         return None
     return lost
 

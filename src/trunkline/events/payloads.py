@@ -167,7 +167,7 @@ class CallQuality(OfLeg, frozen=True, kw_only=True, tag="CALL_QUALITY"):
         list[Fault],
         Meta(
             description="What was bad. `RECEIVED_…`: of what came from the leg's phone or carrier. "
-            "`SENT_…`: of what went there."
+            "`SENT_…`: of what went there, with what the leg of whoever spoke had lost."
         ),
     ]
     codec: str
