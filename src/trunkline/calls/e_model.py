@@ -30,7 +30,7 @@ class Codec(NamedTuple):
 
 _CONCEALED = Codec(0.0, 25.1)
 CODECS = {"ulaw": _CONCEALED, "alaw": _CONCEALED, "g722": _CONCEALED, "opus": _CONCEALED}
-"""By Asterisk's names. ITU-T G.113 (11/2007), Table I.4: G.711 with concealment (its Appendix I). For G.722 and Opus,
+"""By Asterisk's names. ITU-T G.113 (11/2007), Appendix I, has G.711 with that one's concealment. For G.722 and Opus,
 no value is given on this scale; what their decoders conceal by is at least as good."""
 
 
