@@ -166,6 +166,23 @@ class LegFellSilent(LegFact, frozen=True, tag=True):
     last_sign: int
 
 
+class LegMeasured(LegFact, frozen=True, tag=True):
+    """How the leg's audio went, as the engine counted it when the leg hung up; None is not known.
+
+    Packets, of which so many were lost, and microseconds. ``received`` is what came from its far end, ``sent`` what
+    went there, of which loss and jitter are what the far end has reported.
+    """
+
+    codec: str = ""
+    received: int = 0
+    received_lost: int | None = None
+    received_jitter: int | None = None
+    sent: int = 0
+    sent_lost: int | None = None
+    sent_jitter: int | None = None
+    round_trip: int | None = None
+
+
 class LegHungUp(LegFact, frozen=True, tag=True):
     """The leg was hung up. ``cause`` is a Q.850 number; ``sip_code`` is what the far end answered.
 
@@ -224,6 +241,7 @@ AnyFact = (
     | LegHeld
     | LegUnheld
     | LegFellSilent
+    | LegMeasured
     | LegHungUp
     | LegEnded
     | StepEntered
