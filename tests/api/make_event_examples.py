@@ -11,7 +11,7 @@ import msgspec
 
 from calls.replay import NODE, folded, scenario
 from trunkline.calls.facts import Party
-from trunkline.events.of_call import announce
+from trunkline.events.of_call import announce, told_of
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
@@ -32,6 +32,20 @@ def calls() -> list[Announcement]:
         for name in SCENES
         for call, heard in folded(scenario(name)).heard
     ]
+
+
+def bad_audio() -> list[Announcement]:
+    """What is told of a leg whose audio was bad: the first one of the last call, over a network that loses packets."""
+    scene = scenario(SCENES[-1])
+    over = next(row for row in scene.rows if row.event == "HANGUP")
+    counts = "lp=1;rxcount=149;txcount=150;rlp=15;rxmes=52.1;txmes=87.9"
+    jitter = "maxrxjitter=000.009125;avgrxjitter=000.004250;maxtxjitter=000.041500;avgtxjitter=000.021875"
+    told = f"codec=(ulaw)&rtcp={counts}&jitter={jitter}&rtt=avgrtt=000.064120"
+    media = over._replace(event="MEDIA", extra=msgspec.json.encode({"extra": told}).decode())
+    rows = [*scene.rows[: scene.rows.index(over)], media, *scene.rows[scene.rows.index(over) :]]
+    heard = folded(msgspec.structs.replace(scene, rows=rows)).heard
+    told = [(call, each) for call, one in heard for each in told_of(call, one)]
+    return [announce(*one, NODE, one[1].at) for one in told if one[1].name == "CALL_QUALITY"]
 
 
 def others(ended: Announcement) -> list[Announcement]:
@@ -81,6 +95,7 @@ def made() -> bytes:
     """The file: each event's name, and the last of that name as it is stored."""
     told = calls()
     told += others(told[-1])
+    told += bad_audio()
     stored = {said.name: numbered(said, seq) for seq, said in enumerate(told, 42)}
     shown = {
         name: msgspec.structs.asdict(event) | {"body": msgspec.Raw(event.body)}

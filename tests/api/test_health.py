@@ -9,7 +9,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from calls.replay import folded, scenario
 from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
+from trunkline.work.follow.quality_counts import QualityCounts
 
 from .conftest import World
 
@@ -148,6 +150,27 @@ async def test_webhooks_are_measured(world: World) -> None:
         "trunkline_webhook_stopped 1.0",
     ):
         assert line in lines
+
+
+async def test_the_quality_of_legs_is_measured(world: World) -> None:
+    counts = QualityCounts()
+    (call,) = folded(scenario("bad_line")).calls.values()
+    for leg in call.legs.values():
+        counts.add(leg)
+    async with world.client(quality_counts=counts) as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    phone, carrier = 'endpoint="device"', 'endpoint="trunk"'
+    for line in (
+        f'trunkline_leg_mos_bucket{{direction="received",{phone},le="3.3"}} 0.0',
+        f'trunkline_leg_mos_bucket{{direction="received",{phone},le="3.6"}} 1.0',
+        f'trunkline_leg_mos_bucket{{direction="received",{carrier},le="3.6"}} 0.0',
+        f'trunkline_leg_mos_bucket{{direction="received",{carrier},le="+Inf"}} 1.0',
+        f'trunkline_leg_loss_ratio_count{{direction="sent",{carrier}}} 1.0',
+        f'trunkline_leg_jitter_seconds_sum{{direction="sent",{carrier}}} 0.02',
+        f'trunkline_leg_round_trip_seconds_bucket{{direction="both",{carrier},le="0.005"}} 1.0',
+    ):
+        assert line in lines, [each for each in lines if "leg_" in each]
+    assert not any('direction="sent"' in each and phone in each for each in lines)
 
 
 BESIDE = {"engine_up": None, "main_trouble": ""}

@@ -23,6 +23,7 @@ RECORDS: dict[str, tuple[str, str, str, str, bool]] = {
     "click_extension_answered": (*INTERNAL, "SUCCESS", CLEAR, True),
     "outbound_answered": (*OUT, "SUCCESS", CLEAR, True),
     "outbound_early_media": (*OUT, "SUCCESS", CLEAR, True),
+    "bad_line": (*OUT, "SUCCESS", CLEAR, True),
     "outbound_busy": (*OUT, "BUSY", "USER_BUSY", False),
     "outbound_no_answer": (*OUT, "UNSUCCESS", "NO_ANSWER", False),
     "outbound_no_such_number": (*OUT, "UNSUCCESS", "UNALLOCATED_NUMBER", False),

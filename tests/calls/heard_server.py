@@ -14,13 +14,13 @@ import msgspec
 
 from trunkline.cli import main
 from trunkline.engine.asterisk import Asterisk
-from trunkline.engine.port import EndpointChanged, OnSignal, Signal, TrunkChanged
+from trunkline.engine.port import EndpointChanged, LegInSip, OnSignal, Signal, TrunkChanged
 
 _made = Asterisk.__init__
 
 
 def _write_down(signal: Signal) -> None:
-    if not isinstance(signal, EndpointChanged | TrunkChanged):
+    if not isinstance(signal, EndpointChanged | LegInSip | TrunkChanged):
         line = [time.time_ns() // 1000, type(signal).__name__, *msgspec.structs.astuple(signal)]
         with open(os.environ["TRUNKLINE_HEARD"], "ab") as file:
             file.write(msgspec.json.encode(line) + b"\n")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from whole.firm import BOBS_DID, DID, FORBIDDEN, Firm
+from whole.lossy import LossyWay, Reports
 from whole.party import BY_HAND, Call, Taking
 from whole.stories import (
     CUSTOMER,
@@ -46,6 +47,7 @@ def scenes(firm: Firm) -> dict[str, Scene]:
     for kind in (called_by_a_customer, dials_out, clicks, calls_bob, called_by_bob, clicks_bob):
         found[f"sent on {_short(kind)}"] = lambda a=kind: _sent_on(firm, a)
     return found | {
+        "bad line": lambda: _bad_line(firm),
         "sent on inbound to outside": lambda: _sent_outside(firm),
         "sent on by the callee": lambda: _by_the_callee(firm),
         "sent on to a busy one": lambda: _sent_to_a_busy_one(firm),
@@ -118,6 +120,16 @@ async def _trunk_redirects(firm: Firm) -> None:
     server = firm.stage.server.sip
     firm.carrier.takings[DIALLED] = Taking(code=302, to=f"sip:0905000003@{server}")
     await firm.alice.dial(DIALLED).over()
+
+
+async def _bad_line(firm: Firm) -> None:
+    """One packet in ten is lost from the phone; the carrier reports the same of what it hears."""
+    hers = await firm.alice.dial(DIALLED).up()
+    theirs = await firm.carrier.taken()
+    LossyWay(hers, 10)
+    await Reports.of(theirs, loss=0.1, jitter=0.02)
+    await asyncio.sleep(7)
+    await theirs.hang_up()
 
 
 async def _early(firm: Firm, taking: Taking) -> None:

@@ -46,8 +46,8 @@ def test_the_caller_is_left_and_the_callee_right() -> None:
     assert made == Composed(
         length=40,
         parts=(
-            Part(0, 40, "left", (Source("a", "own", 0), Source("b", "told", 0))),
-            Part(0, 40, "right", (Source("b", "own", 0), Source("a", "told", 0))),
+            Part(0, 40, "left", (Source("a", "own", 0, 10), Source("b", "told", 0, 10))),
+            Part(0, 40, "right", (Source("b", "own", 0, 10), Source("a", "told", 0, 10))),
         ),
         files=("a", "b"),
         spent=("a", "b"),
@@ -60,7 +60,7 @@ def test_who_takes_over_from_the_callee_is_right_and_the_ringing_between_is_left
         *[("left", "a", 0, 40), ("right", "b", 0, 40)],
         *[("left", "a", 40, 60), ("right", "c", 40, 60)],
     ]
-    assert made.parts[2].sources == (Source("a", "own", 40), Source("c", "told", 0))
+    assert made.parts[2].sources == (Source("a", "own", 40, 80), Source("c", "told", 0, 80))
 
 
 def test_who_takes_over_from_the_caller_is_left() -> None:
@@ -94,7 +94,7 @@ def test_a_leg_that_came_from_another_call_is_taken_from_where_it_came() -> None
     made = plan([leg("a", (10, 40), (46, 99)), leg("b", (10, 40)), c])
     (part,) = [each for each in made.parts if each.sources[0].raw == "c"]
     assert (part.at, part.length, part.side) == (30, 53, "right")
-    assert part.sources == (Source("c", "own", 25), Source("a", "told", 30))
+    assert part.sources == (Source("c", "own", 25, 46), Source("a", "told", 30, 46))
 
 
 def test_a_leg_that_goes_on_elsewhere_is_not_spent() -> None:
@@ -146,7 +146,7 @@ def test_a_call_that_another_one_took_in_is_recorded_up_to_that() -> None:
     )
     made = recording_plan(call)
     assert (made.length, made.spent) == (20, ("b-1",))
-    assert made.parts[0].sources == (Source("a-1", "own", 14), Source("b-1", "told", 0))
+    assert made.parts[0].sources == (Source("a-1", "own", 14, 30), Source("b-1", "told", 0, 30))
 
 
 # ---- Any coming and going at all ----------------------------------------------------------------

@@ -35,7 +35,7 @@ NAMES_OF_NO_RECORDING = [
     "call_recording_a.mp3\n",
     "call_recording_a.mp3/",
     "call_recording_a.mp3\x00",
-    "call_recording_a.wav",
+    "call_recording_a.ogg",
     "call_recording_a b.mp3",
     "call_recording_é.mp3",
     "call_recording_../../etc/passwd.mp3",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trunkline.engine.config.run_directory import run_directory
-from trunkline.engine.install.choose import Installed, find, install
+from trunkline.engine.install.choose import Installed, find, install, with_recorder
 
 CONFIGURATION = """\
 [directories]
@@ -38,7 +38,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(cache: Path) -> Installed:
-    return find(cache) or install(cache)
+    return with_recorder(find(cache) or install(cache), cache)
 
 
 @pytest.fixture

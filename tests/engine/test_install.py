@@ -28,7 +28,7 @@ from trunkline.engine.install.choose import (
 )
 
 LOADED = """
-    app_celgenuserevent app_dial app_echo app_milliwatt app_mixmonitor app_playback app_playtones
+    app_celgenuserevent app_dial app_echo app_milliwatt app_playback app_playtones
     app_read app_stack app_stasis app_transfer app_userevent app_verbose bridge_builtin_features
     bridge_holding bridge_native_rtp bridge_simple bridge_softmix cdr_custom cel_custom chan_pjsip
     codec_alaw codec_g722 codec_gsm codec_opus_open_source codec_resample codec_ulaw format_gsm
@@ -100,6 +100,17 @@ def pretend_engine(root: Path, version: str) -> None:
     for name in NEEDED:
         (modules / name).touch()
     program(root / "usr/sbin/asterisk", f"echo Asterisk {version}")
+    of_one_build(root / "usr/include", modules)
+
+
+BUILD = "0123456789abcdef0123456789abcdef"
+
+
+def of_one_build(headers: Path, modules: Path, build: str = BUILD) -> None:
+    """Headers and modules of the same build, by the sum of its options."""
+    (headers / "asterisk").mkdir(parents=True, exist_ok=True)
+    (headers / "asterisk" / "buildopts.h").write_text(f'#define AST_BUILDOPT_SUM "{build}"\n')
+    (modules / "pbx_config.so").write_text(f"... {BUILD} ...")
 
 
 def machine_mirror() -> str:
@@ -423,6 +434,10 @@ def test_an_installed_asterisk_is_taken_when_it_is_of_use(
         (base / "lib/asterisk/modules" / name).touch()
     program(base / "sbin" / "asterisk", "echo Asterisk 22.10.1")
     monkeypatch.setenv("PATH", f"{tools}:{base / 'sbin'}")
+    assert find(tmp_path / "cache") is None  # without its headers, no module fits it
+    of_one_build(base / "include", base / "lib/asterisk/modules", build=BUILD[::-1])
+    assert find(tmp_path / "cache") is None  # headers of another build
+    of_one_build(base / "include", base / "lib/asterisk/modules")
     found = find(tmp_path / "cache")
     assert found is not None
     assert (found.origin, found.version, found.root) == ("system", "22.10.1", None)

@@ -335,7 +335,7 @@ async def test_a_stop_amid_the_start_needs_no_kill(
 async def test_a_second_stop_ends_a_slow_first_one(installed: Installed, home: Path) -> None:
     """A stand-in for an Asterisk that is deaf to SIGTERM."""
     script = "trap '' TERM; touch deaf; while :; do sleep 0.1; done"
-    deaf = Installed("22.9", ("sh", "-c", script), home, home, "given", None)
+    deaf = Installed("22.9", ("sh", "-c", script), home, home, home, "given", None)
 
     async def died(_: float) -> None: ...
 

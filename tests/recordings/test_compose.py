@@ -1,15 +1,19 @@
-"""A recording's audio is put together as its plan says, whatever of the raw files there is."""
+"""A recording's audio is put together as its plan says, whatever of the raw files there is.
+
+The files are those of an engine of the version before; ``test_legs`` has what our recorder writes.
+"""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trunkline.calls.recording_plan import Composed, Part, Side, Source, WholeFile
-from trunkline.recordings.compose import pieces
+from trunkline.calls.recording_plan import Composed, Part, RecordingPlan, Side, Source, WholeFile
+from trunkline.recordings.compose import compose
 
 from .audio import RATE, raw, tone
 
@@ -28,6 +32,13 @@ def write(spool: Path, name: str, own: float, told: float, seconds: float) -> No
     (spool / f"{name}.raw").write_bytes(raw(np.full(count, own), np.full(count, told)))
 
 
+def sound_of(plan: RecordingPlan, spool: Path) -> NDArray[np.int16]:
+    with ExitStack() as opened:
+        sound = compose(plan, lambda name: spool / f"{name}.raw", opened)
+        assert sound.rate == RATE
+        return np.concatenate(list(sound.pieces))
+
+
 def composed(
     spool: Path, length: int, *parts: tuple[int, int, Side, tuple[Source, ...]]
 ) -> NDArray[np.float64]:
@@ -37,8 +48,7 @@ def composed(
         files=tuple(dict.fromkeys(s.raw for *_, sources in parts for s in sources)),
         spent=(),
     )
-    whole = b"".join(pieces(plan, lambda name: spool / f"{name}.raw"))
-    return np.frombuffer(whole, "<i2").reshape(-1, 2) / 32767
+    return sound_of(plan, spool) / 32767
 
 
 def own(name: str, offset: int = 0) -> Source:
@@ -123,10 +133,9 @@ def test_it_is_the_same_however_long_it_is(spool: Path) -> None:
     heard = composed(
         spool, 20_000, (0, 20_000, "left", (own("a"),)), (0, 20_000, "right", (told("a"),))
     )
-    whole = b"".join(pieces(WholeFile("a"), lambda name: spool / f"{name}.raw"))
-    assert np.array_equal(heard * 32767, np.frombuffer(whole, "<i2").reshape(-1, 2))
+    assert np.array_equal(np.rint(heard * 32767), sound_of(WholeFile("a"), spool))
 
 
 def test_a_whole_file_that_is_not_there_is_an_error(spool: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        list(pieces(WholeFile("a"), lambda name: spool / f"{name}.raw"))
+        sound_of(WholeFile("a"), spool)

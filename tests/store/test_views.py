@@ -75,6 +75,7 @@ def test_a_device_can_register(asterisk, path):
         "from-device",
     )
     assert endpoint["allow"] == "ulaw,alaw"
+    assert endpoint["set_var"] == "CHANNEL(hangup_handler_push)=leg-over,s,1"
     assert (endpoint["callerid"], endpoint["accountcode"]) == ('"An" <101>', account.account_id)
     assert auth == {
         "id": "an1",

@@ -71,7 +71,7 @@ class Voice(asyncio.DatagramProtocol):
             self.late = max(self.late, time.monotonic() - begin - count * STEP)
             if self.speaking and self._to:
                 head = struct.pack(
-                    "!BBHII", 0x80, PCMU, count & 0xFFFF, count * SIZE & 0xFFFFFFFF, source
+                    "!BBHII", 0x80, PCMU, self.sent & 0xFFFF, count * SIZE & 0xFFFFFFFF, source
                 )
                 said = NOTHING if self.muted else self._said[count % len(self._said)]
                 self._transport.sendto(head + said, self._to)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import lameenc
+import av
 import msgspec
 import pytest
 
@@ -431,19 +431,16 @@ async def test_audio_that_is_still_being_written_is_waited_for(filing: Filing) -
     assert before == "pending"
 
 
-async def test_audio_that_lame_refuses_is_kept_aside(
+async def test_audio_that_the_encoder_refuses_is_kept_aside(
     filing: Filing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[None] = []
 
-    def broken() -> lameenc.Encoder:
+    def broken(*_: object) -> None:
         tried.append(None)
-        encoder = lameenc.Encoder()
-        encoder.silence()
-        encoder.set_in_sample_rate(3)
-        return encoder
+        av.CodecContext.create("libmp3lame", "w").open()  # without a rate
 
-    monkeypatch.setattr(encoding, "_encoder", broken)
+    monkeypatch.setattr(encoding, "_write", broken)
     filing.rows.expect("a")
     filing.record("a")
 

@@ -162,7 +162,7 @@ def record(spool: Spool, name: str) -> None:
     for file in files:
         live, seconds = spool.live / f"{file}.raw", SECONDS / len(files)
         live.write_bytes(raw(tone(caller, seconds), tone(callee, seconds)))
-        live.replace(spool.raw(file))
+        live.replace(spool.done / live.name)
 
 
 def left(folder: Path, pattern: str = "*/*") -> set[str]:

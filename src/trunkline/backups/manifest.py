@@ -23,7 +23,7 @@ PURPOSE = "backup manifest"
 _PLAIN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
 _PATH = re.compile(
     rf"{re.escape(DATABASE)}|{re.escape(DUMP)}|{re.escape(KEY)}|{re.escape(SETTINGS)}|"
-    rf"{RECORDINGS}/{_PLAIN}\.mp3|{WAITING}/{_PLAIN}\.raw|{PROMPTS}/{_PLAIN}\.sln(16)?"
+    rf"{RECORDINGS}/{_PLAIN}\.(mp3|wav|opus)(\.peaks\.json)?|{WAITING}/{_PLAIN}\.(leg|raw)|{PROMPTS}/{_PLAIN}\.sln(16)?"
 )
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
+from trunkline.calls.quality import Quality
+from trunkline.calls.recording_names import RecordingFormat
 from trunkline.calls.recording_plan import Joined, Stretch
 
 Origin = Literal["click", "device", "trunk"]
@@ -66,6 +68,8 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None = None
     fell_silent_at: int | None = None
     """When the last sign of life came from its far end; set when that is long ago."""
+    quality: Quality | None = None
+    """How its audio went; known once it hangs up, of a leg that was up."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +111,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     did_number: str | None = None
     shown_as: str = ""
     recording: str = ""
+    recording_format: RecordingFormat = "mp3"
     client_ref: str | None = None
     app_id: str | None = None
     refused: bool = False

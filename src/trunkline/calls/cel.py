@@ -17,12 +17,14 @@ import msgspec
 
 from trunkline.calls import facts as f
 from trunkline.calls.facts import AnyFact, Party
+from trunkline.calls.recording_names import known_format
 
 COLUMNS = 12
 _QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
 _EVENT = re.compile(r"[A-Z_]+")
 _NO_NUMBERS = frozenset({"", "anonymous", "private", "restricted", "unavailable", "unknown"})
 """What stands in the place of a caller's number that is not told (RFC 3323, 4.1; 3GPP TS 29.163)."""
+_FIGURE = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
@@ -161,6 +163,7 @@ def _route(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
         did_number=_number(said["did"]) if said.get("did") else None,
         shown_as=_number(said.get("cid", "")),
         recording=said.get("rec", ""),
+        recording_format=known_format(said.get("form", "")),
         refused=said.get("refused") == "1",
         step_id=said.get("step", ""),
         step_kind=said.get("kind", ""),
@@ -188,6 +191,45 @@ def _step_left(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
     if not said.get("result"):
         return None
     return f.StepLeft(**_of_leg(row), step_id=said.get("id", ""), result=said["result"])
+
+
+def _measured(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
+    """What ``leg-over.conf`` has written of a leg: three texts of ``ast_rtp_instance_get_quality`` (main/rtp_engine.c).
+
+    The first one has the jitter of each direction under the other's name, and that of the last packets only: so the
+    means of the second are read. A count of loss is 0 before the first report, too, with which comes a score.
+    """
+    said = _said(row)
+    counts, jitter, rtt = (_figures(said.get(key, "")) for key in ("rtcp", "jitter", "rtt"))
+    if "rxcount" not in counts:
+        return None
+    told = counts.get("rxmes", 0) or jitter.get("maxtxjitter", 0) or counts.get("rlp", 0)
+    return f.LegMeasured(
+        **_of_leg(row),
+        codec=said.get("codec", "").strip("() ").partition("|")[0],
+        received=int(counts["rxcount"]),
+        received_lost=_lost(counts.get("lp", 0), 32) if counts.get("txmes", 0) else None,
+        received_jitter=_microseconds(jitter.get("avgrxjitter", 0)) if counts["rxcount"] else None,
+        sent=int(counts.get("txcount", 0)),
+        sent_lost=_lost(counts.get("rlp", 0), 24) if told else None,
+        sent_jitter=_microseconds(jitter.get("avgtxjitter", 0)) if told else None,
+        round_trip=_microseconds(rtt.get("avgrtt", 0)) or None,
+    )
+
+
+def _figures(text: str) -> dict[str, float]:
+    """``lp=0;rtt=0.000015`` as numbers; what is none is left out."""
+    pairs = (part.strip().partition("=") for part in text.split(";"))
+    return {name: float(value) for name, _, value in pairs if _FIGURE.fullmatch(value)}
+
+
+def _lost(count: float, bits: int) -> int:
+    """Where packets came twice, fewer than none are lost (RFC 3550, 6.4.1), which Asterisk writes without its sign."""
+    return int(count) if count < 1 << (bits - 1) else 0
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)
 
 
 def _of_leg(row: CelRow) -> dict[str, Any]:
@@ -282,6 +324,7 @@ _READERS: dict[str, Callable[[CelRow, Whose, User], AnyFact | None]] = {
     "ANSWER": _plain(f.LegAnswered),
     "BRIDGE_ENTER": _bridge(f.LegJoined),
     "BRIDGE_EXIT": _bridge(f.LegLeft),
+    "MEDIA": _measured,
     "HANGUP": _hung_up,
     "CHAN_END": _plain(f.LegEnded),
 }

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from trunkline.calls.recording_names import RecordingFormat
+
 
 class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     """One side of a call: an outside number, or a user of the account.
@@ -79,6 +81,7 @@ class RouteChosen(Fact, frozen=True, tag=True):
     did_number: str | None = None
     shown_as: str = ""
     recording: str = ""
+    recording_format: RecordingFormat = "mp3"
     refused: bool = False
     step_id: str = ""
     step_kind: str = ""
@@ -163,6 +166,23 @@ class LegFellSilent(LegFact, frozen=True, tag=True):
     last_sign: int
 
 
+class LegMeasured(LegFact, frozen=True, tag=True):
+    """How the leg's audio went, as the engine counted it when the leg hung up; None is not known.
+
+    Packets, of which so many were lost, and microseconds. ``received`` is what came from its far end, ``sent`` what
+    went there, of which loss and jitter are what the far end has reported.
+    """
+
+    codec: str = ""
+    received: int = 0
+    received_lost: int | None = None
+    received_jitter: int | None = None
+    sent: int = 0
+    sent_lost: int | None = None
+    sent_jitter: int | None = None
+    round_trip: int | None = None
+
+
 class LegHungUp(LegFact, frozen=True, tag=True):
     """The leg was hung up. ``cause`` is a Q.850 number; ``sip_code`` is what the far end answered.
 
@@ -221,6 +241,7 @@ AnyFact = (
     | LegHeld
     | LegUnheld
     | LegFellSilent
+    | LegMeasured
     | LegHungUp
     | LegEnded
     | StepEntered

@@ -29,6 +29,7 @@ LegLeftAlone         is alone in a room          talks no more, with its last le
 LegHeld, LegUnheld   holds
 LegPickedUp          another answered for it
 LegFellSilent        talks no more, since     talks no more, below two
+LegMeasured          has its quality
 LegHungUp            has its cause
 LegEnded             is over                     is over with its last leg
 CallMerged           the other call's legs join
@@ -49,7 +50,9 @@ from trunkline.calls import facts as f
 from trunkline.calls import talk
 from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import AnyFact, Party
+from trunkline.calls.quality import quality
 from trunkline.calls.talk import with_leg
+from trunkline.calls.times import SECOND
 
 replace = msgspec.structs.replace
 
@@ -183,6 +186,7 @@ def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
         callee=fact.callee or Party(number=fact.dialled),
         did_number=fact.did_number,
         recording=fact.recording,
+        recording_format=fact.recording_format,
         refused=fact.refused,
     )
     return Folded(changed)
@@ -292,6 +296,15 @@ def _leg_fell_silent(call: Call, fact: f.LegFellSilent) -> Folded:
         return Folded(call)
     leg = replace(leg, fell_silent_at=fact.last_sign)
     return Folded(talk.leave(with_leg(call, leg), leg, fact.last_sign))
+
+
+def _leg_measured(call: Call, fact: f.LegMeasured) -> Folded:
+    leg = call.legs.get(fact.leg_id)
+    if leg is None or leg.quality is not None or leg.ended_at:
+        return Folded(call)
+    up = max(0, fact.at - (leg.answered_at or leg.started_at)) / SECOND
+    measured = quality(fact, up)
+    return Folded(with_leg(call, replace(leg, quality=measured)))
 
 
 def _leg_hung_up(call: Call, fact: f.LegHungUp) -> Folded:
@@ -431,6 +444,7 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
     f.LegUnheld: _leg_held,
     f.LegPickedUp: _leg_picked_up,
     f.LegFellSilent: _leg_fell_silent,
+    f.LegMeasured: _leg_measured,
     f.LegHungUp: _leg_hung_up,
     f.LegEnded: _leg_ended,
     f.CallMerged: _merged,

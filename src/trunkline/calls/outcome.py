@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trunkline.calls import causes
+from trunkline.calls import causes, recording_names
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.conferences import ROOM
 from trunkline.calls.facts import Class, Party
@@ -162,7 +162,7 @@ def recording_name(call: Call) -> str:
     """The recording's public name; empty unless two people were joined with the recorder on."""
     if not call.recording or call.first_answer is None:
         return ""
-    return f"call_recording_{call.recording}.mp3"
+    return recording_names.recording_name(call.recording, call.recording_format)
 
 
 def _refused_busy(leg: Leg) -> bool:

@@ -52,11 +52,16 @@ class RecordedLeg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(msgspec.Struct, frozen=True, array_like=True):
-    """One side of a raw file from ``offset`` microseconds on."""
+    """A voice in a raw file, from unix microsecond ``time`` on.
+
+    ``offset`` is how many microseconds of sound such a file holds before that where it has no times of its
+    own: an engine of the version before writes one like that.
+    """
 
     raw: str
     voice: Voice
     offset: int
+    time: int = 0
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -161,10 +166,10 @@ def _seat(room: Sequence[RecordedLeg], seats: dict[str, Side]) -> None:
 
 
 def _part(leg: RecordedLeg, room: Sequence[RecordedLeg], now: Stretch, at: int, side: Side) -> Part:
-    sources = [Source(leg.raw, "own", _offset(leg, now.start))]
+    sources = [Source(leg.raw, "own", _offset(leg, now.start), now.start)]
     others = [other for other in room if other is not leg]
     if len(others) == 1:
-        sources.append(Source(others[0].raw, "told", _offset(others[0], now.start)))
+        sources.append(Source(others[0].raw, "told", _offset(others[0], now.start), now.start))
     return Part(at, now.end - now.start, side, tuple(sources))
 
 
@@ -191,7 +196,8 @@ def _run_together(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 def _goes_on(before: Part, part: Part) -> bool:
     expected = tuple(
-        Source(each.raw, each.voice, each.offset + before.length) for each in before.sources
+        Source(each.raw, each.voice, each.offset + before.length, each.time + before.length)
+        for each in before.sources
     )
     return (part.at, part.side, part.sources) == (
         before.at + before.length,

@@ -30,6 +30,7 @@ class AccountEntry(Switched, frozen=True, kw_only=True):
     dial_allow: list[str]
     dial_deny: list[str]
     record: bool
+    recording_format: str
     sandbox: bool
     keep_calls: int | None = None
     keep_events: int | None = None

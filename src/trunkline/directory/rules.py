@@ -10,6 +10,7 @@ import re
 import zoneinfo
 from collections.abc import Sequence
 
+from trunkline.calls.recording_names import FORMATS, RecordingFormat, known_format
 from trunkline.routing.dialling import compact
 
 
@@ -165,6 +166,12 @@ def host_and_port(text: str, default: int) -> tuple[str, int]:
 def transport(text: str) -> str:
     _refuse_unless(text in {"udp", "tcp", "tls"}, f"{text!r} is no transport: udp, tcp or tls")
     return text
+
+
+def recording_format(text: str) -> RecordingFormat:
+    known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+    _refuse_unless(text in FORMATS, f"{text!r}: a recording's format is {known}")
+    return known_format(text)
 
 
 def credentials(user: str | None, password: str | None, register: bool) -> None:

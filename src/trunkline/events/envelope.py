@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from trunkline.calls.times import Time, rfc3339
+from trunkline.events.of_call import LEG_EVENTS
 from trunkline.events.stored import StoredEvent
 
 Payload = dict[str, msgspec.Raw]
@@ -49,7 +50,7 @@ def envelope(event: StoredEvent) -> bytes:
     said = _decoder.decode(event.body)
     reference = said.get("clientRef")
     data = _snaked(said)
-    if event.name.startswith("CHANNEL_") and "Call-ID" in said:
+    if event.name in LEG_EVENTS and "Call-ID" in said:
         data["call_id"] = msgspec.Raw(_encode(event.call_id))
         data["leg_id"] = said["Call-ID"]
     return _encode(

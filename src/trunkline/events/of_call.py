@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.fold import Notice
+from trunkline.calls.quality import USUAL, Fault, QualityLimits, Stream, faults
 from trunkline.calls.times import gregorian, rfc3339, whole_seconds
 from trunkline.events.payloads import KINDS, CallEnded, CallMerged, Variables
 from trunkline.events.state import call_state, party
@@ -29,8 +30,9 @@ CHANNEL_EVENTS = (
     "CHANNEL_HOLD",
     "CHANNEL_UNHOLD",
 )
+LEG_EVENTS = (*CHANNEL_EVENTS, "CALL_QUALITY")
 CALL_EVENTS = (
-    *CHANNEL_EVENTS,
+    *LEG_EVENTS,
     "CALL_MERGED",
     "CALL_ENDED",
     "RECORDING_READY",
@@ -48,7 +50,16 @@ class Node(msgspec.Struct, frozen=True):
     id: str
 
 
-def announce(call: Call, heard: Notice, node: Node, msg_id: int) -> Announcement:
+def told_of(call: Call, heard: Notice, limits: QualityLimits = USUAL) -> tuple[Notice, ...]:
+    """All that is announced where the fold announces this: of a leg that is over, also that its audio was bad."""
+    if heard.name == "CHANNEL_DESTROY" and _faults(call.legs[heard.leg_id or ""], limits):
+        return heard, Notice("CALL_QUALITY", heard.leg_id, heard.at)
+    return (heard,)
+
+
+def announce(
+    call: Call, heard: Notice, node: Node, msg_id: int, limits: QualityLimits = USUAL
+) -> Announcement:
     """The public event; ``msg_id`` is a unique unix time in microseconds."""
     if heard.leg_id is None:
         about_call = _call_merged if heard.name == "CALL_MERGED" else _call_ended
@@ -57,6 +68,8 @@ def announce(call: Call, heard: Notice, node: Node, msg_id: int) -> Announcement
     said = _leg(call, leg, node) | _other_leg(call, leg)
     if heard.name == "CHANNEL_DESTROY":
         said |= _end(leg)
+    elif heard.name == "CALL_QUALITY":
+        said |= _quality(leg, limits)
     body = KINDS[heard.name](
         timestamp=gregorian(heard.at),
         event_time=rfc3339(heard.at),
@@ -163,6 +176,36 @@ def _end(leg: Leg) -> dict[str, Any]:
         "hangup_cause": outcome.leg_cause(leg),
         "hangup_code": f"sip:{leg.sip_code}" if leg.sip_code else UNSET,
     }
+
+
+def _faults(leg: Leg, limits: QualityLimits) -> tuple[Fault, ...]:
+    return faults(leg.quality, limits) if leg.quality else ()
+
+
+def _quality(leg: Leg, limits: QualityLimits) -> dict[str, Any]:
+    found = leg.quality
+    assert found is not None
+    return {
+        "faults": list(_faults(leg, limits)),
+        "codec": found.codec,
+        **_stream("received", found.received),
+        **_stream("sent", found.sent),
+        "round_trip": _or_unset(found.round_trip_ms),
+    }
+
+
+def _stream(way: str, stream: Stream) -> dict[str, Any]:
+    return {
+        f"{way}_packets": stream.packets,
+        f"{way}_lost": _or_unset(stream.lost),
+        f"{way}_loss_percent": _or_unset(stream.loss_percent),
+        f"{way}_jitter": _or_unset(stream.jitter_ms),
+        f"{way}_mos": _or_unset(stream.mos),
+    }
+
+
+def _or_unset(value: float | None) -> float | UnsetType:
+    return UNSET if value is None else value
 
 
 def _variables(call: Call, leg: Leg, node: Node) -> Variables:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
 from trunkline.calls.facts import Class, Direction, LegDirection
+from trunkline.calls.quality import Fault
 from trunkline.calls.record import StatusDetail
 from trunkline.calls.times import Time
 from trunkline.calls.words import DeviceStatus, TrunkStatus
@@ -154,6 +155,43 @@ class ChannelDestroy(OfLeg, frozen=True, kw_only=True, tag="CHANNEL_DESTROY"):
     hangup_code: Annotated[
         Known, Meta(description="What the far end answered in SIP, such as `sip:486`.")
     ] = UNSET
+    custom_channel_vars: Variables
+    state: CallState
+    event_seq: Seq = UNSET
+
+
+class CallQuality(OfLeg, frozen=True, kw_only=True, tag="CALL_QUALITY"):
+    """The audio of a leg that is over was bad; at most once, after its CHANNEL_DESTROY."""
+
+    faults: Annotated[
+        list[Fault],
+        Meta(
+            description="What was bad. `RECEIVED_…`: of what came from the leg's phone or carrier. "
+            "`SENT_…`: of what went there, with what the leg of whoever spoke had lost."
+        ),
+    ]
+    codec: str
+    received_packets: int
+    received_lost: int | UnsetType = UNSET
+    received_loss_percent: float | UnsetType = UNSET
+    received_jitter: Annotated[float | UnsetType, Meta(description="Milliseconds, the mean.")] = (
+        field(name="Received-Jitter-MS", default=UNSET)
+    )
+    received_mos: Annotated[
+        float | UnsetType, Meta(description="By the E-model: 1 is bad, 4.41 the best.")
+    ] = field(name="Received-MOS", default=UNSET)
+    sent_packets: int
+    sent_lost: int | UnsetType = UNSET
+    sent_loss_percent: float | UnsetType = UNSET
+    sent_jitter: Annotated[float | UnsetType, Meta(description="Milliseconds, the mean.")] = field(
+        name="Sent-Jitter-MS", default=UNSET
+    )
+    sent_mos: Annotated[
+        float | UnsetType, Meta(description="By the E-model: 1 is bad, 4.41 the best.")
+    ] = field(name="Sent-MOS", default=UNSET)
+    round_trip: Annotated[float | UnsetType, Meta(description="Milliseconds.")] = field(
+        name="Round-Trip-MS", default=UNSET
+    )
     custom_channel_vars: Variables
     state: CallState
     event_seq: Seq = UNSET
@@ -320,6 +358,7 @@ AnyEvent = (
     | ChannelHold
     | ChannelUnhold
     | ChannelDestroy
+    | CallQuality
     | CallMerged
     | CallEnded
     | RecordingReady

@@ -17,7 +17,7 @@ from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Notice, fold
 from trunkline.calls.times import SECOND
-from trunkline.events.of_call import Node, announce
+from trunkline.events.of_call import Node, announce, told_of
 from trunkline.events.of_endpoint import device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
@@ -89,6 +89,8 @@ def _first(name: str, wanted: SampleContext, began_at: int) -> tuple[Call, Notic
     facts = _facts(wanted, began_at)
     if name == "CALL_MERGED":
         facts = _merged_instead(wanted, facts)
+    elif name == "CALL_QUALITY":
+        facts = _with_loss(facts)
     return next((call, heard) for call, heard in _folded(facts) if heard.name == name)
 
 
@@ -103,7 +105,9 @@ def _folded(facts: Iterable[AnyFact]) -> list[tuple[Call, Notice]]:
     for fact in facts:
         folded = fold(call, fact)
         call = folded.call
-        scene += [(call, heard) for heard in folded.heard if call is not None]
+        for heard in folded.heard:
+            assert call is not None
+            scene += [(call, each) for each in told_of(call, heard)]
     return scene
 
 
@@ -171,6 +175,28 @@ def _merged_instead(wanted: SampleContext, facts: list[AnyFact]) -> list[AnyFact
     into = f"{MARK}{'0' * 31}6"
     at = talking[-1].at + SECOND
     return [*talking, f.CallAbsorbed(call_id=wanted.call_id, at=at, into_call_id=into)]
+
+
+def _with_loss(facts: list[AnyFact]) -> list[AnyFact]:
+    """The facts of the same call, where the user's network loses what is sent there."""
+    (over,) = [
+        fact for fact in facts if isinstance(fact, f.LegEnded) and fact.leg_id == fact.call_id
+    ]
+    lossy = f.LegMeasured(
+        call_id=over.call_id,
+        leg_id=over.leg_id,
+        at=over.at,
+        codec="ulaw",
+        received=854,
+        received_lost=3,
+        received_jitter=4120,
+        sent=829,
+        sent_lost=84,
+        sent_jitter=18_375,
+        round_trip=64_120,
+    )
+    at = facts.index(over)
+    return [*facts[:at], lossy, *facts[at:]]
 
 
 def _recording_ready(wanted: SampleContext) -> Announcement:

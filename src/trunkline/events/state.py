@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from trunkline.calls import outcome
 from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import Class, Direction, LegDirection, Party
+from trunkline.calls.quality import Quality, Stream
 from trunkline.calls.record import CallRecord
 from trunkline.calls.times import Time, rfc3339, rfc3339_or_none
 from trunkline.calls.words import CallStatus as CallStatus
@@ -34,6 +35,32 @@ class ShownParty(msgspec.Struct, frozen=True):
     number: Annotated[str, Meta(description="The number, or the device of a user.")]
     type: Literal["realnumber", "user"]
     username: str | UnsetType = UNSET
+
+
+class StreamState(State, frozen=True, kw_only=True):
+    """The audio of one direction of a leg; what is not known is null."""
+
+    packets: int
+    lost: Annotated[int | None, Meta(description="Packets that never arrived.")]
+    loss_percent: float | None
+    jitter_ms: Annotated[float | None, Meta(description="The mean interarrival jitter.")]
+    mos: Annotated[
+        float | None, Meta(description="By the E-model (ITU-T G.107): 1 is bad, 4.41 the best.")
+    ]
+
+
+class QualityState(State, frozen=True, kw_only=True):
+    """How a leg's audio went, on the way between Trunkline and its phone or carrier."""
+
+    codec: Annotated[str, Meta(description="`ulaw`, `alaw`, `g722`, `opus` …")]
+    received: Annotated[StreamState, Meta(description="What came from there.")]
+    sent: Annotated[
+        StreamState,
+        Meta(
+            description="What went there: loss and jitter as its RTCP reports say, if it sent any."
+        ),
+    ]
+    round_trip_ms: Annotated[float | None, Meta(description="There and back, by RTCP.")]
 
 
 class LegState(State, frozen=True, kw_only=True):
@@ -67,6 +94,9 @@ class LegState(State, frozen=True, kw_only=True):
     ended_at: Time | None
     hangup_cause: Annotated[str | None, Meta(description="Why it ended: `NORMAL_CLEARING` …")]
     sip_code: Annotated[int | None, Meta(description="What its far end refused with, such as 486.")]
+    quality: Annotated[
+        QualityState | None, Meta(description="Once it hangs up, of a leg that was picked up.")
+    ]
 
 
 class StepState(State, frozen=True, kw_only=True):
@@ -230,7 +260,21 @@ def leg_state(call: Call, leg: Leg) -> LegState:
         ended_at=rfc3339_or_none(leg.ended_at),
         hangup_cause=outcome.leg_cause(leg) if leg.ended_at is not None else None,
         sip_code=leg.sip_code,
+        quality=quality_state(leg.quality) if leg.quality else None,
     )
+
+
+def quality_state(of: Quality) -> QualityState:
+    return QualityState(
+        codec=of.codec,
+        received=_stream(of.received),
+        sent=_stream(of.sent),
+        round_trip_ms=of.round_trip_ms,
+    )
+
+
+def _stream(of: Stream) -> StreamState:
+    return StreamState(**msgspec.structs.asdict(of))
 
 
 def step_state(step: Step) -> StepState:

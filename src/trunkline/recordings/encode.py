@@ -1,104 +1,126 @@
-"""Makes an MP3 that any player plays of the engine's raw audio.
+"""Makes a file that any player plays of a recording's sound: MP3, WAV or Opus, by FFmpeg's libraries.
 
-LAME runs outside Python's lock, so encoding in a thread does not hold up the event loop.
+They run outside Python's lock, so encoding in a thread does not hold up the event loop.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple, cast
 
-import lameenc
+import av
 import msgspec
+import numpy as np
 
-RATE = 8000
-"""Samples a second of each channel, as the engine writes them."""
-
-BIT_RATE = 64_000
-"""Bits a second of the MP3, always the same, so that a player finds any second by counting.
-
-It is the most that MPEG 2.5 has at 8 kHz: 28.8 MB an hour.
-"""
-
-FRAME_BYTES = 4
-"""One sample of both channels: 16 bits little-endian of the caller, then of the callee."""
-
-_SILENCE = bytes(RATE * FRAME_BYTES)
-PIECE_FRAMES = 64 * 1024
-"""So many frames are best encoded at once: eight seconds."""
-
-# lameenc leaves LAME at joint stereo unless it is asked for more than 128 kbit/s. LAME then takes
-# the most that the sample rate has (BIT_RATE) and keeps the two channels apart.
-_ASKED_KBIT = 160
-# As good as LAME's best on telephone speech, and four times as fast.
-_QUALITY = 5
+from trunkline.calls.recording_names import RecordingFormat
+from trunkline.recordings.compose import NARROW, Sound, Stereo
 
 
 class EncodingFailed(Exception):
-    """LAME refuses the audio; trying again hardly helps."""
+    """The encoder refuses the sound; trying again hardly helps."""
 
 
 class EncodingStopped(Exception): ...
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """The size of the MP3 in ``bytes``, and the ``seconds`` of audio in it."""
+    """The size of the file in ``bytes``, and the ``seconds`` of sound in it."""
 
     bytes: int
     seconds: float
 
 
-def encode(raw: Iterable[bytes], out: Path, stopped: Callable[[], bool] = lambda: False) -> Encoded:
-    """Make ``out``, an MP3 on the disk, from pieces of raw audio. Blocks: call it in a thread.
+class _Way(NamedTuple):
+    """How FFmpeg makes a format: bits a second at 8 kHz and above (0: as many as there are)."""
 
-    A sample that is cut off at the end of a piece is dropped. If nobody sent audio, the MP3 is a second of
-    silence: the call's record names a recording, so there must be one that plays. Raises EncodingFailed,
-    OSError, or EncodingStopped soon after ``stopped()`` is true; ``out`` is then gone.
+    container: str
+    codec: str
+    narrow: int
+    wide: int
+    codec_options: dict[str, str]
+    container_options: dict[str, str]
+
+
+# The rate of an MP3 stays the same, so that a player finds any second by counting; the Info header before the
+# sound has the length, a table for seeking, and how much of the beginning is LAME's own.
+# 64 kbit/s is the most that MPEG 2.5 has at 8 kHz: 28.8 MB an hour.
+_WAYS: dict[RecordingFormat, _Way] = {
+    "mp3": _Way("mp3", "libmp3lame", 64_000, 96_000, {"joint_stereo": "0", "compression_level": "5"},
+                {"write_xing": "1", "id3v2_version": "4"}),
+    "wav": _Way("wav", "pcm_s16le", 0, 0, {}, {}),
+    "opus": _Way("opus", "libopus", 48_000, 64_000, {"application": "audio", "vbr": "on"}, {}),
+}  # fmt: skip
+
+
+def encode(
+    sound: Sound,
+    out: Path,
+    format_: RecordingFormat,
+    tags: Mapping[str, str],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Encoded:
+    """Make ``out``, a file on the disk, of a recording's sound. Blocks: call it in a thread.
+
+    If nobody sent audio, it is a second of silence: the call's record names a recording, so there must be one
+    that plays. Raises EncodingFailed, OSError, or EncodingStopped soon after ``stopped()`` is true; ``out`` is then
+    gone.
     """
     try:
-        with out.open("wb") as target:
-            frames = _pour(raw, target, stopped)
-            target.flush()
-            os.fsync(target.fileno())
-            return Encoded(bytes=target.tell(), seconds=frames / RATE)
+        try:
+            samples = _write(sound, out, _WAYS[format_], tags, stopped)
+        except av.FFmpegError as error:
+            if error.errno and error.errno > 0 and isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, str(out)) from error
+            raise EncodingFailed(str(error)) from error
+        _settle(out)
+        return Encoded(bytes=out.stat().st_size, seconds=samples / sound.rate)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
 
 
-def _pour(raw: Iterable[bytes], target: BinaryIO, stopped: Callable[[], bool]) -> int:
-    encoder, frames = _encoder(), 0
-    for piece in filter(None, map(_whole_frames, raw)):
-        if stopped():
-            raise EncodingStopped
-        target.write(_lame(encoder.encode, piece))
-        frames += len(piece) // FRAME_BYTES
-    if not frames:
-        target.write(_lame(encoder.encode, _SILENCE))
-        frames = len(_SILENCE) // FRAME_BYTES
-    target.write(_lame(encoder.flush))
-    return frames
+def _write(
+    sound: Sound, out: Path, way: _Way, tags: Mapping[str, str], stopped: Callable[[], bool]
+) -> int:
+    samples = 0
+    with av.open(str(out), "w", format=way.container, options=way.container_options) as container:
+        container.metadata.update(tags)
+        stream = cast(
+            "av.AudioStream",
+            container.add_stream(
+                way.codec, rate=sound.rate, layout="stereo", options=way.codec_options
+            ),
+        )
+        if rate := way.narrow if sound.rate == NARROW else way.wide:
+            stream.bit_rate = rate
+        for piece in _never_empty(sound):
+            if stopped():
+                raise EncodingStopped
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(piece).reshape(1, -1), format="s16", layout="stereo"
+            )
+            frame.sample_rate, frame.pts = sound.rate, samples
+            container.mux(stream.encode(frame))
+            samples += len(piece)
+        container.mux(stream.encode(None))
+    return samples
 
 
-def _whole_frames(piece: bytes) -> bytes:
-    return piece[: len(piece) - len(piece) % FRAME_BYTES]
+def _never_empty(sound: Sound) -> Iterator[Stereo]:
+    empty = True
+    for piece in sound.pieces:
+        if len(piece):
+            empty = False
+            yield piece
+    if empty:
+        yield np.zeros((sound.rate, 2), np.int16)
 
 
-def _lame(step: Callable[..., bytes], *piece: bytes) -> bytes:
+def _settle(file: Path) -> None:
+    handle = os.open(file, os.O_RDONLY)
     try:
-        return step(*piece)
-    except RuntimeError as error:
-        raise EncodingFailed(str(error)) from error
-
-
-def _encoder() -> lameenc.Encoder:
-    encoder = lameenc.Encoder()
-    encoder.silence()
-    encoder.set_channels(2)
-    encoder.set_in_sample_rate(RATE)
-    encoder.set_out_sample_rate(RATE)
-    encoder.set_bit_rate(_ASKED_KBIT)
-    encoder.set_quality(_QUALITY)
-    return encoder
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,10 +10,8 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import ObjectStore as Objects
 
+from trunkline.calls.recording_names import STORED_NAME, peaks_of, recording_of
 from trunkline.recordings.port import RecordingMissing
-
-NAME = re.compile(r"call_recording_[A-Za-z0-9-]{1,80}\.mp3")
-"""The form of a recording's name: nothing in it means anything to a file system or a URL."""
 
 _GONE = (NotFoundError, FileNotFoundError)  # which of them depends on obstore's version
 _PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part of an upload
@@ -55,12 +53,11 @@ class ObjectStore:
             yield bytes(piece)
 
     async def delete(self, name: str) -> None:
-        """A name that no recording can have is no error either."""
-        if NAME.fullmatch(name):
-            try:
-                await obstore.delete_async(self._objects, name)
-            except _GONE:
-                return
+        """Its peaks go, too. A name that no recording can have is no error either."""
+        if STORED_NAME.fullmatch(name):
+            for each in {name, peaks_of(recording_of(name))}:
+                with contextlib.suppress(*_GONE):
+                    await obstore.delete_async(self._objects, each)
 
     async def _copy(self, file: Path, path: str) -> None:
         await obstore.put_async(
@@ -70,12 +67,12 @@ class ObjectStore:
 
 def checked(name: str) -> str:
     """The name; raises ValueError for one that no recording can have."""
-    if not NAME.fullmatch(name):
+    if not STORED_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a recording's name")
     return name
 
 
 def _checked_to_find(name: str) -> str:
-    if not NAME.fullmatch(name):
+    if not STORED_NAME.fullmatch(name):
         raise RecordingMissing(name)
     return name

@@ -1,8 +1,9 @@
-"""The folders in which raw audio waits for its MP3.
+"""The folders in which raw audio waits for its recording.
 
-The engine writes in ``live/``. In ``done/`` are files that the engine has closed, in ``encoding/`` MP3s that
+The engine writes in ``live/``. In ``done/`` are files that the engine has closed, in ``encoding/`` recordings that
 are being made, in ``failed/`` audio of recordings that were given up, in ``unclaimed/`` audio of no call.
-A raw file keeps its name, ``<raw>.raw``, wherever it stands.
+A raw file keeps its name, ``<raw>.leg``, wherever it stands. An engine of the version before, which was
+adopted, writes ``<raw>.raw``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import os
 from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
-ENDING = ".raw"
+from trunkline.recordings.leg_file import has_voice
+
+ENDINGS = (".leg", ".raw")
+
+
+def is_leg_file(path: Path) -> bool:
+    """Is it the file of our recorder?"""
+    return path.suffix == ENDINGS[0]
 
 
 class Spool:
@@ -31,11 +39,20 @@ class Spool:
         return _raw_names(self.done)
 
     def raw(self, name: str) -> Path:
-        return self.done / f"{name}{ENDING}"
+        """Where the audio is, or would be."""
+        return _found(self.done, name) or self.done / f"{name}{ENDINGS[0]}"
 
     def writes(self, name: str) -> bool:
         """Does the engine still write the audio?"""
-        return (self.live / f"{name}{ENDING}").exists()
+        return _found(self.live, name) is not None
+
+    def silent(self, name: str) -> bool:
+        """Is there no sound in it?"""
+        path = self.raw(name)
+        try:
+            return not has_voice(path) if is_leg_file(path) else path.stat().st_size < 4
+        except FileNotFoundError:
+            return True
 
     def holds(self, name: str) -> bool:
         return self.writes(name) or self.raw(name).exists()
@@ -67,14 +84,13 @@ class Spool:
     def forget(self, name: str) -> None:
         """Remove the raw audio of that name from every folder; it stays gone after a crash."""
         for folder in (self.live, self.done, self.failed, self.unclaimed):
-            file = folder / f"{name}{ENDING}"
-            if file.exists():
+            while (file := _found(folder, name)) is not None:
                 file.unlink(missing_ok=True)
                 _sync(folder)
 
     def put_away(self, name: str, folder: Path) -> None:
-        if self.raw(name).exists():
-            self.raw(name).replace(folder / f"{name}{ENDING}")
+        if (file := _found(self.done, name)) is not None:
+            file.replace(folder / file.name)
 
     def take_closed(self, open_now: Callable[[], Container[Path] | None]) -> None:
         """Hand over the files in ``live/`` that are open no more.
@@ -85,7 +101,11 @@ class Spool:
         names, live = _raw_names(self.live), self.live.resolve()
         still_open = open_now() if names else None
         if still_open is not None:
-            self._hand_over(n for n in names if live / f"{n}{ENDING}" not in still_open)
+            self._hand_over(
+                name
+                for name in names
+                if not any(live / f"{name}{e}" in still_open for e in ENDINGS)
+            )
 
     def hand_over(self, name: str) -> None:
         self._hand_over([name])
@@ -100,9 +120,14 @@ class Spool:
     def _hand_over(self, names: Iterable[str]) -> list[str]:
         moved = [name for name in names if not self.raw(name).exists()]
         for name in moved:
-            with contextlib.suppress(FileNotFoundError):  # handed over by another look
-                (self.live / f"{name}{ENDING}").replace(self.raw(name))
+            if (file := _found(self.live, name)) is not None:
+                with contextlib.suppress(FileNotFoundError):  # handed over by another look
+                    file.replace(self.done / file.name)
         return moved
+
+
+def _found(folder: Path, name: str) -> Path | None:
+    return next((file for e in ENDINGS if (file := folder / f"{name}{e}").exists()), None)
 
 
 def _sync(folder: Path) -> None:
@@ -116,7 +141,7 @@ def _sync(folder: Path) -> None:
 def _raw_names(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return sorted(
-            entry.name.removesuffix(ENDING)
+            Path(entry.name).stem
             for entry in entries
-            if entry.name.endswith(ENDING) and entry.is_file(follow_symlinks=False)
+            if entry.name.endswith(ENDINGS) and entry.is_file(follow_symlinks=False)
         )

@@ -10,16 +10,16 @@ from typing import Protocol
 import structlog
 
 from trunkline.engine.config.credentials import credentials
-from trunkline.engine.install.choose import Installed, find, install
+from trunkline.engine.install.choose import Installed
 from trunkline.server import open_files
 from trunkline.server.listening import data_lock, listen
 from trunkline.server.main_server import MainServer
 from trunkline.server.server_file import write_server_file
 from trunkline.server.serving import Serving, Stop, local_url
-from trunkline.server.settings import Settings, default_cache
+from trunkline.server.settings import Settings
 from trunkline.server.wiring.database import as_main, open_parts
 from trunkline.server.wiring.doors import Web
-from trunkline.server.wiring.engine import more_modules
+from trunkline.server.wiring.engine_install import found_or_installed
 from trunkline.server.wiring.main_server import main_server
 from trunkline.store.secrets import InstallationKey, open_key
 
@@ -30,18 +30,7 @@ Progress = Callable[[str, float | None], None]
 
 def engine_for(settings: Settings, progress: Progress) -> Installed:
     """The installed engine, or one that is fetched now. Raises EngineInstallError."""
-    more = more_modules(settings)
-    found = find(default_cache(), settings.engine_prefix, more)
-    if found is not None:
-        return found
-    return install(
-        default_cache(),
-        mirror=settings.engine_mirror,
-        suite=settings.engine_suite,
-        stale_index=settings.engine_stale_index,
-        progress=progress,
-        more=more,
-    )
+    return found_or_installed(settings, progress)
 
 
 class Companion(Protocol):

@@ -134,6 +134,30 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="A leg that is not on hold, and from which neither audio nor RTCP has come for so long, is hung up (MEDIA_TIMEOUT); 0 switches that off. Phones that send only RTCP do so every few seconds: take no less than 20.",
         ),
     ] = 60
+    quality_mos: Annotated[
+        float,
+        _D(
+            ge=0,
+            le=4.5,
+            description="CALL_QUALITY is told of a leg whose MOS is below that, in either direction; 0: of none.",
+        ),
+    ] = 3.6
+    quality_loss_percent: Annotated[
+        float,
+        _D(
+            ge=0,
+            le=100,
+            description="The same of a leg that lost more of its packets; 0: of none.",
+        ),
+    ] = 5.0
+    quality_jitter_ms: Annotated[
+        float,
+        _D(
+            ge=0,
+            le=10_000,
+            description="The same of a leg whose mean jitter is above so many milliseconds; 0: of none.",
+        ),
+    ] = 30.0
     drain_seconds: Annotated[
         int,
         _D(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from trunkline.api.http.errors import ERRORS
+from trunkline.calls import recording_names
 
 Json = dict[str, Any]
 
@@ -63,7 +64,7 @@ _PARTY: Json = {
         _object({"number": _NUMBER, "type": {"const": "user"}, "username": {"type": "string"}}),
     ]
 }
-_NAME_PATTERN = r"^call_recording_[A-Za-z0-9-]{1,80}\.mp3$"
+_NAME_PATTERN = f"^{recording_names.PATTERN}$"
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 SCHEMAS: Json = {
@@ -390,7 +391,8 @@ def _play_recording() -> Json:
 
 def _recording(method: str) -> Json:
     path = "/recordings/{name}"
-    content: Json = {"audio/mpeg": {}} if method == "get" else {}
+    kinds = ("audio/mpeg", "audio/wav", "audio/ogg", "application/json")
+    content: Json = {kind: {} for kind in kinds} if method == "get" else {}
     part = {"description": "A part of it.", "headers": PART_HEADERS, "content": content}
     whole = {"description": "All of it.", "headers": MEDIA_HEADERS, "content": content}
     good = {"200": whole, "206": part} if method == "get" else {"200": whole}

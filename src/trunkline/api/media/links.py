@@ -10,8 +10,8 @@ from urllib.parse import quote
 from itsdangerous import Signer
 
 from trunkline.api.http.errors import refuse
+from trunkline.calls.recording_names import STORED_NAME
 
-RECORDING_NAME = re.compile(r"call_recording_[A-Za-z0-9-]{1,80}\.mp3", re.ASCII)
 _EXPIRES = re.compile(r"[1-9][0-9]{8,11}", re.ASCII)
 
 
@@ -22,7 +22,7 @@ class Links:
         self._signer = Signer(key, salt=b"recording", key_derivation="hmac", digest_method=sha256)
 
     def path(self, name: str, expires: int) -> str:
-        """The path and query that show the recording until ``expires`` (unix seconds)."""
+        """The path and query that show the recording, or its peaks, until ``expires`` (unix seconds)."""
         signed = self._signature(name, str(expires))
         return f"/recordings/{quote(name)}?expires={expires}&signature={signed}"
 
@@ -32,7 +32,7 @@ class Links:
         The texts are compared, not what they decode to: Base64 has several spellings of one value.
         """
         given, text = (signature or "").encode("utf-8", "surrogateescape"), expires or ""
-        if not _EXPIRES.fullmatch(text) or not RECORDING_NAME.fullmatch(name):
+        if not _EXPIRES.fullmatch(text) or not STORED_NAME.fullmatch(name):
             raise refuse("LINK_INVALID")
         right = compare_digest(given, self._signature(name, text).encode())
         if not right or int(text) <= now:

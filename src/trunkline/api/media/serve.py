@@ -11,7 +11,14 @@ from trunkline.api.http.query import readings
 from trunkline.api.http.request import AnyRequest, header
 from trunkline.api.media.links import Links
 from trunkline.api.media.ranges import one_range
+from trunkline.calls.recording_names import RecordingFormat, format_of, recording_of
 from trunkline.recordings.port import RecordingMissing
+
+_CONTENT_TYPES: dict[RecordingFormat, bytes] = {
+    "mp3": b"audio/mpeg",
+    "wav": b"audio/wav",
+    "opus": b"audio/ogg",
+}
 
 
 class Media:
@@ -23,7 +30,7 @@ class Media:
         """GET and HEAD /recordings/{name}"""
         name = str(request.path_params["name"])
         self._check(name, request.scope)
-        row = await self._deps.db.recordings.any_account(name)
+        row = await self._deps.db.recordings.any_account(recording_of(name))
         if row is None or row.state != "ready":
             raise refuse("RECORDING_NOT_FOUND")
         try:
@@ -61,9 +68,14 @@ def _part(scope: Scope, size: int) -> tuple[int, int, int]:
     return (200, 0, size) if part is None else (206, *part)
 
 
+def _content_type(name: str) -> bytes:
+    recording = recording_of(name)
+    return _CONTENT_TYPES[format_of(recording)] if recording == name else b"application/json"
+
+
 def _headers(name: str, status: int, start: int, end: int, size: int) -> Headers:
     common = (
-        (b"content-type", b"audio/mpeg"),
+        (b"content-type", _content_type(name)),
         (b"content-length", b"%d" % (end - start)),
         (b"accept-ranges", b"bytes"),
         (b"content-disposition", b'inline; filename="%s"' % name.encode()),

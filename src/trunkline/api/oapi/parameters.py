@@ -12,8 +12,8 @@ from litestar.types import Scope
 from trunkline.api.http.errors import refuse
 from trunkline.api.http.query import Reading
 from trunkline.api.http.request import header
-from trunkline.api.media.links import RECORDING_NAME
 from trunkline.api.oapi.hashes import DEFAULT_LIMIT, DEFAULT_PAGE
+from trunkline.calls.recording_names import NAME
 from trunkline.history.dates import DateInvalid, Moment, moment
 from trunkline.work.place.place_call import CallWanted
 
@@ -93,7 +93,7 @@ def page_of(reading: Reading) -> int:
 def media_of(reading: Reading) -> str:
     """The recording's name; raises Refused MEDIA_INVALID."""
     media = reading.get("media") or ""
-    if "media" in reading.twice or not RECORDING_NAME.fullmatch(media):
+    if "media" in reading.twice or not NAME.fullmatch(media):
         raise refuse("MEDIA_INVALID")
     return media
 

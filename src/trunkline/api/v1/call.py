@@ -24,6 +24,7 @@ from trunkline.api.v1.deliveries import ShownDelivery, delivery_values
 from trunkline.calls import outcome
 from trunkline.calls.call import Call
 from trunkline.calls.fold import refold
+from trunkline.calls.recording_names import peaks_of
 from trunkline.calls.times import rfc3339
 from trunkline.calls.words import RecordingStatus
 from trunkline.events.envelope import EventEnvelope, envelope
@@ -81,13 +82,14 @@ class CallDelivery(ShownDelivery, frozen=True, kw_only=True):
 
 
 class ShownRecording(ResponseBody, frozen=True, kw_only=True):
-    """A recording. `url` plays without a key, until it expires."""
+    """A recording. `url` plays without a key, until it expires; `peaks_url` gives its waveform (audiowaveform's JSON)."""
 
     name: str
     status: RecordingStatus
     bytes: int | None
     seconds: float | None
     url: str | None
+    peaks_url: str | None
     url_expires_at: Time | None
 
 
@@ -247,13 +249,18 @@ def _around(request: Request[OneCall, None], whole: WholeCall) -> dict[str, Any]
 def _recording(request: Request[OneCall, None], file: RecordingFile) -> ShownRecording:
     deps, ready = request.context.deps, file.state == "ready"
     expires = request.now // 1_000_000 + deps.recording_url_seconds
-    path = Links(deps.url_key).path(file.name, expires)
+    links = Links(deps.url_key)
+
+    def url(name: str) -> str | None:
+        return f"{request.base_url}{links.path(name, expires)}" if ready else None
+
     return ShownRecording(
         name=file.name,
         status=file.state,
         bytes=file.bytes if ready else None,
         seconds=file.seconds if ready else None,
-        url=f"{request.base_url}{path}" if ready else None,
+        url=url(file.name),
+        peaks_url=url(peaks_of(file.name)),
         url_expires_at=rfc3339(expires * 1_000_000) if ready else None,
     )
 

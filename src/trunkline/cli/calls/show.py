@@ -16,6 +16,7 @@ from trunkline.cli.output import show_all, show_one
 if TYPE_CHECKING:
     from trunkline.calls.call import Call, Leg, Step
     from trunkline.calls.facts import Party
+    from trunkline.calls.quality import Quality
     from trunkline.sip.message import SipMessage
     from trunkline.store.ports.archive import Archive
 
@@ -81,11 +82,13 @@ def print_call(whole: dict[str, Any], trunks: Mapping[str, str]) -> None:
         {key: _clock(key, value, zone, "%Y-%m-%d %H:%M:%S") for key, value in head.items()}, False
     )
     path = [{k: v for k, v in step.items() if k != "id"} for step in whole["path"]]
-    for part, rows in (("path", path), ("legs", legs)):
+    shown = [{k: v for k, v in leg.items() if k != "quality"} for leg in legs]
+    for part, rows in (("path", path), ("legs", shown)):
         typer.echo(f"\n{part}")
         show_all(
             [{k: _clock(k, v, zone, "%H:%M:%S") for k, v in row.items()} for row in rows], False
         )
+    _print_quality(legs)
     typer.echo("\nevents")
     show_all([_event(msgspec.json.decode(body), zone) for body in whole["events"]], False)
     _print_sip(whole, {leg["legId"]: leg["endpoint"] for leg in legs})
@@ -188,7 +191,40 @@ def _leg(leg: Leg) -> dict[str, Any]:
         "endedAt": leg.ended_at,
         "cause": leg_cause(leg) if leg.ended_at else None,
         "sipCode": leg.sip_code,
+        "quality": _quality(leg.quality) if leg.quality else None,
     }
+
+
+def _quality(of: Quality) -> dict[str, Any]:
+    """``codec``, ``roundTripMs``, and of ``received`` and ``sent`` what ``Stream`` says."""
+    ways = {"received": of.received, "sent": of.sent}
+    return {
+        "codec": of.codec,
+        "roundTripMs": of.round_trip_ms,
+        **{
+            way: {_camel(name): getattr(stream, name) for name in stream.__struct_fields__}
+            for way, stream in ways.items()
+        },
+    }
+
+
+def _print_quality(legs: list[dict[str, Any]]) -> None:
+    """A line for each direction of each leg of which something was measured."""
+    rows = [
+        {
+            "endpoint": leg["endpoint"],
+            "way": way,
+            "codec": found["codec"],
+            **found[way],
+            "roundTripMs": found["roundTripMs"],
+        }
+        for leg in legs
+        if (found := leg["quality"])
+        for way in ("received", "sent")
+    ]
+    if rows:
+        typer.echo("\nquality")
+        show_all(rows, False)
 
 
 def _event(body: dict[str, Any], zone: str) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from trunkline.cli.output import show_one
 account = group("Accounts: each has its own users, phones, numbers and history.")
 
 _DAYS = "DAYS|forever|default"
+_FORMAT = "mp3|wav|opus"
+
+RecordingFormat = Annotated[str, typer.Option(metavar=_FORMAT, help="What recordings are.")]
 
 
 @account.command("create")
@@ -33,6 +36,7 @@ def create_account(
         str, typer.Option(metavar="P,P", help="Prefixes that may not be dialled.")
     ] = "",
     no_record: Annotated[bool, typer.Option("--no-record", help="Do not record calls.")] = False,
+    recording_format: RecordingFormat = "mp3",
     as_json: Json = False,
 ) -> None:
     """Add an account."""
@@ -47,6 +51,26 @@ def create_account(
             allow=listed(allow),
             deny=listed(deny),
             record=not no_record,
+            recording_format=recording_format,
+        )
+    show_one(shown(entry), as_json)
+
+
+@account.command("set")
+def set_account(
+    ctx: typer.Context,
+    name: Named,
+    recording_format: Annotated[
+        str | None, typer.Option(metavar=_FORMAT, help="Of recordings from the next call on.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change an account; what is not named stays."""
+    from trunkline.work.manage.accounts import set_account
+
+    with directory_of(ctx, changes=True) as directory:
+        entry = set_account(
+            directory, find_account(directory, name), recording_format=recording_format
         )
     show_one(shown(entry), as_json)
 

@@ -20,6 +20,7 @@ STYLES = {
     "CHANNEL_ANSWER": "green",
     "CHANNEL_BRIDGE": "bold green",
     "CHANNEL_DESTROY": "magenta",
+    "CALL_QUALITY": "red",
     "CALL_MERGED": "bold cyan",
     "CALL_ENDED": "bold",
     "RECORDING_FAILED": "red",
@@ -71,7 +72,8 @@ def columns(view: EventView, timezone: str | None) -> tuple[str, str, str, str, 
     if view.type == GAP:
         first, last = view.data["from"], view.data["to"]
         return "", "", "", "", f"events {first} to {last} are not kept any more"
-    leg = view.subject[-8:] if view.type.startswith("CHANNEL_") else ""
+    of_leg = view.type.startswith("CHANNEL_") or view.type == "CALL_QUALITY"
+    leg = view.subject[-8:] if of_leg else ""
     marks = ("(test)",) if view.data.get("test") else ()
     rest = "  ".join((*_rest(view, view.data), *marks))
     return str(view.seq), clock(view.time, timezone), view.call_id or "", leg, rest
@@ -84,6 +86,8 @@ def _rest(view: EventView, data: dict[str, Any]) -> tuple[str, ...]:
         said = (data["status_detail"], f"{data['duration_seconds']} s", data.get("hangup_cause"))
     elif view.type == "CALL_MERGED":
         return ("into", data["into_call_id"])
+    elif view.type == "CALL_QUALITY":
+        return (" ".join(data["faults"]),)
     elif view.type.startswith("CHANNEL_"):
         parties = (data.get("caller_id_number", "?"), data.get("callee_id_number", "?"))
         said = (data.get("hangup_cause"), data.get("hangup_code"))

@@ -43,6 +43,7 @@ send_connected_line = no
 send_diversion = no
 allow_transfer = no
 allow_subscribe = no
+set_var = CHANNEL(hangup_handler_push)=leg-over,s,1
 {outbound_auth}
 [{name}]
 type = identify

@@ -20,7 +20,8 @@ import msgspec
 import structlog
 from filelock import FileLock, Timeout
 
-from trunkline.engine.install import packages
+from trunkline.engine.install import packages, recorder
+from trunkline.engine.install.installed import Installed
 from trunkline.engine.install.packages import OLDEST, EngineInstallError, Progress
 
 __all__ = [
@@ -35,35 +36,22 @@ __all__ = [
 ]
 
 NEEDED = (
-    "app_mixmonitor.so",
     "cel_custom.so",
     "chan_pjsip.so",
+    "pbx_config.so",
     "res_ari.so",
     "res_cdrel_custom.so",
     "res_config_sqlite3.so",
 )
 """The modules that we cannot do without; distributions split or leave out some."""
 
+_FILLED = "~2"
+"""Ends the name of a fetched engine's folder; counted up when more is unpacked into it than before."""
 _LOADERS = ("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
 
 
-def _log_warning(said: str) -> None:
+def log_stale_index(said: str) -> None:
     structlog.get_logger().warning("engine.stale_index", detail=said)
-
-
-class Installed(msgspec.Struct, frozen=True):
-    """An Asterisk that can be run.
-
-    ``command`` starts it (its options follow); ``modules`` and ``share`` are what asterisk.conf
-    calls astmoddir and astdatadir; ``root`` is the directory it was unpacked in, if it was.
-    """
-
-    version: str
-    command: tuple[str, ...]
-    modules: Path
-    share: Path
-    origin: Literal["system", "private", "given"]
-    root: Path | None
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -94,7 +82,8 @@ def _given(root: Path, more: Sequence[str]) -> Installed:
     if found is None or not _has(found, more):
         raise EngineInstallError(
             f"engine_prefix: {root} has no Asterisk {OLDEST} or later with"
-            f" {', '.join((*NEEDED, *more))}: correct it, or leave it empty to have one fetched"
+            f" {', '.join((*NEEDED, *more))} and its own headers (asterisk-dev): correct it, or leave it"
+            " empty to have one fetched"
         )
     return found
 
@@ -155,8 +144,9 @@ def _usable(
     share = _first(base / "share/asterisk", base / "var/lib/asterisk", Path("/var/lib/asterisk"))
     if version is None or _number(version) < _number(OLDEST) or modules is None or share is None:
         return None
-    made = Installed(version, command, modules, share, origin, root)
-    return made if _has(made, NEEDED) else None
+    headers = base / "include"
+    made = Installed(version, command, modules, share, headers, origin, root)
+    return made if _has(made, NEEDED) and recorder.fits(headers, modules) else None
 
 
 def _first(*places: Path) -> Path | None:
@@ -184,7 +174,7 @@ def install(
     suite: str = "sid",
     stale_index: Literal["warn", "refuse"] = "warn",
     progress: Progress = lambda _what, _done: None,
-    warn: Callable[[str], None] = _log_warning,
+    warn: Callable[[str], None] = log_stale_index,
     upgrade: bool = False,
     more: Sequence[str] = (),
 ) -> Installed:
@@ -210,6 +200,77 @@ def install(
             " engine_prefix to one that has them"
         )
     return found
+
+
+def with_recorder(
+    engine: Installed,
+    cache: Path,
+    *,
+    mirror: str = "",
+    suite: str = "sid",
+    stale_index: Literal["warn", "refuse"] = "warn",
+    progress: Progress = lambda _what, _done: None,
+    warn: Callable[[str], None] = log_stale_index,
+) -> Installed:
+    """The engine with our recorder among its modules, which is compiled when it is not there yet.
+
+    Without a compiler on this machine, Debian's is fetched for that. Raises EngineInstallError.
+    """
+    place = cache / "engine"
+
+    def compiler(source: Path, include: Path, module: Path) -> None:
+        try:
+            recorder.by_machine(source, include, module)
+        except recorder.NoCompiler:
+            if engine.origin == "system":
+                raise
+            with _toolchain(place, mirror, suite, stale_index, progress, warn) as debians:
+                debians(source, include, module)
+
+    try:
+        (place / "modules").mkdir(parents=True, exist_ok=True)
+        with _locked(place, progress):
+            return recorder.with_recorder(engine, place / "modules", compiler, progress)
+    except OSError as error:
+        raise EngineInstallError(_disk(error, place)) from error
+
+
+@contextmanager
+def _toolchain(
+    place: Path,
+    mirror: str,
+    suite: str,
+    stale_index: Literal["warn", "refuse"],
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> Iterator[recorder.Toolchain]:
+    """Debian's C compiler, for as long as this lasts."""
+    fetched = packages.fetch(
+        place / "download",
+        ("gcc", "libc6-dev"),
+        mirror=_mirror(mirror),
+        suite=suite,
+        stale_index=stale_index,
+        progress=progress,
+        warn=warn,
+    )
+    root = place / "toolchain.partial"
+    shutil.rmtree(root, ignore_errors=True)
+    try:
+        packages.unpack(fetched.packages, root, progress)
+        yield recorder.Toolchain(root)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(place / "download", ignore_errors=True)
+
+
+def _mirror(given: str) -> str:
+    source = given or packages.machine_mirror()
+    if not source:
+        raise EngineInstallError(
+            "this machine's apt knows no Debian mirror to fetch Asterisk from: set engine_mirror"
+        )
+    return source.rstrip("/")
 
 
 @contextmanager
@@ -245,21 +306,17 @@ def _install(
 ) -> Installed:
     packages.architecture()
     packages.keyring()
-    source = mirror or packages.machine_mirror()
-    if not source:
-        raise EngineInstallError(
-            "this machine's apt knows no Debian mirror to fetch Asterisk from: set engine_mirror"
-        )
     download = place / "download"
     fetched = packages.fetch(
         download,
-        mirror=source.rstrip("/"),
+        ("asterisk", "asterisk-dev", "asterisk-moh-opsound-gsm"),
+        mirror=_mirror(mirror),
         suite=suite,
         stale_index=stale_index,
         progress=progress,
         warn=warn,
     )
-    root = place / fetched.version
+    root = place / f"{fetched.version}{_FILLED}"
     if not root.exists():
         _unpack(fetched, root, progress)
     shutil.rmtree(download, ignore_errors=True)

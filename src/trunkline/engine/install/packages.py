@@ -45,7 +45,7 @@ NOT_NEEDED = """
     dirmngr gnupg gnupg-l10n gpg gpg-agent gpgconf gpgsm gpgv
     freetds-common libasound2t64 libcodec2-1.2 libgmime-3.0-0t64 libical3t64 libiksemel3
     libjack-jackd2-0 liblua5.1-0 libneon27t64 libportaudio2 libradcli4 libsnmp-base libsnmp45
-    libsybdb5 openssl-provider-legacy
+    libsybdb5 openssl-provider-legacy debhelper
 """
 """Packages that apt is told are there already: tools that only installing needs, and libraries of
 modules that are never loaded. A name that is out of date only makes the download larger.
@@ -91,7 +91,7 @@ class EngineInstallError(Exception):
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """Packages on disk, each checked against the signed index, and the version of Asterisk."""
+    """Packages on disk, each checked against the signed index, and the version of the first that was asked for."""
 
     version: str
     packages: tuple[Path, ...]
@@ -157,6 +157,7 @@ def _environ() -> dict[str, str]:
 
 def fetch(
     here: Path,
+    names: Sequence[str],
     *,
     mirror: str,
     suite: str,
@@ -164,23 +165,23 @@ def fetch(
     progress: Progress,
     warn: Callable[[str], None],
 ) -> Fetched:
-    """Download Asterisk and what it needs into ``here``; goes on where an earlier try ended.
+    """Download packages and what they need into ``here``; goes on where an earlier try ended.
 
     Raises EngineInstallError. ``warn`` is called when an index past its date is used after all.
     """
     _prepare(here, mirror, suite)
     _update(here, stale_index, progress, warn)
-    _apt(here, "install", "-y", "--download-only", "asterisk", progress=progress, what="packages")
-    wanted = _wanted(here)
-    names = [name for name, _ in wanted]
-    asterisk = next((name for name in names if name.startswith("asterisk_")), None)
-    if asterisk is None:
-        raise EngineInstallError(f"{mirror} {suite} has no package asterisk: set engine_suite")
+    _apt(here, "install", "-y", "--download-only", *names, progress=progress, what="packages")
+    wanted = _wanted(here, names)
+    files = [file for file, _ in wanted]
+    first = next((file for file in files if file.startswith(f"{names[0]}_")), None)
+    if first is None:
+        raise EngineInstallError(f"{mirror} {suite} has no package {names[0]}: set engine_suite")
     archives = here / "cache" / "archives"
-    for name, digest in wanted:
-        _check(archives / name, digest)
-    version = asterisk.split("_")[1].replace("%7e", "~").rpartition("%3a")[2]
-    return Fetched(version, tuple(archives / name for name in names))
+    for file, digest in wanted:
+        _check(archives / file, digest)
+    version = first.split("_")[1].replace("%7e", "~").rpartition("%3a")[2]
+    return Fetched(version, tuple(archives / file for file in files))
 
 
 def _prepare(here: Path, mirror: str, suite: str) -> None:
@@ -237,11 +238,11 @@ def _update(
         _apt(here, "update", "--error-on=any", progress=progress, what="index", dated=False)
 
 
-def _wanted(here: Path) -> list[tuple[str, str]]:
+def _wanted(here: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     """File name and digest, as apt writes it (``SHA256:…``), of every package to have."""
     listed = _output(
         "apt-get", f"-c={here}/apt.conf", f"-oDir::Cache::Archives={here}/none/",
-        "-oAcquire::ForceHash=sha256", "install", "-qq", "-y", "--print-uris", "asterisk",
+        "-oAcquire::ForceHash=sha256", "install", "-qq", "-y", "--print-uris", *names,
     )  # fmt: skip
     return [(name, digest) for _, name, _, digest in map(str.split, listed.splitlines())]
 

@@ -14,23 +14,35 @@ __all__ = ["Installed", "Progress", "found_or_installed", "remove", "running_pid
 
 
 def found_or_installed(
-    settings: Settings, progress: Progress, warn: Callable[[str], None], upgrade: bool
+    settings: Settings,
+    progress: Progress,
+    warn: Callable[[str], None] = choose.log_stale_index,
+    upgrade: bool = False,
 ) -> Installed:
     """The Asterisk that will do, or one that is fetched now; with ``upgrade`` it is always fetched.
 
-    Raises EngineInstallError.
+    Our recorder is among its modules. Raises EngineInstallError.
     """
-    more = more_modules(settings)
-    found = None if upgrade else choose.find(default_cache(), settings.engine_prefix, more)
-    return found or choose.install(
-        default_cache(),
-        mirror=settings.engine_mirror,
-        suite=settings.engine_suite,
-        stale_index=settings.engine_stale_index,
-        progress=progress,
-        upgrade=upgrade,
-        more=more,
-        warn=warn,
+    cache, more = default_cache(), more_modules(settings)
+    mirror, suite, stale = (
+        settings.engine_mirror,
+        settings.engine_suite,
+        settings.engine_stale_index,
+    )
+    found = None if upgrade else choose.find(cache, settings.engine_prefix, more)
+    if found is None:
+        found = choose.install(
+            cache,
+            mirror=mirror,
+            suite=suite,
+            stale_index=stale,
+            progress=progress,
+            upgrade=upgrade,
+            more=more,
+            warn=warn,
+        )
+    return choose.with_recorder(
+        found, cache, mirror=mirror, suite=suite, stale_index=stale, progress=progress, warn=warn
     )
 
 

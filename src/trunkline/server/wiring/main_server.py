@@ -7,6 +7,7 @@ import secrets
 import time
 
 from trunkline.api.http.deps import ApiDeps
+from trunkline.calls.quality import QualityLimits
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.commands.ami import Ami
 from trunkline.engine.config import configuration
@@ -40,6 +41,7 @@ from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.place.place_call import CallSettings, PlaceCall
 from trunkline.work.record.file_recordings import FileRecordings, salvage
+from trunkline.work.record.tags import RecordingTags
 from trunkline.work.upkeep.read_vitals import ReadVitals
 
 
@@ -72,7 +74,10 @@ def main_server(
         trunk_qualify_seconds=settings.trunk_qualify_seconds,
         caches=parts.caches,
     )
-    calls = CallLog(db, bus, node, now, message_ids)
+    bad = QualityLimits(
+        settings.quality_mos, settings.quality_loss_percent, settings.quality_jitter_ms
+    )
+    calls = CallLog(db, bus, node, now, message_ids, bad)
     sip_trace = SipTrace(settings, installed, home, db, calls, now)
     end_astray = EndAstray(engine)
     calls.on_astray = end_astray.hear
@@ -135,6 +140,7 @@ def main_server(
             message_ids,
             open_now=life.open_files,
             live_now=lambda: calls.live_raws() if calls.caught_up.is_set() else None,
+            tags=RecordingTags(db.history),
         ),
         delete_expired=delete_expired(settings, db.retention, store),
         sip_trace=sip_trace,
@@ -157,6 +163,7 @@ def main_server(
             manage_webhooks=hooks.manage,
             try_webhook=hooks.try_one,
             webhook_tally=hooks.deliver.tally,
+            quality_counts=calls.quality_counts,
             sync_token=internal_token(key),
             url_key=key.derive("recording links"),
             answers_key=key.derive("kept answers"),

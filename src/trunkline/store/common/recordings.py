@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from trunkline.calls.record import CallRecord
+from trunkline.calls.recording_names import id_of
 from trunkline.calls.recording_plan import RecordingPlan, WholeFile
 from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.store.common.dialect import Connection, Dialect, Reader, Row, Writer
@@ -116,14 +117,9 @@ def _recording(row: Row | None) -> Recording | None:
 
 def recording_columns(record: CallRecord, plan: RecordingPlan | None) -> dict[str, str]:
     """What a call's record says of its recording; ``files`` are separated by spaces."""
-    id_ = _raw_name(record.recording)
+    id_ = id_of(record.recording)
     return {
         "recording_id": id_,
         "plan": _encode(plan).decode() if plan else "",
         "files": " ".join((plan or WholeFile(id_)).files),
     }
-
-
-def _raw_name(recording: str) -> str:
-    """``call_recording_X.mp3`` -> ``X``, the base name of the raw file that it is made from."""
-    return recording.removeprefix("call_recording_").removesuffix(".mp3")

@@ -29,6 +29,7 @@ accounts = sa.Table(
     text("dial_allow"),  # comma-separated prefixes; empty allows all
     text("dial_deny"),
     flag("record", True),
+    text("recording_format", "mp3"),
     flag("sandbox", False),
     flag("enabled", True),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),

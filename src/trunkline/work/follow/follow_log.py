@@ -29,6 +29,7 @@ from trunkline.calls.call import Call
 from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
+from trunkline.calls.quality import USUAL, QualityLimits
 from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
 from trunkline.engine.port import AnsweredInSip, Signal
@@ -38,6 +39,7 @@ from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Batch, Database, DatabaseUnavailable
 from trunkline.work.follow.bridges import Bridges
 from trunkline.work.follow.fold_batch import BatchFold, Meeting
+from trunkline.work.follow.quality_counts import QualityCounts
 from trunkline.work.follow.signals import Signals
 from trunkline.work.keep_trying import insisting
 
@@ -80,6 +82,7 @@ class CallLog:
         node: of_call.Node,
         clock: Callable[[], int],
         message_ids: MessageIds,
+        quality_limits: QualityLimits = USUAL,
     ) -> None:
         self._node_id = node.id
         self._db = db
@@ -87,6 +90,7 @@ class CallLog:
         self._node = node
         self._clock = clock
         self._message_ids = message_ids
+        self._quality_limits = quality_limits
         self._lock = asyncio.Lock()
         self._calls: dict[str, Call] = {}
         self._call_of: dict[str, str] = {}
@@ -104,6 +108,7 @@ class CallLog:
         self.on_astray: Callable[[str], None] = lambda _: None
         """Called with each leg that must not go on, once the fact that led it there is committed; must not raise."""
         self.caught_up = asyncio.Event()
+        self.quality_counts = QualityCounts()
 
     @property
     def live(self) -> Mapping[str, Call]:
@@ -336,12 +341,14 @@ class CallLog:
         return stored
 
     def _batch(self, folding: BatchFold, position: LogPosition | None) -> Batch:
+        limits = self._quality_limits
         ended = [call for call in folding.changed.values() if call.over]
         return Batch(
             facts=folding.kept,
             announcements=[
-                of_call.announce(call, heard, self._node, self._message_ids(heard.at))
+                of_call.announce(call, each, self._node, self._message_ids(each.at), limits)
                 for call, heard in folding.heard
+                for each in of_call.told_of(call, heard, limits)
             ],
             finished=[outcome.record(call) for call in ended if not call.withdrawn],
             plans={
@@ -364,6 +371,9 @@ class CallLog:
             self._signals.used(leg_id, used)
         for leg_id in folding.astray:
             self.on_astray(leg_id)
+        for call, heard in folding.heard:
+            if heard.name == "CHANNEL_DESTROY" and heard.leg_id:
+                self.quality_counts.add(call.legs[heard.leg_id])
 
     def _remember(self, call: Call) -> None:
         self._calls[call.id] = call

@@ -21,6 +21,7 @@ def create_account(
     allow: Sequence[str] = (),
     deny: Sequence[str] = (),
     record: bool = True,
+    recording_format: str = "mp3",
     sandbox: bool = False,
 ) -> AccountEntry:
     rules.label(name, "an account's name")
@@ -34,5 +35,17 @@ def create_account(
         dial_allow=rules.prefixes(allow, "--allow"),
         dial_deny=rules.prefixes(deny, "--deny"),
         record=record,
+        recording_format=rules.recording_format(recording_format),
         sandbox=sandbox,
+    )
+
+
+def set_account(
+    directory: DirectoryTransaction, account: AccountEntry, *, recording_format: str | None = None
+) -> AccountEntry:
+    """Change what is given of an account; returns it as it is then. Raises DirectoryRefused."""
+    if recording_format is None:
+        raise rules.DirectoryRefused("say what to change: --recording-format mp3, wav or opus")
+    return directory.change_account(
+        account.account_id, recording_format=rules.recording_format(recording_format)
     )

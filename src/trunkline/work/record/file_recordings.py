@@ -1,4 +1,4 @@
-"""File recordings: turn what the engine has recorded into MP3s in the store, each exactly once.
+"""File recordings: turn what the engine has recorded into files in the store, each exactly once.
 
 A recording is made once all of its raw files are final. The raw audio is the work item, and it goes
 last: claim the row, encode aside, put into the store, say done (the row and its event in one
@@ -13,32 +13,36 @@ import asyncio
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
 from asyncinotify import Inotify, Mask
 
 from trunkline.bus.port import Bus
+from trunkline.calls.recording_names import format_of, peaks_of
 from trunkline.calls.recording_plan import RecordingPlan, WholeFile, raw_name
 from trunkline.calls.times import SECOND
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.state import FailureReason
 from trunkline.events.stored import StoredEvent
-from trunkline.recordings.compose import pieces
-from trunkline.recordings.encode import (
-    FRAME_BYTES,
-    RATE,
-    Encoded,
-    EncodingFailed,
-    encode,
-)
+from trunkline.recordings.compose import compose
+from trunkline.recordings.encode import Encoded, EncodingFailed, encode
+from trunkline.recordings.peaks import Peaks
 from trunkline.recordings.port import Store
-from trunkline.recordings.spool import ENDING, Spool
+from trunkline.recordings.spool import ENDINGS, Spool
 from trunkline.store.ports.database import Recording, Recordings
 
 log = structlog.get_logger()
+
+Tags = Callable[[Recording], Awaitable[Mapping[str, str]]]
+
+
+async def _no_tags(_recording: Recording) -> Mapping[str, str]:
+    return {}
+
 
 LEASE = 600 * SECOND
 """How long a claim holds, beyond the length of the audio; encoding takes a 500th of that."""
@@ -53,7 +57,9 @@ SILENT_ALONE_AFTER = 30 * SECOND
 ENDED_KEPT = 4096
 """The ends of so many calls are remembered, for files that are closed after that."""
 TRIES = 5
-"""After LAME has refused the audio so often, the recording has failed."""
+"""After the encoder has refused the audio so often, the recording has failed."""
+LEAST_A_SECOND = 8000
+"""Bytes of raw audio that a second has at least; silence has none."""
 LONGEST_PAUSE = 300.0
 """Seconds. What the disk, the store or the database refuses is tried again for ever."""
 
@@ -67,6 +73,7 @@ class FileRecordings:
     ``open_now`` returns the files that the engine holds open, or None when that is not known: a
     file in ``live/`` that is not open is final. Inotify tells of a close, too, at once.
     ``live_now`` returns the raw names of the legs of all live calls, or None when those are not known.
+    ``tags`` tells what stands in a recording's file beside its sound.
     """
 
     def __init__(
@@ -81,6 +88,7 @@ class FileRecordings:
         *,
         open_now: Callable[[], Container[Path] | None] = lambda: None,
         live_now: Callable[[], Container[str] | None] = lambda: None,
+        tags: Tags = _no_tags,
         at_once: int = 2,
         sweep_every: float = 30.0,
         first_pause: float = 2.0,
@@ -94,6 +102,7 @@ class FileRecordings:
         self._worker = worker
         self._open_now = open_now
         self._live_now = live_now
+        self._tags = tags
         self._at_once = at_once
         self._sweep_every = sweep_every
         self._first_pause = first_pause
@@ -132,7 +141,7 @@ class FileRecordings:
                 inotify.add_watch(self._spool.done, Mask.MOVED_TO | Mask.CLOSE_WRITE)
                 closing = inotify.add_watch(self._spool.live, Mask.CLOSE_WRITE)
                 async for event in inotify:
-                    if event.name is None or event.name.suffix != ENDING:
+                    if event.name is None or event.name.suffix not in ENDINGS:
                         continue
                     if event.watch is closing:
                         self._hand_over(event.name.stem)  # inotify then tells of it in done/
@@ -247,7 +256,7 @@ class FileRecordings:
                 continue  # it waits for other files, for another worker, or for its next try
             if not spent:
                 self._wait_for_row(raw, known=bool(recordings))
-            elif "failed" in states and not self._silent(raw):
+            elif "failed" in states and not self._spool.silent(raw):
                 self._spool.put_away(raw, self._spool.failed)
             else:
                 self._spool.drop(raw)
@@ -257,7 +266,7 @@ class FileRecordings:
 
         ``known``: another call's recording was made of it, too.
         """
-        came, silent = self._spool.came(raw), self._silent(raw)
+        came, silent = self._spool.came(raw), self._spool.silent(raw)
         if came is None:
             return
         age = self._clock() - came
@@ -277,9 +286,6 @@ class FileRecordings:
         live = self._live_now() if age >= SILENT_ALONE_AFTER else None
         return live is not None and raw not in live
 
-    def _silent(self, raw: str) -> bool:
-        return (self._spool.size(raw) or 0) < FRAME_BYTES
-
     async def _claim_and_make(self, recording: Recording, size: int) -> None:
         claimed = await self._claim(recording.name, size)
         if claimed is None:
@@ -293,16 +299,17 @@ class FileRecordings:
 
     async def _claim(self, name: str, size: int) -> Recording | None:
         now = self._clock()
-        until = now + LEASE + size * SECOND // (FRAME_BYTES * RATE)
+        until = now + LEASE + size * SECOND // LEAST_A_SECOND
         return await self._recordings.claim(name, self._worker, now, until)
 
     async def _make(self, recording: Recording) -> None:
         if silent := self._silence_in(recording.plan):
             log.warning("recording_has_gaps", call_id=recording.call_id, seconds=silent)
-        mp3 = self._spool.encoding / f"{recording.id}.{secrets.token_hex(8)}.mp3"
+        file = self._spool.encoding / f"{secrets.token_hex(8)}.{recording.name}"
         try:
-            made = await _encode(recording.plan, self._spool.raw, mp3)
-            await self._store.put(recording.name, mp3)
+            made = await _encode(recording, await self._tags(recording), self._spool.raw, file)
+            await self._store.put(peaks_of(recording.name), _peaks_beside(file))
+            await self._store.put(recording.name, file)
         except EncodingFailed as error:
             self._refused[recording.name] = tries = self._refused.get(recording.name, 0) + 1
             if tries < TRIES:
@@ -312,7 +319,8 @@ class FileRecordings:
             await self._done(recording, made)
             self._refused.pop(recording.name, None)
         finally:
-            mp3.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
+            _peaks_beside(file).unlink(missing_ok=True)
 
     def _silence_in(self, plan: RecordingPlan) -> float:
         """Seconds in which no file has a voice that is planned, since its recorder's file was lost."""
@@ -389,12 +397,26 @@ def salvage(spool: Path) -> list[str]:
     return Spool(spool).salvage()
 
 
-async def _encode(plan: RecordingPlan, file: Callable[[str], Path], mp3: Path) -> Encoded:
+def _peaks_beside(file: Path) -> Path:
+    return file.with_name(peaks_of(file.name))
+
+
+async def _encode(
+    recording: Recording, tags: Mapping[str, str], raw: Callable[[str], Path], file: Path
+) -> Encoded:
     """Encode in a thread that ends soon when this is cancelled."""
     stopped = threading.Event()
+
+    def make() -> Encoded:
+        with ExitStack() as opened:
+            sound = compose(recording.plan, raw, opened)
+            peaks = Peaks(sound.rate)
+            format_ = format_of(recording.name)
+            made = encode(peaks.of(sound), file, format_, tags, stopped.is_set)
+            peaks.write(_peaks_beside(file))
+            return made
+
     try:
-        return await asyncio.to_thread(
-            lambda: encode(pieces(plan, file), mp3, stopped.is_set),
-        )
+        return await asyncio.to_thread(make)
     finally:
         stopped.set()

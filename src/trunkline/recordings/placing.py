@@ -1,0 +1,83 @@
+"""When each packet of a leg is to be heard, out of when it arrived and what its RTP timestamp says.
+
+Timestamps say how far packets lie apart, whatever the network did to them; arrivals say when that was. The
+network only ever adds to a packet's way, so the quickest of some seconds' packets gives the time for all of
+them: a packet's delay is its arrival less its timestamp, and its *anchor* the least delay around it. A
+sender may begin its timestamps anew, or stop them while it is silent: then delays before and after differ
+for good, and the anchor is the greater of the least before and the least after. A delay that passes (the
+packets of a second come at once) does not move it.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.float64]
+
+ANEW_MS = 2000.0
+"""A delay that differs by so much from the one before is of timestamps that began anew."""
+_AROUND = 150
+"""Packets before and after: 3 s."""
+_FEW = 10
+"""So near to an end of a run, the packets on that side are too few to judge by."""
+_MOVES_MS = 25.0
+"""The anchor follows a slow clock in steps, and not with every packet: within a step, sound is unbroken."""
+
+
+def placed(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> Times:
+    """When each packet is to be heard: NaN for one that came twice.
+
+    All in milliseconds. ``arrived`` is by a clock that never jumps, in order; ``stamped`` is what the timestamp
+    says, for those packets that are ``timed``; the others are heard when they came.
+    """
+    heard = arrived.copy()
+    for part in _runs(arrived, stamped, timed):
+        delays = arrived[part] - stamped[part]
+        heard[part] = stamped[part] + in_steps(_anchors(delays), _MOVES_MS)
+        heard[part][_repeated(stamped[part])] = np.nan
+    return heard
+
+
+def _runs(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> list[slice]:
+    """Packets in a row whose timestamps go on from each other."""
+    if not len(arrived):
+        return []
+    delays = np.where(timed, arrived - stamped, 0.0)
+    anew = (np.abs(np.diff(delays)) > ANEW_MS) | (np.diff(timed.astype(np.int8)) != 0)
+    edges = [0, *(np.flatnonzero(anew) + 1).tolist(), len(arrived)]
+    return [
+        slice(begin, end)
+        for begin, end in pairwise(edges)
+        if timed[begin]
+    ]  # fmt: skip
+
+
+def _anchors(delays: Times) -> Times:
+    edge = np.full(_AROUND - 1, np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view
+    before = windows(np.concatenate([edge, delays]), _AROUND).min(axis=1)
+    after = windows(np.concatenate([delays, edge]), _AROUND).min(axis=1)
+    if len(delays) > 2 * _FEW:
+        before[:_FEW] = after[-_FEW:] = -np.inf
+    anchors: Times = np.maximum(before, after)
+    return anchors
+
+
+def in_steps(values: Times, moves: float) -> Times:
+    """Each value is that of the one before, until it is off by more than ``moves``."""
+    steps, at = values.copy(), 0
+    while at < len(steps):
+        away = np.abs(values[at:] - values[at]) > moves
+        end = at + int(away.argmax()) if away.any() else len(steps)
+        steps[at:end] = values[at]
+        at = end
+    return steps
+
+
+def _repeated(stamped: Times) -> npt.NDArray[np.bool_]:
+    repeated = np.ones(len(stamped), bool)
+    repeated[np.unique(stamped, return_index=True)[1]] = False
+    return repeated
