@@ -346,7 +346,7 @@ def _side(
 ) -> SideMeasured:
     errors: list[float | None] = []
     times: list[float] = []
-    recorded = listened = Power()
+    recorded = listened = wide = Power()
     for one in uttered:
         script, live = one.said.script, sounds.by(one.heard_by)
         places = [find(script.mark(mark, rate), channel, rate) for mark in script.marks]
@@ -357,6 +357,8 @@ def _side(
         there = [find(script.mark(mark), live, RATE) for mark in script.marks]
         both = min(rate, one.heard_by.codec.said_at)
         recorded += tone_power(resampled(channel, rate, both), both, one, places)
+        if one.said.wide:
+            wide += tone_power(channel, rate, one, places)
         listened += tone_power(resampled(live, RATE, both), both, one, there)
     return SideMeasured(
         errors=errors,
@@ -364,7 +366,7 @@ def _side(
         recorded=recorded.decibels,
         heard=listened.decibels,
         wide_said=any(one.said.wide for one in uttered),
-        wide_recorded=recorded.high > 0.01 * recorded.said,
+        wide_recorded=wide.high > 0.01 * wide.said,
     )
 
 
