@@ -54,15 +54,19 @@ class Said(msgspec.Struct):
     voice: ExactVoice
     wide: bool
 
-    def went(self, offset: float, seconds: float) -> float:
-        """When what stands there in the script was sent: that offset, and how late its packets were on average."""
+    def went(self, offset: float, seconds: float) -> tuple[float, float]:
+        """When what stands there in the script was said, and when it was sent on the average of its packets (unix seconds).
+
+        Between the two lies what the network, or a busy machine, has kept it back.
+        """
         first, last = self.begin + offset - STEP / 2, self.begin + offset + seconds - STEP / 2
         late = [
             one.at - one.due
             for one in self.voice.sent
             if first <= one.due < last and one.at is not None
         ]
-        return self.begin + offset + (sum(late) / len(late) if late else 0)
+        due = self.begin + offset
+        return due, due + (sum(late) / len(late) if late else 0)
 
 
 class ExactVoice:
@@ -83,6 +87,8 @@ class ExactVoice:
         self.stamps_go_on = True
         """Do time stamps tell of time in which nothing was sent? Some phones' do not."""
         self.came: list[Packet] = []
+        self.changes: list[float] = []
+        """When it was told to speak another codec (unix seconds)."""
         self.odd: list[int] = []
         """Payload types that came and that nobody has agreed on."""
         self.sent: list[Sent] = []
@@ -104,6 +110,8 @@ class ExactVoice:
         """Send to that host and port from now on, in the first of these formats; all of them may come."""
         self._to = (host, port) if port else None
         if formats:
+            if self._talking and formats[0][1] != self.codec:
+                self.changes.append(time.time())
             self._formats = formats
             self._known |= dict(formats)
         if self._talking is None:

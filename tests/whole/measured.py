@@ -28,6 +28,8 @@ FOUND = 0.3
 """The least correlation of a mark that counts as found; noise and tones come to 0.15."""
 LEAP = 1.5
 """Seconds: no network holds a packet back for so long."""
+CHANGING = 0.15
+"""Seconds before and after a change of codecs."""
 _WINDOW = 0.4
 _NARROW = 3400
 
@@ -168,7 +170,7 @@ def tone_power(sound: Samples, rate: int, uttered: Uttered, at: Sequence[Found])
     script, found = uttered.said.script, Power()
     hertz = [one for one in (script.tone, script.high) if one and one < rate / 2]
     places = list(zip(script.marks, at, strict=True))
-    for begin, end in script.plain():
+    for begin, end in _undisturbed(uttered):
         near = [one for one in places if one[1].likeness >= FOUND]
         if not near:
             continue
@@ -182,6 +184,22 @@ def tone_power(sound: Samples, rate: int, uttered: Uttered, at: Sequence[Found])
             found += _fitted(part, rate, hertz)
             start += _WINDOW
     return found
+
+
+def _undisturbed(uttered: Uttered) -> list[tuple[float, float]]:
+    """The plain stretches, less the moments in which either end changed its codec: two codecs' delays differ, so the tone
+    leaps in any recording, and in any ear."""
+    changes = [*uttered.said.voice.changes, *uttered.heard_by.changes]
+    kept = uttered.said.script.plain()
+    for change in (at - uttered.said.begin for at in changes):
+        around = change - CHANGING, change + CHANGING
+        kept = [
+            piece
+            for begin, end in kept
+            for piece in ((begin, min(end, around[0])), (max(begin, around[1]), end))
+            if piece[0] < piece[1]
+        ]
+    return kept
 
 
 def _fitted(part: Samples, rate: int, hertz: Sequence[float]) -> Power:
@@ -228,9 +246,13 @@ def talk_of(call: dict[str, Any]) -> Talk:
 
 
 class SideMeasured(msgspec.Struct, frozen=True, kw_only=True):
-    """One side: the errors of its marks (seconds; None: not found there), and how it is heard."""
+    """One side: the errors of its marks (seconds; None: not found there), and how it is heard.
+
+    ``shifts`` are from when a mark came on the average of its packets, to compare one side with the other.
+    """
 
     errors: list[float | None]
+    shifts: list[float]
     times: list[float]
     recorded: float
     heard: float
@@ -271,15 +293,15 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
             return 0.0
         left, right = (
             [
-                (at, error)
-                for at, error in zip(one.times, one.errors, strict=True)
+                (at, shift)
+                for at, shift, error in zip(one.times, one.shifts, one.errors, strict=True)
                 if error is not None
             ]
             for one in (self.sides["left"], self.sides["right"])
         )
         if not left or not right:
             return None
-        shifts = [error - min(right, key=lambda other: abs(other[0] - at))[1] for at, error in left]
+        shifts = [shift - min(right, key=lambda other: abs(other[0] - at))[1] for at, shift in left]
         return max(shifts, key=abs)
 
     @property
@@ -345,15 +367,19 @@ def _side(
     uttered: Iterable[Uttered], channel: Samples, rate: int, talk: Talk, sounds: _Heard
 ) -> SideMeasured:
     errors: list[float | None] = []
+    shifts: list[float] = []
     times: list[float] = []
     recorded = listened = wide = Power()
     for one in uttered:
         script, live = one.said.script, sounds.by(one.heard_by)
         places = [find(script.mark(mark, rate), channel, rate) for mark in script.marks]
         for mark, place in zip(script.marks, places, strict=True):
-            went = one.said.went(mark, MARK)
-            times.append(went)
-            errors.append(place.at - talk.place(went) if place.likeness >= FOUND else None)
+            due, came = map(talk.place, one.said.went(mark, MARK))
+            times.append(due)
+            # Anywhere between when it was said and when it came is its time.
+            error = place.at - min(max(place.at, due), came)
+            errors.append(error if place.likeness >= FOUND else None)
+            shifts.append(place.at - came)
         there = [find(script.mark(mark), live, RATE) for mark in script.marks]
         both = min(rate, one.heard_by.codec.said_at)
         recorded += tone_power(resampled(channel, rate, both), both, one, places)
@@ -362,6 +388,7 @@ def _side(
         listened += tone_power(resampled(live, RATE, both), both, one, there)
     return SideMeasured(
         errors=errors,
+        shifts=shifts,
         times=times,
         recorded=recorded.decibels,
         heard=listened.decibels,

@@ -170,7 +170,7 @@ class Scene:
                 sent.append(Sent(due, None if lost else at))
                 packets += [] if lost else [msgspec.structs.replace(packet, at=at)]
             came = sorted(packets, key=lambda one: one.at)
-            self.voices.append(SimpleNamespace(sent=sent, said=came, codec=PCMU))
+            self.voices.append(SimpleNamespace(sent=sent, said=came, codec=PCMU, changes=[]))
             whole, begin = heard(came)
             self.sounds.append(np.pad(whole, (round((begin - self.BEGIN + 0.1) * RATE), 0)))
         for voice, other in zip(self.voices, self.voices[::-1], strict=True):
@@ -224,3 +224,8 @@ def test_packets_out_of_their_order_are_found() -> None:
     for one in scene.sounds:
         one[RATE : 13 * RATE] = one[RATE : 13 * RATE].reshape(-1, 2, 320)[:, ::-1].reshape(-1)
     assert "SNR" in scene.measured().misses
+
+
+def test_the_sides_are_compared_also_where_the_network_gave_each_room() -> None:
+    scene = Scene(Network(jitter=0.06))
+    assert scene.measured((0.05, -0.02)).misses == ["sides"]
