@@ -407,6 +407,9 @@ class Party(asyncio.DatagramProtocol):
         """Its address of record."""
         return f"sip:{self.user}@{self.server}"
 
+    async def _voice(self, call: Call) -> Voice:
+        return await Voice.open(self.address, call.tone)
+
     def _tail(self) -> str:
         return "\n  ".join(self.trace)
 
@@ -552,9 +555,9 @@ class Party(asyncio.DatagramProtocol):
         self._send(ack)
 
     async def _place(self, call: Call, more: list[tuple[str, str]]) -> None:
-        call.voice = await Voice.open(self.address, call.tone)
+        call.voice = await self._voice(call)
         try:
-            answer = await self._ask(call, "INVITE", more, sdp(self.address, call.voice.port))
+            answer = await self._ask(call, "INVITE", more, call._sdp())
         except NeverHappened:
             call._over("us")
             raise
@@ -636,7 +639,7 @@ class Party(asyncio.DatagramProtocol):
     async def _take(self, call: Call) -> None:
         how = self.takings.get(call.number, self.taking)
         call.tone = how.tone or self.tone
-        call.voice = await Voice.open(self.address, call.tone)
+        call.voice = await self._voice(call)
         self.calls.append(call)
         assert call.invite
         if how.alert:
