@@ -14,6 +14,7 @@ from trunkline.store.sqlite.connect import connect_reader
 from trunkline.work.manage import entries
 from trunkline.work.manage.accounts import create_account
 from trunkline.work.manage.devices import create_device, ha1
+from trunkline.work.manage.music import create_music, use_music
 from trunkline.work.manage.numbers import create_number
 from trunkline.work.manage.trunks import create_trunk
 from trunkline.work.manage.users import create_user
@@ -28,6 +29,7 @@ VIEWS = [
         "tl_steps",
         "tl_extensions",
         "tl_dids",
+        "tl_music",
     ),
 ]
 
@@ -232,3 +234,28 @@ def test_a_caller_has_the_rights_of_the_account(asterisk, directory):
     assert {key: caller[key] for key in rights} == rights
     assert (caller["number"], caller["name"]) == ("101", "An '(x")
     assert list(caller)[-1] == "name"
+
+
+def test_who_is_held_hears_the_accounts_music_or_the_default(asterisk, directory, path):
+    account, _, _ = office(path)
+    with directory.transaction() as open_:
+        other = create_account(open_, "other")
+        for name in "ab":
+            create_music(open_, account, name, name * 32, 3)
+    endpoint = row(asterisk, "ps_endpoints", "an1")
+    assert endpoint is not None
+    assert endpoint["moh_suggest"] == account.account_id
+
+    def heard(whose: str) -> str:
+        found = row(asterisk, "tl_music", whose)
+        assert found is not None
+        assert (found["name"], found["mode"]) == (whose, "files")
+        return found["directory"]
+
+    assert (heard(account.account_id), heard(other.account_id)) == ("music/" + "b" * 32, "moh")
+    with directory.transaction() as open_:
+        use_music(open_, account, "a")
+    assert heard(account.account_id) == "music/" + "a" * 32
+    with directory.transaction() as open_:
+        assert use_music(open_, account, "default") is None
+    assert heard(account.account_id) == "moh"

@@ -131,6 +131,16 @@ class AnnouncementEntry(Switched, frozen=True, kw_only=True):
     next: str | None
 
 
+class MusicEntry(Entry, frozen=True, kw_only=True):
+    """What who is held may hear; ``used``: the account's parties hear it now."""
+
+    music_id: str
+    account_id: str
+    name: str
+    seconds: int
+    used: bool
+
+
 class RouteEntry(Entry, frozen=True, kw_only=True):
     """Numbers of a prefix go out by a trunk, some digits taken off and others put before them."""
 

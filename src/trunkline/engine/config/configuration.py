@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.engine.config import contacts, forwards, realtime, registered
+from trunkline.engine.config import contacts, forwards, music, realtime, registered
 from trunkline.engine.config.realtime import PostgresqlViews, RealtimeError
 from trunkline.routing.dialling import dropped_beyond_ascii
 
@@ -85,6 +85,11 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         """The prompts of announcements; they stand beside the engine's own files, since people made them."""
         return self.home.parent / "prompts"
 
+    @property
+    def music(self) -> Path:
+        """The music that people uploaded, a folder each; beside the engine's own files, too."""
+        return self.home.parent / "music"
+
 
 def event_log(home: Path) -> Path:
     """The event log (CEL) of the engine in ``home``, where ``cel_custom.conf`` has it written."""
@@ -111,6 +116,7 @@ def write(
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, "")
+    music.make_data_directory(config.home / "share", config.share, config.music)
     astdb = config.home / "lib" / "astdb.sqlite3"
     contacts.refuse_steered(astdb)
     registered.list_registered(astdb)

@@ -43,6 +43,8 @@ send_connected_line = no
 send_diversion = no
 allow_transfer = no
 allow_subscribe = no
+moh_suggest = {account}
+dtmf_mode = auto
 set_var = CHANNEL(hangup_handler_push)=leg-over,s,1
 {outbound_auth}
 [{name}]
