@@ -68,7 +68,10 @@ class UserEntry(Switched, frozen=True, kw_only=True):
 
 
 class DeviceEntry(Switched, frozen=True, kw_only=True):
-    """A phone of a user; ``online`` as last heard."""
+    """A phone of a user; ``online`` as last heard. ``srtp``: off, optional or required.
+
+    ``secure``: it registered over TLS, as last heard; without that, it has no SRTP.
+    """
 
     device_id: str
     account_id: str
@@ -76,7 +79,9 @@ class DeviceEntry(Switched, frozen=True, kw_only=True):
     username: str
     sip_user: str
     realm: str
+    srtp: str
     online: bool
+    secure: bool
 
 
 class TrunkEntry(Switched, frozen=True, kw_only=True):
@@ -95,6 +100,7 @@ class TrunkEntry(Switched, frozen=True, kw_only=True):
     register: bool
     match: list[str]
     priority: int
+    srtp: str
     sandbox: bool
     up: bool | None
 

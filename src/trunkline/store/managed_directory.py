@@ -116,11 +116,11 @@ class DirectoryTransaction:
         where = table.c.id == id_
         self._connection.execute(table.update().where(where).values(destination_id=destination_id))
 
-    def change_account(self, id_: str, **columns: Any) -> AccountEntry:
-        """Set columns of an account; gives it as it is then."""
-        table = tables.accounts
+    def change(self, kind: type[AnyEntry], id_: str, **columns: Any) -> AnyEntry:
+        """Set columns of an entry; gives it as it is then."""
+        table = _TABLE[kind]
         self._connection.execute(table.update().where(table.c.id == id_).values(**columns))
-        return self.called(AccountEntry, id_)[0]
+        return self.called(kind, id_)[0]
 
     def rename_account(self, id_: str, name: str) -> None:
         """Give an account another name; its ids stay."""
@@ -291,6 +291,8 @@ def _column(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
         return table.c.id
     if name == "online":
         return sa.func.coalesce(tables.device_states.c.online, sa.false())
+    if name == "secure":
+        return sa.func.coalesce(tables.device_states.c.secure, sa.false())
     if name == "up":
         return sa.case((tables.trunks.c.enabled, tables.trunk_states.c.up), else_=sa.null())
     if name == "username":
