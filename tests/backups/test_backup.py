@@ -27,6 +27,10 @@ from trunkline.store.sqlite import open_database
 TESTS = Path(__file__).parent.parent
 
 
+MUSIC = f"music/{'a' * 32}/music.ulaw"
+"""Of the music that is there; what was deleted is heard to its end, and is in no backup."""
+
+
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     """Some history, a recording, raw audio that waits, and settings."""
@@ -41,6 +45,9 @@ def office(tmp_path: Path) -> Office:
     (office.data / "engine/spool/done/waiting.raw").write_bytes(b"raw")
     (office.data / "prompts").mkdir()
     (office.data / "prompts/hello.sln16").write_bytes(b"slin")
+    for id_, name in (("a" * 32, "music.ulaw"), ("b" * 32, "music.ulaw"), ("b" * 32, "deleted")):
+        (office.data / "music" / id_).mkdir(parents=True, exist_ok=True)
+        (office.data / "music" / id_ / name).write_bytes(b"ulaw")
     (office.data / "trunkline.toml").write_text('sip_tls_cert = "/etc/tls/cert.pem"\n')
     return office
 
@@ -85,7 +92,7 @@ def test_what_is_restored_is_what_there_was(office: Office, to: Path, tmp_path: 
     got = files(tmp_path / "new")
     assert got.keys() == {
         "trunkline.db", "secret.key", "trunkline.toml", "engine/spool/done/waiting.raw",
-        "prompts/hello.sln16",
+        "prompts/hello.sln16", MUSIC,
         *(f"recordings/call_recording_{n}.mp3" for n in range(3)),
     }  # fmt: skip
     for name in got.keys() - {"trunkline.db"}:
@@ -104,7 +111,7 @@ def test_what_others_keep_is_named_and_the_key_is_warned_of(office: Office, to: 
 def test_without_recordings(office: Office, to: Path, tmp_path: Path) -> None:
     restored(made(office, to, "--without-recordings"), tmp_path / "new")
 
-    kept = {"trunkline.db", "secret.key", "trunkline.toml", "prompts/hello.sln16"}
+    kept = {"trunkline.db", "secret.key", "trunkline.toml", "prompts/hello.sln16", MUSIC}
     assert files(tmp_path / "new").keys() == kept
 
 

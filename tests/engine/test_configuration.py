@@ -143,6 +143,10 @@ def test_tls_and_an_external_address_are_there_when_set(tmp_path: Path) -> None:
     text = texts(made)["pjsip.conf"]
     assert text.count("external_media_address = 203.0.113.7") == 3
     assert "cert_file = /c.pem" in text
+    assert "verify_server = yes" in text
+    assert "ca_list_file" not in text
+    own = texts(msgspec.structs.replace(made, tls_ca="/ca.pem"))["pjsip.conf"]
+    assert "ca_list_file = /ca.pem" in own
     assert "protocol = tls" not in texts(config(tmp_path / "plain"))["pjsip.conf"]
 
 
@@ -157,6 +161,15 @@ def test_every_module_exists_in_the_engine(tmp_path: Path, installed: Installed)
     names = loaded(config(tmp_path))
     assert len(names) > 50
     assert [name for name in names if not (installed.modules / name).is_file()] == []
+
+
+def test_opus_is_there_where_the_engine_has_it(tmp_path: Path, installed: Installed) -> None:
+    with_it = texts(config(tmp_path, modules=installed.modules))
+    assert "codec_opus_open_source.so" in with_it["modules.conf"]
+    assert "trunkline,tl_phones_opus" in with_it["extconfig.conf"]
+    without = texts(config(tmp_path, modules=tmp_path))
+    assert "opus" not in without["modules.conf"] + without["extconfig.conf"]
+    assert "codec_g722.so" in without["modules.conf"]
 
 
 def test_the_event_log_has_as_many_columns_as_the_reader_wants(tmp_path: Path) -> None:
@@ -185,6 +198,8 @@ def test_every_application_and_function_of_the_dialplan_has_its_module(tmp_path:
         "CUT(": "func_cut.so",
         "SHARED(": "func_global.so",
         "HANGUPCAUSE(": "func_hangupcause.so",
+        "PJSIP_HEADER(": "res_pjsip_header_funcs.so",
+        "CHANNEL(": "func_channel.so",
         "REDIRECTING(": "func_callerid.so",
     }.items():
         assert word not in text or module in names
@@ -225,7 +240,7 @@ def test_the_same_settings_give_the_same_digest(tmp_path: Path) -> None:
 
 def test_every_setting_is_covered_here() -> None:
     fields = {field.name for field in msgspec.structs.fields(EngineConfiguration)}
-    assert fields - set(CHANGES) == {"home", "run", "database", "tls_cert", "tls_key"}
+    assert fields - set(CHANGES) == {"home", "run", "database", "tls_cert", "tls_key", "tls_ca"}
 
 
 def test_nothing_secret_is_in_its_repr(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.engine.config.contacts import refuse_steered
+from trunkline.engine.config.contacts import SECRET_TIMEOUT, is_secure, refuse_steered
 
 KEY = "/registrar/contact/bob;@0"
 PUT = "INSERT OR REPLACE INTO astdb (key, value) VALUES (?, ?)"
 
 
-def contact(uri: str) -> str:
-    return json.dumps({"user_agent": "maddr=? ;%", "uri": uri})
+def contact(uri: str, timeout: float = 3.0) -> str:
+    return json.dumps({"user_agent": "maddr=? ;%", "uri": uri, "qualify_timeout": f"{timeout:f}"})
 
 
 @pytest.fixture
@@ -42,6 +42,19 @@ def test_a_contact_that_leads_elsewhere_is_not_taken(astdb: sqlite3.Connection, 
     with pytest.raises(sqlite3.IntegrityError):
         astdb.execute(PUT, (KEY, contact(uri)))
     assert astdb.execute("SELECT value FROM astdb").fetchall() == [(contact("sip:bob@127.0.0.5"),)]
+
+
+@pytest.mark.parametrize("transport", ["", ";transport=TCP", ";transport=udp;x=tls"])
+def test_one_that_has_to_come_over_tls_is_not_taken_without(
+    astdb: sqlite3.Connection, transport: str
+) -> None:
+    uri = f"sip:bob@127.0.0.5:5061{transport}"
+    with pytest.raises(sqlite3.IntegrityError, match="over TLS"):
+        astdb.execute(PUT, (KEY, contact(uri, SECRET_TIMEOUT)))
+    assert not is_secure(uri)
+    uri = "sip:bob@127.0.0.5:5061;transport=TLS;ob"
+    astdb.execute(PUT, (KEY, contact(uri, SECRET_TIMEOUT)))
+    assert is_secure(uri)
 
 
 @pytest.mark.parametrize(

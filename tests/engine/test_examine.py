@@ -153,7 +153,7 @@ def test_long_paths_are_told(tmp_path: Path) -> None:
 
 def test_a_trunk_is_well_when_it_answers_and_is_up_for_the_server() -> None:
     states = [("a", True, True), ("b", False, None), ("c", True, None), ("d", True, False)]
-    found = examine.trunks(states)
+    found = examine.trunks([(*state, None) for state in states])
     assert [(f.name, f.ok, bool(f.mend)) for f in found] == [
         ("trunk a", True, False),
         ("trunk b", False, True),
@@ -161,3 +161,6 @@ def test_a_trunk_is_well_when_it_answers_and_is_up_for_the_server() -> None:
         ("trunk d", False, True),
     ]
     assert found[3].detail == "its carrier answers; it is down for the server"
+    [refused] = examine.trunks([("e", True, False, "certificate has expired")])
+    assert (refused.ok, refused.detail) == (False, "TLS: certificate has expired")
+    assert "sip_tls_ca" in refused.mend

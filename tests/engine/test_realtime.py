@@ -328,7 +328,7 @@ async def test_asterisk_on_postgresql_through_a_crash_of_it(own_cluster: Cluster
     assert await switch.registers("new") == 200
 
 
-async def _is_device(name: str) -> bool:
+async def _is_device(name: str, secure: bool) -> bool:
     return name != "chi"
 
 

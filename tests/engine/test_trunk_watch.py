@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
 from trunkline.engine.commands.control_socket import Control
 from trunkline.engine.config.trunks import probe
 from trunkline.engine.port import EngineUnavailable, Signal, TrunkChanged
@@ -44,8 +46,9 @@ class Watched:
 
     def __init__(self, *lines: TrunkLine) -> None:
         self.control = Asked()
+        self.trouble: str | None = None
         self.told: list[tuple[str, bool, str | None]] = []
-        self.watch = TrunkWatch(self.control, self._hear)
+        self.watch = TrunkWatch(self.control, self._hear, lambda *_: self.trouble)
         self.watch.keep(lines)
 
     def _hear(self, signal: Signal) -> None:
@@ -145,3 +148,21 @@ def test_a_trunk_that_was_away_is_told_anew() -> None:
     watched.watch.keep([line("a")])
     watched.event("trunk-a", "Reachable")
     assert watched.told == [("trunk-a", True, None)] * 2
+
+
+async def test_a_carrier_whose_certificate_is_refused_says_so() -> None:
+    carrier = msgspec.structs.replace(line("a"), transport="tls")
+    watched = Watched(carrier)
+    watched.trouble = "certificate has expired"
+    watched.event("trunk-a", "Unreachable")
+    assert watched.told == []  # its certificate is looked at first
+    await watched.watch.look()
+    watched.event("trunk-a", "Reachable")
+    watched.trouble = None
+    watched.event("trunk-a", "Unreachable")
+    await watched.watch.look()
+    assert watched.told == [
+        ("trunk-a", False, "CERTIFICATE_REFUSED"),
+        ("trunk-a", True, None),
+        ("trunk-a", False, "UNREACHABLE"),
+    ]

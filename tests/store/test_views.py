@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from store.making import KEY, office
+from trunkline.engine.config.contacts import SECRET_TIMEOUT
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.sqlite.connect import connect_reader
 from trunkline.work.manage import entries
 from trunkline.work.manage.accounts import create_account
-from trunkline.work.manage.devices import create_device, ha1
+from trunkline.work.manage.devices import create_device, ha1, set_device
+from trunkline.work.manage.music import create_music, use_music
 from trunkline.work.manage.numbers import create_number
 from trunkline.work.manage.trunks import create_trunk
 from trunkline.work.manage.users import create_user
 
 VIEWS = [
-    *("ps_endpoints", "ps_auths", "ps_aors", "tl_devices"),
+    *("ps_endpoints", "ps_auths", "ps_aors", "tl_devices", "tl_phones", "tl_phones_opus"),
     *(
         "tl_callers",
         "tl_rights",
@@ -28,6 +31,7 @@ VIEWS = [
         "tl_steps",
         "tl_extensions",
         "tl_dids",
+        "tl_music",
     ),
 ]
 
@@ -94,6 +98,45 @@ def test_a_device_can_register(asterisk, path):
     assert [found["id"] for found in everything] == ["an1"]
 
 
+NO_SRTP = ("no", "no", "")
+
+
+@pytest.mark.parametrize(
+    ("srtp", "secure", "media", "timeout"),
+    [
+        ("off", False, NO_SRTP, "3.0"),
+        ("off", True, NO_SRTP, "3.0"),
+        ("optional", False, NO_SRTP, "3.0"),
+        ("optional", True, ("sdes", "yes", "tls"), "3.0"),
+        ("required", False, ("sdes", "no", "tls"), str(SECRET_TIMEOUT)),
+    ],
+)
+def test_srtp_is_for_tls_alone(asterisk, directory, path, srtp, secure, media, timeout):
+    _, _, device = office(path)
+    with directory.transaction() as open_:
+        assert set_device(open_, device, srtp=srtp).srtp == srtp
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO device_states (device_id, online, secure, changed_at) VALUES (?, 1, ?, 0)",
+            (device.device_id, secure),
+        )
+    for view, allow in (("tl_phones", "ulaw,alaw,g722"), ("tl_phones_opus", "ulaw,alaw,g722,opus")):
+        phone = row(asterisk, view, "an1")
+        assert phone is not None
+        names = ("media_encryption", "media_encryption_optimistic", "transport")
+        assert tuple(phone[name] for name in names) == media
+        context = "from-device" if srtp == "off" else f"from-device-{srtp}"
+        assert (phone["allow"], phone["context"]) == (allow, context)
+        # The rest is that of the engine of the version before.
+        before, own = row(asterisk, "ps_endpoints", "an1") or {}, {"allow", "context"}
+        assert {name: phone[name] for name in before if name not in own} == {
+            name: said for name, said in before.items() if name not in own
+        }
+    aor = row(asterisk, "ps_aors", "an1")
+    assert aor is not None
+    assert aor["qualify_timeout"] == timeout
+
+
 @pytest.mark.parametrize("kind", [entries.DeviceEntry, entries.UserEntry, entries.AccountEntry])
 def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
     account, user, device = office(path)
@@ -102,7 +145,7 @@ def test_what_is_disabled_is_not_there(asterisk, directory, path, kind):
     ]
     with directory.transaction() as open_:
         entries.switch(open_, kind, entry, False)
-    for view in (*VIEWS[:4], "tl_callers"):
+    for view in (*VIEWS[:6], "tl_callers"):
         assert row(asterisk, view, "an1") is None
     extension = row(asterisk, "tl_extensions", f"{account.account_id}:101")
     assert extension is None or (kind is entries.DeviceEntry and extension["dial"] == "")
@@ -232,3 +275,28 @@ def test_a_caller_has_the_rights_of_the_account(asterisk, directory):
     assert {key: caller[key] for key in rights} == rights
     assert (caller["number"], caller["name"]) == ("101", "An '(x")
     assert list(caller)[-1] == "name"
+
+
+def test_who_is_held_hears_the_accounts_music_or_the_default(asterisk, directory, path):
+    account, _, _ = office(path)
+    with directory.transaction() as open_:
+        other = create_account(open_, "other")
+        for name in "ab":
+            create_music(open_, account, name, name * 32, 3)
+    endpoint = row(asterisk, "ps_endpoints", "an1")
+    assert endpoint is not None
+    assert endpoint["moh_suggest"] == account.account_id
+
+    def heard(whose: str) -> str:
+        found = row(asterisk, "tl_music", whose)
+        assert found is not None
+        assert (found["name"], found["mode"]) == (whose, "files")
+        return found["directory"]
+
+    assert (heard(account.account_id), heard(other.account_id)) == ("music/" + "b" * 32, "moh")
+    with directory.transaction() as open_:
+        use_music(open_, account, "a")
+    assert heard(account.account_id) == "music/" + "a" * 32
+    with directory.transaction() as open_:
+        assert use_music(open_, account, "default") is None
+    assert heard(account.account_id) == "moh"

@@ -16,6 +16,8 @@ from .program import Program
 from .waiting import Timeline, until
 
 MODULES = "/usr/lib/baresip/modules"
+CODECS = {"G722": "G722/16000/1", "opus": "opus/48000/2"}
+"""As baresip writes those that are not of 8000 samples a second."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +38,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     answer: Literal["auto", "manual"] = "auto"
     tone: float = 440
     ca_file: str = ""
+    codecs: str = "PCMU"
+    """What it can do, with commas between: PCMU, PCMA, G722, opus. It prefers the first."""
+    srtp: Literal["", "srtp", "srtp-mand"] = ""
+    """It offers SRTP beside RTP in RTP/AVP, or has nothing else (RTP/SAVP)."""
 
     @property
     def account(self) -> str:
@@ -43,23 +49,33 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         host = self.server or f"{self.address}:{self.port}"
         options = [
             f"answermode={self.answer}",
-            "audio_codecs=PCMU",
+            "audio_codecs=" + ",".join(CODECS.get(one, one) for one in self.codecs.split(",")),
             f"regint={60 if self.server else 0}",
         ]
+        if self.srtp:
+            options.append(f"mediaenc={self.srtp}")
         if self.password:
             options += [f"auth_user={self.user}", f"auth_pass={self.password}"]
         return f"<sip:{self.user}@{host};transport={self.transport}>;" + ";".join(options)
 
+    @property
+    def rate(self) -> int:
+        """Samples a second of what it says and hears."""
+        return 8000 if set(self.codecs.split(",")) <= {"PCMU", "PCMA"} else 16000
+
     def config(self, folder: Path) -> str:
         """The text of baresip's config file."""
-        modules = ["module g711.so", "module aufile.so", "module sndfile.so", "module_tmp uuid.so"]
+        modules = ["module g711.so", "module g722.so", "module opus.so", "module srtp.so"]
+        modules += ["module aufile.so", "module sndfile.so", "module_tmp uuid.so"]
         modules += ["module_tmp account.so", "module_app menu.so", "module_app ctrl_tcp.so"]
         lines = [
             f"sip_listen {self.address}:{self.port}",
             f"net_interface {self.address}",
             f"audio_source aufile,{folder}/said.wav",
-            "ausrc_srate 8000",
-            "auplay_srate 8000",
+            f"ausrc_srate {self.rate}",
+            f"auplay_srate {self.rate}",
+            "ausrc_channels 1",
+            "auplay_channels 1",
             "audio_level no",
             "audio_buffer 20-160",
             "call_max_calls 100",
@@ -82,7 +98,7 @@ class Phone:
         folder.mkdir(parents=True)
         (folder / "accounts").write_text(line.account + "\n")
         (folder / "config").write_text(line.config(folder))
-        tones.write_wav(folder / "said.wav", line.tone, 120)
+        tones.write_wav(folder / "said.wav", line.tone, 120, line.rate)
         self.line, self.folder = line, folder
         self.events: Timeline[dict[str, Any]] = Timeline(f"phone {line.user}")
         self._read_to = 0

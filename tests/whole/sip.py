@@ -31,6 +31,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     invited: list[str] = msgspec.field(default_factory=list)
     """Every INVITE that came while ``registered``."""
     codecs: tuple[str, ...] = ("0 PCMU/8000",)
+    profile: str = "RTP/AVP"
+    more_sdp: str = ""
+    """Further lines of its offer's audio, each with its end."""
     redirect: str = ""
     """Where calls to it are sent (302), as a Contact; without, it is busy."""
 
@@ -139,7 +142,7 @@ class _Dialogue(asyncio.DatagramProtocol):
 
     def _request(self, method: str, uri: str, extra: list[str], to: str) -> bytes:
         host, port = self.transport.get_extra_info("sockname")
-        body = _offer(host, self.who.codecs) if method == "INVITE" else ""
+        body = _offer(host, self.who) if method == "INVITE" else ""
         lines = [
             f"{method} {uri} SIP/2.0",
             f"Via: SIP/2.0/UDP {host}:{port};rport;branch={self.branch}",
@@ -194,9 +197,11 @@ def _declined(request: Message, redirect: str) -> bytes:
     return sip_message.response(request, 486, "Busy Here").encoded()
 
 
-def _offer(host: str, codecs: tuple[str, ...]) -> str:
-    types = " ".join(codec.split()[0] for codec in codecs)
+def _offer(host: str, who: Caller) -> str:
+    types = " ".join(codec.split()[0] for codec in who.codecs)
     return (
         f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-        f"m=audio 9 RTP/AVP {types}\r\n" + "".join(f"a=rtpmap:{codec}\r\n" for codec in codecs)
+        f"m=audio 9 {who.profile} {types}\r\n"
+        + "".join(f"a=rtpmap:{codec}\r\n" for codec in who.codecs)
+        + who.more_sdp
     )

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1, made for the day."""
+"""Certificates for addresses of the loopback, made for the day."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """(certificate, key): two PEM files; the certificate vouches for itself."""
+def certificate(
+    folder: Path, address: str = "127.0.0.1", days: int = 2, name: str = ""
+) -> tuple[Path, Path]:
+    """(certificate, key): two PEM files, NAMEcert.pem and NAMEkey.pem; the certificate vouches for itself.
+
+    It ends after so many days; of a negative number, it ended so many days ago.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    also = x509.IPAddress(ipaddress.ip_address(address))
     now = datetime.now(UTC)
     cert = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .not_valid_before(min(now, now + timedelta(days=days)) - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([also]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    cert_file, key_file = folder / "cert.pem", folder / "key.pem"
+    cert_file, key_file = folder / f"{name}cert.pem", folder / f"{name}key.pem"
     cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
     key_file.write_bytes(
         key.private_bytes(

@@ -15,19 +15,21 @@ QUIET = 0.01
 """Below this root mean square (of full scale) a window counts as silence."""
 
 
-def samples(frequency: float, seconds: float, level: float = 0.5) -> NDArray[np.int16]:
-    """A sine of ``frequency`` Hz at 8000 samples a second; 0 Hz is silence."""
-    at = np.arange(int(seconds * RATE)) / RATE
+def samples(
+    frequency: float, seconds: float, level: float = 0.5, rate: int = RATE
+) -> NDArray[np.int16]:
+    """A sine of ``frequency`` Hz at ``rate`` samples a second; 0 Hz is silence."""
+    at = np.arange(int(seconds * rate)) / rate
     return np.asarray(level * 32767 * np.sin(2 * np.pi * frequency * at), dtype=np.int16)
 
 
-def write_wav(file: Path, frequency: float, seconds: float) -> Path:
+def write_wav(file: Path, frequency: float, seconds: float, rate: int = RATE) -> Path:
     """A mono 16-bit WAV file of that tone."""
     with wave.open(str(file), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
-        out.setframerate(RATE)
-        out.writeframes(samples(frequency, seconds).tobytes())
+        out.setframerate(rate)
+        out.writeframes(samples(frequency, seconds, rate=rate).tobytes())
     return file
 
 

@@ -37,6 +37,8 @@ class Voice(asyncio.DatagramProtocol):
         sound = tones.ulaw(tone, 1)
         self._said = [sound[at : at + SIZE] for at in range(0, len(sound), SIZE)]
         self.speaking, self.muted = True, False
+        self.first = 0
+        """What is added to the sequence numbers of packets."""
         self.came: list[tuple[float, bytes]] = []
         """Each packet of sound: when it came, and what was in it."""
         self.sent, self.late = 0, 0.0
@@ -71,7 +73,12 @@ class Voice(asyncio.DatagramProtocol):
             self.late = max(self.late, time.monotonic() - begin - count * STEP)
             if self.speaking and self._to:
                 head = struct.pack(
-                    "!BBHII", 0x80, PCMU, self.sent & 0xFFFF, count * SIZE & 0xFFFFFFFF, source
+                    "!BBHII",
+                    0x80,
+                    PCMU,
+                    self.sent + self.first & 0xFFFF,
+                    count * SIZE & 0xFFFFFFFF,
+                    source,
                 )
                 said = NOTHING if self.muted else self._said[count % len(self._said)]
                 self._transport.sendto(head + said, self._to)

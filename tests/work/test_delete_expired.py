@@ -136,3 +136,15 @@ async def test_what_the_store_refuses_is_tried_again(busy: Office) -> None:
     assert await busy.verb()() == [Expired(None, "files", 1)]
     with pytest.raises(RecordingMissing):
         await busy.store.size(stuck)
+
+
+async def test_deleted_music_goes_once_nobody_can_hear_it(tmp_path: Path) -> None:
+    made, left = Office(tmp_path), iter([1, 0])
+    verb = DeleteExpired(
+        *(made.db.retention, made.store, tmp_path / "spool", Kept(), lambda: NOW),
+        rest=0,
+        tidy_files=lambda: next(left),
+    )
+    assert Expired(None, "music", 1) in await verb()
+    assert all(each.kind != "music" for each in await verb())
+    await made.db.close()

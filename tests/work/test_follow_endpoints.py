@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from trunkline.directory.entries import TrunkEntry
-from trunkline.engine.port import EndpointChanged, TrunkChanged
+from trunkline.directory.entries import DeviceEntry, TrunkEntry
+from trunkline.engine.port import ContactCame, EndpointChanged, TrunkChanged
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import DatabaseUnavailable
@@ -27,13 +27,17 @@ class Following:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.published: list[StoredEvent] = []
-        self.follow = FollowEndpoints(desk.database, self, MessageIds(lambda: AT))
+        self.follow = FollowEndpoints(desk.database, self, MessageIds(lambda: AT), self.read_anew)
+        self.read = 0
         with desk.directory() as directory:
             self.trunk = entries.find(directory, TrunkEntry, "carrier")
         self.endpoint = f"trunk-{self.trunk.trunk_id}"
 
     def publish(self, events: Any) -> None:
         self.published += events
+
+    async def read_anew(self) -> None:
+        self.read += 1
 
     def listen(self, listener: Any) -> None: ...
 
@@ -58,6 +62,15 @@ async def test_each_change_of_a_device_is_one_event(following: Following) -> Non
     changes = [EndpointChanged("an1", online, AT) for online in (False, True, True, False)]
     told = await following.hear(*changes)
     assert told == [("DEVICE_ONLINE", "an1", 1), ("DEVICE_OFFLINE", "an1", 2)]
+
+
+async def test_by_which_transport_a_device_came_is_kept_and_no_event(following: Following) -> None:
+    came = [ContactCame("an1", secure, AT) for secure in (False, True, True, False)]
+    assert await following.hear(*came, ContactCame("nobody", True, AT)) == []
+    assert following.read == 2  # the engine has kept what was so before
+    await following.hear(ContactCame("an1", True, AT))
+    with following.desk.directory() as directory:
+        assert entries.find(directory, DeviceEntry, "an1").secure
 
 
 async def test_each_change_of_a_trunk_is_one_event_and_the_first_always(

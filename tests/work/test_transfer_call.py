@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from trunkline.calls import facts as f
-from trunkline.directory.entries import DeviceEntry
+from trunkline.directory.entries import AccountEntry, DeviceEntry
 from trunkline.engine.port import EngineUnavailable, TransferFailed
 from trunkline.work.control.transfer_call import TransferCall, Transferred, TransferWanted
 from trunkline.work.manage import entries
@@ -79,7 +79,7 @@ async def test_the_phone_leaves_and_it_is_logged_who_asked(scene: Scene) -> None
 async def test_an_extension_needs_no_right_to_dial_out(scene: Scene) -> None:
     with scene.desk.directory() as directory:
         create_user(directory, scene.desk.account, "binh", name="Binh", extension="102")
-        directory.change_account(scene.account_id, dial_deny="1")
+        directory.change(AccountEntry, scene.account_id, dial_deny="1")
     assert await scene.refused("103") == ("DESTINATION_NOT_ALLOWED", False)
     assert (await scene.asks("102")).to == "102"
 

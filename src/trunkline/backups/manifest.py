@@ -16,14 +16,17 @@ DATABASE, KEY, SETTINGS = "trunkline.db", "secret.key", "trunkline.toml"
 DUMP = "trunkline.pgdump"
 DATABASES = (DATABASE, DUMP)
 """SQLite's file, or what pg_dump wrote: a backup has one of them."""
-RECORDINGS, WAITING, PROMPTS = "recordings", "engine/spool/done", "prompts"
+RECORDINGS, WAITING, PROMPTS, MUSIC = "recordings", "engine/spool/done", "prompts", "music"
+DELETED = "deleted"
+"""The mark of music that only goes on for who hears it now (work/manage/music.py)."""
 PURPOSE = "backup manifest"
 """The purpose for which the signing key is derived."""
 
 _PLAIN = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
 _PATH = re.compile(
     rf"{re.escape(DATABASE)}|{re.escape(DUMP)}|{re.escape(KEY)}|{re.escape(SETTINGS)}|"
-    rf"{RECORDINGS}/{_PLAIN}\.(mp3|wav|opus)(\.peaks\.json)?|{WAITING}/{_PLAIN}\.(leg|raw)|{PROMPTS}/{_PLAIN}\.sln(16)?"
+    rf"{RECORDINGS}/{_PLAIN}\.(mp3|wav|opus)(\.peaks\.json)?|{WAITING}/{_PLAIN}\.(leg|raw)|"
+    rf"{PROMPTS}/{_PLAIN}\.sln(16)?|{MUSIC}/{_PLAIN}/music\.(ulaw|alaw|g722)"
 )
 
 

@@ -148,6 +148,10 @@ def _files(contents: Contents, database: Path) -> Iterator[tuple[str, Path]]:
         yield m.KEY, data / m.KEY
     yield m.SETTINGS, data / m.SETTINGS
     yield from ((path, data / path) for path in _listed(data, m.PROMPTS))
+    for folder in sorted((data / m.MUSIC).glob("[!.]*")):
+        if not (folder / m.DELETED).exists():
+            its = _listed(data, f"{m.MUSIC}/{folder.name}")
+            yield from ((path, data / path) for path in its)
     if contents.with_recordings:
         for kind in (m.WAITING, m.RECORDINGS):
             yield from ((path, data / path) for path in _listed(data, kind))

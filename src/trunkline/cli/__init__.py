@@ -28,6 +28,7 @@ COMMANDS = {
     "number": ("trunkline.cli.directory.numbers", "number"),
     "extension": ("trunkline.cli.directory.extensions", "extension"),
     "announcement": ("trunkline.cli.directory.announcements", "announcement"),
+    "music": ("trunkline.cli.directory.music", "music"),
     "route": ("trunkline.cli.directory.outbound_routes", "route"),
     "key": ("trunkline.cli.directory.keys", "key"),
     "call": ("trunkline.cli.calls.call", "call"),

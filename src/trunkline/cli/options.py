@@ -17,6 +17,13 @@ OneAccount = Annotated[
 ]
 Named = Annotated[str, typer.Argument(metavar="NAME", help="Its name or its id.")]
 
+Srtp = Annotated[
+    str,
+    typer.Option(
+        metavar="WORD", help="Encrypted sound (SRTP), over TLS only: off, optional or required."
+    ),
+]
+
 
 def group(words: str) -> typer.Typer:
     """A group of commands; ``words`` are its help."""

@@ -68,7 +68,10 @@ class UserEntry(Switched, frozen=True, kw_only=True):
 
 
 class DeviceEntry(Switched, frozen=True, kw_only=True):
-    """A phone of a user; ``online`` as last heard."""
+    """A phone of a user; ``online`` as last heard. ``srtp``: off, optional or required.
+
+    ``secure``: it registered over TLS, as last heard; without that, it has no SRTP.
+    """
 
     device_id: str
     account_id: str
@@ -76,7 +79,9 @@ class DeviceEntry(Switched, frozen=True, kw_only=True):
     username: str
     sip_user: str
     realm: str
+    srtp: str
     online: bool
+    secure: bool
 
 
 class TrunkEntry(Switched, frozen=True, kw_only=True):
@@ -95,6 +100,7 @@ class TrunkEntry(Switched, frozen=True, kw_only=True):
     register: bool
     match: list[str]
     priority: int
+    srtp: str
     sandbox: bool
     up: bool | None
 
@@ -129,6 +135,16 @@ class AnnouncementEntry(Switched, frozen=True, kw_only=True):
     text: str
     file: str
     next: str | None
+
+
+class MusicEntry(Entry, frozen=True, kw_only=True):
+    """What who is held may hear; ``used``: the account's parties hear it now."""
+
+    music_id: str
+    account_id: str
+    name: str
+    seconds: int
+    used: bool
 
 
 class RouteEntry(Entry, frozen=True, kw_only=True):

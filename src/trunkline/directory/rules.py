@@ -174,6 +174,23 @@ def recording_format(text: str) -> RecordingFormat:
     return known_format(text)
 
 
+def srtp(text: str) -> str:
+    _refuse_unless(
+        text in {"off", "optional", "required"}, f"{text!r}: SRTP is off, optional or required"
+    )
+    return text
+
+
+def trunk_srtp(text: str, transport: str) -> str:
+    """Its keys stand in SIP."""
+    srtp(text)
+    _refuse_unless(
+        text == "off" or transport == "tls",
+        f"--srtp {text} needs --transport tls: SRTP's keys would cross the network in clear SIP",
+    )
+    return text
+
+
 def credentials(user: str | None, password: str | None, register: bool) -> None:
     """A trunk has both or neither, and both to register."""
     _refuse_unless(

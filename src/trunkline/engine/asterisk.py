@@ -21,10 +21,12 @@ from trunkline.engine.commands.ari import Ari, AriError, segment
 from trunkline.engine.commands.control_socket import Control
 from trunkline.engine.config import trunks as trunk_file
 from trunkline.engine.config.configuration import TRUNKS_FILE, write_private
+from trunkline.engine.config.contacts import is_secure
 from trunkline.engine.config.run_directory import run_directory_of
 from trunkline.engine.port import (
     AnsweredInSip,
     Channel,
+    ContactCame,
     EndpointChanged,
     EngineUnavailable,
     HoldChanged,
@@ -36,6 +38,7 @@ from trunkline.engine.port import (
     TransferFailed,
     Trunk,
 )
+from trunkline.engine.watch import reach
 from trunkline.engine.watch.trunks import TrunkWatch
 
 log = structlog.get_logger()
@@ -70,16 +73,23 @@ class Asterisk:
         *,
         ami: Ami,
         trunk_qualify_seconds: int = 15,
+        tls_ca: str = "",
         caches: Sequence[str] = (),
     ) -> None:
-        """``caches`` names Asterisk's caches of the directory, which are emptied when the directory has changed."""
+        """``tls_ca`` is a PEM file of what trunks may show besides what the machine trusts.
+
+        ``caches`` names Asterisk's caches of the directory, which are emptied when the directory has changed."""
         self._home = home
         self._caches = caches
         self._on_signal = on_signal
         self._ari = Ari(port, password, self._on_event)
         self._ami = ami
         self._control = Control(run_directory_of(home))
-        self._trunks = TrunkWatch(self._control, on_signal)
+        self._trunks = TrunkWatch(
+            self._control,
+            on_signal,
+            lambda host, port: reach.certificate_trouble(host, port, tls_ca),
+        )
         self._qualify_seconds = trunk_qualify_seconds
         self._endpoints: dict[str, bool] = {}
         self._states_known = False
@@ -204,17 +214,17 @@ class Asterisk:
         ]
 
     async def sync(
-        self, trunks: Iterable[Trunk], is_device: Callable[[str], Awaitable[bool]]
+        self, trunks: Iterable[Trunk], may_stay: Callable[[str, bool], Awaitable[bool]]
     ) -> None:
         """Write the trunks and reload the modules that read them, if they changed; forget lost devices."""
         async with self._sync_lock:
             if self.write_trunks(trunks) and self._ari.connected:
                 await self._reload(*_RELOADED)
             if self._ari.connected:
-                await self._forget_objects()
-                await self._forget_all_but(is_device)
+                await self.forget_objects()
+                await self._forget_all_but(may_stay)
                 # An object that was being read when the directory changed may have come after the first time.
-                await self._forget_objects()
+                await self.forget_objects()
 
     async def _reload(self, *modules: str) -> None:
         async with self._control.everyone_listed():
@@ -251,7 +261,7 @@ class Asterisk:
         return True
 
     async def _connected(self) -> None:
-        await self._forget_objects()  # no change reached it while we were cut off
+        await self.forget_objects()  # no change reached it while we were cut off
         await self._control.list_new_alone()
         await self.refuse_new_calls(False)
         # Asked by technology, ARI answers 404 while it knows none.
@@ -262,6 +272,8 @@ class Asterisk:
         for name, online in {**gone, **states}.items():
             self._endpoints[name] = online
             self._on_signal(EndpointChanged(name, online, now))
+        for _, name, secure in await self._contacts():
+            self._on_signal(ContactCame(name, secure, now))
         for channel in await self.channels():
             self._on_signal(LegInSip(channel.leg_id, channel.sip_call_id))
             if channel.ringing:
@@ -285,6 +297,7 @@ class Asterisk:
             self._trunks.contact_changed(endpoint, contact, _at(event))
             if contact["contact_status"] == "NonQualified" and not self._trunks.watches(endpoint):
                 self._just_met.put_nowait(endpoint)
+                self._on_signal(ContactCame(endpoint, is_secure(contact["uri"]), _at(event)))
         elif kind == "ChannelStateChange":
             self._in_sip(event["channel"])
             if event["channel"]["state"] == "Ringing":
@@ -303,29 +316,35 @@ class Asterisk:
     def _in_sip(self, channel: dict[str, Any]) -> None:
         self._on_signal(LegInSip(channel["id"], channel.get("protocol_id", "")))
 
-    async def _forget_objects(self) -> None:
+    async def forget_objects(self) -> None:
+        """Have the engine read the directory anew, where it keeps what it has read."""
         for cache in self._caches:
             await self._control.forget_objects(cache)
 
-    async def _forget_all_but(self, is_device: Callable[[str], Awaitable[bool]]) -> None:
+    async def _forget_all_but(self, may_stay: Callable[[str, bool], Awaitable[bool]]) -> None:
         """Remove the contacts of devices that are gone: a device that is disabled leaves its contact behind."""
-        for contact in await asyncio.to_thread(_contacts, self._home / "lib" / "astdb.sqlite3"):
-            if await is_device(contact.partition(";")[0]):
+        for contact, device, secure in await self._contacts():
+            if await may_stay(device, secure):
                 continue
             with contextlib.suppress(AriError):
                 path = f"asterisk/config/dynamic/res_pjsip/contact/{segment(contact)}"
                 await self._ari.request("DELETE", path)
 
+    async def _contacts(self) -> list[tuple[str, str, bool]]:
+        return await asyncio.to_thread(_contacts, self._home / "lib" / "astdb.sqlite3")
 
-def _contacts(astdb: Path) -> list[str]:
-    """The ids of all registered contacts (``<aor>;@<hash>``), from Asterisk's own database."""
+
+def _contacts(astdb: Path) -> list[tuple[str, str, bool]]:
+    """All registered contacts, from Asterisk's own database: id (``<aor>;@<hash>``), AOR, over TLS?"""
     prefix = "/registrar/contact/"
+    query = "SELECT key, json_extract(value, '$.uri') FROM astdb WHERE key LIKE ?"
     with contextlib.closing(sqlite3.connect(f"file:{astdb}?mode=ro", uri=True)) as connection:
         try:
-            rows = connection.execute("SELECT key FROM astdb WHERE key LIKE ?", (prefix + "%",))
-            return [str(key)[len(prefix) :] for (key,) in rows]
+            rows = connection.execute(query, (prefix + "%",))
+            found = [(str(key)[len(prefix) :], str(uri)) for key, uri in rows]
         except sqlite3.OperationalError:
             return []
+    return [(id_, id_.partition(";")[0], is_secure(uri)) for id_, uri in found]
 
 
 def _at(event: dict[str, Any]) -> int:

@@ -58,6 +58,8 @@ class Trunk(Protocol):
     def register(self) -> bool: ...
     @property
     def match(self) -> tuple[str, ...]: ...
+    @property
+    def srtp(self) -> str: ...
 
 
 class Rang(msgspec.Struct, frozen=True):
@@ -97,6 +99,14 @@ class EndpointChanged(msgspec.Struct, frozen=True):
     at: int
 
 
+class ContactCame(msgspec.Struct, frozen=True):
+    """A device registered; ``secure``: over TLS."""
+
+    endpoint: str
+    secure: bool
+    at: int
+
+
 class TrunkChanged(msgspec.Struct, frozen=True):
     """A trunk's state is known or has changed; told again after each connection to the engine.
 
@@ -110,7 +120,9 @@ class TrunkChanged(msgspec.Struct, frozen=True):
     """Why it is down."""
 
 
-Signal = Rang | HoldChanged | AnsweredInSip | LegInSip | EndpointChanged | TrunkChanged
+Signal = (
+    Rang | HoldChanged | AnsweredInSip | LegInSip | EndpointChanged | ContactCame | TrunkChanged
+)
 OnSignal = Callable[[Signal], None]
 
 
@@ -159,6 +171,9 @@ class Engine(Protocol):
         """Every endpoint that is known here -> online."""
 
     async def sync(
-        self, trunks: Iterable[Trunk], is_device: Callable[[str], Awaitable[bool]]
+        self, trunks: Iterable[Trunk], may_stay: Callable[[str, bool], Awaitable[bool]]
     ) -> None:
-        """Take in changed trunks, and forget contacts that belong to no device."""
+        """Take in changed trunks, and forget the contacts that may not stay.
+
+        ``may_stay`` is told a contact's device, and whether that registered over TLS.
+        """

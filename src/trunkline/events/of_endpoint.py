@@ -18,6 +18,7 @@ def device_state(
     online: bool,
     at: int,
     msg_id: int,
+    srtp: str = "off",
 ) -> Announcement:
     """DEVICE_ONLINE or DEVICE_OFFLINE; its subject is the device's SIP user name."""
     kind = DeviceOnline if online else DeviceOffline
@@ -33,7 +34,9 @@ def device_state(
             authorizing_type="device",
             username=username or UNSET,
         ),
-        state=DeviceState(sip_user=sip_user, username=username, online=online, since=rfc3339(at)),
+        state=DeviceState(
+            sip_user=sip_user, username=username, online=online, srtp=srtp, since=rfc3339(at)
+        ),
     )
     name = "DEVICE_ONLINE" if online else "DEVICE_OFFLINE"
     return Announcement(account_id, "device", name, sip_user, at, body)

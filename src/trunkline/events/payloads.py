@@ -303,6 +303,7 @@ class _OfTrunk(Event, frozen=True, kw_only=True):
         TrunkReason | UnsetType,
         Meta(
             description="Why it is down. `UNREACHABLE`: the carrier does not answer OPTIONS. "
+            "`CERTIFICATE_REFUSED`: over TLS, it shows a certificate that is not to be trusted. "
             "`REGISTRATION_REJECTED`: it answers, but does not accept our REGISTER."
         ),
     ] = UNSET

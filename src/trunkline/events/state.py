@@ -22,7 +22,7 @@ from trunkline.calls.words import LegStatus as LegStatus
 from trunkline.calls.words import StatusDetail
 
 FailureReason = Literal["AUDIO_MISSING", "ENCODING_FAILED"]
-TrunkReason = Literal["UNREACHABLE", "REGISTRATION_REJECTED"]
+TrunkReason = Literal["UNREACHABLE", "CERTIFICATE_REFUSED", "REGISTRATION_REJECTED"]
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +184,7 @@ class DeviceState(State, frozen=True, kw_only=True):
     sip_user: str
     username: str | None
     online: bool
+    srtp: Annotated[str, Meta(description="Encrypted sound: off, optional or required.")]
     since: Time
 
 

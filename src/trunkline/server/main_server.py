@@ -63,7 +63,7 @@ class MainServer:
     end_astray: EndAstray
     watch_media: WatchMedia
     close_left_calls: CloseLeftCalls
-    is_device: Callable[[str], Awaitable[bool]]
+    may_stay: Callable[[str, bool], Awaitable[bool]]
     _log: LogFollower | None = None
 
     @contextlib.asynccontextmanager
@@ -142,7 +142,7 @@ class MainServer:
     async def sync(self) -> None:
         """Take in a directory that has changed; returns when the change works."""
         await self.deliver_webhooks.refresh()
-        await self.engine.sync(await self.db.directory.trunks(), self.is_device)
+        await self.engine.sync(await self.db.directory.trunks(), self.may_stay)
 
     async def engine_died(self, last_sign_of_life: float) -> None:
         """First the log is read to its end: its rows tell what happened before the death."""

@@ -74,11 +74,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sip_tls: Annotated[
         str,
         _D(
-            description="Where phones reach the engine over TLS; empty switches it off. Needs sip_tls_cert and sip_tls_key."
+            description="Where phones and carriers reach the engine over TLS; empty switches it off, for trunks, too. Needs sip_tls_cert and sip_tls_key."
         ),
     ] = ""
     sip_tls_cert: Annotated[str, _D(description="PEM file with the TLS certificate chain.")] = ""
     sip_tls_key: Annotated[str, _D(description="PEM file with the TLS private key.")] = ""
+    sip_tls_ca: Annotated[
+        str,
+        _D(
+            description="PEM file with certificates to trust besides those that the machine trusts: a carrier's own authority, or its self-signed certificate. A trunk over TLS talks to nobody else."
+        ),
+    ] = ""
     sip_realm: Annotated[
         str,
         _D(

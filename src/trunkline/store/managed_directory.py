@@ -23,6 +23,7 @@ from trunkline.directory.entries import (
     Entry,
     ExtensionEntry,
     KeyEntry,
+    MusicEntry,
     NumberEntry,
     RouteEntry,
     TrunkEntry,
@@ -49,6 +50,7 @@ _TABLE: dict[type[Entry], sa.Table] = {
     NumberEntry: tables.numbers,
     ExtensionEntry: tables.extensions,
     AnnouncementEntry: tables.announcements,
+    MusicEntry: tables.music,
     RouteEntry: tables.outbound_routes,
     KeyEntry: tables.api_keys,
 }
@@ -61,6 +63,7 @@ _NAMED_BY: dict[type[Entry], sa.Column[Any]] = {
     NumberEntry: tables.numbers.c.did,
     ExtensionEntry: tables.extensions.c.number,
     AnnouncementEntry: tables.announcements.c.name,
+    MusicEntry: tables.music.c.name,
     RouteEntry: tables.outbound_routes.c.prefix,
     KeyEntry: tables.api_keys.c.name,
 }
@@ -113,11 +116,11 @@ class DirectoryTransaction:
         where = table.c.id == id_
         self._connection.execute(table.update().where(where).values(destination_id=destination_id))
 
-    def change_account(self, id_: str, **columns: Any) -> AccountEntry:
-        """Set columns of an account; gives it as it is then."""
-        table = tables.accounts
+    def change(self, kind: type[AnyEntry], id_: str, **columns: Any) -> AnyEntry:
+        """Set columns of an entry; gives it as it is then."""
+        table = _TABLE[kind]
         self._connection.execute(table.update().where(table.c.id == id_).values(**columns))
-        return self.called(AccountEntry, id_)[0]
+        return self.called(kind, id_)[0]
 
     def rename_account(self, id_: str, name: str) -> None:
         """Give an account another name; its ids stay."""
@@ -182,6 +185,12 @@ class DirectoryTransaction:
     def delete_prompt(self, file: str) -> None:
         """Delete what an announcement said; its files are the caller's."""
         self._connection.execute(tables.prompts.delete().where(tables.prompts.c.file == file))
+
+    def use_music(self, account_id: str, music_id: str | None) -> None:
+        """Have the account's held parties hear that; None: the default music."""
+        table = tables.music
+        mine = table.update().where(table.c.account_id == account_id)
+        self._connection.execute(mine.values(used=table.c.id == (music_id or "")))
 
     def delete_destination(self, id_: str) -> None:
         """Delete a destination with its extensions and its ways on; nothing else may lead to it."""
@@ -282,6 +291,8 @@ def _column(table: sa.Table, name: str) -> sa.ColumnElement[Any]:
         return table.c.id
     if name == "online":
         return sa.func.coalesce(tables.device_states.c.online, sa.false())
+    if name == "secure":
+        return sa.func.coalesce(tables.device_states.c.secure, sa.false())
     if name == "up":
         return sa.case((tables.trunks.c.enabled, tables.trunk_states.c.up), else_=sa.null())
     if name == "username":

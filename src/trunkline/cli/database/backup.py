@@ -66,7 +66,7 @@ def _contents(
     data, place = settings.directory, settings.place
     if not exists(place) or not (data / KEY).exists():
         raise CommandFailed(f"there is nothing to back up in {data}: name another with --data")
-    others = (settings.sip_tls_cert, settings.sip_tls_key)
+    others = (settings.sip_tls_cert, settings.sip_tls_key, settings.sip_tls_ca)
     schema, copy_database = copier(place, progress)
     return Contents(
         data=data,

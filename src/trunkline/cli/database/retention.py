@@ -36,7 +36,7 @@ def run(
 
     A server does so each hour by itself, and may run meanwhile. Stopped amid it, the next run goes on.
     `facts` are what finished calls were made from, `spent` keys and tokens that have run out, `files`
-    those of recordings, `months` tables that are empty.
+    those of recordings, `music` what was deleted and nobody hears any more, `months` tables that are empty.
     """
     done = asyncio.run(_run(settings_of(ctx), dry_run))
     rows = [{"account": each.account, "kind": each.kind, "rows": each.rows} for each in done]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.directory.entries import add_entry_commands, shown
-from trunkline.cli.directory.transaction import directory_of, find_account
-from trunkline.cli.options import Account, Json, group
+from trunkline.cli.directory.transaction import account_id_of, directory_of, find_account
+from trunkline.cli.options import Account, AccountIf, Json, Named, Srtp, group
 from trunkline.cli.output import show_one
+
+if TYPE_CHECKING:
+    from trunkline.directory.entries import DeviceEntry
 
 _AS_LONG_AS_A_NUMBER = 7
 
@@ -26,6 +29,7 @@ def create_device(
     sip_password: Annotated[
         str | None, typer.Option(metavar="P", help="Its SIP password; made if not given.")
     ] = None,
+    srtp: Srtp = "off",
     as_json: Json = False,
 ) -> None:
     """Add a SIP phone, and show its password: this once."""
@@ -42,6 +46,7 @@ def create_device(
             sip_user,
             realm=settings_of(ctx).sip_realm,
             password=sip_password,
+            srtp=srtp,
         )
     if len(sip_user) >= _AS_LONG_AS_A_NUMBER and sip_user.isdigit():
         typer.echo(
@@ -49,7 +54,48 @@ def create_device(
             "that number would be asked for this device's password. A name with a letter in it is safe",
             err=True,
         )
+    _warn_without_tls(ctx, entry)
     show_one(shown(entry, sipPassword=password), as_json)
+
+
+@device.command("set")
+def set_device(
+    ctx: typer.Context,
+    name: Named,
+    account: AccountIf = None,
+    srtp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="Encrypted sound (SRTP), over TLS only: off, optional or required.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Change a device; what is not named stays. Live calls stay as they are."""
+    from trunkline.directory.entries import DeviceEntry
+    from trunkline.work.manage import entries
+    from trunkline.work.manage.devices import set_device
+
+    with directory_of(ctx, changes=True) as directory:
+        found = entries.find(directory, DeviceEntry, name, account_id_of(directory, account))
+        entry = set_device(directory, found, srtp=srtp)
+    _warn_without_tls(ctx, entry)
+    show_one(shown(entry), as_json)
+
+
+def _warn_without_tls(ctx: typer.Context, entry: DeviceEntry) -> None:
+    if entry.srtp == "off" or settings_of(ctx).sip_tls:
+        return
+    typer.echo(
+        "warning: phones cannot register over TLS, since sip_tls is not set, and SRTP is used over TLS only: "
+        + (
+            "this device can make and take no calls"
+            if entry.srtp == "required"
+            else "this device has none"
+        ),
+        err=True,
+    )
 
 
 add_entry_commands(device, "device")

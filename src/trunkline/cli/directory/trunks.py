@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from trunkline.cli.context import settings_of
 from trunkline.cli.directory.entries import add_entry_commands, shown
 from trunkline.cli.directory.transaction import directory_of, find_account
-from trunkline.cli.options import Account, Json, group, listed
+from trunkline.cli.options import Account, Json, Srtp, group, listed
 from trunkline.cli.output import show_one
 
 trunk = group("Trunks: lines to carriers.")
@@ -29,6 +30,7 @@ def create_trunk(
         str, typer.Option(metavar="IP,IP", help="Where its calls come from; the host if not given.")
     ] = "",
     transport: Annotated[str, typer.Option(help="udp, tcp or tls.")] = "udp",
+    srtp: Srtp = "off",
     priority: Annotated[int, typer.Option(min=0, max=1000, help="The lowest is dialled by.")] = 10,
     as_json: Json = False,
 ) -> None:
@@ -47,8 +49,15 @@ def create_trunk(
             register=register,
             match=listed(match),
             priority=priority,
+            srtp=srtp,
         )
         shared = accounts_at_the_same_address(directory, entry)
+    if transport == "tls" and not settings_of(ctx).sip_tls:
+        typer.echo(
+            "warning: sip_tls is not set, and without it the engine speaks no TLS: this trunk is down until "
+            "sip_tls, sip_tls_cert and sip_tls_key are set and the server is started again",
+            err=True,
+        )
     if shared:
         typer.echo(
             f"warning: a trunk of {', '.join(shared)} takes calls from the same address: a call that "

@@ -78,14 +78,14 @@ def _trunks(chosen: Settings, followed: bool) -> list[Finding]:
     from trunkline.engine.process import examine
     from trunkline.engine.watch import reach
 
-    asked = [
-        (
-            line.name,
-            reach.answers(line.host, line.port, line.transport),
-            line.up if followed else None,
-        )
-        for line in _trunk_lines(chosen, chosen.directory / "secret.key")
-    ]
+    asked = []
+    for line in _trunk_lines(chosen, chosen.directory / "secret.key"):
+        tls = line.transport == "tls"
+        trouble = "sip_tls is off" if tls and not chosen.sip_tls else None
+        if tls and not trouble:
+            trouble = reach.certificate_trouble(line.host, line.port, chosen.sip_tls_ca)
+        answers = reach.answers(line.host, line.port, line.transport)
+        asked.append((line.name, answers, line.up if followed else None, trouble))
     return examine.trunks(asked)
 
 

@@ -14,10 +14,15 @@ from pathlib import Path
 
 import msgspec
 
-from trunkline.engine.config import contacts, forwards, realtime, registered
+from trunkline.engine.config import contacts, forwards, music, realtime, registered, trusted
 from trunkline.engine.config.realtime import PostgresqlViews, RealtimeError
 from trunkline.routing.dialling import dropped_beyond_ascii
 
+OPUS = ("codec_opus_open_source.so", "res_format_attr_opus.so")
+"""What an engine needs for Opus: not every Asterisk has it, and without it a call that has Opus is silent."""
+
+_SILENT = b"\xff" * 160
+"""20 ms of silence in µ-law."""
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
 
@@ -61,6 +66,8 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     tls: tuple[str, int] | None = None
     tls_cert: str = ""
     tls_key: str = ""
+    tls_ca: str = ""
+    """Further certificates that a carrier's may be signed by, or be: a PEM file."""
     ring_seconds: int = 60
     max_call_seconds: int = 14_400
     more_modules: tuple[str, ...] = ()
@@ -85,6 +92,11 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
         """The prompts of announcements; they stand beside the engine's own files, since people made them."""
         return self.home.parent / "prompts"
 
+    @property
+    def music(self) -> Path:
+        """The music that people uploaded, a folder each; beside the engine's own files, too."""
+        return self.home.parent / "music"
+
 
 def event_log(home: Path) -> Path:
     """The event log (CEL) of the engine in ``home``, where ``cel_custom.conf`` has it written."""
@@ -108,9 +120,11 @@ def write(
         write_private(config.etc / name, text)
     for name in _POSTGRESQLS_OWN - set(files):
         (config.etc / name).unlink(missing_ok=True)
+    (config.home / "lib" / "silent.ulaw").write_bytes(_SILENT)
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, "")
+    music.make_data_directory(config.home / "share", config.share, config.music)
     astdb = config.home / "lib" / "astdb.sqlite3"
     contacts.refuse_steered(astdb)
     registered.list_registered(astdb)
@@ -168,7 +182,7 @@ def _check_paths(config: EngineConfiguration) -> None:
             )
     paths = [config.home, config.run]
     paths += [config.database] if isinstance(config.database, Path) else []
-    paths += [Path(file) for file in (config.tls_cert, config.tls_key) if file]
+    paths += [Path(file) for file in (config.tls_cert, config.tls_key, config.tls_ca) if file]
     for path in paths:
         if found := _UNSAFE_PATH.search(str(path)):
             raise ConfigurationError(
@@ -209,7 +223,16 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "RING": str(config.ring_seconds),
         "MAX_CALL": str(config.max_call_seconds),
         "CAPTURE": _capture(config.capture),
+        **_codecs(config.modules),
         "MORE_MODULES": "\n".join(f"load = {name}.so" for name in config.more_modules),
+    }
+
+
+def _codecs(modules: Path) -> dict[str, str]:
+    opus = all((modules / name).is_file() for name in OPUS)
+    return {
+        "OPUS": "\n".join(f"load = {name}" for name in OPUS) if opus else "",
+        "PHONES_VIEW": "tl_phones_opus" if opus else "tl_phones",
     }
 
 
@@ -250,5 +273,15 @@ def _tls(config: EngineConfiguration) -> str:
     return (
         f"[tls]\ntype = transport\nprotocol = tls\nbind = {_bind(config.tls)}\n"
         f"cert_file = {config.tls_cert}\npriv_key_file = {config.tls_key}\nmethod = tlsv1_2\n"
+        + _trusted(config.tls_ca)
         + _external(config.external)
     )
+
+
+def _trusted(more: str) -> str:
+    """Whose certificates a carrier may have; a phone that has called us shows none."""
+    folder = trusted.system_folder()
+    lines = ["verify_server = yes"]
+    lines += [f"ca_list_path = {folder}"] if folder else []
+    lines += [f"ca_list_file = {more}"] if more else []
+    return "\n".join(lines) + "\n"

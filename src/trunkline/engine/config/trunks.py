@@ -43,7 +43,12 @@ send_connected_line = no
 send_diversion = no
 allow_transfer = no
 allow_subscribe = no
+moh_suggest = {account}
+dtmf_mode = auto
 set_var = CHANNEL(hangup_handler_push)=leg-over,s,1
+media_encryption = {encryption}
+media_encryption_optimistic = {optimistic}
+set_var = SRTP={srtp}
 {outbound_auth}
 [{name}]
 type = identify
@@ -100,6 +105,9 @@ def _one(trunk: Trunk, qualify_seconds: int) -> str:
         "qualify": str(qualify_seconds),
         "account": trunk.account_id,
         "transport": trunk.transport,
+        "encryption": "no" if trunk.srtp == "off" else "sdes",
+        "optimistic": "yes" if trunk.srtp == "optional" else "no",
+        "srtp": trunk.srtp,
         "host": trunk.host,
         "uri": _uri(trunk),
         "user": _value(trunk.auth_user or ""),
@@ -125,6 +133,7 @@ def _refuse_line_breaks(trunk: Trunk) -> None:
         trunk.endpoint,
         trunk.account_id,
         trunk.transport,
+        trunk.srtp,
         trunk.host,
         trunk.auth_user or "",
         trunk.auth_password or "",

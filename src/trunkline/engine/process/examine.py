@@ -194,15 +194,17 @@ def sockets(home: Path) -> Finding:
     return Finding("sockets", True, f"{place}, since {home / 'run'} is too long for a socket")
 
 
-def trunks(states: Iterable[tuple[str, bool, bool | None]]) -> list[Finding]:
-    """Each trunk: its name, whether its carrier answers, and whether it is up for the running server.
+def trunks(states: Iterable[tuple[str, bool, bool | None, str | None]]) -> list[Finding]:
+    """Each trunk: its name, whether its carrier answers, whether it is up for the running server, trouble with TLS.
 
-    None: no server runs, or it has not heard yet.
+    Up is None where no server runs, or it has not heard yet.
     """
     return [_trunk(*state) for state in states]
 
 
-def _trunk(name: str, answers: bool, up: bool | None) -> Finding:
+def _trunk(name: str, answers: bool, up: bool | None, trouble: str | None) -> Finding:
+    if trouble:
+        return Finding(f"trunk {name}", False, f"TLS: {trouble}", _MEND_TLS)
     said = "its carrier answers" if answers else "no answer to OPTIONS"
     if up is not None:
         said += f"; it is {'up' if up else 'down'} for the server"
@@ -210,4 +212,8 @@ def _trunk(name: str, answers: bool, up: bool | None) -> Finding:
     return Finding(f"trunk {name}", ok, said, "" if ok else _MEND_TRUNK)
 
 
+_MEND_TLS = (
+    "set sip_tls, sip_tls_cert and sip_tls_key; if the carrier's certificate is its own or of its own"
+    " authority, set sip_tls_ca to that; the trunk's host must be the name in it; then restart trunkline"
+)
 _MEND_TRUNK = "check the trunk's host, its login, and the way to it"

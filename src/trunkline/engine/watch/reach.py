@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import ssl
 
 _REQUEST = (
     "OPTIONS sip:{host}:{port} SIP/2.0\r\n"
@@ -35,6 +36,26 @@ def answers(host: str, port: int, transport: str, timeout: float = 1.0) -> bool:
             return connection.recv(4096).startswith(b"SIP/2.0 ")
     except OSError:
         return False
+
+
+def certificate_trouble(host: str, port: int, more: str = "", timeout: float = 3.0) -> str | None:
+    """Why the certificate of a server is refused, in OpenSSL's words; None: it is not, or nobody is there.
+
+    ``more`` is a PEM file of what is trusted besides what the machine trusts, as the engine has it.
+    """
+    try:
+        trusted = ssl.create_default_context()
+        if more:
+            trusted.load_verify_locations(cafile=more)
+        with (
+            socket.create_connection((host, port), timeout) as connection,
+            trusted.wrap_socket(connection, server_hostname=host),
+        ):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except OSError:
+        return None
 
 
 def _over_udp(host: str, port: int, timeout: float) -> bool:

@@ -74,6 +74,7 @@ def engine_configuration(
         tls=address(settings.sip_tls, "sip_tls") if settings.sip_tls else None,
         tls_cert=settings.sip_tls_cert,
         tls_key=settings.sip_tls_key,
+        tls_ca=settings.sip_tls_ca,
         ring_seconds=settings.ring_seconds,
         max_call_seconds=settings.max_call_seconds,
         more_modules=MODULES if capture else (),
@@ -81,11 +82,13 @@ def engine_configuration(
     )
 
 
-def enabled_device(directory: Directory) -> Callable[[str], Awaitable[bool]]:
-    """Tells whether a SIP user name is that of an enabled device."""
+def may_stay(directory: Directory) -> Callable[[str, bool], Awaitable[bool]]:
+    """Tells whether a contact may stay: it is an enabled device's, which came over TLS if it has to."""
 
-    async def enabled(name: str) -> bool:
+    async def stays(name: str, secure: bool) -> bool:
         owner = await directory.endpoint_owner(name)
-        return owner is not None and await directory.device(owner.account_id, name) is not None
+        if owner is None or (owner.srtp == "required" and not secure):
+            return False
+        return await directory.device(owner.account_id, name) is not None
 
-    return enabled
+    return stays

@@ -14,7 +14,7 @@ from trunkline.engine.config import configuration
 from trunkline.engine.config.credentials import Credentials, credentials
 from trunkline.engine.install.choose import Installed
 from trunkline.engine.listen.log_follower import LogFollower
-from trunkline.engine.port import EndpointChanged, LegInSip, Signal, TrunkChanged
+from trunkline.engine.port import ContactCame, EndpointChanged, LegInSip, Signal, TrunkChanged
 from trunkline.engine.process.life import EngineLife
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
@@ -27,7 +27,7 @@ from trunkline.server.settings import Settings
 from trunkline.server.sip_trace import SipTrace
 from trunkline.server.wiring.database import DatabaseParts
 from trunkline.server.wiring.doors import Web, web
-from trunkline.server.wiring.engine import enabled_device, engine_configuration
+from trunkline.server.wiring.engine import engine_configuration, may_stay
 from trunkline.server.wiring.retention import delete_expired
 from trunkline.server.wiring.webhooks import Webhooks
 from trunkline.store.ports.database import DatabaseUnavailable
@@ -58,7 +58,7 @@ def main_server(
     endpoint_changes: asyncio.Queue[Change] = asyncio.Queue()
 
     def hear(signal: Signal) -> None:
-        if isinstance(signal, EndpointChanged | TrunkChanged):
+        if isinstance(signal, EndpointChanged | ContactCame | TrunkChanged):
             endpoint_changes.put_nowait(signal)
         elif isinstance(signal, LegInSip):
             sip_trace.hear(signal)
@@ -72,6 +72,7 @@ def main_server(
         hear,
         ami=Ami(access.ami_port, access.ami_password),
         trunk_qualify_seconds=settings.trunk_qualify_seconds,
+        tls_ca=settings.sip_tls_ca,
         caches=parts.caches,
     )
     bad = QualityLimits(
@@ -128,7 +129,7 @@ def main_server(
         open_log=lambda position: LogFollower(configuration.event_log(home), position),
         calls=calls,
         place_call=place_call,
-        follow_endpoints=FollowEndpoints(db, bus, message_ids),
+        follow_endpoints=FollowEndpoints(db, bus, message_ids, engine.forget_objects),
         endpoint_changes=endpoint_changes,
         deliver_webhooks=hooks.deliver,
         file_recordings=FileRecordings(
@@ -148,7 +149,7 @@ def main_server(
         end_astray=end_astray,
         watch_media=WatchMedia(engine, calls, settings.media_timeout_seconds, now, time.monotonic),
         close_left_calls=CloseLeftCalls(db.calls, calls, access.system, time.monotonic),
-        is_device=enabled_device(db.directory),
+        may_stay=may_stay(db.directory),
     )
     doors = web(
         settings,

@@ -6,6 +6,7 @@ from trunkline.recordings.port import Store
 from trunkline.server.clock import now
 from trunkline.server.settings import Settings
 from trunkline.store.ports.retention import Retention
+from trunkline.work.manage.music import remove_forgotten
 from trunkline.work.upkeep.delete_expired import DeleteExpired, Kept
 
 
@@ -17,4 +18,8 @@ def delete_expired(settings: Settings, retention: Retention, store: Store) -> De
         journal=settings.journal_days,
     )
     spool = settings.directory / "engine" / "spool"
-    return DeleteExpired(retention, store, spool, kept, now)
+
+    def music() -> int:
+        return remove_forgotten(settings.directory / "music", settings.max_call_seconds)
+
+    return DeleteExpired(retention, store, spool, kept, now, tidy_files=music)

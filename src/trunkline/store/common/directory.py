@@ -82,8 +82,8 @@ def _app(row: Row, key: InstallationKey) -> App:
 
 
 def _calling_device(row: Row) -> CallingDevice:
-    *fields, allow, deny, routes, record = row
-    return CallingDevice(*(*fields, Rights.read(allow, deny, routes), bool(record)))
+    *fields, allow, deny, routes, record, srtp = row
+    return CallingDevice(*(*fields, Rights.read(allow, deny, routes), bool(record), srtp))
 
 
 def _destination(row: Row | None) -> Destination | None:
@@ -96,6 +96,6 @@ def _destination(row: Row | None) -> Destination | None:
 
 
 def _trunk_line(row: Row, key: InstallationKey) -> TrunkLine:
-    *fields, password, register, match = row
+    *fields, password, register, match, srtp = row
     plain = None if password is None else key.decrypt(password)
-    return TrunkLine(*(*fields, plain, bool(register), listed(match)))
+    return TrunkLine(*(*fields, plain, bool(register), listed(match), srtp))

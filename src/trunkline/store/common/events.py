@@ -45,6 +45,18 @@ class SqlEvents:
         which = {"device_id": device_id, "online": online}
         return await self._state(self._sql.set_device_state, announcement, **which)
 
+    async def device_secure(self, sip_user: str, secure: bool, at: int) -> bool:
+        """One that was never heard of did not."""
+
+        async def change(connection: Connection) -> bool:
+            return bool(
+                await self._sql.set_device_secure(
+                    connection, sip_user=sip_user, secure=secure, at=at
+                )
+            )
+
+        return await self._writer.run(change)
+
     async def device_states(self) -> Mapping[str, bool]:
         rows = await self._reader.all(self._sql.device_states)
         return {sip_user: bool(online) for sip_user, online in rows}

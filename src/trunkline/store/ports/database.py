@@ -71,6 +71,7 @@ class CallingDevice(msgspec.Struct, frozen=True):
     caller_id: str | None
     rights: Rights
     record: bool
+    srtp: str = "off"
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -97,6 +98,7 @@ class EndpointOwner(msgspec.Struct, frozen=True):
     user_id: str | None = None
     username: str | None = None
     display_name: str = ""
+    srtp: str = "off"
     trunk_id: str | None = None
 
 
@@ -113,6 +115,7 @@ class TrunkLine(msgspec.Struct, frozen=True):
     auth_password: str | None
     register: bool
     match: tuple[str, ...]
+    srtp: str = "off"
 
     def __repr__(self) -> str:
         return f"TrunkLine(endpoint={self.endpoint!r}, host={self.host!r}, port={self.port})"
@@ -242,6 +245,9 @@ class Events(Protocol):
         self, device_id: str, online: bool, announcement: Announcement
     ) -> StoredEvent | None:
         """Store the device's new state with its event; None (and no event) if it was so already."""
+
+    async def device_secure(self, sip_user: str, secure: bool, at: int) -> bool:
+        """Store whether the device registered over TLS; False if that was known, or there is none."""
 
     async def device_states(self) -> Mapping[str, bool]:
         """SIP user of a device -> online, as last stored."""

@@ -1,4 +1,4 @@
-"""Where a call may go: destinations, what leads to them, and where a call goes on from them.
+"""Where a call may go: destinations, what leads to them, and where a call goes on from them; what is heard there.
 
 ``destinations`` is the supertype; each kind has a table of its own under the same id (a user's is in
 ``directory.py``).
@@ -70,6 +70,18 @@ announcements = sa.Table(
     time("created_at"),
     sa.UniqueConstraint("account_id", "name"),
     sa.Index(None, "prompt_id"),
+)
+
+music = sa.Table(
+    "music",
+    metadata,
+    id_(),  # its folder below music/ of the data directory is named so
+    belongs_to("accounts"),
+    Column("name", Text, nullable=False),
+    Column("seconds", Integer, nullable=False),
+    flag("used", False),  # who is held hears it: one of an account's, at most
+    time("created_at"),
+    sa.UniqueConstraint("account_id", "name"),
 )
 
 extensions = sa.Table(

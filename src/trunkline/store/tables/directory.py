@@ -83,6 +83,7 @@ devices = sa.Table(
     Column("sip_user", Text, nullable=False, unique=True),
     Column("realm", Text, nullable=False),
     Column("ha1", Text, nullable=False),  # RFC 2617: md5(sip_user:realm:password)
+    text("srtp", "off"),  # off, optional or required
     flag("enabled", True),
     time("created_at"),
     sa.Index(None, "account_id"),
@@ -103,6 +104,7 @@ trunks = sa.Table(
     flag("register", False),
     text("match"),  # comma-separated addresses that its calls come from
     Column("priority", Integer, nullable=False, server_default="10"),
+    text("srtp", "off"),  # off, optional or required
     flag("sandbox", False),
     flag("enabled", True),
     time("created_at"),
@@ -129,6 +131,7 @@ device_states = sa.Table(
     Column("device_id", Text, sa.ForeignKey("devices.id", ondelete="CASCADE"), primary_key=True),
     Column("online", Boolean, nullable=False),
     time("changed_at"),
+    flag("secure", False),  # it registered over TLS
 )
 
 trunk_states = sa.Table(

@@ -46,6 +46,6 @@ def set_account(
     """Change what is given of an account; returns it as it is then. Raises DirectoryRefused."""
     if recording_format is None:
         raise rules.DirectoryRefused("say what to change: --recording-format mp3, wav or opus")
-    return directory.change_account(
-        account.account_id, recording_format=rules.recording_format(recording_format)
+    return directory.change(
+        AccountEntry, account.account_id, recording_format=rules.recording_format(recording_format)
     )

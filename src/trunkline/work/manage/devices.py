@@ -1,4 +1,4 @@
-"""Add devices: a SIP password is kept as its HA1 alone."""
+"""Add and change devices: a SIP password is kept as its HA1 alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from trunkline.directory.entries import (
     DeviceEntry,
     UserEntry,
 )
+from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.managed_directory import DirectoryTransaction
 from trunkline.work.manage.entries import new_id, refuse_taken
 
@@ -23,6 +24,7 @@ def create_device(
     *,
     realm: str,
     password: str | None = None,
+    srtp: str = "off",
 ) -> tuple[DeviceEntry, str]:
     """Add a device; returns it and its SIP password, of which only the HA1 is stored.
 
@@ -41,8 +43,18 @@ def create_device(
         sip_user=sip_user,
         realm=realm,
         ha1=ha1(sip_user, realm, password),
+        srtp=rules.srtp(srtp),
     )
     return entry, password
+
+
+def set_device(
+    directory: DirectoryTransaction, device: DeviceEntry, *, srtp: str | None = None
+) -> DeviceEntry:
+    """Change what is given of a device; returns it as it is then. Raises DirectoryRefused."""
+    if srtp is None:
+        raise DirectoryRefused("say what to change: --srtp off, optional or required")
+    return directory.change(DeviceEntry, device.device_id, srtp=rules.srtp(srtp))
 
 
 def ha1(sip_user: str, realm: str, password: str) -> str:

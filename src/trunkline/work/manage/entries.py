@@ -14,6 +14,7 @@ from trunkline.directory.entries import (
     Entry,
     ExtensionEntry,
     KeyEntry,
+    MusicEntry,
     NumberEntry,
     RouteEntry,
     Switched,
@@ -35,6 +36,7 @@ WORDS: dict[type[Entry], str] = {
     NumberEntry: "number",
     ExtensionEntry: "extension",
     AnnouncementEntry: "announcement",
+    MusicEntry: "music",
     RouteEntry: "route",
     KeyEntry: "key",
 }

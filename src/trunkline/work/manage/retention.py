@@ -27,7 +27,7 @@ def keep(
         days.get("keep_calls", account.keep_calls),
         days.get("keep_recordings", account.keep_recordings),
     )
-    return directory.change_account(account.account_id, **days)
+    return directory.change(AccountEntry, account.account_id, **days)
 
 
 def hold(
@@ -40,14 +40,14 @@ def hold(
             "has to know"
         )
     held_at = now if account.held_at is None else account.held_at
-    return directory.change_account(account.account_id, held_at=held_at, hold_reason=reason)
+    return directory.change(AccountEntry, account.account_id, held_at=held_at, hold_reason=reason)
 
 
 def release(directory: DirectoryTransaction, account: AccountEntry) -> AccountEntry:
     """End the hold; the next run deletes what is too old. Raises DirectoryRefused without a hold."""
     if account.held_at is None:
         raise DirectoryRefused(f"account {account.name!r} is not on hold")
-    return directory.change_account(account.account_id, held_at=None, hold_reason="")
+    return directory.change(AccountEntry, account.account_id, held_at=None, hold_reason="")
 
 
 def _days(kind: str, text: str) -> int | None:

@@ -26,6 +26,7 @@ def create_trunk(
     register: bool = False,
     match: Sequence[str] = (),
     priority: int = 10,
+    srtp: str = "off",
     sandbox: bool = False,
 ) -> TrunkEntry:
     """Add a trunk to ``HOST:PORT``."""
@@ -55,6 +56,7 @@ def create_trunk(
         register=register,
         match=rules.networks(match, "--match"),
         priority=priority,
+        srtp=rules.trunk_srtp(srtp, transport),
         sandbox=sandbox,
     )
 

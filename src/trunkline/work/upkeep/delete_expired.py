@@ -49,7 +49,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class Expired(msgspec.Struct, frozen=True):
     """How much of a kind went; ``account`` None: of all. ``files`` are recordings' files.
 
-    ``spent`` are idempotency keys and tokens that have run out, ``months`` tables that were empty.
+    ``spent`` are idempotency keys and tokens that have run out, ``months`` tables that were empty, ``music`` what
+    was deleted and can be heard by nobody any more.
     """
 
     account: str | None
@@ -65,7 +66,7 @@ class DeleteExpired:
     """The verb: ``await delete_expired()`` once, or ``run`` until it is cancelled.
 
     ``clock`` gives unix microseconds. After each step comes a pause, ``rest`` times as long as the step
-    took. Several may run at once, in several processes.
+    took. Several may run at once, in several processes. ``tidy_files`` removes such music, and says how much.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class DeleteExpired:
         kept: Kept,
         clock: Callable[[], int],
         rest: float = 2.0,
+        tidy_files: Callable[[], int] = lambda: 0,
     ) -> None:
         self._retention = retention
         self._store = store
@@ -83,6 +85,7 @@ class DeleteExpired:
         self._kept = kept
         self._clock = clock
         self._rest = rest
+        self._tidy_files = tidy_files
 
     async def run(self) -> None:
         """Delete every hour, with a line in the log for each account and kind, until cancelled."""
@@ -104,6 +107,7 @@ class DeleteExpired:
         done.append(Expired(None, "facts", await self._delete_facts(now)))
         done.append(Expired(None, "spent", await self._delete_spent(now)))
         done.append(Expired(None, "files", await self._remove_files(now)))
+        done.append(Expired(None, "music", await asyncio.to_thread(self._tidy_files)))
         done.append(Expired(None, "months", await self._retention.tidy(now)))
         return [expired for expired in done if expired.rows]
 

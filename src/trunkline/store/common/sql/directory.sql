@@ -12,7 +12,7 @@ WHERE p.id = :app_id AND p.enabled AND a.enabled;
 SELECT d.id, d.account_id, d.sip_user, d.realm, d.ha1, d.user_id, u.username, u.name,
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
-       nullif(c.caller_id, ''), c.allow_regex, c.deny_regex, c.routes, c.record
+       nullif(c.caller_id, ''), c.allow_regex, c.deny_regex, c.routes, c.record, d.srtp
 FROM devices d
 JOIN users u ON u.id = d.user_id
 JOIN tl_callers c ON c.id = d.sip_user
@@ -51,7 +51,7 @@ WHERE u.id = :user_id;
 
 -- name: device_owner(sip_user)^
 -- Whose a device is, enabled or not.
-SELECT d.account_id, d.id, d.user_id, u.username, u.name
+SELECT d.account_id, d.id, d.user_id, u.username, u.name, d.srtp
 FROM devices d
 JOIN users u ON u.id = d.user_id
 WHERE d.sip_user = :sip_user;
@@ -63,7 +63,7 @@ SELECT account_id, name, id FROM trunks WHERE id = :trunk_id;
 -- name: trunk_lines()
 -- All enabled trunks of enabled accounts; a sandbox account has none but sandbox trunks.
 SELECT 'trunk-' || t.id, t.account_id, t.name, t.host, t.port, t.transport, t.auth_user,
-       t.auth_password, t.register, t.match
+       t.auth_password, t.register, t.match, t.srtp
 FROM trunks t
 JOIN accounts a ON a.id = t.account_id
 WHERE t.enabled AND a.enabled AND (t.sandbox OR NOT a.sandbox)

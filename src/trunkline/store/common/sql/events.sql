@@ -24,6 +24,15 @@ WHERE d.id = :device_id
 ON CONFLICT (device_id) DO UPDATE SET online = excluded.online, changed_at = excluded.changed_at
 WHERE device_states.online <> excluded.online;
 
+-- name: set_device_secure(secure, at, sip_user)!
+-- Store where it is a change whether a device registered over TLS; one that was never heard of did not.
+INSERT INTO device_states (device_id, online, secure, changed_at)
+SELECT d.id, false, :secure::boolean, :at::bigint FROM devices d
+WHERE d.sip_user = :sip_user
+  AND :secure::boolean <> coalesce(
+      (SELECT s.secure FROM device_states s WHERE s.device_id = d.id), false)
+ON CONFLICT (device_id) DO UPDATE SET secure = excluded.secure;
+
 -- name: device_states()
 -- Every device whose state was ever heard of.
 SELECT d.sip_user, s.online FROM device_states s JOIN devices d ON d.id = s.device_id;
