@@ -76,8 +76,8 @@ def test_jitter_and_another_order_change_nothing(tmp_path: Path) -> None:
     packets = spoken(said)
     write(tmp_path / "a.leg", late(packets, [chance.uniform(0, 0.06) for _ in packets]))
     heard = talk(tmp_path, 30)
-    moved = max(range(-40, 41), key=lambda by: snr(np.roll(heard, by)[800:-800], said[800:-800]))
-    assert abs(moved) <= 0.005 * RATE
+    moved = max(range(-320, 321), key=lambda by: snr(np.roll(heard, by)[800:-800], said[800:-800]))
+    assert abs(moved) <= 0.02 * RATE
     assert snr(np.roll(heard, moved)[800:-800], said[800:-800]) > 35
 
 

@@ -36,7 +36,10 @@ def placed(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> Time
     heard = arrived.copy()
     for part in _runs(arrived, stamped, timed):
         delays = arrived[part] - stamped[part]
-        heard[part] = stamped[part] + in_steps(_anchors(delays), _MOVES_MS)
+        anchors = _anchors(delays)
+        # Between when it was sent and when most of it came: nearest to both.
+        usual = np.median(delays - anchors) / 2
+        heard[part] = stamped[part] + in_steps(anchors, _MOVES_MS) + usual
         heard[part][_repeated(stamped[part])] = np.nan
     return heard
 
