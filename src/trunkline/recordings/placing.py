@@ -36,11 +36,11 @@ def placed(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> Time
     heard = arrived.copy()
     for part in _runs(arrived, stamped, timed):
         delays = arrived[part] - stamped[part]
-        anchors = _anchors(delays)
+        anchors, again = _anchors(delays), _repeated(stamped[part])
         # Between when it was sent and when most of it came: nearest to both.
-        usual = np.median(delays - anchors) / 2
+        usual = np.median((delays - anchors)[~again]) / 2
         heard[part] = stamped[part] + in_steps(anchors, _MOVES_MS) + usual
-        heard[part][_repeated(stamped[part])] = np.nan
+        heard[part][again] = np.nan
     return heard
 
 
