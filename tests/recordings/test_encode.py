@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import lameenc
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -124,12 +125,21 @@ def test_it_stops_when_it_is_no_longer_wanted(out: Path) -> None:
     assert not out.exists()
 
 
-def test_what_the_encoder_refuses_has_failed_and_leaves_nothing(out: Path) -> None:
-    nobodys = Sound(3, iter([np.zeros((100, 2), np.int16)]))
+def test_what_the_encoder_refuses_has_failed_and_leaves_nothing(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: int) -> lameenc.Encoder:
+        encoder = lameenc.Encoder()
+        encoder.silence()
+        encoder.set_in_sample_rate(3)
+        return encoder
 
+    monkeypatch.setattr("trunkline.recordings.mp3._encoder", refuses)
     with pytest.raises(EncodingFailed):
-        encode(nobodys, out)
-
+        encode(spoken(tone(440, 1), tone(440, 1)), out)
+    assert not out.exists()
+    with pytest.raises(EncodingFailed):
+        encoding.encode(Sound(3, iter([np.zeros((100, 2), np.int16)])), out, "opus", {})
     assert not out.exists()
 
 

@@ -106,6 +106,14 @@ def test_a_second_that_comes_at_once_is_heard_as_it_was_said(tmp_path: Path) -> 
     assert snr(talk(tmp_path, 10), said) > 35
 
 
+def test_another_source_follows_without_a_click(tmp_path: Path) -> None:
+    """Its timestamps are its own, and its first packets a few milliseconds late."""
+    said = tone(440, 10)
+    first, second = spoken(said)[:250], spoken(said, ts=77_000_000)[250:]
+    write(tmp_path / "a.leg", [*first, *late(second, [0.003] * 250)])
+    assert snr(talk(tmp_path, 10), said) > 35
+
+
 def test_a_slow_clock_is_followed(tmp_path: Path) -> None:
     """300 parts in a million: a second an hour."""
     packets = spoken(tone(440, 600))

@@ -39,8 +39,8 @@ class _Tones(NamedTuple):
     """For each window: which pair is the loudest, and how much of the power is of it."""
 
     pair: npt.NDArray[np.int64]
-    share: npt.NDArray[np.float64]
-    weaker: npt.NDArray[np.float64]
+    share: npt.NDArray[np.float32]
+    weaker: npt.NDArray[np.float32]
     loud: npt.NDArray[np.bool_]
 
 
@@ -66,12 +66,13 @@ def silenced(sound: Samples, rate: int, events: Iterable[tuple[float, float]] = 
 
 
 def _tones(sound: Samples, rate: int, window: int, hop: int) -> _Tones:
-    windows = np.lib.stride_tricks.sliding_window_view(sound, window)[::hop].astype(np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(sound, window)[::hop].astype(np.float32)
     power = np.einsum("ij,ij->i", windows, windows) / window
-    times = np.arange(window) / rate
-    waves = np.exp(-2j * np.pi * np.outer(times, [*LOW, *HIGH]))
+    turns = 2 * np.pi * np.outer(np.arange(window) / rate, [*LOW, *HIGH])
+    waves = np.concatenate([np.cos(turns), np.sin(turns)], axis=1).astype(np.float32)
     # The power of a tone of amplitude a is a²/2, and its sum over the window is a * window / 2.
-    parts = 2 * np.abs(windows @ waves / window) ** 2
+    sums = (windows @ waves / window) ** 2
+    parts = 2 * (sums[:, :8] + sums[:, 8:])
     low, high = parts[:, :4], parts[:, 4:]
     loudest_low, loudest_high = low.max(axis=1), high.max(axis=1)
     total = np.maximum(power, 1.0)

@@ -1,4 +1,4 @@
-"""Makes a file that any player plays of a recording's sound: MP3, WAV or Opus, by FFmpeg's libraries.
+"""Makes a file that any player plays of a recording's sound: MP3, WAV or Opus, by LAME and FFmpeg's libraries.
 
 They run outside Python's lock, so encoding in a thread does not hold up the event loop.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from trunkline.calls.recording_names import RecordingFormat
 from trunkline.recordings.compose import NARROW, Sound, Stereo
+from trunkline.recordings.mp3 import LameRefuses, Mp3, tell_delays
 
 
 class EncodingFailed(Exception):
@@ -39,19 +41,14 @@ class _Way(NamedTuple):
     codec: str
     narrow: int
     wide: int
-    codec_options: dict[str, str]
-    container_options: dict[str, str]
+    options: dict[str, str]
 
 
-# The rate of an MP3 stays the same, so that a player finds any second by counting; the Info header before the
-# sound has the length, a table for seeking, and how much of the beginning is LAME's own.
-# 64 kbit/s is the most that MPEG 2.5 has at 8 kHz: 28.8 MB an hour.
-_WAYS: dict[RecordingFormat, _Way] = {
-    "mp3": _Way("mp3", "libmp3lame", 64_000, 96_000, {"joint_stereo": "0", "compression_level": "5"},
-                {"write_xing": "1", "id3v2_version": "4"}),
-    "wav": _Way("wav", "pcm_s16le", 0, 0, {}, {}),
-    "opus": _Way("opus", "libopus", 48_000, 64_000, {"application": "audio", "vbr": "on"}, {}),
-}  # fmt: skip
+_MP3_OPTIONS = {"write_xing": "1", "id3v2_version": "4"}
+_WAYS = {
+    "wav": _Way("wav", "pcm_s16le", 0, 0, {}),
+    "opus": _Way("ogg", "libopus", 48_000, 64_000, {"application": "audio", "vbr": "on"}),
+}
 
 
 def encode(
@@ -67,11 +64,14 @@ def encode(
     that plays. Raises EncodingFailed, OSError, or EncodingStopped soon after ``stopped()`` is true; ``out`` is then
     gone.
     """
+    write = _write_mp3 if format_ == "mp3" else partial(_write, _WAYS[format_])
     try:
         try:
-            samples = _write(sound, out, _WAYS[format_], tags, stopped)
+            samples = write(sound, out, tags, stopped)
+        except LameRefuses as error:
+            raise EncodingFailed(str(error)) from error
         except av.FFmpegError as error:
-            if error.errno and error.errno > 0 and isinstance(error, OSError):
+            if isinstance(error, OSError) and error.errno and error.errno > 0:
                 raise OSError(error.errno, error.strerror, str(out)) from error
             raise EncodingFailed(str(error)) from error
         _settle(out)
@@ -81,23 +81,34 @@ def encode(
         raise
 
 
-def _write(
-    sound: Sound, out: Path, way: _Way, tags: Mapping[str, str], stopped: Callable[[], bool]
+def _write_mp3(
+    sound: Sound, out: Path, tags: Mapping[str, str], stopped: Callable[[], bool]
 ) -> int:
     samples = 0
-    with av.open(str(out), "w", format=way.container, options=way.container_options) as container:
+    with av.open(str(out), "w", format="mp3", options=_MP3_OPTIONS) as container:
+        container.metadata.update(tags)
+        mp3 = Mp3(container, sound.rate)
+        for piece in _never_empty(sound, stopped):
+            mp3.put(piece.tobytes())
+            samples += len(piece)
+        encoded = mp3.end()
+    tell_delays(out, samples, encoded)
+    return samples
+
+
+def _write(
+    way: _Way, sound: Sound, out: Path, tags: Mapping[str, str], stopped: Callable[[], bool]
+) -> int:
+    samples = 0
+    with av.open(str(out), "w", format=way.container) as container:
         container.metadata.update(tags)
         stream = cast(
             "av.AudioStream",
-            container.add_stream(
-                way.codec, rate=sound.rate, layout="stereo", options=way.codec_options
-            ),
+            container.add_stream(way.codec, rate=sound.rate, layout="stereo", options=way.options),
         )
         if rate := way.narrow if sound.rate == NARROW else way.wide:
             stream.bit_rate = rate
-        for piece in _never_empty(sound):
-            if stopped():
-                raise EncodingStopped
+        for piece in _never_empty(sound, stopped):
             frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(piece).reshape(1, -1), format="s16", layout="stereo"
             )
@@ -108,9 +119,11 @@ def _write(
     return samples
 
 
-def _never_empty(sound: Sound) -> Iterator[Stereo]:
+def _never_empty(sound: Sound, stopped: Callable[[], bool]) -> Iterator[Stereo]:
     empty = True
     for piece in sound.pieces:
+        if stopped():
+            raise EncodingStopped
         if len(piece):
             empty = False
             yield piece

@@ -23,6 +23,7 @@ _AROUND = 150
 """Packets before and after: 3 s."""
 _FEW = 10
 """So near to an end of a run, the packets on that side are too few to judge by."""
+_SEAM_MS = 5.0
 _MOVES_MS = 25.0
 """The anchor follows a slow clock in steps, and not with every packet: within a step, sound is unbroken."""
 
@@ -33,14 +34,18 @@ def placed(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> Time
     All in milliseconds. ``arrived`` is by a clock that never jumps, in order; ``stamped`` is what the timestamp
     says, for those packets that are ``timed``; the others are heard when they came.
     """
-    heard = arrived.copy()
+    heard, last = arrived.copy(), None
     for part in _runs(arrived, stamped, timed):
         delays = arrived[part] - stamped[part]
         anchors, again = _anchors(delays), _repeated(stamped[part])
         # Between when it was sent and when most of it came: nearest to both.
         usual = np.median((delays - anchors)[~again]) / 2
-        heard[part] = stamped[part] + in_steps(anchors, _MOVES_MS) + usual
-        heard[part][again] = np.nan
+        times = stamped[part] + in_steps(anchors, _MOVES_MS) + usual
+        if last is not None:
+            times += _seam(times, last)
+        last = times.max()
+        times[again] = np.nan
+        heard[part] = times
     return heard
 
 
@@ -56,6 +61,15 @@ def _runs(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> list[
         for begin, end in pairwise(edges)
         if timed[begin]
     ]  # fmt: skip
+
+
+def _seam(times: Times, last: float) -> float:
+    """By how much a run has to move for its packets to follow the ``last`` one before it without a click."""
+    steps = np.diff(np.sort(times))
+    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    gap = float(times.min()) - last
+    moved = round(gap / step) * step - gap if step else 0.0
+    return moved if abs(moved) <= _SEAM_MS else 0.0
 
 
 def _anchors(delays: Times) -> Times:
