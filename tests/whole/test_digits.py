@@ -7,11 +7,14 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import numpy as np
 import pytest
 import pytest_asyncio
+from numpy.typing import NDArray
 
 from .conftest import Shared
 from .firm import DID, Firm
+from .keyed import PAIRS as KEY_TONES
 from .keyed import KeyedParty, KeyedStage, KeyedVoice
 from .party import Call, Taking
 from .ports import Ports
@@ -219,3 +222,45 @@ async def test_digits_after_a_hold_and_after_a_transfer(firm: Firm) -> None:
     since = time.monotonic()
     await key_in(bobs.outside, "tones")
     await comes(bobs.hers, "events", since)
+
+
+@pytest.mark.parametrize("how", ["tones", "events", "both"])
+async def test_digits_are_not_in_a_recording(how: str, firm: Firm) -> None:
+    """Card numbers are typed in calls. What is said before and after them stays."""
+    ends = await outward(firm)
+    for digit in "4111#":
+        if how == "both":
+            keyed(ends.hers).press(digit, 0.04)
+            await keyed(ends.hers).quiet()
+        await key_in(ends.hers, "events" if how == "events" else "tones", digit)
+    await asyncio.sleep(0.5)
+    await ends.hers.hang_up()
+    (call_id,) = firm.announced()
+
+    async def record() -> dict[str, Any] | None:
+        return next((r for r in await firm.tenant.api.history() if r["call_id"] == call_id), None)
+
+    sound = await firm.sound(await until(record, "the record"))
+    left = sound.data[:, 0]
+    step = sound.rate // 50
+    frames = left[: len(left) // step * step].reshape(-1, step)
+    assert [digit_in(frame, sound.rate) for frame in frames if digit_in(frame, sound.rate)] == []
+    said = [frame for frame in frames if (frame**2).mean() > 1e-4]
+    assert len(said) * 0.02 > sound.seconds - (1.2 if how == "tones" else 1.8)
+
+
+def digit_in(frame: NDArray[np.float64], rate: int) -> str:
+    """The key whose two tones are most of what sounds."""
+    whole = float((frame**2).mean())
+    if whole < 1e-5:
+        return ""
+    at = np.arange(len(frame)) / rate
+    power = {
+        hertz: float(abs((frame * np.exp(-2j * np.pi * hertz * at)).mean()) ** 2 * 2)
+        for pair in KEY_TONES.values()
+        for hertz in pair
+    }
+    for key, (low, high) in KEY_TONES.items():
+        if min(power[low], power[high]) > 0.15 * whole and power[low] + power[high] > 0.5 * whole:
+            return key
+    return ""
