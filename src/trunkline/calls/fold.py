@@ -172,6 +172,7 @@ def _route_chosen(call: Call, fact: f.RouteChosen) -> Folded:
         dialling_leg=fact.leg_id,
         routed_at=fact.at,
         shown_as=call.shown_as if requested else fact.shown_as,
+        recording_format=fact.recording_format if requested else call.recording_format,
     )
     if fact.step_kind:
         party = fact.callee or Party(number=fact.dialled)
