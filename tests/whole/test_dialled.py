@@ -110,12 +110,16 @@ async def test_an_inbound_number_is_found_whatever_is_with_it(dialled: str, hous
     assert (await caller.invite(dialled)).code == 480  # nobody's phone is there, but the number is
 
 
-async def test_g722_is_never_answered(house: Any) -> None:
+async def test_what_a_phone_prefers_is_answered(house: Any) -> None:
     _, _, who = house
-    both = msgspec.structs.replace(who, codecs=("9 G722/8000", "0 PCMU/8000"))
-    answer = await both.invite("0901234586")
-    assert answer.code == 200
-    assert "PCMU" in answer.body
-    assert "G722" not in answer.body
-    only = msgspec.structs.replace(who, codecs=("9 G722/8000",))
-    assert (await only.invite("0901234586")).code == 488
+    for codecs in (
+        ("9 G722/8000", "0 PCMU/8000"),
+        ("0 PCMU/8000", "9 G722/8000"),
+        ("9 G722/8000",),
+    ):
+        answer = await msgspec.structs.replace(who, codecs=codecs).invite("0901234586")
+        assert answer.code == 200
+        offered = {codec.split()[1] for codec in codecs}
+        assert {name for name in offered if name in answer.body} == {codecs[0].split()[1]}
+    unknown = msgspec.structs.replace(who, codecs=("18 G729/8000",))
+    assert (await unknown.invite("0901234586")).code == 488

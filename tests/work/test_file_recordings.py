@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import av
 import msgspec
 import pytest
 
@@ -19,6 +18,7 @@ from trunkline.events.message_ids import MessageIds
 from trunkline.events.stored import StoredEvent
 from trunkline.recordings import encode as encoding
 from trunkline.recordings.disk import DiskStore
+from trunkline.recordings.mp3 import LameRefuses
 from trunkline.recordings.spool import Spool
 from trunkline.store.ports.database import Recording
 from trunkline.work.record.file_recordings import FileRecordings, salvage
@@ -438,9 +438,9 @@ async def test_audio_that_the_encoder_refuses_is_kept_aside(
 
     def broken(*_: object) -> None:
         tried.append(None)
-        av.CodecContext.create("libmp3lame", "w").open()  # without a rate
+        raise LameRefuses("no rate")
 
-    monkeypatch.setattr(encoding, "_write", broken)
+    monkeypatch.setattr(encoding, "_write_mp3", broken)
     filing.rows.expect("a")
     filing.record("a")
 

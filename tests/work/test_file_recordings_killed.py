@@ -150,7 +150,9 @@ async def test_each_recording_is_made_once_and_right(kind: str, tmp_path: Path) 
 
     assert {row(calls, name).state for name in NAMES} == {"ready"}
     assert sorted(calls.events()) == sorted(("RECORDING_READY", f"id-{name}") for name in NAMES)
-    assert left(tmp_path / "recordings", "*") == {f"call_recording_{n}.mp3" for n in NAMES}
+    assert left(tmp_path / "recordings", "*") == {
+        f"call_recording_{name}.mp3{ending}" for name in NAMES for ending in ("", ".peaks.json")
+    }
     for name in NAMES:
         assert_right(row(calls, name), tmp_path / "recordings" / f"call_recording_{name}.mp3")
     await calls.close()

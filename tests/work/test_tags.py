@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.store.making import record
-
+from store.making import record
 from trunkline.calls.facts import Party
 from trunkline.work.record.tags import tags
 
