@@ -21,8 +21,8 @@ from trunkline.routing.dialling import dropped_beyond_ascii
 OPUS = ("codec_opus_open_source.so", "res_format_attr_opus.so")
 """What an engine needs for Opus: not every Asterisk has it, and without it a call that has Opus is silent."""
 
-_SILENT = b"\xff" * 160
-"""20 ms of silence in µ-law."""
+_SILENT = {"ulaw": b"\xff", "alaw": b"\xd5"}
+"""A silent sample of each law."""
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
 
@@ -120,7 +120,8 @@ def write(
         write_private(config.etc / name, text)
     for name in _POSTGRESQLS_OWN - set(files):
         (config.etc / name).unlink(missing_ok=True)
-    (config.home / "lib" / "silent.ulaw").write_bytes(_SILENT)
+    for law, byte in _SILENT.items():
+        (config.home / "lib" / f"silent.{law}").write_bytes(byte * 160)
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, "")
