@@ -56,12 +56,12 @@ class Audio(msgspec.Struct, frozen=True):
     secret: bool
 
 
-async def audio(tenant: Tenant) -> list[Audio]:
-    """Of the account's newest call, in their order."""
+async def audio(tenant: Tenant, calls: int = 1) -> list[Audio]:
+    """Of the account's newest call, of so many, in their order."""
 
     async def whole() -> list[Audio] | None:
         history = await tenant.api.history()
-        if not history:
+        if len(history) < calls:
             return None
         call = await tenant.server.cli("calls", "show", history[0]["call_id"])
         messages = call["sipMessages"]

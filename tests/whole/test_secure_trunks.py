@@ -94,7 +94,8 @@ async def test_calls_go_both_ways_over_tls(srtp: str, stages: tuple[Stage, Stage
     phone, peer = await together(
         here.phone(agent, tone=500), there.phone(far, tone=900, **over_tls(there))
     )
-    for caller, callee, number in ((phone, peer, "200"), (peer, phone, "300")):
+    both = ((phone, peer, "200"), (peer, phone, "300"))
+    for calls, (caller, callee, number) in enumerate(both, 1):
         await caller.dial(number)
         await together(caller.wait_for("CALL_ESTABLISHED"), callee.wait_for("CALL_ESTABLISHED"))
         await asyncio.sleep(2)
@@ -102,7 +103,7 @@ async def test_calls_go_both_ways_over_tls(srtp: str, stages: tuple[Stage, Stage
         await together(caller.wait_for("CALL_CLOSED"), callee.wait_for("CALL_CLOSED"))
         assert phone.heard.share(0, 900) > 0.5
         assert peer.heard.share(0, 500) > 0.5
-        secret = {each.said for each in await audio(mine) if each.secret}
+        secret = {each.said for each in await audio(mine, calls) if each.secret}
         wanted = {">INVITE", "<200"} if caller is phone else {"<INVITE", ">200"}
         assert secret == (wanted if srtp == "required" else set())
     # Calls in are known by the carrier's address, and the next test's come from the same.
