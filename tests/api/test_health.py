@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from calls.replay import folded, scenario
+from trunkline.api.monitoring.quality_metrics import QualityMetrics
 from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
-from trunkline.work.follow.quality_counts import QualityCounts
 
 from .conftest import World
 
@@ -153,11 +154,12 @@ async def test_webhooks_are_measured(world: World) -> None:
 
 
 async def test_the_quality_of_legs_is_measured(world: World) -> None:
-    counts = QualityCounts()
+    registry = CollectorRegistry()
+    metrics = QualityMetrics(registry)
     (call,) = folded(scenario("bad_line")).calls.values()
     for leg in call.legs.values():
-        counts.add(leg)
-    async with world.client(quality_counts=counts) as client:
+        metrics.add(leg)
+    async with world.client(registry=registry) as client:
         lines = (await client.get("/metrics")).text.splitlines()
     phone, carrier = 'endpoint="device"', 'endpoint="trunk"'
     for line in (

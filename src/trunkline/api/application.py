@@ -24,7 +24,6 @@ from trunkline.api.media.links import Links
 from trunkline.api.media.ranges import RangeNotSatisfiable
 from trunkline.api.media.serve import Media
 from trunkline.api.monitoring.health import Health, Measure, VitalSignsCollector, request_counter
-from trunkline.api.monitoring.quality_metrics import QualityCollector
 from trunkline.api.monitoring.webhook_metrics import WebhookCollector
 from trunkline.api.oapi.contract import OpenApi
 from trunkline.api.oapi.rates import Rates
@@ -93,8 +92,6 @@ def _health(deps: ApiDeps) -> Health:
     measures: list[Measure] = [VitalSignsCollector(deps.vital_signs)]
     if deps.webhook_tally is not None:
         measures.append(WebhookCollector(deps, deps.webhook_tally))
-    if deps.quality_counts is not None:
-        measures.append(QualityCollector(deps.quality_counts))
     return Health(deps, measures)
 
 

@@ -14,7 +14,6 @@ from trunkline.store.ports.database import App, Database
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
 from trunkline.work.deliver.try_webhook import TryWebhook
-from trunkline.work.follow.quality_counts import QualityCounts
 from trunkline.work.manage.webhooks import ManageWebhooks
 from trunkline.work.place.place_call import CallPlaced, CallWanted
 from trunkline.work.upkeep.vital_signs import VitalSigns
@@ -52,8 +51,6 @@ class ApiDeps:
     """Where the API's metrics go, and what /metrics shows."""
     webhook_tally: DeliveryCounts | None = field(default_factory=DeliveryCounts)
     """What has been delivered since the start; None where another process delivers."""
-    quality_counts: QualityCounts | None = None
-    """How legs' audio went since the start; None where another process follows calls."""
     shared: bool = False
     """May other processes answer requests on the same database?"""
     public_url: str = ""

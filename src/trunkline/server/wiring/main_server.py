@@ -6,7 +6,10 @@ import asyncio
 import secrets
 import time
 
+from prometheus_client import CollectorRegistry
+
 from trunkline.api.http.deps import ApiDeps
+from trunkline.api.monitoring.quality_metrics import QualityMetrics
 from trunkline.calls.quality import QualityLimits
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.commands.ami import Ami
@@ -82,6 +85,8 @@ def main_server(
     sip_trace = SipTrace(settings, installed, home, db, calls, now)
     end_astray = EndAstray(engine)
     calls.on_astray = end_astray.hear
+    registry = CollectorRegistry()
+    calls.on_leg_over = QualityMetrics(registry).add
     hooks = Webhooks(settings, db, bus, key, now, message_ids)
     store = DiskStore(settings.directory / "recordings")
 
@@ -164,12 +169,12 @@ def main_server(
             manage_webhooks=hooks.manage,
             try_webhook=hooks.try_one,
             webhook_tally=hooks.deliver.tally,
-            quality_counts=calls.quality_counts,
             sync_token=internal_token(key),
             url_key=key.derive("recording links"),
             answers_key=key.derive("kept answers"),
             bus=bus,
             clock=now,
+            registry=registry,
             shared=parts.is_shared,
         ),
     )

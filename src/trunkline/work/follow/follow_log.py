@@ -25,7 +25,7 @@ import structlog
 from trunkline.bus.port import Bus
 from trunkline.calls import cel, outcome
 from trunkline.calls import facts as f
-from trunkline.calls.call import Call
+from trunkline.calls.call import Call, Leg
 from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
@@ -39,7 +39,6 @@ from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Batch, Database, DatabaseUnavailable
 from trunkline.work.follow.bridges import Bridges
 from trunkline.work.follow.fold_batch import BatchFold, Meeting
-from trunkline.work.follow.quality_counts import QualityCounts
 from trunkline.work.follow.signals import Signals
 from trunkline.work.keep_trying import insisting
 
@@ -108,7 +107,8 @@ class CallLog:
         self.on_astray: Callable[[str], None] = lambda _: None
         """Called with each leg that must not go on, once the fact that led it there is committed; must not raise."""
         self.caught_up = asyncio.Event()
-        self.quality_counts = QualityCounts()
+        self.on_leg_over: Callable[[Leg], None] = lambda _: None
+        """Called with each leg that is over, once that is committed; must not raise."""
 
     @property
     def live(self) -> Mapping[str, Call]:
@@ -373,7 +373,7 @@ class CallLog:
             self.on_astray(leg_id)
         for call, heard in folding.heard:
             if heard.name == "CHANNEL_DESTROY" and heard.leg_id:
-                self.quality_counts.add(call.legs[heard.leg_id])
+                self.on_leg_over(call.legs[heard.leg_id])
 
     def _remember(self, call: Call) -> None:
         self._calls[call.id] = call
