@@ -8,7 +8,6 @@ asterisk-moh-opsound-gsm, or the music of an installed Asterisk); where it is no
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from pathlib import Path
@@ -58,26 +57,26 @@ def _made(folder: Path) -> Path:
         aside = file.with_suffix(".new")
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(handle, "wb") as out:
-            out.write(bytes(map(_ulaw, _notes())))
+            out.write(_notes())
         aside.replace(file)
     return folder
 
 
-def _notes() -> list[int]:
-    each = round(_SECONDS * _RATE)
-    made = [0] * (each * len(_NOTES))
+def _notes() -> bytes:
+    """In µ-law."""
+    # Most starts do not make them, and these two take a while to import.
+    import av
+    import numpy as np
+
+    each, swell = round(_SECONDS * _RATE), round(_SWELL * _RATE)
+    times = np.arange(each + swell)
+    loud = np.minimum(np.minimum(times, each + swell - times) / swell, 1) * _LEVEL * 32767
+    made = np.zeros(each * len(_NOTES))
     for number, note in enumerate(_NOTES):
-        for at in range(each + round(_SWELL * _RATE)):
-            time = at / _RATE
-            swell = min(1.0, time / _SWELL, (_SECONDS + _SWELL - time) / _SWELL)
-            value = _LEVEL * swell * 32767 * math.sin(2 * math.pi * note * time)
-            made[(number * each + at) % len(made)] += round(value)
-    return made
-
-
-def _ulaw(sample: int) -> int:
-    """ITU-T G.711, as Sun's g711.c has it: 14 bits, a bias of 33, a sign, an exponent, a mantissa."""
-    size = min(abs(sample) // 4, 8158) + 33
-    exponent = size.bit_length() - 6
-    code = exponent << 4 | (size >> exponent + 1) & 15
-    return ~code & (0x7F if sample < 0 else 0xFF)
+        places = (number * each + times) % len(made)
+        made[places] += loud * np.sin(2 * np.pi * note * times / _RATE)
+    encoder = av.AudioCodecContext.create("pcm_mulaw", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = _RATE, "mono", "s16"
+    frame = av.AudioFrame.from_ndarray(np.rint(made).astype(np.int16)[None, :], "s16", "mono")
+    frame.sample_rate = _RATE
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
