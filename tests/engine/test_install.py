@@ -21,6 +21,7 @@ from trunkline.engine.install.choose import (
     NEEDED,
     EngineInstallError,
     Installed,
+    Source,
     find,
     install,
     remove,
@@ -152,7 +153,7 @@ def test_every_module_finds_its_libraries_in_the_engine_itself(fetched: Path) ->
 
 def test_a_second_install_is_at_once(fetched: Path) -> None:
     began = time.monotonic()
-    install(fetched, mirror="http://127.0.0.1:1/nothing")
+    install(fetched, Source(mirror="http://127.0.0.1:1/nothing"))
     assert time.monotonic() - began < 5
 
 
@@ -231,7 +232,7 @@ def test_an_apt_that_still_works_there_is_waited_for(
             lock_holder.communicate("go")
 
     with pytest.raises(EngineInstallError, match="the mirror cannot be reached"):
-        install(tmp_path / "cache", mirror="http://127.0.0.1:1/debian", progress=progress)
+        install(tmp_path / "cache", Source(mirror="http://127.0.0.1:1/debian", progress=progress))
     assert steps.count("waiting for another install") >= 2
 
 
@@ -244,7 +245,7 @@ def test_an_apt_that_never_ends_is_named(
     (place / "lists").symlink_to(tmp_path / "lists")
     (tmp_path / "lists" / "partial").mkdir()
     with pytest.raises(EngineInstallError, match=r"another apt .*lock.*: end it"):
-        install(tmp_path / "cache", mirror="http://127.0.0.1:1/debian")
+        install(tmp_path / "cache", Source(mirror="http://127.0.0.1:1/debian"))
     lock_holder.communicate("go")
 
 
@@ -271,7 +272,7 @@ def test_two_installs_at_once_fetch_once(tmp_path: Path) -> None:
     done: list[Installed] = []
 
     def run(number: int) -> None:
-        done.append(install(tmp_path, progress=lambda what, _: steps[number].append(what)))
+        done.append(install(tmp_path, Source(progress=lambda what, _: steps[number].append(what))))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -285,13 +286,13 @@ def test_two_installs_at_once_fetch_once(tmp_path: Path) -> None:
 
 def test_a_stale_index_is_refused_when_set_so(tmp_path: Path, stale: None) -> None:
     with pytest.raises(EngineInstallError, match=r"past its date .*engine_stale_index"):
-        install(tmp_path, stale_index="refuse")
+        install(tmp_path, Source(stale_index="refuse"))
 
 
 def test_a_stale_index_warns_and_goes_on_when_set_so(
     tmp_path: Path, stale: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert install(tmp_path, stale_index="warn").version
+    assert install(tmp_path, Source(stale_index="warn")).version
     assert "past its date" in capsys.readouterr().out
 
 
@@ -302,7 +303,7 @@ def test_a_wrong_signature_is_always_refused(
     other = Path("/usr/share/keyrings/debian-archive-removed-keys.gpg")
     monkeypatch.setattr(packages, "KEYRINGS", (other,))
     with pytest.raises(EngineInstallError, match="not signed by a key of the Debian archive"):
-        install(tmp_path, stale_index=stale_index)  # type: ignore[arg-type]
+        install(tmp_path, Source(stale_index=stale_index))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("tool", ["apt-get", "dpkg", "dpkg-deb", "tar"])
@@ -352,18 +353,18 @@ def test_no_network_is_told_and_what_is_there_is_kept(tmp_path: Path) -> None:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     with pytest.raises(EngineInstallError, match=r"cannot be reached .*check the network"):
-        install(tmp_path, mirror=f"http://127.0.0.1:{port}/debian")
+        install(tmp_path, Source(mirror=f"http://127.0.0.1:{port}/debian"))
     assert (tmp_path / "engine" / "download" / "apt.conf").exists()
 
 
 def test_a_suite_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(EngineInstallError, match="check engine_mirror and engine_suite"):
-        install(tmp_path, mirror=machine_mirror(), suite="nosuchsuite")
+        install(tmp_path, Source(mirror=machine_mirror(), suite="nosuchsuite"))
 
 
 def test_a_suite_without_asterisk_is_told(tmp_path: Path) -> None:
     with pytest.raises(EngineInstallError, match="engine_suite"):
-        install(tmp_path, suite="bookworm")
+        install(tmp_path, Source(suite="bookworm"))
 
 
 @pytest.mark.parametrize(
@@ -371,7 +372,7 @@ def test_a_suite_without_asterisk_is_told(tmp_path: Path) -> None:
 )
 def test_nonsense_in_the_settings_is_refused(tmp_path: Path, mirror: str, suite: str) -> None:
     with pytest.raises(EngineInstallError, match=r"engine_(mirror|suite): "):
-        install(tmp_path, mirror=mirror, suite=suite)
+        install(tmp_path, Source(mirror=mirror, suite=suite))
 
 
 def test_too_little_room_is_told_before_anything_is_fetched(
@@ -398,7 +399,7 @@ def test_a_damaged_package_is_told_and_fetched_anew(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        install(tmp_path, progress=interrupt)
+        install(tmp_path, Source(progress=interrupt))
     kept = sorted((download / "cache" / "archives").glob("*.deb"))
     size = kept[0].stat().st_size
     kept[0].write_bytes(b"\0" * size)

@@ -10,7 +10,13 @@ import msgspec
 import pytest
 
 from trunkline.engine.install import recorder
-from trunkline.engine.install.choose import EngineInstallError, Installed, find, with_recorder
+from trunkline.engine.install.choose import (
+    EngineInstallError,
+    Installed,
+    Source,
+    find,
+    with_recorder,
+)
 
 MODULE = "app_record_leg.so"
 COMPILERS = ("cc", "gcc", "clang")
@@ -46,16 +52,16 @@ def test_it_stands_beside_the_engines_own_modules(plain: Installed, tmp_path: Pa
 
 
 def test_it_is_built_once(plain: Installed, tmp_path: Path, path: Path) -> None:
-    first = with_recorder(plain, tmp_path, progress=lambda *_: None)
+    first = with_recorder(plain, tmp_path)
     told: list[str] = []
-    again = with_recorder(plain, tmp_path, progress=lambda what, _: told.append(what))
+    again = with_recorder(plain, tmp_path, Source(progress=lambda what, _: told.append(what)))
     assert (again, told) == (first, [])
 
 
 def test_without_a_compiler_debians_is_fetched_for_it(
     plain: Installed, tmp_path: Path, path: Path
 ) -> None:
-    made = with_recorder(plain, tmp_path, warn=lambda _: None)
+    made = with_recorder(plain, tmp_path, Source(warn=lambda _: None))
     assert (made.modules / MODULE).stat().st_size > 10_000
     assert sorted(each.name for each in (tmp_path / "engine").iterdir()) == ["lock", "modules"]
 

@@ -1,10 +1,10 @@
 """What a call's recording is made of: whose voice, out of which raw file, at what time, on which side.
 
 A recorder sits on a leg, not on a call: a call goes on when a leg leaves it, and a leg may go on in
-another call. The recorder's file has two sides, what the leg said and what it was told, and holds only the
-time in which the leg was in a bridge. Not every leg has a recorder (``docs/decisions/0016``), so each part
-names the places where its voice may be found: first the leg's own file, then, where only one other leg
-was there, what that one was told. The first file that exists is taken.
+another call (``docs/decisions/0016``). Its file has what the leg's far end sent, and when. An engine of the version
+before has other files, without times, and not for every leg: what a leg said, and what it was told. So each part names the places
+where its voice may be found: first the leg's own file, then, where only one other leg was there, what that
+one was told. The first file that exists is taken.
 
 The caller is on the left, the callee on the right. Whoever takes over from somebody takes that side; a
 third party joins the right one. Time in which nobody was joined is left out.

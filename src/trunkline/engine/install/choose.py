@@ -11,23 +11,23 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-import structlog
 from filelock import FileLock, Timeout
 
 from trunkline.engine.install import packages, recorder
 from trunkline.engine.install.installed import Installed
-from trunkline.engine.install.packages import OLDEST, EngineInstallError, Progress
+from trunkline.engine.install.packages import OLDEST, EngineInstallError, Progress, Source
 
 __all__ = [
     "EngineInstallError",
     "Installed",
     "Progress",
+    "Source",
     "Status",
     "find",
     "install",
@@ -45,13 +45,12 @@ NEEDED = (
 )
 """The modules that we cannot do without; distributions split or leave out some."""
 
+PACKAGES = ("asterisk", "asterisk-dev", "asterisk-moh-opsound-gsm")
+"""What is fetched: the engine, its headers for our recorder, and music for who is held."""
+ANYWHERE = Source()
 _FILLED = "~2"
 """Ends the name of a fetched engine's folder; counted up when more is unpacked into it than before."""
 _LOADERS = ("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
-
-
-def log_stale_index(said: str) -> None:
-    structlog.get_logger().warning("engine.stale_index", detail=said)
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -169,19 +168,14 @@ def _number(version: str) -> tuple[int, ...]:
 
 def install(
     cache: Path,
+    source: Source = ANYWHERE,
     *,
-    mirror: str = "",
-    suite: str = "sid",
-    stale_index: Literal["warn", "refuse"] = "warn",
-    progress: Progress = lambda _what, _done: None,
-    warn: Callable[[str], None] = log_stale_index,
     upgrade: bool = False,
     more: Sequence[str] = (),
 ) -> Installed:
     """Fetch Asterisk into the cache; keeps one that is there already, unless ``upgrade``.
 
-    Without a ``mirror``, it uses the machine's own. ``warn`` is told of an index past its date. ``more`` are
-    modules that it has to have, too.
+    ``more`` are modules that it has to have, too.
 
     Waits for another install on the same cache to end. Blocks for seconds to minutes. Raises
     EngineInstallError; what was downloaded is then kept for the next try.
@@ -189,88 +183,55 @@ def install(
     place = cache / "engine"
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with _locked(place, progress):
+        with _locked(place, source.progress):
             there = (one for one in _private(cache) if not upgrade and _has(one, more))
-            found = next(there, None) or _install(place, mirror, suite, stale_index, progress, warn)
+            found = next(there, None) or _install(place, source)
     except OSError as error:
         raise EngineInstallError(_disk(error, place)) from error
     if not _has(found, more):
         raise EngineInstallError(
-            f"{suite} has an Asterisk {found.version} without {', '.join(more)}: set engine_suite, or"
+            f"{source.suite} has an Asterisk {found.version} without {', '.join(more)}: set engine_suite, or"
             " engine_prefix to one that has them"
         )
     return found
 
 
-def with_recorder(
-    engine: Installed,
-    cache: Path,
-    *,
-    mirror: str = "",
-    suite: str = "sid",
-    stale_index: Literal["warn", "refuse"] = "warn",
-    progress: Progress = lambda _what, _done: None,
-    warn: Callable[[str], None] = log_stale_index,
-) -> Installed:
+def with_recorder(engine: Installed, cache: Path, source: Source = ANYWHERE) -> Installed:
     """The engine with our recorder among its modules, which is compiled when it is not there yet.
 
     Without a compiler on this machine, Debian's is fetched for that. Raises EngineInstallError.
     """
     place = cache / "engine"
 
-    def compiler(source: Path, include: Path, module: Path) -> None:
+    def compiler(code: Path, include: Path, module: Path) -> None:
         try:
-            recorder.by_machine(source, include, module)
+            recorder.by_machine(code, include, module)
         except recorder.NoCompiler:
             if engine.origin == "system":
                 raise
-            with _toolchain(place, mirror, suite, stale_index, progress, warn) as debians:
-                debians(source, include, module)
+            with _toolchain(place, source) as debians:
+                debians(code, include, module)
 
     try:
         (place / "modules").mkdir(parents=True, exist_ok=True)
-        with _locked(place, progress):
-            return recorder.with_recorder(engine, place / "modules", compiler, progress)
+        with _locked(place, source.progress):
+            return recorder.with_recorder(engine, place / "modules", compiler, source.progress)
     except OSError as error:
         raise EngineInstallError(_disk(error, place)) from error
 
 
 @contextmanager
-def _toolchain(
-    place: Path,
-    mirror: str,
-    suite: str,
-    stale_index: Literal["warn", "refuse"],
-    progress: Progress,
-    warn: Callable[[str], None],
-) -> Iterator[recorder.Toolchain]:
+def _toolchain(place: Path, source: Source) -> Iterator[recorder.Toolchain]:
     """Debian's C compiler, for as long as this lasts."""
-    fetched = packages.fetch(
-        place / "download",
-        ("gcc", "libc6-dev"),
-        mirror=_mirror(mirror),
-        suite=suite,
-        stale_index=stale_index,
-        progress=progress,
-        warn=warn,
-    )
+    fetched = packages.fetch(place / "download", ("gcc", "libc6-dev"), source)
     root = place / "toolchain.partial"
     shutil.rmtree(root, ignore_errors=True)
     try:
-        packages.unpack(fetched.packages, root, progress)
+        packages.unpack(fetched.packages, root, source.progress)
         yield recorder.Toolchain(root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
         shutil.rmtree(place / "download", ignore_errors=True)
-
-
-def _mirror(given: str) -> str:
-    source = given or packages.machine_mirror()
-    if not source:
-        raise EngineInstallError(
-            "this machine's apt knows no Debian mirror to fetch Asterisk from: set engine_mirror"
-        )
-    return source.rstrip("/")
 
 
 @contextmanager
@@ -296,29 +257,14 @@ def _disk(error: OSError, place: Path) -> str:
     )
 
 
-def _install(
-    place: Path,
-    mirror: str,
-    suite: str,
-    stale_index: Literal["warn", "refuse"],
-    progress: Progress,
-    warn: Callable[[str], None],
-) -> Installed:
+def _install(place: Path, source: Source) -> Installed:
     packages.architecture()
     packages.keyring()
     download = place / "download"
-    fetched = packages.fetch(
-        download,
-        ("asterisk", "asterisk-dev", "asterisk-moh-opsound-gsm"),
-        mirror=_mirror(mirror),
-        suite=suite,
-        stale_index=stale_index,
-        progress=progress,
-        warn=warn,
-    )
+    fetched = packages.fetch(download, PACKAGES, source)
     root = place / f"{fetched.version}{_FILLED}"
     if not root.exists():
-        _unpack(fetched, root, progress)
+        _unpack(fetched, root, source.progress)
     shutil.rmtree(download, ignore_errors=True)
     return _proven(root, root)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import structlog
 
 Progress = Callable[[str, float | None], None]
 """Called with what goes on, and how far it is: 0 to 1, or None when that is not known."""
@@ -90,6 +91,23 @@ class EngineInstallError(Exception):
     """The engine cannot be fetched; the message is one line that says why and what to do."""
 
 
+def _log(said: str) -> None:
+    structlog.get_logger().warning("engine.stale_index", detail=said)
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where packages come from, and whom that is told.
+
+    Without a ``mirror``, it is the machine's own. ``warn`` is told of an index past its date.
+    """
+
+    mirror: str = ""
+    suite: str = "sid"
+    stale_index: Literal["warn", "refuse"] = "warn"
+    progress: Progress = lambda _what, _done: None
+    warn: Callable[[str], None] = _log
+
+
 class Fetched(msgspec.Struct, frozen=True):
     """Packages on disk, each checked against the signed index, and the version of the first that was asked for."""
 
@@ -158,20 +176,21 @@ def _environ() -> dict[str, str]:
 def fetch(
     here: Path,
     names: Sequence[str],
-    *,
-    mirror: str,
-    suite: str,
-    stale_index: Literal["warn", "refuse"],
-    progress: Progress,
-    warn: Callable[[str], None],
+    source: Source,
 ) -> Fetched:
     """Download packages and what they need into ``here``; goes on where an earlier try ended.
 
-    Raises EngineInstallError. ``warn`` is called when an index past its date is used after all.
+    Raises EngineInstallError.
     """
-    _prepare(here, mirror, suite)
-    _update(here, stale_index, progress, warn)
-    _apt(here, "install", "-y", "--download-only", *names, progress=progress, what="packages")
+    mirror, suite = source.mirror or machine_mirror(), source.suite
+    if not mirror:
+        raise EngineInstallError(
+            "this machine's apt knows no Debian mirror to fetch Asterisk from: set engine_mirror"
+        )
+    _prepare(here, mirror.rstrip("/"), suite)
+    _update(here, source)
+    fetched = ("install", "-y", "--download-only", *names)
+    _apt(here, *fetched, progress=source.progress, what="packages")
     wanted = _wanted(here, names)
     files = [file for file, _ in wanted]
     first = next((file for file in files if file.startswith(f"{names[0]}_")), None)
@@ -220,19 +239,18 @@ def _as_installed(name: str, machine: str) -> str:
 
 def _update(
     here: Path,
-    stale_index: Literal["warn", "refuse"],
-    progress: Progress,
-    warn: Callable[[str], None],
+    source: Source,
 ) -> None:
+    progress = source.progress
     try:
         _apt(here, "update", "--error-on=any", progress=progress, what="index")
     except _Stale as stale:
-        if stale_index == "refuse":
+        if source.stale_index == "refuse":
             raise EngineInstallError(
                 f"the mirror's signed index is past its date ({stale}): take a mirror that is kept"
                 " up to date (engine_mirror), or set engine_stale_index to warn"
             ) from stale
-        warn(
+        source.warn(
             f"the mirror's signed index is past its date ({stale}); its signature is still checked"
         )
         _apt(here, "update", "--error-on=any", progress=progress, what="index", dated=False)

@@ -32,7 +32,7 @@ _COMPILERS = ("cc", "gcc", "clang")
 
 
 class Compiler(Protocol):
-    def __call__(self, source: Path, include: Path, module: Path) -> None:
+    def __call__(self, code: Path, include: Path, module: Path) -> None:
         """Make the module; raises EngineInstallError."""
 
 
@@ -82,12 +82,12 @@ def _make(engine: Installed, source: bytes, folder: Path, compiler: Compiler) ->
     partial.rename(folder)
 
 
-def by_machine(source: Path, include: Path, module: Path) -> None:
+def by_machine(code: Path, include: Path, module: Path) -> None:
     """Compile by the machine's compiler; raises NoCompiler where there is none that works."""
     found = next(filter(None, map(shutil.which, _COMPILERS)), None)
     if found is None:
         raise NoCompiler("there is no C compiler here: install gcc")
-    said = _run([found, *_FLAGS, "-shared", f"-I{include}", str(source), "-o", str(module)])
+    said = _run([found, *_FLAGS, "-shared", f"-I{include}", str(code), "-o", str(module)])
     if said is not None:
         raise NoCompiler(f"{found} cannot compile the recorder ({said}): install gcc and libc6-dev")
 
@@ -98,13 +98,13 @@ class Toolchain:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def __call__(self, source: Path, include: Path, module: Path) -> None:
+    def __call__(self, code: Path, include: Path, module: Path) -> None:
         # Each program by itself: the compiler's driver would start the others without the loader.
-        assembly, object_file = source.with_suffix(".s"), source.with_suffix(".o")
+        assembly, object_file = code.with_suffix(".s"), code.with_suffix(".o")
         system = [f"-I{include}", *(f"-isystem{folder}" for folder in self._includes())]
         steps = (
             [*self._run_by(self._one("usr/libexec/gcc/*/*/cc1")), "-quiet", *_FLAGS, *system,
-             str(source), "-o", str(assembly)],
+             str(code), "-o", str(assembly)],
             [*self._run_by(self._one("usr/bin/*-linux-gnu-as")), str(assembly), "-o", str(object_file)],
             [*self._run_by(self._one("usr/bin/*-linux-gnu-ld")), "-shared", str(object_file), "-o", str(module)],
         )  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from trunkline.engine.install import choose
-from trunkline.engine.install.choose import Installed, Progress, Status
+from trunkline.engine.install.choose import Installed, Progress, Source, Status
 from trunkline.engine.process.examine import engine_pid
 from trunkline.server.settings import Settings, default_cache
 from trunkline.server.wiring.engine import more_modules
@@ -16,34 +18,27 @@ __all__ = ["Installed", "Progress", "found_or_installed", "remove", "running_pid
 def found_or_installed(
     settings: Settings,
     progress: Progress,
-    warn: Callable[[str], None] = choose.log_stale_index,
+    warn: Callable[[str], None] | None = None,
     upgrade: bool = False,
 ) -> Installed:
     """The Asterisk that will do, or one that is fetched now; with ``upgrade`` it is always fetched.
 
-    Our recorder is among its modules. Raises EngineInstallError.
+    Our recorder is among its modules. ``warn`` is told of an index past its date; else the log is. Raises
+    EngineInstallError.
     """
     cache, more = default_cache(), more_modules(settings)
-    mirror, suite, stale = (
-        settings.engine_mirror,
-        settings.engine_suite,
-        settings.engine_stale_index,
+    source = Source(
+        mirror=settings.engine_mirror,
+        suite=settings.engine_suite,
+        stale_index=settings.engine_stale_index,
+        progress=progress,
     )
+    if warn is not None:
+        source = msgspec.structs.replace(source, warn=warn)
     found = None if upgrade else choose.find(cache, settings.engine_prefix, more)
     if found is None:
-        found = choose.install(
-            cache,
-            mirror=mirror,
-            suite=suite,
-            stale_index=stale,
-            progress=progress,
-            upgrade=upgrade,
-            more=more,
-            warn=warn,
-        )
-    return choose.with_recorder(
-        found, cache, mirror=mirror, suite=suite, stale_index=stale, progress=progress, warn=warn
-    )
+        found = choose.install(cache, source, upgrade=upgrade, more=more)
+    return choose.with_recorder(found, cache, source)
 
 
 def status(settings: Settings) -> Status:
