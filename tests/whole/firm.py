@@ -100,13 +100,14 @@ class Firm:
             party.taking = Taking()
 
     async def end(self) -> None:
-        """Whatever happened, nobody is left in a call."""
+        """Whatever happened, nobody is left in a call, and nothing is left to be told."""
         for party in self.parties:
             await asyncio.gather(*(call.hang_up() for call in party.live), return_exceptions=True)
         odd = [line for party in self.parties for line in party.odd]
         for party in self.parties:
             party.odd.clear()
         assert not odd, odd
+        await self._all_ended(set())
 
     @property
     def events(self) -> list[Seen]:

@@ -84,7 +84,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
             f"module_path {MODULES}",
             *modules,
             f"ctrl_tcp_listen {self.address}:{self.control}",
-            f"snd_path {folder}",
+            "snd_path .",  # its own folder; of a long path it cuts off the end
         ]
         if self.ca_file:
             lines += [f"sip_cafile {self.ca_file}", "sip_verify_server yes"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,10 +22,6 @@ from .test_secure_phones import audio, over_tls
 from .test_trunks import told, up_and_why
 from .tls import certificate
 from .waiting import until
-
-LOGIN = "84281110000"
-"""What the trunk is known by at the carrier, which calls it by that."""
-
 
 def _server(ports: Ports, folder: Path, **settings: Any) -> Server:
     folder.mkdir()
@@ -63,24 +60,24 @@ async def stages(
         await one.close()
 
 
-async def _line(tenant: Tenant, srtp: str) -> Device:
-    """What the trunk is at the carrier: a device of ours there."""
+async def _line(tenant: Tenant, login: str, srtp: str) -> Device:
+    """What the trunk is at the carrier: a device of ours there. The carrier calls it by its login."""
     whose = ("--account", tenant.name)
     *_, made = await tenant.server.commands(
         ("user", "create", *whose, "line", "--extension", "300"),
-        ("device", "create", *whose, "--user", "line", "--sip-user", LOGIN, "--srtp", srtp),
+        ("device", "create", *whose, "--user", "line", "--sip-user", login, "--srtp", srtp),
     )
     return Device(made["sipUser"], made["sipPassword"], "line")
 
 
 @pytest.mark.parametrize("srtp", ["off", "required"])
 async def test_calls_go_both_ways_over_tls(srtp: str, stages: tuple[Stage, Stage]) -> None:
-    here, there = stages
+    (here, there), login = stages, f"8428{secrets.randbelow(10**7):07}"
     mine, carriers = await together(here.tenant(), there.tenant())
     agent, far, line = await together(
         mine.user("agent", "--extension", "101"),
         carriers.user("far", "--extension", "200"),
-        _line(carriers, srtp),
+        _line(carriers, login, srtp),
     )
     listener = await here.listen(RawWebSocket, mine)
     trunk = await mine.trunk(
@@ -88,7 +85,7 @@ async def test_calls_go_both_ways_over_tls(srtp: str, stages: tuple[Stage, Stage
         *("--transport", "tls", "--register", "--srtp", srtp),
         *("--auth-user", line.sip_user, "--auth-password", line.password),
     )
-    await mine.number(LOGIN, "agent")
+    await mine.number(login, "agent")
     assert up_and_why(await told(listener, "TRUNK_UP", 1))[1] is True
 
     phone, peer = await together(
