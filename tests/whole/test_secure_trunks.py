@@ -23,6 +23,7 @@ from .test_trunks import told, up_and_why
 from .tls import certificate
 from .waiting import until
 
+
 def _server(ports: Ports, folder: Path, **settings: Any) -> Server:
     folder.mkdir()
     cert, key = certificate(folder)

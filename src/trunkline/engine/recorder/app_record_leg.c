@@ -61,6 +61,9 @@ static const char magic[8] = { 'T', 'L', 'L', 'E', 'G', '0', '0', '1' };
 #define ROOM 65536
 /* How far a recorder's memory may grow when the disk does not take it: 8 MB. */
 #define MOST (128 * ROOM)
+/* What one leg may cost the disk: six times G.711, and eight seconds of that at once. A phone may send what it likes. */
+#define MOST_A_SECOND 65536
+#define AT_ONCE (8 * MOST_A_SECOND)
 #define WRITE_EVERY_MS 500
 
 struct record {
@@ -80,14 +83,19 @@ struct chunk {
 	size_t room;
 };
 
-/*! One leg's recorder. Its own lock guards what is waiting and lost. */
+/*! One leg's recorder. Its own lock guards what is waiting, lost and allowed, and the format. */
 struct recorder {
 	AST_LIST_ENTRY(recorder) next;
 	int fd;
 	int closing;
 	int broken;
 	unsigned int lost;
+	unsigned int too_much;
 	off_t written;
+	/*! What may be kept now, in bytes, and since when it grows. */
+	int64_t allowed;
+	uint64_t counted;
+	/*! The format of the last voice that was kept: what follows a gap tells its format again. */
 	struct ast_format *format;
 	struct chunk waiting;
 	struct chunk spare;
@@ -124,12 +132,12 @@ static void recorder_destructor(void *obj)
 
 /* ---- What a channel's thread does ---- */
 
-static void keep(struct recorder *recorder, const struct record *record, const void *payload)
+/*! Both with the recorder's lock held; nonzero when it was not kept. */
+static int append(struct recorder *recorder, const struct record *record, const void *payload)
 {
 	struct chunk *chunk = &recorder->waiting;
 	size_t more = sizeof(*record) + record->bytes;
 
-	ao2_lock(recorder);
 	if (chunk->used + more > chunk->room) {
 		size_t room = chunk->room ? chunk->room : ROOM;
 		char *data;
@@ -139,8 +147,7 @@ static void keep(struct recorder *recorder, const struct record *record, const v
 		}
 		if (room > MOST || !(data = ast_realloc(chunk->data, room))) {
 			recorder->lost++;
-			ao2_unlock(recorder);
-			return;
+			return -1;
 		}
 		chunk->data = data;
 		chunk->room = room;
@@ -150,19 +157,51 @@ static void keep(struct recorder *recorder, const struct record *record, const v
 		memcpy(chunk->data + chunk->used + sizeof(*record), payload, record->bytes);
 	}
 	chunk->used += more;
-	ao2_unlock(recorder);
+	return 0;
 }
 
-static void keep_format(struct recorder *recorder, struct ast_format *format, const struct record *at)
+static int append_format(struct recorder *recorder, struct ast_format *format, const struct record *at)
 {
 	struct record record = *at;
 	const char *name = ast_format_get_name(format);
 
-	ao2_replace(recorder->format, format);
 	record.kind = 'F';
 	record.samples = ast_format_get_sample_rate(format);
 	record.bytes = strlen(name);
-	keep(recorder, &record, name);
+	if (append(recorder, &record, name)) {
+		return -1;
+	}
+	ao2_replace(recorder->format, format);
+	return 0;
+}
+
+static int is_allowed(struct recorder *recorder, uint64_t now, size_t more)
+{
+	int64_t since = now - recorder->counted;
+
+	/* Less than AT_ONCE would take is reckoned with, so nothing overflows. */
+	recorder->counted = now;
+	recorder->allowed += since < 8000000 ? since * MOST_A_SECOND / 1000000 : AT_ONCE;
+	if (recorder->allowed > AT_ONCE) {
+		recorder->allowed = AT_ONCE;
+	}
+	if (recorder->allowed < (int64_t) more) {
+		recorder->too_much++;
+		return 0;
+	}
+	recorder->allowed -= more;
+	return 1;
+}
+
+/*! ``format`` is that of voice, else NULL. */
+static void keep(struct recorder *recorder, const struct record *record, struct ast_format *format, const void *payload)
+{
+	ao2_lock(recorder);
+	if (is_allowed(recorder, record->mono, sizeof(*record) + record->bytes)
+		&& (!format || format == recorder->format || !append_format(recorder, format, record))) {
+		append(recorder, record, payload);
+	}
+	ao2_unlock(recorder);
 }
 
 static uint8_t kind_of(const struct ast_frame *frame)
@@ -201,14 +240,11 @@ static struct ast_frame *on_frame(struct ast_channel *chan, struct ast_frame *fr
 	if (record.kind != 'V') {
 		/* The length of a digit that ends, in milliseconds, where it is known. */
 		record.ts = record.kind == 'E' && frame->len > 0 ? frame->len : 0;
-		keep(recorder, &record, NULL);
+		keep(recorder, &record, NULL, NULL);
 		return frame;
 	}
-	if (!frame->datalen || !frame->data.ptr) {
+	if (frame->datalen <= 0 || !frame->data.ptr || !frame->subclass.format) {
 		return frame;
-	}
-	if (recorder->format != frame->subclass.format) {
-		keep_format(recorder, frame->subclass.format, &record);
 	}
 	if (ast_test_flag(frame, AST_FRFLAG_HAS_TIMING_INFO)) {
 		record.ts = frame->ts;
@@ -217,7 +253,7 @@ static struct ast_frame *on_frame(struct ast_channel *chan, struct ast_frame *fr
 	record.seq = frame->seqno;
 	record.samples = frame->samples;
 	record.bytes = frame->datalen;
-	keep(recorder, &record, frame->data.ptr);
+	keep(recorder, &record, frame->subclass.format, frame->data.ptr);
 	return frame;
 }
 
@@ -235,10 +271,11 @@ static void on_gone(void *data)
 
 	ast_mutex_lock(&recorders_lock);
 	recorder->closing = 1;
-	live--;
+	ast_atomic_fetchadd_int(&live, -1);
 	ast_cond_signal(&wake);
-	ast_mutex_unlock(&recorders_lock);
+	/* The list has another one. Once the lock is free, the writer may give up this module. */
 	ao2_ref(recorder, -1);
+	ast_mutex_unlock(&recorders_lock);
 }
 
 /* ---- What the writer does ---- */
@@ -251,6 +288,7 @@ static void write_out(struct recorder *recorder)
 {
 	struct chunk taken;
 	size_t done = 0;
+	int refused = 0;
 
 	ao2_lock(recorder);
 	taken = recorder->waiting;
@@ -266,31 +304,36 @@ static void write_out(struct recorder *recorder)
 			continue;
 		}
 		if (res <= 0) {
+			refused = res < 0 ? errno : ENOSPC;
 			break;
 		}
 		done += res;
 	}
-	ao2_lock(recorder);
-	if (done == taken.used) {
+	/* Only this thread asks the disk or the log for anything, and never with a lock that a call waits for. */
+	if (!refused) {
 		recorder->written += done;
 		if (recorder->broken) {
 			recorder->broken = 0;
 			ast_log(LOG_NOTICE, "%s is written again\n", recorder->path);
 		}
+	} else {
+		if (!recorder->broken) {
+			recorder->broken = 1;
+			ast_log(LOG_ERROR, "%s cannot be written: %s\n", recorder->path, strerror(refused));
+		}
+		if (done && ftruncate(recorder->fd, recorder->written)) {
+			/* Then the next write begins where this one ended, and the rest of the file is lost. */
+			ast_log(LOG_ERROR, "%s cannot be cut back: %s\n", recorder->path, strerror(errno));
+		}
+	}
+	ao2_lock(recorder);
+	if (!refused) {
 		taken.used = 0;
 		recorder->spare = taken;
 	} else {
 		struct chunk newer = recorder->waiting;
 		size_t all = taken.used + newer.used;
 
-		if (!recorder->broken) {
-			recorder->broken = 1;
-			ast_log(LOG_ERROR, "%s cannot be written: %s\n", recorder->path, strerror(errno));
-		}
-		if (ftruncate(recorder->fd, recorder->written)) {
-			/* Then the next write begins where this one ended, and the rest of the file is lost. */
-			ast_log(LOG_ERROR, "%s cannot be cut back: %s\n", recorder->path, strerror(errno));
-		}
 		if (all > taken.room) {
 			char *data = all <= MOST ? ast_realloc(taken.data, all) : NULL;
 
@@ -299,11 +342,14 @@ static void write_out(struct recorder *recorder)
 				taken.room = all;
 			}
 		}
-		if (all <= taken.room) {
+		if (all > taken.room) {
+			recorder->lost++;
+			/* A change of format may be in what is given up. */
+			ao2_cleanup(recorder->format);
+			recorder->format = NULL;
+		} else if (newer.used) {
 			memcpy(taken.data + taken.used, newer.data, newer.used);
 			taken.used = all;
-		} else {
-			recorder->lost++;
 		}
 		newer.used = 0;
 		recorder->waiting = taken;
@@ -320,16 +366,21 @@ static void finish(struct recorder *recorder)
 	if (recorder->lost) {
 		ast_log(LOG_ERROR, "%s lacks %u packets: no memory was left for them\n", recorder->path, recorder->lost);
 	}
+	if (recorder->too_much) {
+		ast_log(LOG_WARNING, "%s lacks %u packets: more came than a phone has to say\n", recorder->path,
+			recorder->too_much);
+	}
 	close(recorder->fd);
 	recorder->fd = -1;
 }
 
+/*! Ends with a last write for all, also for those that still record: the engine is stopping. */
 static void *write_for_all(void *unused)
 {
-	struct timeval due = ast_tvnow();
-	int go_on = 1;
+	uint64_t due = microseconds(CLOCK_MONOTONIC);
+	int last = 0;
 
-	while (go_on) {
+	while (!last) {
 		AST_LIST_HEAD_NOLOCK(, recorder) ended;
 		struct recorder **now, *recorder;
 		size_t count = 0, at;
@@ -337,7 +388,8 @@ static void *write_for_all(void *unused)
 
 		AST_LIST_HEAD_INIT_NOLOCK(&ended);
 		ast_mutex_lock(&recorders_lock);
-		in_time = ast_tvdiff_ms(due, ast_tvnow()) > 0;
+		last = stopping;
+		in_time = !last && microseconds(CLOCK_MONOTONIC) < due;
 		AST_LIST_TRAVERSE_SAFE_BEGIN(&recorders, recorder, next) {
 			if (recorder->closing) {
 				AST_LIST_REMOVE_CURRENT(next);
@@ -347,14 +399,10 @@ static void *write_for_all(void *unused)
 			}
 		}
 		AST_LIST_TRAVERSE_SAFE_END;
-		if (in_time && AST_LIST_EMPTY(&ended) && !stopping) {
-			struct timespec until = { .tv_sec = due.tv_sec, .tv_nsec = due.tv_usec * 1000 };
+		if (in_time && AST_LIST_EMPTY(&ended)) {
+			struct timespec until = { .tv_sec = due / 1000000, .tv_nsec = due % 1000000 * 1000 };
 
 			ast_cond_timedwait(&wake, &recorders_lock, &until);
-			/* A clock that was set back would have us sleep for long. */
-			if (ast_tvdiff_ms(due, ast_tvnow()) > 2 * WRITE_EVERY_MS) {
-				due = ast_tvnow();
-			}
 			ast_mutex_unlock(&recorders_lock);
 			continue;
 		}
@@ -365,7 +413,6 @@ static void *write_for_all(void *unused)
 				now[at++] = ao2_bump(recorder);
 			}
 		}
-		go_on = !(stopping && AST_LIST_EMPTY(&recorders));
 		ast_mutex_unlock(&recorders_lock);
 
 		while ((recorder = AST_LIST_REMOVE_HEAD(&ended, next))) {
@@ -381,7 +428,7 @@ static void *write_for_all(void *unused)
 		}
 		ast_free(now);
 		if (!in_time) {
-			due = ast_tvadd(ast_tvnow(), ast_samp2tv(WRITE_EVERY_MS, 1000));
+			due = microseconds(CLOCK_MONOTONIC) + WRITE_EVERY_MS * 1000;
 		}
 	}
 	return NULL;
@@ -409,7 +456,9 @@ static int attach(struct ast_channel *chan, const char *path)
 	int res = -1;
 
 	ast_channel_lock(chan);
-	if (ast_channel_datastore_find(chan, &recorded, NULL)) {
+	/* Nobody would ever take the hook off a channel that is hung up already. */
+	if (ast_test_flag(ast_channel_flags(chan), AST_FLAG_ZOMBIE)
+		|| ast_channel_datastore_find(chan, &recorded, NULL)) {
 		ast_channel_unlock(chan);
 		return 0;
 	}
@@ -420,11 +469,22 @@ static int attach(struct ast_channel *chan, const char *path)
 	}
 	strcpy(recorder->path, path); /* Safe */
 	recorder->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (recorder->fd < 0 || write(recorder->fd, magic, sizeof(magic)) != sizeof(magic)) {
+	if (recorder->fd < 0) {
 		ast_log(LOG_ERROR, "%s cannot be written: %s\n", path, strerror(errno));
 		goto done;
 	}
 	recorder->written = lseek(recorder->fd, 0, SEEK_END);
+	recorder->allowed = AT_ONCE;
+	recorder->counted = microseconds(CLOCK_MONOTONIC);
+	/* A file that is there already goes on. The disk may be full now, and have room for the sound later. */
+	if (!recorder->written) {
+		if (!(recorder->waiting.data = ast_malloc(ROOM))) {
+			goto done;
+		}
+		recorder->waiting.room = ROOM;
+		memcpy(recorder->waiting.data, magic, sizeof(magic));
+		recorder->waiting.used = sizeof(magic);
+	}
 	if ((slash = strrchr(datastore->data, '/'))) {
 		slash[1] = '\0';
 	}
@@ -434,9 +494,10 @@ static int attach(struct ast_channel *chan, const char *path)
 		goto done;
 	}
 	ast_module_ref(ast_module_info->self);
+	ao2_ref(recorder, +1);
 	ast_mutex_lock(&recorders_lock);
-	AST_LIST_INSERT_TAIL(&recorders, ao2_bump(recorder), next);
-	live++;
+	AST_LIST_INSERT_TAIL(&recorders, recorder, next);
+	ast_atomic_fetchadd_int(&live, +1);
 	ast_mutex_unlock(&recorders_lock);
 	ast_channel_datastore_add(chan, datastore);
 	datastore = NULL;
@@ -509,7 +570,7 @@ static void on_bridge(void *data, struct stasis_subscription *sub, struct stasis
 		return;
 	}
 	blob = stasis_message_data(message);
-	if (!ast_atomic_fetch_add(&live, 0, __ATOMIC_RELAXED) || ao2_container_count(blob->bridge->channels) < 2) {
+	if (!ast_atomic_fetchadd_int(&live, 0) || ao2_container_count(blob->bridge->channels) < 2) {
 		return;
 	}
 	ids = ao2_iterator_init(blob->bridge->channels, 0);
@@ -528,10 +589,9 @@ static void on_bridge(void *data, struct stasis_subscription *sub, struct stasis
 	ast_free(folder);
 }
 
-static int unload_module(void)
+/*! The engine may stop without unloading its modules, and with calls under way: what they have said is written. */
+static void stop_writing(void)
 {
-	ast_unregister_application(app);
-	bridges = stasis_unsubscribe_and_join(bridges);
 	ast_mutex_lock(&recorders_lock);
 	stopping = 1;
 	ast_cond_signal(&wake);
@@ -540,15 +600,33 @@ static int unload_module(void)
 		pthread_join(writer, NULL);
 		writer = AST_PTHREADT_NULL;
 	}
+}
+
+static int unload_module(void)
+{
+	if (ast_atomic_fetchadd_int(&live, 0)) {
+		return -1; /* Its hooks are in use. */
+	}
+	ast_unregister_application(app);
+	bridges = stasis_unsubscribe_and_join(bridges);
+	ast_unregister_atexit(stop_writing);
+	stop_writing();
 	ast_cond_destroy(&wake);
 	return 0;
 }
 
 static int load_module(void)
 {
-	ast_cond_init(&wake, NULL);
+	pthread_condattr_t by_clock;
+
+	/* Of the two clocks, that which nobody sets. */
+	pthread_condattr_init(&by_clock);
+	pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
+	ast_cond_init(&wake, &by_clock);
+	pthread_condattr_destroy(&by_clock);
 	stopping = 0;
 	if (ast_pthread_create_background(&writer, NULL, write_for_all, NULL)) {
+		writer = AST_PTHREADT_NULL;
 		return AST_MODULE_LOAD_DECLINE;
 	}
 	bridges = stasis_subscribe(ast_bridge_topic_all(), on_bridge, NULL);
@@ -559,6 +637,7 @@ static int load_module(void)
 	}
 	stasis_subscription_accept_message_type(bridges, ast_channel_entered_bridge_type());
 	stasis_subscription_set_filter(bridges, STASIS_SUBSCRIPTION_FILTER_SELECTIVE);
+	ast_register_atexit(stop_writing);
 	return AST_MODULE_LOAD_SUCCESS;
 }
 
