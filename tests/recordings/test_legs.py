@@ -114,6 +114,42 @@ def test_another_source_follows_without_a_click(tmp_path: Path) -> None:
     assert snr(talk(tmp_path, 10), said) > 35
 
 
+WRONG = {
+    "by another clock": lambda n: n * 40,  # G.722 by 16 kHz
+    "by half of a clock": lambda n: n * 10,
+    "by the time of longer packets": lambda n: n * 30,
+    "not at all": lambda n: 0,
+    "for two packets at once": lambda n: n // 2 * 40,
+    "by a clock that trembles": lambda n: n * 20 + (3, 0, 1, -2, 2)[n % 5],
+}
+
+
+@pytest.mark.parametrize("way", WRONG)
+def test_timestamps_that_a_sender_counts_wrongly_garble_nothing(tmp_path: Path, way: str) -> None:
+    """With a pause, of which such timestamps do not tell either, and with packets out of order."""
+    first, last, stamp = tone(440, 8), tone(620, 8), WRONG[way]
+    packets = [
+        msgspec.structs.replace(each, ts=5000 + stamp(n), seq=65_400 + n)
+        for n, each in enumerate([*spoken(first), *spoken(last, begin=11 * S)])
+    ]
+    write(tmp_path / "a.leg", late(packets, [0.025 * (n % 7 == 0) for n in range(len(packets))]))
+    heard = talk(tmp_path, 19)
+    assert snr(heard[: 8 * RATE - 200], first[:-200]) > 20
+    assert not heard[8 * RATE + 200 : 11 * RATE - 200].any()
+    assert snr(heard[11 * RATE + 200 :], last[200:]) > 20
+
+
+def test_sequence_numbers_that_begin_anew_do_not_move_what_follows(tmp_path: Path) -> None:
+    """Although the timestamps go on: a carrier that hands a call over within itself."""
+    said = tone(440, 10)
+    packets = [
+        msgspec.structs.replace(each, seq=30_000 + n if n < 250 else n)
+        for n, each in enumerate(spoken(said))
+    ]
+    write(tmp_path / "a.leg", packets)
+    assert snr(talk(tmp_path, 10), said) > 35
+
+
 def test_a_slow_clock_is_followed(tmp_path: Path) -> None:
     """300 parts in a million: a second an hour."""
     packets = spoken(tone(440, 600))
@@ -187,7 +223,7 @@ def test_a_wideband_leg_makes_a_wideband_recording(tmp_path: Path) -> None:
     """G.722 is 160 bytes a packet, too; here 16 kHz linear stands for it, whose samples are known."""
     wide = (0.3 * np.sin(2 * np.pi * 5000 * np.arange(2 * 16000) / 16000) * 32767).astype("<i2")
     packets = [
-        Packet(n * STEP, 1000 + n * 20, wide[n * 320 : n * 320 + 320].tobytes(), 320)
+        Packet(n * STEP, 1000 + n * 20, wide[n * 320 : n * 320 + 320].tobytes(), 320, seq=n)
         for n in range(100)
     ]
     write(tmp_path / "a.leg", packets, "slin16")

@@ -86,6 +86,8 @@ class ExactVoice:
         """How many times 20 ms go into a packet (G.711 and G.722: what is coded one by one can be put together)."""
         self.stamps_go_on = True
         """Do time stamps tell of time in which nothing was sent? Some phones' do not."""
+        self.stamps_by = 1.0
+        """By how many times its clock the time stamps are counted: 1, where a phone does it right."""
         self.came: list[Packet] = []
         self.changes: list[float] = []
         """When it was told to speak another codec (unix seconds)."""
@@ -174,7 +176,7 @@ class ExactVoice:
                 self._send(head + frame.payload, self._begun_unix + tick * STEP)
             quiet = frame is None or frame.type >= 0
             if frame or self.stamps_go_on:
-                self._stamp += round(clock * STEP)
+                self._stamp += round(clock * STEP * self.stamps_by)
             await asyncio.sleep(max(0.0, due + STEP - time.monotonic()))
 
     def _packet(self, tick: int, codec: Codec) -> Frame | None:

@@ -76,6 +76,10 @@ def with_a_pause(tone: tuple[float, float]) -> Script:
     return Script(tone[0], two[1], marks, (one, two), "nothing", tone[1])
 
 
+UNHEARD = talking(OTHER, 5, 2)
+"""Said by who is on hold."""
+
+
 # ---- What befalls a call --------------------------------------------------------------------------
 
 Played = Coroutine[Any, Any, list[Uttered]]
@@ -213,6 +217,30 @@ async def a_stalled_network(talk: Talk, firm: Firm) -> list[Uttered]:
     return await going
 
 
+async def stamps_of_another_clock(talk: Talk, firm: Firm) -> list[Uttered]:
+    """Hers are counted by twice the clock (G.722 by 16 kHz), his by half of it."""
+    talk.hers.voice.stamps_by, talk.other.voice.stamps_by = 2, 0.5
+    return await _for_long(talk)
+
+
+async def no_stamps(talk: Talk, firm: Firm) -> list[Uttered]:
+    """Hers are always the same."""
+    talk.hers.voice.stamps_by = 0
+    return await _for_long(talk)
+
+
+async def talking_on_hold(talk: Talk, firm: Firm) -> list[Uttered]:
+    """She holds him, twice over, and he goes on talking to himself, which nobody hears (``UNHEARD``)."""
+    said = await both_say(talk, talking(HERS, 0), talking(OTHER, 0))
+    await talk.hers.hold()
+    await talk.hers.hold()
+    await asyncio.sleep(0.2)
+    await spoken(talk.other.voice.say(UNHEARD))
+    await asyncio.sleep(0.2)
+    await talk.hers.resume()
+    return said + await both_say(talk, talking(HERS, 1), talking(OTHER, 1))
+
+
 async def _for_long(talk: Talk) -> list[Uttered]:
     return await both_say(talk, talking(HERS, 0, 3 * TALK), talking(OTHER, 0, 3 * TALK))
 
@@ -223,6 +251,9 @@ REPORTED: dict[str, Callable[[Talk, Firm], Played]] = {
     "a new source": a_new_source,
     "packets of 40 ms": packets_of_40_ms,
     "0.8 s stall": a_stalled_network,
+    "another clock": stamps_of_another_clock,
+    "no stamps": no_stamps,
+    "talking on hold": talking_on_hold,
     "5 % twice": tone,
 }
 SITUATIONS: dict[str, Callable[[Talk, Firm], Played]] = {
@@ -455,7 +486,7 @@ def prepare(cells: Sequence[Cell]) -> None:
         for tones in (HERS, OTHER, NEW)
         for script in (
             *(talking(tones, number) for number in (0, 1)),
-            talking(tones, 8, 2),
+            *(talking(tones, number, 2) for number in (5, 8)),
             *(talking(tones, 0, seconds) for seconds in (2 * TALK, 2 * TALK + 3, 3 * TALK)),
             *(in_turns(tones, first, noise) for first in (True, False) for noise in (True, False)),
             with_a_pause(tones),

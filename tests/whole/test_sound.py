@@ -40,6 +40,10 @@ CELLS = (
     Cell("device-device", G722, G722, "tone"),
     Cell("trunk-device", PCMU, PCMU, "blind transfer"),
     Cell("device-trunk", PCMU, PCMU, "attended transfer"),
+    Cell("device-device", G722, PCMU, "another clock"),
+    Cell("device-device", G722, OPUS, "another clock"),
+    Cell("trunk-device", PCMU, PCMU, "no stamps"),
+    Cell("device-trunk", PCMU, PCMA, "talking on hold"),
 )
 
 

@@ -11,11 +11,12 @@ packets of a second come at once) does not move it.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Times = npt.NDArray[np.float64]
+from trunkline.recordings.stamps import Times, anew, mended
 
 ANEW_MS = 2000.0
 """A delay that differs by so much from the one before is of timestamps that began anew."""
@@ -28,19 +29,32 @@ _MOVES_MS = 25.0
 """The anchor follows a slow clock in steps, and not with every packet: within a step, sound is unbroken."""
 
 
-def placed(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> Times:
+class Packets(NamedTuple):
+    """Packets in the order of their arrival: what their timestamps say, and how long their sound is (both in milliseconds)."""
+
+    stamped: Times
+    timed: npt.NDArray[np.bool_]
+    lasting: Times
+    numbers: npt.NDArray[np.int64]
+    """Sequence numbers, as they go on."""
+
+
+def placed(arrived: Times, packets: Packets) -> Times:
     """When each packet is to be heard: NaN for one that came twice.
 
-    All in milliseconds. ``arrived`` is by a clock that never jumps, in order; ``stamped`` is what the timestamp
-    says, for those packets that are ``timed``; the others are heard when they came.
+    All in milliseconds. ``arrived`` is by a clock that never jumps, in order. Packets without a timestamp are heard
+    when they came.
     """
     heard, last = arrived.copy(), None
-    for part in _runs(arrived, stamped, timed):
-        delays = arrived[part] - stamped[part]
-        anchors, again = _anchors(delays), _repeated(stamped[part])
+    for part in _runs(arrived, packets):
+        said = mended(
+            arrived[part], packets.stamped[part], packets.lasting[part], packets.numbers[part]
+        )
+        delays = arrived[part] - said
+        anchors, again = _anchors(delays), _repeated(packets.numbers[part])
         # Between when it was sent and when most of it came: nearest to both.
         usual = np.median((delays - anchors)[~again]) / 2
-        times = stamped[part] + in_steps(anchors, _MOVES_MS) + usual
+        times = said + in_steps(anchors, _MOVES_MS) + usual
         if last is not None:
             times += _seam(times, last)
         last = times.max()
@@ -49,13 +63,14 @@ def placed(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> Time
     return heard
 
 
-def _runs(arrived: Times, stamped: Times, timed: npt.NDArray[np.bool_]) -> list[slice]:
-    """Packets in a row whose timestamps go on from each other."""
+def _runs(arrived: Times, packets: Packets) -> list[slice]:
+    """Packets in a row whose numbers and timestamps go on from each other."""
     if not len(arrived):
         return []
-    delays = np.where(timed, arrived - stamped, 0.0)
-    anew = (np.abs(np.diff(delays)) > ANEW_MS) | (np.diff(timed.astype(np.int8)) != 0)
-    edges = [0, *(np.flatnonzero(anew) + 1).tolist(), len(arrived)]
+    timed = packets.timed
+    delays = np.where(timed, arrived - packets.stamped, 0.0)
+    leaps = (np.abs(np.diff(delays)) > ANEW_MS) | (np.diff(timed.astype(np.int8)) != 0)
+    edges = [0, *(np.flatnonzero(leaps | anew(packets.numbers)) + 1).tolist(), len(arrived)]
     return [
         slice(begin, end)
         for begin, end in pairwise(edges)
@@ -94,7 +109,7 @@ def in_steps(values: Times, moves: float) -> Times:
     return steps
 
 
-def _repeated(stamped: Times) -> npt.NDArray[np.bool_]:
-    repeated = np.ones(len(stamped), bool)
-    repeated[np.unique(stamped, return_index=True)[1]] = False
+def _repeated(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    repeated = np.ones(len(numbers), bool)
+    repeated[np.unique(numbers, return_index=True)[1]] = False
     return repeated

@@ -12,7 +12,8 @@ from trunkline.calls.times import SECOND
 from trunkline.recordings.decode import Decoder, Samples, UnknownFormat, decoder
 from trunkline.recordings.digits import CONTEXT, silenced
 from trunkline.recordings.leg_file import LegFile
-from trunkline.recordings.placing import in_steps, placed
+from trunkline.recordings.placing import Packets, in_steps, placed
+from trunkline.recordings.stamps import Times, numbered
 
 log = structlog.get_logger()
 
@@ -47,13 +48,18 @@ class LegVoice:
         voice = file.voice
         mono, wall = voice["mono"].astype(np.int64), voice["wall"].astype(np.int64)
         began = mono[:1].sum()
-        arrived, stamped = (mono - began) / 1000, voice["ts"].astype(np.float64)
-        heard = np.rint(placed(arrived, stamped, voice["timed"] != 0) * 1000)
+        self._decoders = _decoders(file)
+        packets = Packets(
+            stamped=voice["ts"].astype(np.float64),
+            timed=voice["timed"] != 0,
+            lasting=self._lasting(),
+            numbers=numbered(voice["seq"]),
+        )
+        heard = np.rint(placed((mono - began) / 1000, packets) * 1000)
         # The two clocks are read one after the other; only a clock that was set makes a difference.
         ahead = in_steps((wall - mono).astype(np.float64), _CLOCK_WAS_SET)
         self._order = np.argsort(heard + ahead, kind="stable")[: int(np.isfinite(heard).sum())]
         self._times = (heard + ahead)[self._order].astype(np.int64) + began
-        self._decoders = _decoders(file)
         self._sounds: dict[int, tuple[int, Samples]] = {}
         self._next = 0
         self._digits, self._holds = file.digits(), file.holds()
@@ -61,6 +67,13 @@ class LegVoice:
     @property
     def rates(self) -> frozenset[int]:
         return frozenset(each.rate for each in self._decoders.values())
+
+    def _lasting(self) -> Times:
+        """How many milliseconds of sound each packet holds; 0 where nobody knows its format."""
+        known = {name: 1000 / each.rate for name, each in self._decoders.items()}
+        each = np.array([known.get(name, 0.0) for name in self._file.formats])
+        lasting: Times = self._file.voice["samples"] * each
+        return lasting
 
     def said(self, start: int, end: int) -> dict[int, Samples]:
         before, after = start - _CONTEXT, end + _CONTEXT
