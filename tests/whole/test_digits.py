@@ -41,7 +41,7 @@ async def recorded(keyed_stage: KeyedStage) -> Firm:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def unrecorded(keyed_stage: KeyedStage) -> Firm:
-    """Whose packets Asterisk passes on without looking into them, where it can."""
+    """Whose packets no recorder looks into."""
     return await Firm.open(keyed_stage, recorded=False)
 
 
