@@ -34,6 +34,7 @@ class House(msgspec.Struct, frozen=True):
             answer = await caller.invite(number)
         ended = await listener.wait_for("CALL_ENDED")
         record = await self.tenant.api.record(ended.data["call_id"])
+        await listener.close()  # a dozen of them, and the phones here would be too busy to answer
         return answer, record, listener
 
 
