@@ -13,15 +13,15 @@ import pytest
 import structlog
 
 from calls.replay import NODE
-from trunkline.directory.entries import TrunkEntry
+from trunkline.directory.entries import DeviceEntry, TrunkEntry
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
 from trunkline.store.sqlite import writer
 from trunkline.work.manage.accounts import create_account
 from trunkline.work.manage.apps import create_app
 from trunkline.work.manage.destinations import destination
-from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.devices import create_device, set_device
 from trunkline.work.manage.extensions import create_extension
-from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.trunks import create_trunk, set_trunk
 from trunkline.work.manage.users import create_user
 from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
@@ -140,9 +140,48 @@ async def test_guesses_that_come_all_at_once_are_stopped_too(
 
 
 async def test_right_passwords_are_never_counted(desk: Desk) -> None:
+    limit(desk, max_calls="none")
     for n in range(6):
         await desk.click(f"0287301955{n}")
     assert len(desk.engine.asked) == 6
+
+
+def limit(desk: Desk, **limits: str) -> None:
+    with desk.directory() as directory:
+        (device,) = directory.called(DeviceEntry, "an1")
+        set_device(directory, device, **limits)
+
+
+async def test_a_device_has_five_calls_to_the_outside_at_once(desk: Desk) -> None:
+    clicks = [desk.click(f"028730195{n:02}") for n in range(20)]
+    answers = await asyncio.gather(*clicks, return_exceptions=True)
+    refused = [one for one in answers if isinstance(one, Refused)]
+    assert len(desk.engine.asked) == 5
+    assert {(one.code, one.retry_after) for one in refused} == {("RATE_LIMITED", 5)}
+    assert "(DEVICE_CALLS)" in refused[0].detail
+    limit(desk, max_calls="6")
+    assert (await desk.click("02873019599")).status == 200
+
+
+async def test_what_stays_inside_has_no_limit(desk: Desk) -> None:
+    limit(desk, max_calls="0", max_rate="0")
+    assert (await desk.click("101")).status == 200
+    assert await desk.refusal("02873019599") == "RATE_LIMITED"
+
+
+async def test_a_device_has_so_many_new_calls_a_minute(desk: Desk) -> None:
+    limit(desk, max_calls="none", max_rate="2")
+    for n in range(2):
+        await desk.click(f"0287301955{n}")
+    assert await desk.refusal("02873019552") == "RATE_LIMITED"
+
+
+async def test_a_trunk_has_so_many_calls(desk: Desk) -> None:
+    with desk.directory() as directory:
+        (trunk,) = directory.all(TrunkEntry)
+        set_trunk(directory, trunk, max_calls="1")
+    await desk.click("02873019551")
+    assert await desk.refusal("02873019552") == "RATE_LIMITED"
 
 
 async def test_deny_goes_before_allow(desk: Desk) -> None:

@@ -30,6 +30,7 @@ _DID = re.compile(r"\+?[0-9]{3,15}")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*"
 )
+_MOST = re.compile(r"[0-9]{1,5}", re.ASCII)
 _AUTH_USER = re.compile(r"[A-Za-z0-9_.+@-]{1,128}")
 
 
@@ -189,6 +190,15 @@ def trunk_srtp(text: str, transport: str) -> str:
         f"--srtp {text} needs --transport tls: SRTP's keys would cross the network in clear SIP",
     )
     return text
+
+
+def most(text: str, option: str) -> int | None:
+    """A limit, or None for ``none``."""
+    _refuse_unless(
+        text == "none" or _MOST.fullmatch(text),
+        f"{option}: {text!r} is no limit: take a number from 0 to 99999, or none",
+    )
+    return None if text == "none" else int(text)
 
 
 def credentials(user: str | None, password: str | None, register: bool) -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.monitoring.quality_metrics import QualityMetrics
+from trunkline.api.monitoring.refusal_metrics import RefusalMetrics
 from trunkline.calls.quality import QualityLimits
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.commands.ami import Ami
@@ -87,6 +88,7 @@ def main_server(
     calls.on_astray = end_astray.hear
     registry = CollectorRegistry()
     calls.on_leg_over = QualityMetrics(registry).add
+    calls.on_refused = RefusalMetrics(registry).add
     hooks = Webhooks(settings, db, bus, key, now, message_ids)
     store = DiskStore(settings.directory / "recordings")
 

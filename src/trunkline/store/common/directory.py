@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.routing.dialling import Rights
+from trunkline.routing.limits import Limits
 from trunkline.store.common.dialect import Dialect, Reader, Row
 from trunkline.store.ports.database import App, CallingDevice, Destination, EndpointOwner, TrunkLine
 from trunkline.store.secrets import InstallationKey
@@ -56,6 +57,10 @@ class SqlDirectory:
     async def trunks(self) -> list[TrunkLine]:
         rows = await self._reader.all(self._sql.trunk_lines)
         return [_trunk_line(row, self._key) for row in rows]
+
+    async def limits(self, id_: str) -> Limits:
+        row = await self._reader.one(self._sql.limits, id=id_)
+        return Limits() if row is None else Limits.read(*row)
 
     async def timezone(self, account_id: str) -> str:
         """UTC for an account that is no more."""

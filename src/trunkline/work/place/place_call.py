@@ -34,6 +34,7 @@ from trunkline.store.ports.database import (
 from trunkline.work.counters import Counters
 from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.place.in_background import InBackground
+from trunkline.work.place.limits import ClickLimits
 from trunkline.work.place.wanted_call import CallWanted as CallWanted
 from trunkline.work.place.wanted_call import GoodCall
 from trunkline.work.refused import Refused
@@ -88,6 +89,7 @@ class PlaceCall:
         self._under_way: set[tuple[str, str]] = set()
         self._clicks: _Clicks | None = None
         self._storing = InBackground()
+        self._limits = ClickLimits(db.directory)
         self.draining = False
         self.placing = 0
         """The number of calls that are on their way to the engine."""
@@ -262,6 +264,10 @@ class PlaceCall:
     async def _place(self, call: GoodCall) -> CallPlaced:
         await self._check_online(call.device.sip_user)
         _check_way(call)
+        async with self._limits.place(call, self._calls.live):
+            return await self._ring(call)
+
+    async def _ring(self, call: GoodCall) -> CallPlaced:
         on_disk = await self._request(call)
         try:
             await self._engine.originate(call.originate(self._settings.device_ring_seconds))

@@ -69,6 +69,10 @@ JOIN accounts a ON a.id = t.account_id
 WHERE t.enabled AND a.enabled AND (t.sandbox OR NOT a.sandbox)
 ORDER BY t.created_at, t.id;
 
+-- name: limits(id)^
+-- How many calls may be to the outside, as the dialplan reads it.
+SELECT calls, rate, account_calls, account_rate FROM tl_limits WHERE id = :id;
+
 -- name: timezone(account_id)$
 -- The account's IANA time zone.
 SELECT timezone FROM accounts WHERE id = :account_id;
