@@ -13,13 +13,15 @@ import pytest
 import structlog
 
 from calls.replay import NODE
-from trunkline.directory.entries import DeviceEntry, TrunkEntry
+from trunkline.directory.entries import AccountEntry, DeviceEntry, TrunkEntry
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
+from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.sqlite import writer
-from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.accounts import create_account, set_account
 from trunkline.work.manage.apps import create_app
 from trunkline.work.manage.destinations import destination
 from trunkline.work.manage.devices import create_device, set_device
+from trunkline.work.manage.entries import delete
 from trunkline.work.manage.extensions import create_extension
 from trunkline.work.manage.trunks import create_trunk, set_trunk
 from trunkline.work.manage.users import create_user
@@ -182,6 +184,35 @@ async def test_a_trunk_has_so_many_calls(desk: Desk) -> None:
         set_trunk(directory, trunk, max_calls="1")
     await desk.click("02873019551")
     assert await desk.refusal("02873019552") == "RATE_LIMITED"
+
+
+async def test_a_call_for_help_passes_limits_rights_and_a_stop(desk: Desk) -> None:
+    with desk.directory() as directory:
+        account = directory.called(AccountEntry, "acme")[0]
+        set_account(directory, account, country="VN", max_calls="0", max_rate="0")
+    desk.place.draining = True
+    for number in ("113", "112"):
+        assert (await desk.click(number)).status == 200
+    assert await desk.refusal("911") == "ENGINE_UNAVAILABLE"
+
+
+async def test_a_call_for_help_goes_out_though_it_cannot_be_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> Any:
+        raise DatabaseUnavailable("the disk is full")
+
+    monkeypatch.setattr(desk.calls, "ask", away)
+    assert (await desk.click("112")).status == 200
+    assert [one.extension for one in desk.engine.asked] == ["112"]
+    assert await desk.refusal("02873019555") == "ENGINE_UNAVAILABLE"
+
+
+async def test_a_call_for_help_without_a_trunk_is_refused(desk: Desk) -> None:
+    with desk.directory() as directory:
+        (trunk,) = directory.all(TrunkEntry)
+        delete(directory, TrunkEntry, trunk)
+    assert await desk.refusal("112") == "DESTINATION_NOT_ALLOWED"
 
 
 async def test_deny_goes_before_allow(desk: Desk) -> None:

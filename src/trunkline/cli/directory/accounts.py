@@ -18,6 +18,16 @@ account = group("Accounts: each has its own users, phones, numbers and history."
 _DAYS = "DAYS|forever|default"
 _FORMAT = "mp3|wav|opus"
 
+Country = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CC", help="Where it is (ISO 3166, two letters): whose emergency numbers it has."
+    ),
+]
+EmergencyNumbers = Annotated[
+    str | None,
+    typer.Option(metavar="N,N", help="Emergency numbers beside those of its country, and 112."),
+]
 RecordingFormat = Annotated[str, typer.Option(metavar=_FORMAT, help="What recordings are.")]
 
 
@@ -39,6 +49,8 @@ def create_account(
     recording_format: RecordingFormat = "mp3",
     max_calls: MaxCalls = None,
     max_rate: MaxRate = None,
+    country: Country = None,
+    emergency_numbers: EmergencyNumbers = None,
     as_json: Json = False,
 ) -> None:
     """Add an account."""
@@ -56,6 +68,8 @@ def create_account(
             recording_format=recording_format,
             max_calls=max_calls,
             max_rate=max_rate,
+            country=country,
+            emergency=listed(emergency_numbers or ""),
         )
     show_one(shown(entry), as_json)
 
@@ -69,6 +83,8 @@ def set_account(
     ] = None,
     max_calls: MaxCalls = None,
     max_rate: MaxRate = None,
+    country: Country = None,
+    emergency_numbers: EmergencyNumbers = None,
     as_json: Json = False,
 ) -> None:
     """Change an account; what is not named stays."""
@@ -81,6 +97,8 @@ def set_account(
             recording_format=recording_format,
             max_calls=max_calls,
             max_rate=max_rate,
+            country=country,
+            emergency=None if emergency_numbers is None else listed(emergency_numbers),
         )
     show_one(shown(entry), as_json)
 

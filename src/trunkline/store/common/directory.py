@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trunkline.routing.dialling import Rights
+from trunkline.routing.emergency import Emergency
 from trunkline.routing.limits import Limits
 from trunkline.store.common.dialect import Dialect, Reader, Row
 from trunkline.store.ports.database import App, CallingDevice, Destination, EndpointOwner, TrunkLine
@@ -87,8 +88,9 @@ def _app(row: Row, key: InstallationKey) -> App:
 
 
 def _calling_device(row: Row) -> CallingDevice:
-    *fields, allow, deny, routes, record, srtp = row
-    return CallingDevice(*(*fields, Rights.read(allow, deny, routes), bool(record), srtp))
+    *fields, allow, deny, routes, numbers, trunks, record, srtp = row
+    rights, emergency = Rights.read(allow, deny, routes), Emergency.read(numbers, trunks)
+    return CallingDevice(*(*fields, rights, emergency, bool(record), srtp))
 
 
 def _destination(row: Row | None) -> Destination | None:

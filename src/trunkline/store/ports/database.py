@@ -20,6 +20,7 @@ from trunkline.calls.words import RecordingStatus
 from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.history.row import HistoryRow
 from trunkline.routing.dialling import Rights
+from trunkline.routing.emergency import Emergency
 from trunkline.routing.limits import Limits
 from trunkline.store.ports.apps import (
     Keys,
@@ -71,6 +72,7 @@ class CallingDevice(msgspec.Struct, frozen=True):
     extension: str | None
     caller_id: str | None
     rights: Rights
+    emergency: Emergency
     record: bool
     srtp: str = "off"
 

@@ -29,6 +29,9 @@ accounts = sa.Table(
     Column("caller_id", Text),
     text("dial_allow"),  # comma-separated prefixes; empty allows all
     text("dial_deny"),
+    Column("country", Text),  # ISO 3166-1 alpha-2
+    text("emergency_listed"),  # comma-separated, beside those of its country
+    text("emergency_numbers", "112,911"),  # all of them
     most("max_calls", 50),  # to the outside, at once
     most("max_rate", 600),  # new ones to the outside, a minute
     flag("record", True),

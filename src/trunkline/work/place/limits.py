@@ -40,7 +40,7 @@ class ClickLimits:
     @asynccontextmanager
     async def place(self, call: GoodCall, live: Mapping[str, Call]) -> AsyncIterator[None]:
         """Holds a place for the call until it is among the live ones, after the block; raises Refused."""
-        if not call.outside:
+        if not call.outside or call.emergency:
             yield
             return
         await self._check(call, live)

@@ -12,10 +12,12 @@ WHERE p.id = :app_id AND p.enabled AND a.enabled;
 SELECT d.id, d.account_id, d.sip_user, d.realm, d.ha1, d.user_id, u.username, u.name,
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
-       nullif(c.caller_id, ''), c.allow_regex, c.deny_regex, c.routes, c.record, d.srtp
+       nullif(c.caller_id, ''), c.allow_regex, c.deny_regex, c.routes, e.numbers, e.trunks, c.record,
+       d.srtp
 FROM devices d
 JOIN users u ON u.id = d.user_id
 JOIN tl_callers c ON c.id = d.sip_user
+JOIN tl_emergency e ON e.id = d.account_id
 WHERE d.sip_user = :sip_user AND d.account_id = :account_id;
 
 -- name: by_extension(route_key)^

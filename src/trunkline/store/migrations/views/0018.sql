@@ -22,3 +22,11 @@ SELECT t.id,
        'none',
        'none'
 FROM trunks t;
+
+-- For the dialplan: what an account dials in an emergency, with & around each, and all of its trunks.
+CREATE VIEW tl_emergency AS
+SELECT a.id AS id,
+       '&' || replace(a.emergency_numbers, ',', '&') || '&' AS numbers,
+       coalesce(({trunks}), '') AS trunks
+FROM accounts a
+WHERE a.enabled;
