@@ -15,6 +15,7 @@ import structlog
 from calls.replay import NODE
 from trunkline.directory.entries import AccountEntry, DeviceEntry, TrunkEntry
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
+from trunkline.routing.ports import legs
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.sqlite import writer
 from trunkline.work.manage.accounts import create_account, set_account
@@ -44,7 +45,8 @@ async def test_the_call_goes_to_the_device_under_the_id_that_the_app_is_told(des
     assert asked.call_id.encode() in answer.body
     assert (asked.endpoint, asked.extension) == ("an1", "+842873019555")
     assert asked.context == "from-device"
-    assert asked.variables == {"__CALL_ID": asked.call_id, "CLICK": "1"}
+    assert asked.variables["__CALL_ID"] == asked.call_id
+    assert asked.variables["CLICK"] == "1"
     call = desk.calls.live[asked.call_id]
     assert (call.client_ref, call.app_id, call.class_) == ("crm-1", desk.app.id, "trunking")
     assert (await desk.database.calls.open_calls(NODE.id))[0].call_id == asked.call_id
@@ -213,6 +215,17 @@ async def test_a_call_for_help_without_a_trunk_is_refused(desk: Desk) -> None:
         (trunk,) = directory.all(TrunkEntry)
         delete(directory, TrunkEntry, trunk)
     assert await desk.refusal("112") == "DESTINATION_NOT_ALLOWED"
+
+
+async def test_a_click_that_would_have_no_ports_is_refused(desk: Desk) -> None:
+    desk.legs = legs(30_000, 30_039)  # 13 of an account
+    desk.begin()
+    limit(desk, max_calls="none")
+    for n in range(6):
+        await desk.click(f"028730195{n:02}")
+    for number in ("02873019599", "101"):
+        assert await desk.refusal(number) == "RATE_LIMITED"
+    assert (await desk.click("112")).status == 200
 
 
 async def test_deny_goes_before_allow(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -31,6 +32,15 @@ def lines(calls: Iterable[Call], account_id: str, sip_user: str, trunk: str) -> 
         device += sum(_dialled_by(call, leg) == sip_user for leg in out)
         device += waiting and call.caller is not None and call.caller.number == sip_user
     return Lines(device, account, of_trunk)
+
+
+def live_legs(calls: Iterable[Call]) -> Counter[str]:
+    """How many legs each account has; a click holds the two that it will need."""
+    legs: Counter[str] = Counter()
+    for call in calls:
+        live = sum(leg.ended_at is None for leg in call.legs.values())
+        legs[call.account_id] += max(live, 2 if call.origin == "click" else 0)
+    return legs
 
 
 def _is_line(leg: Leg) -> bool:

@@ -13,6 +13,7 @@ RefusalReason = Literal[
     "DEVICE_RATE",
     "ACCOUNT_RATE",
     "TRUNK_RATE",
+    "NO_PORTS",
     "NOT_ALLOWED",
     "NO_TRUNK",
     "DRAINING",
@@ -22,7 +23,7 @@ REASONS: tuple[RefusalReason, ...] = get_args(RefusalReason)
 WHY = (
     "`DEVICE_CALLS`, `ACCOUNT_CALLS`, `TRUNK_CALLS`: the device, the account or the trunk has as many calls to the "
     "outside as it may have at once. `DEVICE_RATE`, `ACCOUNT_RATE`, `TRUNK_RATE`: as many new ones as it may have in a "
-    "minute. `NOT_ALLOWED`: the account may not dial the number. `NO_TRUNK`: it may, and no trunk takes it. "
+    "minute. `NO_PORTS`: all RTP ports are in use that the device, the account or all calls together may have. `NOT_ALLOWED`: the account may not dial the number. `NO_TRUNK`: it may, and no trunk takes it. "
     "`DRAINING`: the server is being stopped. `LIMITS_UNKNOWN`: the database did not say what the limits are."
 )
 

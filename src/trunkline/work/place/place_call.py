@@ -23,6 +23,7 @@ from limits.strategies import FixedWindowRateLimiter
 from trunkline.calls import facts as f
 from trunkline.engine.port import Engine, EngineUnavailable, OriginateFailed
 from trunkline.routing import dialling
+from trunkline.routing.ports import Legs
 from trunkline.store.ports.apps import AlreadyAnswered, Claimed, KeyReused, UnderWay
 from trunkline.store.ports.database import (
     App,
@@ -60,10 +61,11 @@ class CallPlaced(msgspec.Struct, frozen=True):
 
 
 class CallSettings(msgspec.Struct, frozen=True):
-    """The settings for placing calls. ``password_failures`` is a rate in the spelling of ``limits``."""
+    """The settings for placing calls. ``password_failures`` is a rate in the spelling of ``limits``, ``legs`` how many there may be."""
 
     device_ring_seconds: int
     password_failures: str
+    legs: Legs
 
 
 class PlaceCall:
@@ -89,7 +91,7 @@ class PlaceCall:
         self._under_way: set[tuple[str, str]] = set()
         self._clicks: _Clicks | None = None
         self._storing = InBackground()
-        self._limits = ClickLimits(db.directory)
+        self._limits = ClickLimits(db.directory, settings.legs)
         self.draining = False
         self.placing = 0
         """The number of calls that are on their way to the engine."""

@@ -104,7 +104,12 @@ class GoodCall(msgspec.Struct, frozen=True):
             extension=self.number,
             caller_id=f'"{_quoted(_printable(self.callee().name))}" <{self.number}>',
             timeout=device_seconds,
-            variables={"__CALL_ID": self.id, "CLICK": "1"},
+            variables={
+                "__CALL_ID": self.id,
+                "CLICK": "1",
+                "GROUP(legs)": self.app.account_id,
+                "GROUP(every-leg)": "all",
+            },
         )
 
 
