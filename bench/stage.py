@@ -145,4 +145,8 @@ async def on_stage(
 async def tenant_with_device(bench: Bench, *account: str) -> tuple[Tenant, Device]:
     """An account, a user on extension 101, and one device of theirs."""
     tenant = await bench.tenant(*account)
-    return tenant, await tenant.user("agent", "--extension", "101")
+    device = await tenant.user("agent", "--extension", "101")
+    no_limits = ("--max-calls", "none", "--max-rate", "none")
+    await bench.server.cli("device", "set", device.sip_user, *no_limits)
+    await bench.server.cli("account", "set", tenant.name, *no_limits)
+    return tenant, device

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from calls.replay import NODE, folded, scenario
+from trunkline.calls.cel import endpoint_of
 from trunkline.calls.facts import Party
 from trunkline.events.of_call import announce, told_of
 from trunkline.events.of_endpoint import device_state, trunk_state
@@ -46,6 +47,17 @@ def bad_audio() -> list[Announcement]:
     heard = folded(msgspec.structs.replace(scene, rows=rows)).heard
     told = [(call, each) for call, one in heard for each in told_of(call, one)]
     return [announce(*one, NODE, one[1].at) for one in told if one[1].name == "CALL_QUALITY"]
+
+
+def no_place() -> list[Announcement]:
+    """What is told where the device has as many calls as it may: in place of the last call's second leg."""
+    scene = scenario(SCENES[-1])
+    answered = next(row for row in scene.rows if row.event == "ANSWER")
+    said = f"reason=DEVICE_CALLS&number={scene.requests[0].dialled}&device={endpoint_of(answered.channel)}"
+    told = answered._replace(event="REFUSED", extra=msgspec.json.encode({"extra": said}).decode())
+    rows = [*scene.rows[: scene.rows.index(answered) + 1], told]
+    heard = folded(msgspec.structs.replace(scene, rows=rows)).heard
+    return [announce(*one, NODE, one[1].at) for one in heard if one[1].name == "CALL_REFUSED"]
 
 
 def others(ended: Announcement) -> list[Announcement]:
@@ -96,6 +108,7 @@ def made() -> bytes:
     told = calls()
     told += others(told[-1])
     told += bad_audio()
+    told += no_place()
     stored = {said.name: numbered(said, seq) for seq, said in enumerate(told, 42)}
     shown = {
         name: msgspec.structs.asdict(event) | {"body": msgspec.Raw(event.body)}

@@ -15,6 +15,7 @@ from store.making import KEY
 from trunkline.bus.local import LocalBus
 from trunkline.engine.port import Channel, Originate
 from trunkline.events.message_ids import MessageIds
+from trunkline.routing.ports import legs
 from trunkline.store.managed_directory import ManagedDirectory
 from trunkline.store.ports.database import App
 from trunkline.store.sqlite import open_database
@@ -88,6 +89,7 @@ class Desk:
         self.engine = FakeEngine()
         self.now = 1_700_000_000 * SECOND
         self.ids = (f"{n:032x}" for n in itertools.count(1))
+        self.legs = legs(10_000, 20_000)
         self.begin()
 
     def directory(self) -> Any:
@@ -99,7 +101,7 @@ class Desk:
             self.database, LocalBus(), NODE, lambda: self.now, MessageIds(lambda: self.now)
         )
         at_once(self.calls.load())
-        rules = CallSettings(30, "3/minute")
+        rules = CallSettings(30, "3/minute", self.legs)
         engine: Any = self.engine
         self.place = PlaceCall(
             self.database, engine, self.calls, rules, lambda: self.now, self.ids.__next__

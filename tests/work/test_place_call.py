@@ -13,15 +13,18 @@ import pytest
 import structlog
 
 from calls.replay import NODE
-from trunkline.directory.entries import TrunkEntry
+from trunkline.directory.entries import AccountEntry, DeviceEntry, TrunkEntry
 from trunkline.engine.port import EngineUnavailable, OriginateFailed
+from trunkline.routing.ports import legs
+from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.sqlite import writer
-from trunkline.work.manage.accounts import create_account
+from trunkline.work.manage.accounts import create_account, set_account
 from trunkline.work.manage.apps import create_app
 from trunkline.work.manage.destinations import destination
-from trunkline.work.manage.devices import create_device
+from trunkline.work.manage.devices import create_device, set_device
+from trunkline.work.manage.entries import delete
 from trunkline.work.manage.extensions import create_extension
-from trunkline.work.manage.trunks import create_trunk
+from trunkline.work.manage.trunks import create_trunk, set_trunk
 from trunkline.work.manage.users import create_user
 from trunkline.work.place.place_call import CallWanted
 from trunkline.work.refused import Refused
@@ -42,7 +45,8 @@ async def test_the_call_goes_to_the_device_under_the_id_that_the_app_is_told(des
     assert asked.call_id.encode() in answer.body
     assert (asked.endpoint, asked.extension) == ("an1", "+842873019555")
     assert asked.context == "from-device"
-    assert asked.variables == {"__CALL_ID": asked.call_id, "CLICK": "1"}
+    assert asked.variables["__CALL_ID"] == asked.call_id
+    assert asked.variables["CLICK"] == "1"
     call = desk.calls.live[asked.call_id]
     assert (call.client_ref, call.app_id, call.class_) == ("crm-1", desk.app.id, "trunking")
     assert (await desk.database.calls.open_calls(NODE.id))[0].call_id == asked.call_id
@@ -140,9 +144,88 @@ async def test_guesses_that_come_all_at_once_are_stopped_too(
 
 
 async def test_right_passwords_are_never_counted(desk: Desk) -> None:
+    limit(desk, max_calls="none")
     for n in range(6):
         await desk.click(f"0287301955{n}")
     assert len(desk.engine.asked) == 6
+
+
+def limit(desk: Desk, **limits: str) -> None:
+    with desk.directory() as directory:
+        (device,) = directory.called(DeviceEntry, "an1")
+        set_device(directory, device, **limits)
+
+
+async def test_a_device_has_five_calls_to_the_outside_at_once(desk: Desk) -> None:
+    clicks = [desk.click(f"028730195{n:02}") for n in range(20)]
+    answers = await asyncio.gather(*clicks, return_exceptions=True)
+    refused = [one for one in answers if isinstance(one, Refused)]
+    assert len(desk.engine.asked) == 5
+    assert {(one.code, one.retry_after) for one in refused} == {("RATE_LIMITED", 5)}
+    assert "(DEVICE_CALLS)" in refused[0].detail
+    limit(desk, max_calls="6")
+    assert (await desk.click("02873019599")).status == 200
+
+
+async def test_what_stays_inside_has_no_limit(desk: Desk) -> None:
+    limit(desk, max_calls="0", max_rate="0")
+    assert (await desk.click("101")).status == 200
+    assert await desk.refusal("02873019599") == "RATE_LIMITED"
+
+
+async def test_a_device_has_so_many_new_calls_a_minute(desk: Desk) -> None:
+    limit(desk, max_calls="none", max_rate="2")
+    for n in range(2):
+        await desk.click(f"0287301955{n}")
+    assert await desk.refusal("02873019552") == "RATE_LIMITED"
+
+
+async def test_a_trunk_has_so_many_calls(desk: Desk) -> None:
+    with desk.directory() as directory:
+        (trunk,) = directory.all(TrunkEntry)
+        set_trunk(directory, trunk, max_calls="1")
+    await desk.click("02873019551")
+    assert await desk.refusal("02873019552") == "RATE_LIMITED"
+
+
+async def test_a_call_for_help_passes_limits_rights_and_a_stop(desk: Desk) -> None:
+    with desk.directory() as directory:
+        account = directory.called(AccountEntry, "acme")[0]
+        set_account(directory, account, country="VN", max_calls="0", max_rate="0")
+    desk.place.draining = True
+    for number in ("113", "112"):
+        assert (await desk.click(number)).status == 200
+    assert await desk.refusal("911") == "ENGINE_UNAVAILABLE"
+
+
+async def test_a_call_for_help_goes_out_though_it_cannot_be_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> Any:
+        raise DatabaseUnavailable("the disk is full")
+
+    monkeypatch.setattr(desk.calls, "ask", away)
+    assert (await desk.click("112")).status == 200
+    assert [one.extension for one in desk.engine.asked] == ["112"]
+    assert await desk.refusal("02873019555") == "ENGINE_UNAVAILABLE"
+
+
+async def test_a_call_for_help_without_a_trunk_is_refused(desk: Desk) -> None:
+    with desk.directory() as directory:
+        (trunk,) = directory.all(TrunkEntry)
+        delete(directory, TrunkEntry, trunk)
+    assert await desk.refusal("112") == "DESTINATION_NOT_ALLOWED"
+
+
+async def test_a_click_that_would_have_no_ports_is_refused(desk: Desk) -> None:
+    desk.legs = legs(30_000, 30_039)  # 13 of an account
+    desk.begin()
+    limit(desk, max_calls="none")
+    for n in range(6):
+        await desk.click(f"028730195{n:02}")
+    for number in ("02873019599", "101"):
+        assert await desk.refusal(number) == "RATE_LIMITED"
+    assert (await desk.click("112")).status == 200
 
 
 async def test_deny_goes_before_allow(desk: Desk) -> None:

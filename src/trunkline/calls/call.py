@@ -14,6 +14,7 @@ from trunkline.calls.facts import Class, Direction, LegDirection, Party
 from trunkline.calls.quality import Quality
 from trunkline.calls.recording_names import RecordingFormat
 from trunkline.calls.recording_plan import Joined, Stretch
+from trunkline.calls.refusals import Refusal
 
 Origin = Literal["click", "device", "trunk"]
 Role = Literal["caller", "dialled", "consulted", "member"]
@@ -115,6 +116,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     client_ref: str | None = None
     app_id: str | None = None
     refused: bool = False
+    refusals: tuple[Refusal, ...] = ()
     legs: dict[str, Leg] = {}
     talking_since: int | None = None
     talked: int = 0

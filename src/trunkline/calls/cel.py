@@ -18,6 +18,7 @@ import msgspec
 from trunkline.calls import facts as f
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.recording_names import known_format
+from trunkline.calls.refusals import known
 
 COLUMNS = 12
 _QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
@@ -193,6 +194,17 @@ def _step_left(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
     return f.StepLeft(**_of_leg(row), step_id=said.get("id", ""), result=said["result"])
 
 
+def _refused(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
+    said = _said(row)
+    reason = known(said.get("reason"))
+    if reason is None:
+        return None
+    number = _number(said.get("number", ""))
+    return f.CallRefused(
+        **_of_leg(row), reason=reason, number=number, device=said.get("device", "")
+    )
+
+
 def _measured(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
     """What ``leg-over.conf`` has written of a leg: three texts of ``ast_rtp_instance_get_quality`` (main/rtp_engine.c).
 
@@ -320,6 +332,7 @@ _READERS: dict[str, Callable[[CelRow, Whose, User], AnyFact | None]] = {
     "ROUTE": _route,
     "STEP": _step_entered,
     "LEFT": _step_left,
+    "REFUSED": _refused,
     "PICKUP": _plain(f.LegPickedUp),
     "ANSWER": _plain(f.LegAnswered),
     "BRIDGE_ENTER": _bridge(f.LegJoined),

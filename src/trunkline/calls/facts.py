@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from trunkline.calls.recording_names import RecordingFormat
+from trunkline.calls.refusals import RefusalReason
 
 
 class Party(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,6 +108,14 @@ class StepLeft(LegFact, frozen=True, tag=True):
 
     step_id: str
     result: str
+
+
+class CallRefused(LegFact, frozen=True, tag=True):
+    """The switch refused what the leg was led to: ``number``, on behalf of ``device``, if of any."""
+
+    reason: RefusalReason
+    number: str = ""
+    device: str = ""
 
 
 class LegStarted(LegFact, frozen=True, tag=True):
@@ -246,6 +255,7 @@ AnyFact = (
     | LegEnded
     | StepEntered
     | StepLeft
+    | CallRefused
     | LegPickedUp
     | LegAccompanied
     | LegLeftAlone

@@ -20,6 +20,7 @@ CallRequested                                    begins (click)
 LegStarted           begins                      begins, or gets one more leg
 RouteChosen                                      learns class, direction, callee; its first step
 StepEntered, StepLeft                            goes on to a further step
+CallRefused                                      was refused, there
 LegRinging           rings
 LegAnswered          is up
 LegJoined            is in a bridge              talks, from two legs on
@@ -51,6 +52,7 @@ from trunkline.calls import talk
 from trunkline.calls.call import Call, Leg, Role, Step
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.quality import quality
+from trunkline.calls.refusals import Refusal
 from trunkline.calls.talk import with_leg
 from trunkline.calls.times import SECOND
 
@@ -212,6 +214,24 @@ def _step_left(call: Call, fact: f.StepLeft) -> Folded:
         return Folded(call)
     left = replace(last, left_at=fact.at, result=fact.result)
     return Folded(replace(call, path=(*call.path[:-1], left)))
+
+
+def _refused(call: Call, fact: f.CallRefused) -> Folded:
+    if fact.leg_id not in call.legs:
+        return Folded(call)
+    if call.refusals and fact.at <= call.refusals[-1].at:
+        return Folded(call)
+    refusal = Refusal(
+        leg_id=fact.leg_id,
+        at=fact.at,
+        reason=fact.reason,
+        number=fact.number,
+        device=fact.device,
+    )
+    return Folded(
+        replace(call, refusals=(*call.refusals, refusal)),
+        (Notice("CALL_REFUSED", fact.leg_id, fact.at),),
+    )
 
 
 def _leg_ringing(call: Call, fact: f.LegRinging) -> Folded:
@@ -435,6 +455,7 @@ _TRANSITIONS: dict[type, Callable[[Call, Any], Folded]] = {
     f.RouteChosen: _route_chosen,
     f.StepEntered: _step_entered,
     f.StepLeft: _step_left,
+    f.CallRefused: _refused,
     f.LegRinging: _leg_ringing,
     f.LegAnswered: _leg_answered,
     f.LegJoined: _leg_joined,

@@ -24,6 +24,15 @@ Srtp = Annotated[
     ),
 ]
 
+MaxCalls = Annotated[
+    str | None,
+    typer.Option(metavar="N|none", help="How many calls to the outside there may be at once."),
+]
+MaxRate = Annotated[
+    str | None,
+    typer.Option(metavar="N|none", help="How many new calls to the outside there may be a minute."),
+]
+
 
 def group(words: str) -> typer.Typer:
     """A group of commands; ``words`` are its help."""

@@ -18,6 +18,10 @@ class Switched(Entry, frozen=True, kw_only=True):
 class AccountEntry(Switched, frozen=True, kw_only=True):
     """An account. What it may dial is said in prefixes; without any to allow, it may dial all.
 
+    ``max_calls``: how many calls to the outside it may have at once, and ``max_rate``: how many new ones a minute;
+    None: any number. So it is with devices and trunks. ``emergency_numbers`` are those of its country, and what is
+    listed beside them.
+
     ``keep_…`` are days; 0: for good; None: as the settings say. ``held_at`` (unix microseconds):
     since then it is on legal hold, and nothing of it is deleted.
     """
@@ -29,6 +33,11 @@ class AccountEntry(Switched, frozen=True, kw_only=True):
     caller_id: str | None
     dial_allow: list[str]
     dial_deny: list[str]
+    country: str | None
+    emergency_listed: list[str]
+    emergency_numbers: list[str]
+    max_calls: int | None
+    max_rate: int | None
     record: bool
     recording_format: str
     sandbox: bool
@@ -80,6 +89,8 @@ class DeviceEntry(Switched, frozen=True, kw_only=True):
     sip_user: str
     realm: str
     srtp: str
+    max_calls: int | None
+    max_rate: int | None
     online: bool
     secure: bool
 
@@ -101,6 +112,8 @@ class TrunkEntry(Switched, frozen=True, kw_only=True):
     match: list[str]
     priority: int
     srtp: str
+    max_calls: int | None
+    max_rate: int | None
     sandbox: bool
     up: bool | None
 

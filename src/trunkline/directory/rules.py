@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from trunkline.calls.recording_names import FORMATS, RecordingFormat, known_format
 from trunkline.routing.dialling import compact
+from trunkline.routing.emergency import is_country
 
 
 class DirectoryRefused(Exception):
@@ -30,6 +31,8 @@ _DID = re.compile(r"\+?[0-9]{3,15}")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*"
 )
+_SHORT = re.compile(r"[0-9]{2,8}", re.ASCII)
+_MOST = re.compile(r"[0-9]{1,5}", re.ASCII)
 _AUTH_USER = re.compile(r"[A-Za-z0-9_.+@-]{1,128}")
 
 
@@ -189,6 +192,33 @@ def trunk_srtp(text: str, transport: str) -> str:
         f"--srtp {text} needs --transport tls: SRTP's keys would cross the network in clear SIP",
     )
     return text
+
+
+def country(text: str) -> str | None:
+    """A country's code, or None for ``none``."""
+    _refuse_unless(
+        text == "none" or is_country(text.upper()),
+        f"--country: {text!r} is no country: take two letters of ISO 3166, such as VN, or none",
+    )
+    return None if text == "none" else text.upper()
+
+
+def emergency(parts: Sequence[str]) -> tuple[str, ...]:
+    for part in parts:
+        _refuse_unless(
+            _SHORT.fullmatch(part),
+            f"--emergency-numbers: {part!r} is no short number: take 2 to 8 digits",
+        )
+    return tuple(dict.fromkeys(parts))
+
+
+def most(text: str, option: str) -> int | None:
+    """A limit, or None for ``none``."""
+    _refuse_unless(
+        text == "none" or _MOST.fullmatch(text),
+        f"{option}: {text!r} is no limit: take a number from 0 to 99999, or none",
+    )
+    return None if text == "none" else int(text)
 
 
 def credentials(user: str | None, password: str | None, register: bool) -> None:

@@ -30,7 +30,7 @@ CHANNEL_EVENTS = (
     "CHANNEL_HOLD",
     "CHANNEL_UNHOLD",
 )
-LEG_EVENTS = (*CHANNEL_EVENTS, "CALL_QUALITY")
+LEG_EVENTS = (*CHANNEL_EVENTS, "CALL_QUALITY", "CALL_REFUSED")
 CALL_EVENTS = (
     *LEG_EVENTS,
     "CALL_MERGED",
@@ -70,6 +70,8 @@ def announce(
         said |= _end(leg)
     elif heard.name == "CALL_QUALITY":
         said |= _quality(leg, limits)
+    elif heard.name == "CALL_REFUSED":
+        said |= _refusal(call, heard)
     body = KINDS[heard.name](
         timestamp=gregorian(heard.at),
         event_time=rfc3339(heard.at),
@@ -201,6 +203,15 @@ def _stream(way: str, stream: Stream) -> dict[str, Any]:
         f"{way}_loss_percent": _or_unset(stream.loss_percent),
         f"{way}_jitter": _or_unset(stream.jitter_ms),
         f"{way}_mos": _or_unset(stream.mos),
+    }
+
+
+def _refusal(call: Call, heard: Notice) -> dict[str, Any]:
+    found = next(one for one in reversed(call.refusals) if one.at == heard.at)
+    return {
+        "reason": found.reason,
+        "refused_number": found.number or UNSET,
+        "refused_device": found.device or UNSET,
     }
 
 

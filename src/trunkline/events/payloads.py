@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from trunkline.calls.facts import Class, Direction, LegDirection
 from trunkline.calls.quality import Fault
 from trunkline.calls.record import StatusDetail
+from trunkline.calls.refusals import WHY, RefusalReason
 from trunkline.calls.times import Time
 from trunkline.calls.words import DeviceStatus, TrunkStatus
 from trunkline.events.state import (
@@ -197,6 +198,19 @@ class CallQuality(OfLeg, frozen=True, kw_only=True, tag="CALL_QUALITY"):
     event_seq: Seq = UNSET
 
 
+class CallRefused(_Going, frozen=True, kw_only=True, tag="CALL_REFUSED"):
+    """The switch refused the call, or the way on which it was to go on; each time."""
+
+    reason: Annotated[RefusalReason, Meta(description=WHY)]
+    refused_number: Annotated[Known, Meta(description="What was to be dialled.")] = UNSET
+    refused_device: Annotated[
+        Known,
+        Meta(
+            description="The device, by its SIP user name, that dials it, forwards or transfers to it."
+        ),
+    ] = UNSET
+
+
 class CallMerged(OfCall, frozen=True, kw_only=True, tag="CALL_MERGED"):
     """The call has become part of another one, in which its people talk on; CALL_ENDED follows."""
 
@@ -360,6 +374,7 @@ AnyEvent = (
     | ChannelUnhold
     | ChannelDestroy
     | CallQuality
+    | CallRefused
     | CallMerged
     | CallEnded
     | RecordingReady

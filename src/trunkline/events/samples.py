@@ -91,6 +91,8 @@ def _first(name: str, wanted: SampleContext, began_at: int) -> tuple[Call, Notic
         facts = _merged_instead(wanted, facts)
     elif name == "CALL_QUALITY":
         facts = _with_loss(facts)
+    elif name == "CALL_REFUSED":
+        facts = _refused_instead(facts)
     return next((call, heard) for call, heard in _folded(facts) if heard.name == name)
 
 
@@ -175,6 +177,20 @@ def _merged_instead(wanted: SampleContext, facts: list[AnyFact]) -> list[AnyFact
     into = f"{MARK}{'0' * 31}6"
     at = talking[-1].at + SECOND
     return [*talking, f.CallAbsorbed(call_id=wanted.call_id, at=at, into_call_id=into)]
+
+
+def _refused_instead(facts: list[AnyFact]) -> list[AnyFact]:
+    """The facts of the same call, where the device has no place for one more."""
+    picked_up = next(fact for fact in facts if isinstance(fact, f.LegAnswered))
+    refused = f.CallRefused(
+        call_id=picked_up.call_id,
+        leg_id=picked_up.leg_id,
+        at=picked_up.at + 10_000,
+        reason="DEVICE_CALLS",
+        number=_NUMBER,
+        device=_USER.number,
+    )
+    return [*facts[: facts.index(picked_up) + 1], refused]
 
 
 def _with_loss(facts: list[AnyFact]) -> list[AnyFact]:

@@ -242,7 +242,10 @@ class DirectoryTransaction:
         return [_entry(kind, row) for row in self._connection.execute(query).mappings()]
 
 
-_LISTS = {"dial_allow", "dial_deny", "allowed_addresses", "match", "scopes"}
+_LISTS = {
+    *("dial_allow", "dial_deny", "emergency_listed", "emergency_numbers"),
+    *("allowed_addresses", "match", "scopes"),
+}
 """Columns that hold several values with commas between."""
 
 

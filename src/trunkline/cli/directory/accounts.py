@@ -10,7 +10,7 @@ import typer
 from trunkline.cli.directory.entries import add_entry_commands, shown
 from trunkline.cli.directory.transaction import directory_of, find_account
 from trunkline.cli.failure import CommandFailed
-from trunkline.cli.options import Json, Named, group, listed
+from trunkline.cli.options import Json, MaxCalls, MaxRate, Named, group, listed
 from trunkline.cli.output import show_one
 
 account = group("Accounts: each has its own users, phones, numbers and history.")
@@ -18,6 +18,16 @@ account = group("Accounts: each has its own users, phones, numbers and history."
 _DAYS = "DAYS|forever|default"
 _FORMAT = "mp3|wav|opus"
 
+Country = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CC", help="Where it is (ISO 3166, two letters): whose emergency numbers it has."
+    ),
+]
+EmergencyNumbers = Annotated[
+    str | None,
+    typer.Option(metavar="N,N", help="Emergency numbers beside those of its country, and 112."),
+]
 RecordingFormat = Annotated[str, typer.Option(metavar=_FORMAT, help="What recordings are.")]
 
 
@@ -37,6 +47,10 @@ def create_account(
     ] = "",
     no_record: Annotated[bool, typer.Option("--no-record", help="Do not record calls.")] = False,
     recording_format: RecordingFormat = "mp3",
+    max_calls: MaxCalls = None,
+    max_rate: MaxRate = None,
+    country: Country = None,
+    emergency_numbers: EmergencyNumbers = None,
     as_json: Json = False,
 ) -> None:
     """Add an account."""
@@ -52,6 +66,10 @@ def create_account(
             deny=listed(deny),
             record=not no_record,
             recording_format=recording_format,
+            max_calls=max_calls,
+            max_rate=max_rate,
+            country=country,
+            emergency=listed(emergency_numbers or ""),
         )
     show_one(shown(entry), as_json)
 
@@ -63,6 +81,10 @@ def set_account(
     recording_format: Annotated[
         str | None, typer.Option(metavar=_FORMAT, help="Of recordings from the next call on.")
     ] = None,
+    max_calls: MaxCalls = None,
+    max_rate: MaxRate = None,
+    country: Country = None,
+    emergency_numbers: EmergencyNumbers = None,
     as_json: Json = False,
 ) -> None:
     """Change an account; what is not named stays."""
@@ -70,7 +92,13 @@ def set_account(
 
     with directory_of(ctx, changes=True) as directory:
         entry = set_account(
-            directory, find_account(directory, name), recording_format=recording_format
+            directory,
+            find_account(directory, name),
+            recording_format=recording_format,
+            max_calls=max_calls,
+            max_rate=max_rate,
+            country=country,
+            emergency=None if emergency_numbers is None else listed(emergency_numbers),
         )
     show_one(shown(entry), as_json)
 

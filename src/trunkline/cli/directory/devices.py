@@ -9,7 +9,7 @@ import typer
 from trunkline.cli.context import settings_of
 from trunkline.cli.directory.entries import add_entry_commands, shown
 from trunkline.cli.directory.transaction import account_id_of, directory_of, find_account
-from trunkline.cli.options import Account, AccountIf, Json, Named, Srtp, group
+from trunkline.cli.options import Account, AccountIf, Json, MaxCalls, MaxRate, Named, Srtp, group
 from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def create_device(
         str | None, typer.Option(metavar="P", help="Its SIP password; made if not given.")
     ] = None,
     srtp: Srtp = "off",
+    max_calls: MaxCalls = None,
+    max_rate: MaxRate = None,
     as_json: Json = False,
 ) -> None:
     """Add a SIP phone, and show its password: this once."""
@@ -47,6 +49,8 @@ def create_device(
             realm=settings_of(ctx).sip_realm,
             password=sip_password,
             srtp=srtp,
+            max_calls=max_calls,
+            max_rate=max_rate,
         )
     if len(sip_user) >= _AS_LONG_AS_A_NUMBER and sip_user.isdigit():
         typer.echo(
@@ -70,6 +74,8 @@ def set_device(
             help="Encrypted sound (SRTP), over TLS only: off, optional or required.",
         ),
     ] = None,
+    max_calls: MaxCalls = None,
+    max_rate: MaxRate = None,
     as_json: Json = False,
 ) -> None:
     """Change a device; what is not named stays. Live calls stay as they are."""
@@ -79,7 +85,7 @@ def set_device(
 
     with directory_of(ctx, changes=True) as directory:
         found = entries.find(directory, DeviceEntry, name, account_id_of(directory, account))
-        entry = set_device(directory, found, srtp=srtp)
+        entry = set_device(directory, found, srtp=srtp, max_calls=max_calls, max_rate=max_rate)
     _warn_without_tls(ctx, entry)
     show_one(shown(entry), as_json)
 

@@ -8,8 +8,18 @@ import typer
 
 from trunkline.cli.context import settings_of
 from trunkline.cli.directory.entries import add_entry_commands, shown
-from trunkline.cli.directory.transaction import directory_of, find_account
-from trunkline.cli.options import Account, Json, Srtp, group, listed
+from trunkline.cli.directory.transaction import account_id_of, directory_of, find_account
+from trunkline.cli.options import (
+    Account,
+    AccountIf,
+    Json,
+    MaxCalls,
+    MaxRate,
+    Named,
+    Srtp,
+    group,
+    listed,
+)
 from trunkline.cli.output import show_one
 
 trunk = group("Trunks: lines to carriers.")
@@ -31,6 +41,8 @@ def create_trunk(
     ] = "",
     transport: Annotated[str, typer.Option(help="udp, tcp or tls.")] = "udp",
     srtp: Srtp = "off",
+    max_calls: MaxCalls = None,
+    max_rate: MaxRate = None,
     priority: Annotated[int, typer.Option(min=0, max=1000, help="The lowest is dialled by.")] = 10,
     as_json: Json = False,
 ) -> None:
@@ -50,6 +62,8 @@ def create_trunk(
             match=listed(match),
             priority=priority,
             srtp=srtp,
+            max_calls=max_calls,
+            max_rate=max_rate,
         )
         shared = accounts_at_the_same_address(directory, entry)
     if transport == "tls" and not settings_of(ctx).sip_tls:
@@ -65,6 +79,26 @@ def create_trunk(
             "affected; for calls in, give each account a carrier address of its own (--match)",
             err=True,
         )
+    show_one(shown(entry), as_json)
+
+
+@trunk.command("set")
+def set_trunk(
+    ctx: typer.Context,
+    name: Named,
+    account: AccountIf = None,
+    max_calls: MaxCalls = None,
+    max_rate: MaxRate = None,
+    as_json: Json = False,
+) -> None:
+    """Change a trunk; what is not named stays. Live calls stay as they are."""
+    from trunkline.directory.entries import TrunkEntry
+    from trunkline.work.manage import entries
+    from trunkline.work.manage.trunks import set_trunk
+
+    with directory_of(ctx, changes=True) as directory:
+        found = entries.find(directory, TrunkEntry, name, account_id_of(directory, account))
+        entry = set_trunk(directory, found, max_calls=max_calls, max_rate=max_rate)
     show_one(shown(entry), as_json)
 
 

@@ -21,6 +21,7 @@ STYLES = {
     "CHANNEL_BRIDGE": "bold green",
     "CHANNEL_DESTROY": "magenta",
     "CALL_QUALITY": "red",
+    "CALL_REFUSED": "red",
     "CALL_MERGED": "bold cyan",
     "CALL_ENDED": "bold",
     "RECORDING_FAILED": "red",
@@ -72,7 +73,7 @@ def columns(view: EventView, timezone: str | None) -> tuple[str, str, str, str, 
     if view.type == GAP:
         first, last = view.data["from"], view.data["to"]
         return "", "", "", "", f"events {first} to {last} are not kept any more"
-    of_leg = view.type.startswith("CHANNEL_") or view.type == "CALL_QUALITY"
+    of_leg = view.type.startswith("CHANNEL_") or view.type in ("CALL_QUALITY", "CALL_REFUSED")
     leg = view.subject[-8:] if of_leg else ""
     marks = ("(test)",) if view.data.get("test") else ()
     rest = "  ".join((*_rest(view, view.data), *marks))
@@ -88,6 +89,9 @@ def _rest(view: EventView, data: dict[str, Any]) -> tuple[str, ...]:
         return ("into", data["into_call_id"])
     elif view.type == "CALL_QUALITY":
         return (" ".join(data["faults"]),)
+    elif view.type == "CALL_REFUSED":
+        told = (data["reason"], data.get("refused_device"), data.get("refused_number"))
+        return tuple(filter(None, told))
     elif view.type.startswith("CHANNEL_"):
         parties = (data.get("caller_id_number", "?"), data.get("callee_id_number", "?"))
         said = (data.get("hangup_cause"), data.get("hangup_code"))

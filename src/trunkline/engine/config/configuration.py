@@ -17,6 +17,7 @@ import msgspec
 from trunkline.engine.config import contacts, forwards, music, realtime, registered, trusted
 from trunkline.engine.config.realtime import PostgresqlViews, RealtimeError
 from trunkline.routing.dialling import dropped_beyond_ascii
+from trunkline.routing.ports import legs
 
 OPUS = ("codec_opus_open_source.so", "res_format_attr_opus.so")
 """What an engine needs for Opus: not every Asterisk has it, and without it a call that has Opus is silent."""
@@ -218,6 +219,9 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "REALM": config.realm,
         "RTP_FIRST": str(config.rtp[0]),
         "RTP_LAST": str(config.rtp[1]),
+        "ALL_LEGS": str(legs(*config.rtp).all),
+        "ACCOUNT_LEGS": str(legs(*config.rtp).account),
+        "DEVICE_LEGS": str(legs(*config.rtp).device),
         "SIP_BIND": _bind(config.sip),
         "EXTERNAL": _external(config.external),
         "TLS": _tls(config),

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.monitoring.quality_metrics import QualityMetrics
+from trunkline.api.monitoring.refusal_metrics import RefusalMetrics
 from trunkline.calls.quality import QualityLimits
 from trunkline.engine.asterisk import Asterisk
 from trunkline.engine.commands.ami import Ami
@@ -22,10 +23,12 @@ from trunkline.engine.process.life import EngineLife
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.recordings.disk import DiskStore
+from trunkline.routing.ports import legs
 from trunkline.server.clock import now
 from trunkline.server.listening import refuse_taken_sip
 from trunkline.server.main_server import MainServer
 from trunkline.server.server_file import internal_token
+from trunkline.server.setting_forms import port_range
 from trunkline.server.settings import Settings
 from trunkline.server.sip_trace import SipTrace
 from trunkline.server.wiring.database import DatabaseParts
@@ -87,6 +90,7 @@ def main_server(
     calls.on_astray = end_astray.hear
     registry = CollectorRegistry()
     calls.on_leg_over = QualityMetrics(registry).add
+    calls.on_refused = RefusalMetrics(registry).add
     hooks = Webhooks(settings, db, bus, key, now, message_ids)
     store = DiskStore(settings.directory / "recordings")
 
@@ -115,7 +119,11 @@ def main_server(
         db,
         engine,
         calls,
-        CallSettings(settings.device_ring_seconds, settings.auth_failures),
+        CallSettings(
+            settings.device_ring_seconds,
+            settings.auth_failures,
+            legs(*port_range(settings.rtp, "rtp")),
+        ),
         now,
         lambda: secrets.token_hex(16),
     )

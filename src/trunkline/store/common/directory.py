@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from trunkline.routing.dialling import Rights
+from trunkline.routing.emergency import Emergency
+from trunkline.routing.limits import Limits
 from trunkline.store.common.dialect import Dialect, Reader, Row
 from trunkline.store.ports.database import App, CallingDevice, Destination, EndpointOwner, TrunkLine
 from trunkline.store.secrets import InstallationKey
@@ -57,6 +59,10 @@ class SqlDirectory:
         rows = await self._reader.all(self._sql.trunk_lines)
         return [_trunk_line(row, self._key) for row in rows]
 
+    async def limits(self, id_: str) -> Limits:
+        row = await self._reader.one(self._sql.limits, id=id_)
+        return Limits() if row is None else Limits.read(*row)
+
     async def timezone(self, account_id: str) -> str:
         """UTC for an account that is no more."""
         return await self._reader.one(self._sql.timezone, account_id=account_id) or "UTC"
@@ -82,8 +88,9 @@ def _app(row: Row, key: InstallationKey) -> App:
 
 
 def _calling_device(row: Row) -> CallingDevice:
-    *fields, allow, deny, routes, record, srtp = row
-    return CallingDevice(*(*fields, Rights.read(allow, deny, routes), bool(record), srtp))
+    *fields, allow, deny, routes, numbers, trunks, record, srtp = row
+    rights, emergency = Rights.read(allow, deny, routes), Emergency.read(numbers, trunks)
+    return CallingDevice(*(*fields, rights, emergency, bool(record), srtp))
 
 
 def _destination(row: Row | None) -> Destination | None:

@@ -40,18 +40,24 @@ _VIEWS = {
         "{phones}": "SELECT string_agg('PJSIP/' || d.sip_user, '&' ORDER BY d.created_at, d.id)"
         " FROM devices d WHERE d.user_id = u.id AND d.enabled",
         "{outbound_routes}": "SELECT string_agg({line}, '&' ORDER BY {order}) {routes}",
+        "{trunks}": "SELECT string_agg('trunk-' || t.id, '&' ORDER BY {first}) {theirs}",
     },
     "sqlite": {  # whose group_concat takes no ORDER BY before 3.44
         "{phones}": "SELECT group_concat('PJSIP/' || r.sip_user, '&') FROM (SELECT d.sip_user"
         " FROM devices d WHERE d.user_id = u.id AND d.enabled ORDER BY d.created_at, d.id) r",
         "{outbound_routes}": "SELECT group_concat(r.line, '&')"
         " FROM (SELECT {line} AS line {routes} ORDER BY {order}) r",
+        "{trunks}": "SELECT group_concat(r.name, '&')"
+        " FROM (SELECT 'trunk-' || t.id AS name {theirs} ORDER BY {first}) r",
     },
 }
 """What stands in each dialect for a text or a slot of ``views/*.sql``."""
 _ROUTES = {
     "{line}": "o.prefix || ':trunk-' || t.id || ':' || o.strip || ':' || o.prepend",
     "{order}": 'length(o.prefix) DESC, o."order", o.created_at, o.id',
+    "{first}": "t.priority, t.created_at, t.id",
+    "{theirs}": "FROM trunks t"
+    " WHERE t.account_id = a.id AND t.enabled AND (t.sandbox OR NOT a.sandbox)",
     "{routes}": "FROM outbound_routes o JOIN trunks t ON t.id = o.trunk_id"
     " WHERE o.account_id = a.id AND t.enabled AND (t.sandbox OR NOT a.sandbox)",
 }

@@ -20,6 +20,8 @@ from trunkline.calls.words import RecordingStatus
 from trunkline.events.stored import Announcement, StoredEvent
 from trunkline.history.row import HistoryRow
 from trunkline.routing.dialling import Rights
+from trunkline.routing.emergency import Emergency
+from trunkline.routing.limits import Limits
 from trunkline.store.ports.apps import (
     Keys,
     Requests,
@@ -70,6 +72,7 @@ class CallingDevice(msgspec.Struct, frozen=True):
     extension: str | None
     caller_id: str | None
     rights: Rights
+    emergency: Emergency
     record: bool
     srtp: str = "off"
 
@@ -177,6 +180,9 @@ class Directory(Protocol):
 
     async def trunks(self) -> list[TrunkLine]:
         """All enabled trunks of enabled accounts."""
+
+    async def limits(self, id_: str) -> Limits:
+        """Of a device (its SIP user) or a trunk (its id); of what is no more, none."""
 
     async def timezone(self, account_id: str) -> str:
         """The account's IANA time zone."""

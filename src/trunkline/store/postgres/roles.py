@@ -13,6 +13,7 @@ from trunkline.store.postgres.schema import shown
 VIEWS = (
     *("ps_endpoints", "ps_auths", "ps_aors", "tl_phones", "tl_phones_opus"),
     *("tl_callers", "tl_rights", "tl_accounts", "tl_dialled", "tl_inbound", "tl_steps", "tl_music"),
+    *("tl_limits", "tl_emergency"),
     # the dialplan of the version before
     *("tl_devices", "tl_extensions", "tl_dids"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
 
 metadata = sa.MetaData(
     naming_convention={
@@ -53,6 +53,11 @@ def flag(name: str, default: bool) -> Column[bool]:
     return Column(
         name, Boolean, nullable=False, server_default=sa.true() if default else sa.false()
     )
+
+
+def most(name: str, default: int | None) -> Column[int]:
+    """A limit; null: none."""
+    return Column(name, Integer, server_default=None if default is None else str(default))
 
 
 def time(name: str) -> Column[int]:

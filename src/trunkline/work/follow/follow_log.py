@@ -32,6 +32,7 @@ from trunkline.calls.fold import refold
 from trunkline.calls.quality import USUAL, QualityLimits
 from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
+from trunkline.calls.refusals import RefusalReason
 from trunkline.engine.port import AnsweredInSip, Signal
 from trunkline.events import of_call
 from trunkline.events.message_ids import MessageIds
@@ -109,6 +110,9 @@ class CallLog:
         self.caught_up = asyncio.Event()
         self.on_leg_over: Callable[[Leg], None] = lambda _: None
         """Called with each leg that is over, once that is committed; must not raise."""
+
+        self.on_refused: Callable[[RefusalReason], None] = lambda _: None
+        """Called with why a call was refused, each time, once that is committed; must not raise."""
 
     @property
     def live(self) -> Mapping[str, Call]:
@@ -374,6 +378,8 @@ class CallLog:
         for call, heard in folding.heard:
             if heard.name == "CHANNEL_DESTROY" and heard.leg_id:
                 self.on_leg_over(call.legs[heard.leg_id])
+            elif heard.name == "CALL_REFUSED":
+                self.on_refused(call.refusals[-1].reason)
 
     def _remember(self, call: Call) -> None:
         self._calls[call.id] = call

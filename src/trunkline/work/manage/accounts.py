@@ -9,7 +9,9 @@ from trunkline.directory.entries import (
     AccountEntry,
 )
 from trunkline.store.managed_directory import DirectoryTransaction
+from trunkline.work.manage.emergency import changed, columns
 from trunkline.work.manage.entries import new_id, refuse_taken
+from trunkline.work.manage.limits import limits
 
 
 def create_account(
@@ -22,6 +24,10 @@ def create_account(
     deny: Sequence[str] = (),
     record: bool = True,
     recording_format: str = "mp3",
+    max_calls: str | None = None,
+    max_rate: str | None = None,
+    country: str | None = None,
+    emergency: Sequence[str] = (),
     sandbox: bool = False,
 ) -> AccountEntry:
     rules.label(name, "an account's name")
@@ -37,15 +43,30 @@ def create_account(
         record=record,
         recording_format=rules.recording_format(recording_format),
         sandbox=sandbox,
+        **limits(max_calls, max_rate),
+        **columns(country, emergency),
     )
 
 
 def set_account(
-    directory: DirectoryTransaction, account: AccountEntry, *, recording_format: str | None = None
+    directory: DirectoryTransaction,
+    account: AccountEntry,
+    *,
+    recording_format: str | None = None,
+    max_calls: str | None = None,
+    max_rate: str | None = None,
+    country: str | None = None,
+    emergency: Sequence[str] | None = None,
 ) -> AccountEntry:
     """Change what is given of an account; returns it as it is then. Raises DirectoryRefused."""
-    if recording_format is None:
-        raise rules.DirectoryRefused("say what to change: --recording-format mp3, wav or opus")
-    return directory.change(
-        AccountEntry, account.account_id, recording_format=rules.recording_format(recording_format)
-    )
+    wanted: dict[str, object] = {**limits(max_calls, max_rate)}
+    if recording_format is not None:
+        wanted["recording_format"] = rules.recording_format(recording_format)
+    if country is not None or emergency is not None:
+        wanted |= changed(directory, account, country, emergency)
+    if not wanted:
+        raise rules.DirectoryRefused(
+            "say what to change: --recording-format mp3, wav or opus; --max-calls or --max-rate; "
+            "--country or --emergency-numbers"
+        )
+    return directory.change(AccountEntry, account.account_id, **wanted)

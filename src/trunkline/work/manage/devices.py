@@ -14,6 +14,7 @@ from trunkline.directory.entries import (
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.managed_directory import DirectoryTransaction
 from trunkline.work.manage.entries import new_id, refuse_taken
+from trunkline.work.manage.limits import limits
 
 
 def create_device(
@@ -25,6 +26,8 @@ def create_device(
     realm: str,
     password: str | None = None,
     srtp: str = "off",
+    max_calls: str | None = None,
+    max_rate: str | None = None,
 ) -> tuple[DeviceEntry, str]:
     """Add a device; returns it and its SIP password, of which only the HA1 is stored.
 
@@ -44,17 +47,28 @@ def create_device(
         realm=realm,
         ha1=ha1(sip_user, realm, password),
         srtp=rules.srtp(srtp),
+        **limits(max_calls, max_rate),
     )
     return entry, password
 
 
 def set_device(
-    directory: DirectoryTransaction, device: DeviceEntry, *, srtp: str | None = None
+    directory: DirectoryTransaction,
+    device: DeviceEntry,
+    *,
+    srtp: str | None = None,
+    max_calls: str | None = None,
+    max_rate: str | None = None,
 ) -> DeviceEntry:
     """Change what is given of a device; returns it as it is then. Raises DirectoryRefused."""
-    if srtp is None:
-        raise DirectoryRefused("say what to change: --srtp off, optional or required")
-    return directory.change(DeviceEntry, device.device_id, srtp=rules.srtp(srtp))
+    wanted: dict[str, object] = {**limits(max_calls, max_rate)}
+    if srtp is not None:
+        wanted["srtp"] = rules.srtp(srtp)
+    if not wanted:
+        raise DirectoryRefused(
+            "say what to change: --srtp off, optional or required; --max-calls or --max-rate"
+        )
+    return directory.change(DeviceEntry, device.device_id, **wanted)
 
 
 def ha1(sip_user: str, realm: str, password: str) -> str:

@@ -9,12 +9,14 @@ from trunkline.directory.entries import (
 )
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.managed_directory import DirectoryTransaction
+from trunkline.work.manage.emergency import refuse_hidden
 from trunkline.work.manage.entries import new_id
 
 
 def create_extension(
     directory: DirectoryTransaction, account: AccountEntry, number: str, destination_id: str
 ) -> ExtensionEntry:
+    refuse_hidden(account, number)
     key = f"{account.account_id}:{rules.extension(number)}"
     for taken in directory.with_value(ExtensionEntry, "route_key", key):
         raise DirectoryRefused(

@@ -1,4 +1,4 @@
-"""Add trunks, and find who shares an address."""
+"""Add and change trunks, and find who shares an address."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from trunkline.directory.entries import (
 from trunkline.directory.rules import DirectoryRefused
 from trunkline.store.managed_directory import DirectoryTransaction
 from trunkline.work.manage.entries import new_id, refuse_taken
+from trunkline.work.manage.limits import limits
 
 
 def create_trunk(
@@ -27,6 +28,8 @@ def create_trunk(
     match: Sequence[str] = (),
     priority: int = 10,
     srtp: str = "off",
+    max_calls: str | None = None,
+    max_rate: str | None = None,
     sandbox: bool = False,
 ) -> TrunkEntry:
     """Add a trunk to ``HOST:PORT``."""
@@ -58,7 +61,22 @@ def create_trunk(
         priority=priority,
         srtp=rules.trunk_srtp(srtp, transport),
         sandbox=sandbox,
+        **limits(max_calls, max_rate),
     )
+
+
+def set_trunk(
+    directory: DirectoryTransaction,
+    trunk: TrunkEntry,
+    *,
+    max_calls: str | None = None,
+    max_rate: str | None = None,
+) -> TrunkEntry:
+    """Change what is given of a trunk; returns it as it is then. Raises DirectoryRefused."""
+    wanted = limits(max_calls, max_rate)
+    if not wanted:
+        raise DirectoryRefused("say what to change: --max-calls or --max-rate")
+    return directory.change(TrunkEntry, trunk.trunk_id, **wanted)
 
 
 def accounts_at_the_same_address(directory: DirectoryTransaction, trunk: TrunkEntry) -> list[str]:

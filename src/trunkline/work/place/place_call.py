@@ -23,6 +23,7 @@ from limits.strategies import FixedWindowRateLimiter
 from trunkline.calls import facts as f
 from trunkline.engine.port import Engine, EngineUnavailable, OriginateFailed
 from trunkline.routing import dialling
+from trunkline.routing.ports import Legs
 from trunkline.store.ports.apps import AlreadyAnswered, Claimed, KeyReused, UnderWay
 from trunkline.store.ports.database import (
     App,
@@ -34,6 +35,7 @@ from trunkline.store.ports.database import (
 from trunkline.work.counters import Counters
 from trunkline.work.follow.follow_log import CallLog
 from trunkline.work.place.in_background import InBackground
+from trunkline.work.place.limits import ClickLimits
 from trunkline.work.place.wanted_call import CallWanted as CallWanted
 from trunkline.work.place.wanted_call import GoodCall
 from trunkline.work.refused import Refused
@@ -59,10 +61,11 @@ class CallPlaced(msgspec.Struct, frozen=True):
 
 
 class CallSettings(msgspec.Struct, frozen=True):
-    """The settings for placing calls. ``password_failures`` is a rate in the spelling of ``limits``."""
+    """The settings for placing calls. ``password_failures`` is a rate in the spelling of ``limits``, ``legs`` how many there may be."""
 
     device_ring_seconds: int
     password_failures: str
+    legs: Legs
 
 
 class PlaceCall:
@@ -88,6 +91,7 @@ class PlaceCall:
         self._under_way: set[tuple[str, str]] = set()
         self._clicks: _Clicks | None = None
         self._storing = InBackground()
+        self._limits = ClickLimits(db.directory, settings.legs)
         self.draining = False
         self.placing = 0
         """The number of calls that are on their way to the engine."""
@@ -98,9 +102,10 @@ class PlaceCall:
         device = await self._device(app, wanted)
         inside = await self._inside(app, number)
         call = GoodCall(app, device, number, inside, wanted, self._new_id())
-        if call.outside and not dialling.may_dial(device.rights, call.outside):
+        allowed = not call.outside or dialling.may_dial(device.rights, call.outside)
+        if not (allowed or call.emergency):
             raise Refused("DESTINATION_NOT_ALLOWED", f"the account may not dial {call.outside}")
-        if self.draining or not self._engine.up:
+        if (self.draining and not call.emergency) or not self._engine.up:
             raise Refused("ENGINE_UNAVAILABLE", "no calls can be placed just now", _RETRY)
         self.placing += 1
         try:
@@ -262,7 +267,11 @@ class PlaceCall:
     async def _place(self, call: GoodCall) -> CallPlaced:
         await self._check_online(call.device.sip_user)
         _check_way(call)
-        on_disk = await self._request(call)
+        async with self._limits.place(call, self._calls.live):
+            return await self._ring(call)
+
+    async def _ring(self, call: GoodCall) -> CallPlaced:
+        on_disk = await self._requested(call)
         try:
             await self._engine.originate(call.originate(self._settings.device_ring_seconds))
         except (OriginateFailed, EngineUnavailable) as error:
@@ -270,9 +279,19 @@ class PlaceCall:
             if isinstance(error, OriginateFailed):
                 raise _offline() from error
             raise _engine_down() from error
-        await self._promise(call, on_disk)
+        if on_disk is not None:
+            await self._promise(call, on_disk)
         log.info("call.placed", call_id=call.id, device=call.device.sip_user, number=call.number)
         return _ok(call.id)
+
+    async def _requested(self, call: GoodCall) -> Awaitable[None] | None:
+        """Have it stored; nobody waits for the disk who calls for help. Raises DatabaseUnavailable."""
+        if not call.emergency:
+            return await self._request(call)
+        storing = asyncio.ensure_future(self._calls.ask(call.requested(self._clock())))
+        with contextlib.suppress(DatabaseUnavailable):
+            await self._storing.is_done(storing, _PATIENCE)
+        return None
 
     async def _request(self, call: GoodCall) -> Awaitable[None]:
         """Have it stored; returns what is done once it is on the disk. Raises DatabaseUnavailable.
@@ -329,7 +348,11 @@ def _number(text: str) -> str:
 
 
 def _check_way(call: GoodCall) -> None:
-    if call.outside and call.device.rights.route(call.outside) is None:
+    if call.emergency:
+        way: object = call.device.emergency.trunks
+    else:
+        way = not call.outside or call.device.rights.route(call.outside)
+    if not way:
         raise Refused(
             "DESTINATION_NOT_ALLOWED",
             "the account has no trunk that could take a call to this outside number",

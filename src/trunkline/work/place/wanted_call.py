@@ -56,6 +56,11 @@ class GoodCall(msgspec.Struct, frozen=True):
         """The outside number that it leads to, as far as is known; empty where it stays inside."""
         return self.number if self.inside is None else self.inside.outside
 
+    @property
+    def emergency(self) -> bool:
+        """Does it pass all that refuses calls?"""
+        return self.inside is None and self.number in self.device.emergency.numbers
+
     def shown_as(self) -> str:
         own = self.device.extension or self.device.sip_user
         return own if self.class_ == "one_one" else (self.device.caller_id or own)
@@ -99,7 +104,12 @@ class GoodCall(msgspec.Struct, frozen=True):
             extension=self.number,
             caller_id=f'"{_quoted(_printable(self.callee().name))}" <{self.number}>',
             timeout=device_seconds,
-            variables={"__CALL_ID": self.id, "CLICK": "1"},
+            variables={
+                "__CALL_ID": self.id,
+                "CLICK": "1",
+                "GROUP(legs)": self.app.account_id,
+                "GROUP(every-leg)": "all",
+            },
         )
 
 

@@ -12,10 +12,12 @@ WHERE p.id = :app_id AND p.enabled AND a.enabled;
 SELECT d.id, d.account_id, d.sip_user, d.realm, d.ha1, d.user_id, u.username, u.name,
        (SELECT e.number FROM extensions e WHERE e.destination_id = u.id
         ORDER BY e.created_at, e.id LIMIT 1),
-       nullif(c.caller_id, ''), c.allow_regex, c.deny_regex, c.routes, c.record, d.srtp
+       nullif(c.caller_id, ''), c.allow_regex, c.deny_regex, c.routes, e.numbers, e.trunks, c.record,
+       d.srtp
 FROM devices d
 JOIN users u ON u.id = d.user_id
 JOIN tl_callers c ON c.id = d.sip_user
+JOIN tl_emergency e ON e.id = d.account_id
 WHERE d.sip_user = :sip_user AND d.account_id = :account_id;
 
 -- name: by_extension(route_key)^
@@ -68,6 +70,10 @@ FROM trunks t
 JOIN accounts a ON a.id = t.account_id
 WHERE t.enabled AND a.enabled AND (t.sandbox OR NOT a.sandbox)
 ORDER BY t.created_at, t.id;
+
+-- name: limits(id)^
+-- How many calls may be to the outside, as the dialplan reads it.
+SELECT calls, rate, account_calls, account_rate FROM tl_limits WHERE id = :id;
 
 -- name: timezone(account_id)$
 -- The account's IANA time zone.
