@@ -24,6 +24,7 @@ def create_device(
     *,
     realm: str,
     password: str | None = None,
+    allow_weak_password: bool = False,
     srtp: str = "off",
 ) -> tuple[DeviceEntry, str]:
     """Add a device; returns it and its SIP password, of which only the HA1 is stored.
@@ -33,7 +34,10 @@ def create_device(
     rules.sip_user(sip_user)
     taken = directory.with_value(DeviceEntry, "sip_user", sip_user)
     refuse_taken(taken, f"a device called {sip_user!r} in this installation")
-    password = secrets.token_urlsafe(15) if password is None else rules.sip_password(password)
+    if password is None:
+        password = secrets.token_urlsafe(15)
+    else:
+        rules.sip_password(password, weak=allow_weak_password)
     realm = account.realm or realm
     entry = directory.add(
         DeviceEntry,
