@@ -14,6 +14,9 @@
  *
  *     {"at":1796062800000000,"address":"192.0.2.7","device":"alice","count":308}
  *
+ * Whoever is no device is challenged as "anonymous" (res_same_pace.c). To ask so is no failure by itself, since a phone may be
+ * known by its credentials alone; whoever asks more than FREE times in a minute without a success tries names.
+ *
  * "at" is unix microseconds; "device" is null where there is no such device; "address" is empty for what came from more
  * addresses in one second than are told apart. Whoever reads the file renames it first. If nobody does, it is
  * renamed to failed-logins.jsonl.1 here, in place of the one before.
@@ -40,15 +43,23 @@
 /* Pairs of address and device that are told apart within a second. */
 #define MOST 500
 #define LONGEST_FILE (4 << 20)
+/* So often a minute an address may ask as nobody, and of so many addresses that is kept. */
+#define FREE 5
+#define ASKERS 1000
+static const char nobody[] = "anonymous";
 
 struct failures {
 	char address[64];
 	/*! Empty where there is no such device. */
 	char device[96];
 	unsigned int count;
-	/*! The request of which Asterisk has told that its device is unknown, and may yet tell that its password is wrong. */
-	int unknown;
-	int session;
+};
+
+/*! Who asks as nobody. */
+struct asker {
+	char address[64];
+	unsigned int count;
+	time_t since;
 };
 
 AST_MUTEX_DEFINE_STATIC(lock);
@@ -56,6 +67,8 @@ static struct failures all[MOST];
 static size_t used;
 /*! What came from others when the table was full. */
 static unsigned int others;
+static struct asker askers[ASKERS];
+static size_t asking;
 
 static ast_cond_t wake;
 static pthread_t writer = AST_PTHREADT_NULL;
@@ -93,27 +106,69 @@ static struct failures *of(const char *address, const char *device)
 	return &all[used++];
 }
 
-static void count(const char *address, const char *device, int unknown, int session)
+static void count(const char *address, const char *device)
 {
 	struct failures *found;
 
-	ast_mutex_lock(&lock);
-	if (!(found = of(address, device))) {
-		others++;
-	} else if (!unknown && found->unknown && found->session == session) {
-		found->unknown = 0; /* The same request. */
-	} else {
+	if ((found = of(address, device))) {
 		found->count++;
-		found->unknown = unknown;
-		found->session = session;
+	} else {
+		others++;
 	}
-	ast_mutex_unlock(&lock);
+}
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*! NULL when too many ask. */
+static struct asker *asker(const char *address, int make)
+{
+	time_t now = seconds();
+	size_t at;
+
+	for (at = 0; at < asking; at++) {
+		if (now - askers[at].since >= 60) {
+			askers[at--] = askers[--asking];
+		} else if (!strcmp(askers[at].address, address)) {
+			return &askers[at];
+		}
+	}
+	if (!make || asking == ASKERS) {
+		return NULL;
+	}
+	ast_copy_string(askers[asking].address, address, sizeof(askers[asking].address));
+	askers[asking].count = 0;
+	askers[asking].since = now;
+	return &askers[asking++];
+}
+
+static void asked(const char *address)
+{
+	struct asker *found = asker(address, 1);
+
+	if (!found || ++found->count > FREE) {
+		count(address, "");
+	}
+}
+
+static void was_right(const char *address)
+{
+	struct asker *found = asker(address, 0);
+
+	if (found) {
+		found->count = 0;
+	}
 }
 
 static void on_event(void *data, struct stasis_subscription *sub, struct stasis_message *message)
 {
 	struct ast_json *event;
-	const char *device, *remote, *session;
+	const char *device, *remote;
 	char address[64];
 	int kind;
 
@@ -122,8 +177,8 @@ static void on_event(void *data, struct stasis_subscription *sub, struct stasis_
 	}
 	event = ((struct ast_json_payload *) stasis_message_data(message))->json;
 	kind = ast_json_integer_get(ast_json_object_get(event, "SecurityEvent"));
-	if (kind != AST_SECURITY_EVENT_CHAL_RESP_FAILED && kind != AST_SECURITY_EVENT_INVAL_ACCT_ID
-		&& kind != AST_SECURITY_EVENT_FAILED_ACL) {
+	if (kind != AST_SECURITY_EVENT_CHAL_RESP_FAILED && kind != AST_SECURITY_EVENT_CHAL_SENT
+		&& kind != AST_SECURITY_EVENT_SUCCESSFUL_AUTH && kind != AST_SECURITY_EVENT_FAILED_ACL) {
 		return;
 	}
 	remote = ast_json_string_get(ast_json_object_get(event, "RemoteAddress"));
@@ -131,12 +186,19 @@ static void on_event(void *data, struct stasis_subscription *sub, struct stasis_
 		return;
 	}
 	device = ast_json_string_get(ast_json_object_get(event, "AccountID"));
-	session = ast_json_string_get(ast_json_object_get(event, "SessionID"));
 	/* What an unknown device calls itself may be anything, and tells nothing. */
-	if (kind == AST_SECURITY_EVENT_INVAL_ACCT_ID || !device || !strcmp(device, "<unknown>")) {
+	if (!device || !strcmp(device, "<unknown>") || !strcmp(device, nobody)) {
 		device = "";
 	}
-	count(address, device, kind == AST_SECURITY_EVENT_INVAL_ACCT_ID, ast_str_hash(S_OR(session, "")));
+	ast_mutex_lock(&lock);
+	if (kind == AST_SECURITY_EVENT_SUCCESSFUL_AUTH) {
+		was_right(address);
+	} else if (kind != AST_SECURITY_EVENT_CHAL_SENT) {
+		count(address, device);
+	} else if (!device[0]) {
+		asked(address);
+	}
+	ast_mutex_unlock(&lock);
 }
 
 static void add_line(struct ast_str **lines, const struct failures *failures)

@@ -26,6 +26,7 @@ from trunkline.engine.install.packages import EngineInstallError, Progress
 SOURCES = (
     ("trunkline.engine.recorder", "app_record_leg"),
     ("trunkline.engine.guard", "res_failed_logins"),
+    ("trunkline.engine.guard", "res_same_pace"),
 )
 """Where the source of each of our modules stands, and what the module is called."""
 HEADERS = "asterisk/buildopts.h"
