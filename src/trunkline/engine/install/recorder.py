@@ -27,6 +27,7 @@ SOURCES = (
     ("trunkline.engine.recorder", "app_record_leg"),
     ("trunkline.engine.guard", "res_failed_logins"),
     ("trunkline.engine.guard", "res_same_pace"),
+    ("trunkline.engine.guard", "res_short_logs"),
 )
 """Where the source of each of our modules stands, and what the module is called."""
 HEADERS = "asterisk/buildopts.h"
