@@ -27,6 +27,16 @@ if [ -n "$missing" ]; then
 	fi
 fi
 
+# fail2ban is unpacked and not installed: its package would start a daemon that closes ports.
+if ! command -v fail2ban-regex >/dev/null && ! [ -e tests/fail2ban/usr/bin/fail2ban-regex ]; then
+	echo "==> Fetching fail2ban (tests/fail2ban)"
+	fetched="$(mktemp -d)"
+	chmod 755 "$fetched"
+	(cd "$fetched" && apt-get -o APT::Sandbox::User=root download -qq fail2ban)
+	dpkg-deb -x "$fetched"/fail2ban_*.deb tests/fail2ban
+	rm -r "$fetched"
+fi
+
 stamp=tests/js/node_modules/.stamp
 if [ -f tests/js/package-lock.json ] && ! [ "$stamp" -nt tests/js/package-lock.json ]; then
 	echo "==> Installing the JavaScript clients (tests/js)"

@@ -12,10 +12,12 @@ import msgspec
 from calls.replay import NODE, folded, scenario
 from trunkline.calls.cel import endpoint_of
 from trunkline.calls.facts import Party
+from trunkline.calls.times import rfc3339
 from trunkline.events.of_call import announce, told_of
-from trunkline.events.of_endpoint import device_state, trunk_state
+from trunkline.events.of_endpoint import auth_failed, device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
+from trunkline.events.state import DeviceState
 from trunkline.events.stored import Announcement
 from trunkline.store.common.numbering import numbered
 
@@ -81,6 +83,16 @@ def others(ended: Announcement) -> list[Announcement]:
         device_state(account, agent.device_id, agent.number, agent.username, online, at, at)
         for online in (True, False)
     ]
+    said.append(
+        auth_failed(
+            account, agent.device_id, agent.number, agent.username,
+            address="203.0.113.7", count=308, at=at, msg_id=at,
+            state=DeviceState(
+                sip_user=agent.number, username=agent.username, online=True, srtp="off",
+                since=rfc3339(at - SECOND),
+            ),
+        )
+    )  # fmt: skip
     said += [
         trunk_state(account, "51371e50ea93676f", "carrier", reason is None, at, at, reason)
         for reason in (None, "UNREACHABLE")

@@ -110,7 +110,9 @@ async def test_a_device_is_read_with_all_that_its_call_needs(database, change):
     )
     user = change(lambda d: create_user(d, account, "an", name="An", extension="101"))
     entry, _ = change(
-        lambda d: create_device(d, account, user, "an1", realm="trunkline", password="pw")
+        lambda d: create_device(
+            d, account, user, "an1", realm="trunkline", password="pw", allow_weak_password=True
+        )
     )
     device = await database.directory.device(account.account_id, "an1")
     assert device is not None

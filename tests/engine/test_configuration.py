@@ -18,6 +18,7 @@ from trunkline.engine.config.configuration import (
     ConfigurationError,
     EngineConfiguration,
 )
+from trunkline.engine.config.trunks import NOBODY
 from trunkline.engine.install.choose import Installed
 
 TEMPLATES = resources.files("trunkline.engine") / "config/etc"
@@ -90,7 +91,7 @@ def test_no_half_written_file_is_left(tmp_path: Path) -> None:
 def test_the_trunks_file_is_left_as_it_is(tmp_path: Path) -> None:
     made = config(tmp_path)
     configuration.write(made)
-    assert (made.etc / TRUNKS_FILE).read_text() == ""
+    assert (made.etc / TRUNKS_FILE).read_text() == NOBODY
     (made.etc / TRUNKS_FILE).write_text("; a trunk\n")
     configuration.write(made)
     assert (made.etc / TRUNKS_FILE).read_text() == "; a trunk\n"
@@ -129,7 +130,11 @@ def test_nothing_unauthenticated_has_an_endpoint(tmp_path: Path) -> None:
     made = texts(config(tmp_path))
     assert "[anonymous]" not in made["pjsip.conf"]
     assert "type = endpoint" not in made["pjsip.conf"]
-    assert "res_pjsip_endpoint_identifier_anonymous" not in made["modules.conf"]
+    nobody = made["pjsip_nobody.conf"]
+    assert "auth = anonymous" in nobody
+    assert "[nobody]" not in made["extensions.conf"]  # its context
+    (password,) = re.findall(r"^password = (.+)$", nobody, re.M)
+    assert len(password) == 64
 
 
 def test_an_ipv6_address_stands_in_brackets(tmp_path: Path) -> None:

@@ -236,7 +236,15 @@ class Switch:
             account = create_account(directory, "acme")
             for number, name in enumerate(("an", "binh", "chi")):
                 user = create_user(directory, account, name, extension=str(101 + number))
-                create_device(directory, account, user, name, realm="trunkline", password="p")
+                create_device(
+                    directory,
+                    account,
+                    user,
+                    name,
+                    realm="trunkline",
+                    password="p",
+                    allow_weak_password=True,
+                )
         return account, user
 
     def online(self, *users: str) -> bool:
@@ -319,7 +327,15 @@ async def test_asterisk_on_postgresql_through_a_crash_of_it(own_cluster: Cluster
 
     # A device works at once when it is made, and no more once it is switched off.
     with ManagedDirectory(switch.url, KEY).transaction() as directory:
-        create_device(directory, account, user, "new", realm="trunkline", password="p")
+        create_device(
+            directory,
+            account,
+            user,
+            "new",
+            realm="trunkline",
+            password="p",
+            allow_weak_password=True,
+        )
         gone = entries.find(directory, DeviceEntry, "chi")
         entries.switch(directory, DeviceEntry, gone, False)
     assert await switch.registers("new") == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -46,7 +47,9 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_it_stands_beside_the_engines_own_modules(plain: Installed, tmp_path: Path) -> None:
     made = with_recorder(plain, tmp_path)
-    assert (made.modules / MODULE).stat().st_size > 10_000
+    assert all(
+        (made.modules / f"{name}.so").stat().st_size > 10_000 for _, name in recorder.SOURCES
+    )
     assert (made.modules / "chan_pjsip.so").resolve() == (plain.modules / "chan_pjsip.so").resolve()
     assert not (plain.modules / MODULE).exists()
 
@@ -95,8 +98,11 @@ def test_a_build_that_was_killed_is_done_again(plain: Installed, tmp_path: Path)
     assert (made.modules / MODULE).stat().st_size > 10_000
 
 
-def test_its_source_has_no_warnings(plain: Installed, tmp_path: Path) -> None:
-    source = Path(recorder.__file__).parents[1] / "recorder" / "app_record_leg.c"
+@pytest.mark.parametrize(("package", "name"), recorder.SOURCES)
+def test_no_source_of_ours_has_warnings(
+    package: str, name: str, plain: Installed, tmp_path: Path
+) -> None:
+    source = Path(str(resources.files(package) / f"{name}.c"))
     gcc = shutil.which("gcc")
     assert gcc
     done = subprocess.run(

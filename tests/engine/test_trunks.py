@@ -156,7 +156,7 @@ def sections(text: str) -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = []
     for raw in re.split("[\\r\\n]", text):
         bare = raw.strip()
-        if not bare or bare.startswith(";"):
+        if not bare or bare.startswith(";") or bare == trunks.NOBODY.strip():
             continue
         if bare.startswith("["):
             found.append((bare.strip("[]"), []))

@@ -137,7 +137,9 @@ class Life:
             for user in directory.all(UserEntry, own.account_id):
                 entries.delete(directory, UserEntry, user)
             user = create_user(directory, own, "moving", extension="900")
-            create_device(directory, own, user, "moving", realm="r", password="pw")
+            create_device(
+                directory, own, user, "moving", realm="r", password="pw", allow_weak_password=True
+            )
             assert directory.all(DeviceEntry, own.account_id)
 
 

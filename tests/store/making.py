@@ -81,6 +81,12 @@ def office(
         account = create_account(directory, name)
         user = create_user(directory, account, "an", name="An", extension="101")
         device, _ = create_device(
-            directory, account, user, sip_user, realm="trunkline", password="pw"
+            directory,
+            account,
+            user,
+            sip_user,
+            realm="trunkline",
+            password="pw",
+            allow_weak_password=True,
         )
     return account, user, device

@@ -181,7 +181,15 @@ def test_the_views_say_what_sqlites_say(postgres_url, tmp_path):
             )
             user = create_user(directory, account, "an", name='O"Ne\\il;', extension="101")
             for name in ("z1", "b2", "a3"):
-                create_device(directory, account, user, name, realm="r", password="pw")
+                create_device(
+                    directory,
+                    account,
+                    user,
+                    name,
+                    realm="r",
+                    password="pw",
+                    allow_weak_password=True,
+                )
             create_number(directory, account, "+84 28 7301.9555", user.user_id)
             create_trunk(directory, account, "far", "10.0.0.1", priority=9)
             near = create_trunk(directory, account, "near", "10.0.0.2", priority=1)

@@ -24,6 +24,7 @@ from trunkline.api.media.links import Links
 from trunkline.api.media.ranges import RangeNotSatisfiable
 from trunkline.api.media.serve import Media
 from trunkline.api.monitoring.health import Health, Measure, VitalSignsCollector, request_counter
+from trunkline.api.monitoring.login_metrics import LoginsCollector
 from trunkline.api.monitoring.webhook_metrics import WebhookCollector
 from trunkline.api.oapi.contract import OpenApi
 from trunkline.api.oapi.rates import Rates
@@ -64,7 +65,7 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
     v1 = v1 or V1(deps)
     errors = _ErrorAnswers(v1)
     links = Links(deps.url_key)
-    rates = Rates(deps.request_rate, deps.call_rate, deps.auth_failures)
+    rates = Rates(deps.request_rate, deps.call_rate, deps.auth_failures, deps.logins)
     oapi = OpenApi(deps, rates, links)
     api = Litestar(
         route_handlers=[*_routes(deps, oapi, links), *(_v1_route(v1, route) for route in ROUTES)],
@@ -89,7 +90,7 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
 
 
 def _health(deps: ApiDeps) -> Health:
-    measures: list[Measure] = [VitalSignsCollector(deps.vital_signs)]
+    measures: list[Measure] = [VitalSignsCollector(deps.vital_signs), LoginsCollector(deps.logins)]
     if deps.webhook_tally is not None:
         measures.append(WebhookCollector(deps, deps.webhook_tally))
     return Health(deps, measures)

@@ -23,6 +23,9 @@ Srtp = Annotated[
         metavar="WORD", help="Encrypted sound (SRTP), over TLS only: off, optional or required."
     ),
 ]
+WeakPassword = Annotated[
+    bool, typer.Option("--allow-weak-password", help="Take one of fewer than 12 characters.")
+]
 
 MaxCalls = Annotated[
     str | None,

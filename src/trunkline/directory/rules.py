@@ -23,6 +23,8 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _EXTENSION = re.compile(r"[1-9][0-9]{1,6}")
 _SIP_USER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+SAFE_PASSWORD = 12
+"""So many characters, or more, nobody guesses over a network."""
 _SIP_USERS_TAKEN = {"anonymous", "."}
 _PREFIX = re.compile(r"\+?[0-9]{1,15}")
 _PREPEND = re.compile(r"\+?[0-9]{0,15}")
@@ -97,12 +99,22 @@ def sip_user(text: str) -> str:
     return text
 
 
-def sip_password(text: str) -> str:
+def sip_password(text: str, *, weak: bool = False) -> str:
+    """A password that a device is to register with; ``weak``: it may be a short one."""
     _refuse_unless(
         0 < len(text) <= 128 and text.isprintable(),
         "a SIP password has 1 to 128 printable characters: leave it out to have one made",
     )
+    _refuse_unless(
+        weak or not is_weak(text),
+        f"a SIP password of {len(text)} characters can be guessed: take {SAFE_PASSWORD} or more, leave it out to have "
+        "one made, or say --allow-weak-password",
+    )
     return text
+
+
+def is_weak(password: str) -> bool:
+    return len(password) < SAFE_PASSWORD
 
 
 def caller_id(text: str | None) -> str | None:

@@ -107,6 +107,18 @@ class ContactCame(msgspec.Struct, frozen=True):
     at: int
 
 
+class LoginFailed(msgspec.Struct, frozen=True):
+    """Somebody gave a wrong SIP password ``count`` times, within a second.
+
+    ``address`` is empty for what came from very many of them; ``device`` is None where there is none of that name.
+    """
+
+    at: int
+    address: str
+    device: str | None
+    count: int
+
+
 class TrunkChanged(msgspec.Struct, frozen=True):
     """A trunk's state is known or has changed; told again after each connection to the engine.
 

@@ -1,11 +1,18 @@
-"""The public events of devices and trunks that come and go."""
+"""The public events of devices and trunks: they come and go, and somebody guesses their passwords."""
 
 from __future__ import annotations
 
 from msgspec import UNSET
 
 from trunkline.calls.times import gregorian, rfc3339
-from trunkline.events.payloads import DeviceOffline, DeviceOnline, TrunkDown, TrunkUp, Variables
+from trunkline.events.payloads import (
+    AuthFailed,
+    DeviceOffline,
+    DeviceOnline,
+    TrunkDown,
+    TrunkUp,
+    Variables,
+)
 from trunkline.events.state import DeviceState, TrunkReason, TrunkState
 from trunkline.events.stored import Announcement
 
@@ -40,6 +47,36 @@ def device_state(
     )
     name = "DEVICE_ONLINE" if online else "DEVICE_OFFLINE"
     return Announcement(account_id, "device", name, sip_user, at, body)
+
+
+def auth_failed(
+    account_id: str,
+    device_id: str,
+    sip_user: str,
+    username: str | None,
+    address: str,
+    count: int,
+    at: int,
+    msg_id: int,
+    state: DeviceState,
+) -> Announcement:
+    """AUTH_FAILED; its subject is the device's SIP user name. ``address`` is empty for many of them."""
+    body = AuthFailed(
+        timestamp=gregorian(at),
+        event_time=rfc3339(at),
+        msg_id=str(msg_id),
+        device=sip_user,
+        address=address or UNSET,
+        count=count,
+        custom_channel_vars=Variables(
+            account_id=account_id,
+            authorizing_id=device_id,
+            authorizing_type="device",
+            username=username or UNSET,
+        ),
+        state=state,
+    )
+    return Announcement(account_id, "device", "AUTH_FAILED", sip_user, at, body)
 
 
 def trunk_state(

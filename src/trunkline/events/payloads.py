@@ -308,6 +308,21 @@ class DeviceOffline(_OfDevice, frozen=True, kw_only=True, tag="DEVICE_OFFLINE"):
     """The phone is registered no more, or does not answer."""
 
 
+class AuthFailed(Event, frozen=True, kw_only=True, tag="AUTH_FAILED"):
+    """Somebody gave a wrong SIP password for the device; at most once a minute for each address."""
+
+    event_category: Literal["device_event"] = "device_event"
+    device: Annotated[str, Meta(description="The device's SIP user name.")]
+    address: Annotated[
+        Known,
+        Meta(description="Where it came from; left out where many addresses are told together."),
+    ] = UNSET
+    count: Annotated[int, Meta(description="How often, since this was told last.")]
+    custom_channel_vars: Variables
+    state: DeviceState
+    event_seq: Seq = UNSET
+
+
 class _OfTrunk(Event, frozen=True, kw_only=True):
     event_category: Literal["trunk_event"] = "trunk_event"
     trunk: Annotated[str, Meta(description="The trunk's name.")]
@@ -381,6 +396,7 @@ AnyEvent = (
     | RecordingFailed
     | DeviceOnline
     | DeviceOffline
+    | AuthFailed
     | TrunkUp
     | TrunkDown
     | WebhookSuspended

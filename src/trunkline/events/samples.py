@@ -16,12 +16,13 @@ from trunkline.calls import facts as f
 from trunkline.calls.call import Call
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import Notice, fold
-from trunkline.calls.times import SECOND
+from trunkline.calls.times import SECOND, rfc3339
 from trunkline.events.of_call import Node, announce, told_of
-from trunkline.events.of_endpoint import device_state, trunk_state
+from trunkline.events.of_endpoint import auth_failed, device_state, trunk_state
 from trunkline.events.of_recording import recording_failed, recording_ready
 from trunkline.events.of_webhook import webhook_stopped
 from trunkline.events.payloads import KINDS
+from trunkline.events.state import DeviceState
 from trunkline.events.stored import Announcement
 
 WHOLE_CALL = "call"
@@ -250,6 +251,25 @@ def _device(online: bool) -> Callable[[SampleContext], Announcement]:
     )
 
 
+def _auth_failed(wanted: SampleContext) -> Announcement:
+    return auth_failed(
+        wanted.account_id,
+        str(_USER.device_id),
+        _USER.number,
+        _USER.username,
+        "203.0.113.7",
+        308,
+        **_now(wanted),
+        state=DeviceState(
+            sip_user=_USER.number,
+            username=_USER.username,
+            online=True,
+            srtp="off",
+            since=rfc3339(wanted.at - SECOND),
+        ),
+    )
+
+
 def _trunk(up: bool) -> Callable[[SampleContext], Announcement]:
     return lambda wanted: trunk_state(
         wanted.account_id,
@@ -279,6 +299,7 @@ _ENDPOINTS: dict[str, Callable[[SampleContext], Announcement]] = {
     "RECORDING_FAILED": _recording_failed,
     "DEVICE_ONLINE": _device(True),
     "DEVICE_OFFLINE": _device(False),
+    "AUTH_FAILED": _auth_failed,
     "TRUNK_UP": _trunk(True),
     "TRUNK_DOWN": _trunk(False),
     "WEBHOOK_SUSPENDED": _webhook("suspended", "every attempt failed for 5 days", 500),

@@ -8,7 +8,7 @@ import sys
 from typing import TextIO, cast
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from trunkline.server.settings import Settings
 
@@ -31,6 +31,19 @@ class _Unfailing:
             self._stream.flush()
 
 
+def _without_controls(_: object, __: str, event: EventDict) -> EventDict:
+    """What a client wrote ends no line and moves no cursor; in JSON all of it is escaped anyway."""
+    return {key: _escaped(value) for key, value in event.items()}
+
+
+def _escaped(value: object) -> object:
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
+    )
+
+
 def configure(settings: Settings) -> None:
     """Send our log, and the logs of libraries, to stderr in the form that the settings say."""
     level = _LEVELS[settings.log_level]
@@ -43,6 +56,8 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    if console:
+        shared.append(_without_controls)
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),

@@ -13,6 +13,7 @@ import structlog
 
 from trunkline.calls.cel import LogPosition
 from trunkline.engine.asterisk import Asterisk
+from trunkline.engine.listen.failed_logins import FailedLogins
 from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import EngineUnavailable
 from trunkline.engine.process.life import EngineLife
@@ -25,6 +26,7 @@ from trunkline.work.deliver.deliver_webhooks import DeliverWebhooks
 from trunkline.work.follow.close_left_calls import CloseLeftCalls
 from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow.follow_log import CallLog
+from trunkline.work.follow.follow_logins import FollowLogins
 from trunkline.work.place.place_call import PlaceCall
 from trunkline.work.record.file_recordings import FileRecordings
 from trunkline.work.upkeep.delete_expired import DeleteExpired
@@ -55,6 +57,8 @@ class MainServer:
     place_call: PlaceCall
     follow_endpoints: FollowEndpoints
     endpoint_changes: asyncio.Queue[Change]
+    failed_logins: FailedLogins
+    follow_logins: FollowLogins
     deliver_webhooks: DeliverWebhooks
     file_recordings: FileRecordings
     delete_expired: DeleteExpired
@@ -85,6 +89,7 @@ class MainServer:
                     self.engine.run(),
                     self.calls.follow_signals(),
                     self._follow_endpoints(),
+                    self.follow_logins.run(self.failed_logins.follow()),
                     self.deliver_webhooks.run(),
                     self.sip_trace.run(),
                 )

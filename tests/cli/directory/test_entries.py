@@ -185,6 +185,24 @@ def test_a_control_character_never_gets_in(office, run):
     refused(run(*words, "--auth-password", "a\nb"), "printable")
 
 
+def test_a_weak_sip_password_needs_to_be_wanted(office, made, run):
+    words = ("device", "create", "--account", "acme", "--user", "an", "--sip-user")
+    for weak in ("secret", "ăn-cơm-chưa"):
+        refused(run(*words, "an2", "--sip-password", weak), "--allow-weak-password")
+    assert weak not in run(*words, "an2", "--sip-password", weak).output
+    taken = made(*words, "an2", "--sip-password", "secret", "--allow-weak-password")
+    assert taken["sipPassword"] == "secret"
+    assert made(*words, "an3", "--sip-password", "twelve-chars")["sipPassword"] == "twelve-chars"
+
+
+def test_a_weak_password_at_the_carrier_is_warned_of(office, run):
+    words = ("trunk", "create", "--account", "acme", "--host", "h", "--auth-user", "u")
+    weak = run(*words, "t1", "--auth-password", "secret")
+    assert (weak.exit_code, "guesses this password" in weak.stderr) == (0, True)
+    for more in ("secret", "--allow-weak-password"), ("twelve-chars",):
+        assert run(*words, f"t{len(more) + 1}", "--auth-password", *more).stderr == ""
+
+
 def test_wrong_usage_is_status_2(run):
     assert run("account", "create").exit_code == 2
     assert run("account", "frobnicate").exit_code == 2

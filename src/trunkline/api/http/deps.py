@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from trunkline.store.ports.database import App, Database
 from trunkline.work.control.transfer_call import Transferred, TransferWanted
 from trunkline.work.deliver.deliver_webhooks import DeliveryCounts
 from trunkline.work.deliver.try_webhook import TryWebhook
+from trunkline.work.failed_logins import FailedLogins
 from trunkline.work.manage.webhooks import ManageWebhooks
 from trunkline.work.place.place_call import CallPlaced, CallWanted
 from trunkline.work.upkeep.vital_signs import VitalSigns
@@ -51,6 +53,8 @@ class ApiDeps:
     """Where the API's metrics go, and what /metrics shows."""
     webhook_tally: DeliveryCounts | None = field(default_factory=DeliveryCounts)
     """What has been delivered since the start; None where another process delivers."""
+    logins: FailedLogins = field(default_factory=lambda: FailedLogins(time.monotonic))
+    """Where wrong credentials are counted and told."""
     shared: bool = False
     """May other processes answer requests on the same database?"""
     public_url: str = ""

@@ -91,6 +91,7 @@ class AppAuth:
             raise refuse("APPID_MISSING")
         app = await self._directory.app(app_id) if _APP_ID.fullmatch(app_id) else None
         if app is None or not allowed(app.allowed_addresses, address(scope)):
+            self._rates.unknown(address(scope))
             raise refuse("APPID_NOT_FOUND")
         self._rates.locked_out(app.id, address(scope))
         return app

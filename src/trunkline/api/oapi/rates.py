@@ -12,16 +12,20 @@ from limits.strategies import FixedWindowRateLimiter
 from trunkline.api.http.addresses import neighbourhood
 from trunkline.api.http.errors import refuse
 from trunkline.work.counters import Counters
+from trunkline.work.failed_logins import FailedLogins
 from trunkline.work.refused import Refused
 
 
 class Rates:
     """Three limits written as ``20/second``; raises ValueError for one that is not."""
 
-    def __init__(self, request_rate: str, call_rate: str, auth_failures: str) -> None:
+    def __init__(
+        self, request_rate: str, call_rate: str, auth_failures: str, logins: FailedLogins
+    ) -> None:
         self._requests = parse(request_rate)
         self._calls = parse(call_rate)
         self._failures = parse(auth_failures)
+        self._logins = logins
         self._counters = Counters()
         self._limiter = FixedWindowRateLimiter(self._counters)
 
@@ -36,6 +40,11 @@ class Rates:
     def failed(self, app_id: str, address: str) -> None:
         """Count a wrong hash that came for the app from the address."""
         self._limiter.hit(self._failures, "hash", app_id, neighbourhood(address))
+        self._logins.failed("oapi", address)
+
+    def unknown(self, address: str) -> None:
+        """Tell of an app that there is not, or not for this address."""
+        self._logins.failed("oapi", address)
 
     def locked_out(self, app_id: str, address: str) -> None:
         """Raises Refused RATE_LIMITED when too many wrong hashes came from there."""

@@ -9,7 +9,17 @@ import typer
 from trunkline.cli.context import settings_of
 from trunkline.cli.directory.entries import add_entry_commands, shown
 from trunkline.cli.directory.transaction import account_id_of, directory_of, find_account
-from trunkline.cli.options import Account, AccountIf, Json, MaxCalls, MaxRate, Named, Srtp, group
+from trunkline.cli.options import (
+    Account,
+    AccountIf,
+    Json,
+    MaxCalls,
+    MaxRate,
+    Named,
+    Srtp,
+    WeakPassword,
+    group,
+)
 from trunkline.cli.output import show_one
 
 if TYPE_CHECKING:
@@ -27,8 +37,12 @@ def create_device(
     user: Annotated[str, typer.Option(metavar="USERNAME", help="Whose it is.")],
     sip_user: Annotated[str, typer.Option(metavar="S", help="Its SIP user name.")],
     sip_password: Annotated[
-        str | None, typer.Option(metavar="P", help="Its SIP password; made if not given.")
+        str | None,
+        typer.Option(
+            metavar="P", help="Its SIP password, of 12 characters or more; made if not given."
+        ),
     ] = None,
+    allow_weak_password: WeakPassword = False,
     srtp: Srtp = "off",
     max_calls: MaxCalls = None,
     max_rate: MaxRate = None,
@@ -48,6 +62,7 @@ def create_device(
             sip_user,
             realm=settings_of(ctx).sip_realm,
             password=sip_password,
+            allow_weak_password=allow_weak_password,
             srtp=srtp,
             max_calls=max_calls,
             max_rate=max_rate,

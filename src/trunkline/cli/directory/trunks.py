@@ -17,6 +17,7 @@ from trunkline.cli.options import (
     MaxRate,
     Named,
     Srtp,
+    WeakPassword,
     group,
     listed,
 )
@@ -35,6 +36,7 @@ def create_trunk(
     auth_password: Annotated[
         str | None, typer.Option(metavar="P", help="Password at the carrier.")
     ] = None,
+    allow_weak_password: WeakPassword = False,
     register: Annotated[bool, typer.Option("--register", help="Register at the carrier.")] = False,
     match: Annotated[
         str, typer.Option(metavar="IP,IP", help="Where its calls come from; the host if not given.")
@@ -47,6 +49,7 @@ def create_trunk(
     as_json: Json = False,
 ) -> None:
     """Add a line to a carrier."""
+    from trunkline.directory.rules import SAFE_PASSWORD, is_weak
     from trunkline.work.manage.trunks import accounts_at_the_same_address, create_trunk
 
     with directory_of(ctx, changes=True) as directory:
@@ -70,6 +73,12 @@ def create_trunk(
         typer.echo(
             "warning: sip_tls is not set, and without it the engine speaks no TLS: this trunk is down until "
             "sip_tls, sip_tls_cert and sip_tls_key are set and the server is started again",
+            err=True,
+        )
+    if auth_password is not None and is_weak(auth_password) and not allow_weak_password:
+        typer.echo(
+            f"warning: whoever guesses this password calls at your cost: ask the carrier for one of {SAFE_PASSWORD} "
+            "characters or more (--allow-weak-password says that you know)",
             err=True,
         )
     if shared:

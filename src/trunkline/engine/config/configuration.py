@@ -16,6 +16,7 @@ import msgspec
 
 from trunkline.engine.config import contacts, forwards, music, realtime, registered, trusted
 from trunkline.engine.config.realtime import PostgresqlViews, RealtimeError
+from trunkline.engine.config.trunks import NOBODY
 from trunkline.routing.dialling import dropped_beyond_ascii
 from trunkline.routing.ports import legs
 
@@ -125,7 +126,7 @@ def write(
         (config.home / "lib" / f"silent.{law}").write_bytes(byte * 160)
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
-        write_private(trunks, "")
+        write_private(trunks, NOBODY)
     music.make_data_directory(config.home / "share", config.share, config.music)
     astdb = config.home / "lib" / "astdb.sqlite3"
     contacts.refuse_steered(astdb)
@@ -213,6 +214,7 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "SYSTEM": config.system,
         "ARI_PORT": str(config.ari_port),
         "ARI_PASSWORD": config.ari_password,
+        "NOBODY": hashlib.sha256(f"nobody {config.ari_password}".encode()).hexdigest(),
         "AMI": "yes" if config.ami_port else "no",
         "AMI_PORT": str(config.ami_port),
         "AMI_PASSWORD": config.ami_password,

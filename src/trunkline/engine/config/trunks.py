@@ -82,6 +82,10 @@ auth_rejection_permanent = no
 """
 
 
+NOBODY = "#tryinclude pjsip_nobody.conf\n\n"
+"""Each kind of object may stand in one file only. An engine of the version before has no such file, and goes on without."""
+
+
 def probe(endpoint: str) -> str:
     """The AOR of a trunk whose only contact is asked by OPTIONS whether it is there."""
     return f"{endpoint}-probe"
@@ -93,7 +97,7 @@ def configuration(trunks: Iterable[Trunk], qualify_seconds: int) -> str:
     Each carrier gets an OPTIONS every ``qualify_seconds``. Names, hosts and users were checked when they
     were stored; the check here is the second guard.
     """
-    head = "; Made by Trunkline at each change of a trunk: changes here are lost.\n\n"
+    head = "; Made by Trunkline at each change of a trunk: changes here are lost.\n" + NOBODY
     return head + "\n".join(_one(trunk, qualify_seconds) for trunk in trunks)
 
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -197,27 +197,30 @@ def install(
 
 
 def with_recorder(engine: Installed, cache: Path, source: Source = ANYWHERE) -> Installed:
-    """The engine with our recorder among its modules, which is compiled when it is not there yet.
+    """The engine with our own modules among its own; they are compiled when they are not there yet.
 
     Without a compiler on this machine, Debian's is fetched for that. Raises EngineInstallError.
     """
     place = cache / "engine"
+    with ExitStack() as held:
+        fetched: list[recorder.Toolchain] = []
 
-    def compiler(code: Path, include: Path, module: Path) -> None:
+        def compiler(code: Path, include: Path, module: Path) -> None:
+            try:
+                recorder.by_machine(code, include, module)
+            except recorder.NoCompiler:
+                if engine.origin == "system":
+                    raise
+                if not fetched:
+                    fetched.append(held.enter_context(_toolchain(place, source)))
+                fetched[0](code, include, module)
+
         try:
-            recorder.by_machine(code, include, module)
-        except recorder.NoCompiler:
-            if engine.origin == "system":
-                raise
-            with _toolchain(place, source) as debians:
-                debians(code, include, module)
-
-    try:
-        (place / "modules").mkdir(parents=True, exist_ok=True)
-        with _locked(place, source.progress):
-            return recorder.with_recorder(engine, place / "modules", compiler, source.progress)
-    except OSError as error:
-        raise EngineInstallError(_disk(error, place)) from error
+            (place / "modules").mkdir(parents=True, exist_ok=True)
+            with _locked(place, source.progress):
+                return recorder.with_recorder(engine, place / "modules", compiler, source.progress)
+        except OSError as error:
+            raise EngineInstallError(_disk(error, place)) from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from trunkline.engine.commands.ami import Ami
 from trunkline.engine.config import configuration
 from trunkline.engine.config.credentials import Credentials, credentials
 from trunkline.engine.install.choose import Installed
+from trunkline.engine.listen.failed_logins import FailedLogins as FailedLoginsFile
 from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import ContactCame, EndpointChanged, LegInSip, Signal, TrunkChanged
 from trunkline.engine.process.life import EngineLife
@@ -42,9 +43,11 @@ from trunkline.work.control.end_astray import EndAstray
 from trunkline.work.control.transfer_call import TransferCall
 from trunkline.work.control.watch_media import WatchMedia
 from trunkline.work.deliver.trigger_event import TriggerEvent
+from trunkline.work.failed_logins import FailedLogins
 from trunkline.work.follow.close_left_calls import CloseLeftCalls
 from trunkline.work.follow.follow_endpoints import Change, FollowEndpoints
 from trunkline.work.follow.follow_log import CallLog
+from trunkline.work.follow.follow_logins import FollowLogins
 from trunkline.work.place.place_call import CallSettings, PlaceCall
 from trunkline.work.record.file_recordings import FileRecordings, salvage
 from trunkline.work.record.tags import RecordingTags
@@ -93,6 +96,7 @@ def main_server(
     calls.on_refused = RefusalMetrics(registry).add
     hooks = Webhooks(settings, db, bus, key, now, message_ids)
     store = DiskStore(settings.directory / "recordings")
+    logins = FailedLogins(time.monotonic)
 
     def configured(access: Credentials) -> configuration.EngineConfiguration:
         return engine_configuration(
@@ -144,6 +148,8 @@ def main_server(
         place_call=place_call,
         follow_endpoints=FollowEndpoints(db, bus, message_ids, engine.forget_objects),
         endpoint_changes=endpoint_changes,
+        failed_logins=FailedLoginsFile(home),
+        follow_logins=FollowLogins(db, bus, message_ids, logins, now, time.monotonic),
         deliver_webhooks=hooks.deliver,
         file_recordings=FileRecordings(
             db.recordings,
@@ -182,6 +188,7 @@ def main_server(
             answers_key=key.derive("kept answers"),
             bus=bus,
             clock=now,
+            logins=logins,
             registry=registry,
             shared=parts.is_shared,
         ),

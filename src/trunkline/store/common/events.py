@@ -57,6 +57,10 @@ class SqlEvents:
 
         return await self._writer.run(change)
 
+    async def device_since(self, device_id: str) -> tuple[bool, int | None]:
+        row = await self._reader.one(self._sql.device_since, device_id=device_id)
+        return (False, None) if row is None else (bool(row[0]), row[1])
+
     async def device_states(self) -> Mapping[str, bool]:
         rows = await self._reader.all(self._sql.device_states)
         return {sip_user: bool(online) for sip_user, online in rows}

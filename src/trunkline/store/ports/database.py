@@ -255,6 +255,9 @@ class Events(Protocol):
     async def device_secure(self, sip_user: str, secure: bool, at: int) -> bool:
         """Store whether the device registered over TLS; False if that was known, or there is none."""
 
+    async def device_since(self, device_id: str) -> tuple[bool, int | None]:
+        """Is it online, and since when is that so? (None: it was never heard of, or is no more.)"""
+
     async def device_states(self) -> Mapping[str, bool]:
         """SIP user of a device -> online, as last stored."""
 

@@ -25,6 +25,7 @@ def create_device(
     *,
     realm: str,
     password: str | None = None,
+    allow_weak_password: bool = False,
     srtp: str = "off",
     max_calls: str | None = None,
     max_rate: str | None = None,
@@ -36,7 +37,10 @@ def create_device(
     rules.sip_user(sip_user)
     taken = directory.with_value(DeviceEntry, "sip_user", sip_user)
     refuse_taken(taken, f"a device called {sip_user!r} in this installation")
-    password = secrets.token_urlsafe(15) if password is None else rules.sip_password(password)
+    if password is None:
+        password = secrets.token_urlsafe(15)
+    else:
+        rules.sip_password(password, weak=allow_weak_password)
     realm = account.realm or realm
     entry = directory.add(
         DeviceEntry,

@@ -33,7 +33,7 @@ class V1:
 
     def __init__(self, deps: ApiDeps) -> None:
         """Raises ValueError when a rate is not like ``20/second``."""
-        rates = KeyRates(deps.v1_request_rate, deps.auth_failures)
+        rates = KeyRates(deps.v1_request_rate, deps.auth_failures, deps.logins)
         self._deps = deps
         self.auth = KeyAuth(deps.db.keys, rates, deps.clock)
         self.problems = Problems(deps.public_url, deps.docs)

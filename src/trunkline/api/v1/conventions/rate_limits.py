@@ -16,12 +16,14 @@ from trunkline.api.http.addresses import neighbourhood
 from trunkline.api.http.answers import Headers
 from trunkline.api.v1.conventions.problems import Problem, problem
 from trunkline.work.counters import Counters
+from trunkline.work.failed_logins import FailedLogins
 
 
 class KeyRates:
     """Limits written as ``20/second``, several joined by ``;``; raises ValueError for others."""
 
-    def __init__(self, request_rate: str, wrong_keys: str) -> None:
+    def __init__(self, request_rate: str, wrong_keys: str, logins: FailedLogins) -> None:
+        self._logins = logins
         self._requests = parse_many(request_rate)
         self._wrong = parse(wrong_keys)
         self._limiter = FixedWindowRateLimiter(Counters())
@@ -48,6 +50,7 @@ class KeyRates:
 
     def wrong_key(self, address: str) -> Problem:
         """Count a wrong key that came from the address; gives the refusal."""
+        self._logins.failed("v1", address)
         who = ("wrong key", neighbourhood(address))
         if self._limiter.hit(self._wrong, *who):
             return problem("key_invalid", headers=CHALLENGE_INVALID)

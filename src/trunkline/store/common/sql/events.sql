@@ -33,6 +33,10 @@ WHERE d.sip_user = :sip_user
       (SELECT s.secure FROM device_states s WHERE s.device_id = d.id), false)
 ON CONFLICT (device_id) DO UPDATE SET secure = excluded.secure;
 
+-- name: device_since(device_id)^
+-- A device's state, and since when it is so.
+SELECT online, changed_at FROM device_states WHERE device_id = :device_id;
+
 -- name: device_states()
 -- Every device whose state was ever heard of.
 SELECT d.sip_user, s.online FROM device_states s JOIN devices d ON d.id = s.device_id;

@@ -1,0 +1,51 @@
+"""Tells of what happens again and again: the first few of each kind at once, the rest summed up, once a window."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class ToldAtMost(Generic[K]):
+    """Says how often a thing of kind K is to be told now; ``over`` gives what was held back.
+
+    In one window, each kind is told up to ``each`` times at once, and all together up to ``in_all`` times.
+    A flood of kinds costs no more memory than ``kinds`` of them: others are held back under ``rest``.
+    Times are in seconds, by any clock that only goes on.
+    """
+
+    def __init__(self, *, window: float, each: int, in_all: int, kinds: int, rest: K) -> None:
+        self._window, self._each, self._all, self._kinds = window, each, in_all, kinds
+        self._rest = rest
+        self._began = -window
+        self._told: dict[K, int] = {}
+        self._told_in_all = 0
+        self._held: dict[K, int] = {}
+
+    def now(self, kind: K, count: int, at: float) -> list[int]:
+        """It happened ``count`` times: what to tell at once, as counts that sum up to what is not held back."""
+        if not self._told and not self._held:
+            self._began = at
+        told = self._told.get(kind, 0)
+        free = min(self._each - told, self._all - self._told_in_all, count)
+        if free <= 0 or (kind not in self._told and len(self._told) >= self._kinds):
+            self._hold(kind, count)
+            return []
+        self._told[kind] = told + free
+        self._told_in_all += free
+        return [*[1] * (free - 1), count - free + 1]
+
+    def over(self, at: float) -> list[tuple[K, int]]:
+        """When the window is over: each kind that was held back, and how often. A new window begins then."""
+        if at - self._began < self._window:
+            return []
+        held = list(self._held.items())
+        self._told, self._held, self._told_in_all, self._began = {}, {}, 0, at
+        return held
+
+    def _hold(self, kind: K, count: int) -> None:
+        if kind not in self._held and len(self._held) >= self._kinds:
+            kind = self._rest
+        self._held[kind] = self._held.get(kind, 0) + count
