@@ -10,9 +10,11 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from trunkline.live.door import Live
-from trunkline.live.http.protocol import EventHttp
+from trunkline.live.http.addresses import Addresses
+from trunkline.live.http.protocol import EventHttp, HttpRules
 from trunkline.server import open_files
 from trunkline.server.setting_forms import SettingsError, address
 from trunkline.server.settings import Settings
@@ -82,18 +84,27 @@ class WebServer(uvicorn.Server):
         yield
 
 
-def web_server(settings: Settings, application: Live) -> WebServer:
+def web_server(
+    settings: Settings, application: Live, addresses: Addresses | None = None
+) -> WebServer:
+    rules = HttpRules(
+        descriptors=open_files.for_connections(),
+        request_seconds=settings.request_seconds,
+        proxies=_TrustedHosts(settings.forwarded_allow_ips),
+        addresses=addresses or Addresses(),
+    )
     return WebServer(
         uvicorn.Config(
             application,
             loop="none",
-            http=functools.partial(EventHttp, descriptors=open_files.for_connections()),  # type: ignore[arg-type]
+            http=functools.partial(EventHttp, rules=rules),  # type: ignore[arg-type]
             ws=application.sockets,  # type: ignore[arg-type]  # a maker of protocols does as well
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=True,
             forwarded_allow_ips=settings.forwarded_allow_ips,
+            timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=5,
             lifespan="on",
         )

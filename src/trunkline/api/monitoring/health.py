@@ -156,9 +156,15 @@ def _connections(vitals: Vitals) -> Metric:
 
 
 def _counters(vitals: Vitals) -> list[tuple[str, str, float]]:
+    refused = (
+        "connections_refused",
+        "Connections refused, or let go for others, since their address has too many.",
+        vitals.connections_refused,
+    )
     if vitals.engine_up is None:
-        return []
+        return [refused]
     return [
+        refused,
         ("events", "Events stored.", vitals.events_total),
         ("sip_messages", "SIP messages of calls kept.", vitals.sip_messages_total),
         ("sip_messages_dropped", "SIP messages not kept.", vitals.sip_messages_dropped),

@@ -179,4 +179,5 @@ def main_server(
         ),
     )
     vitals.event_connections = doors.live.connections
+    vitals.connections_refused = lambda: doors.addresses.refused
     return server, doors

@@ -37,6 +37,8 @@ class ReadVitals:
         self.draining = False
         self.event_connections: Callable[[], Mapping[str, int]] = dict
         """Counts the clients that are connected for events; set once there is somebody to ask."""
+        self.connections_refused: Callable[[], int] = int
+        """The same of those that were refused."""
         self.sip_messages: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """How many SIP messages were kept and dropped; set once there is somebody to ask."""
         bus.listen(self._count, lambda _: False)
@@ -57,6 +59,7 @@ class ReadVitals:
             sip_messages_total=kept,
             sip_messages_dropped=dropped,
             event_connections=self.event_connections(),
+            connections_refused=self.connections_refused(),
         )
 
     async def _look(self) -> None:

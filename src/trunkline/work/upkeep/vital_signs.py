@@ -38,6 +38,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """Those that were not kept, for lack of room or time."""
     event_connections: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Clients connected for events, by transport (``socket_io``, ``websocket``, ``sse``)."""
+    connections_refused: int = 0
+    """Connections, and requests, that were refused, or let go for others, since their address has too many."""
 
 
 class VitalSigns(Protocol):
