@@ -31,8 +31,8 @@ from trunkline.live.hub.wire import Encoding
 log = structlog.get_logger()
 
 PATH = "/oapi/v1/voice/events"
-PATHS = frozenset({PATH, ""})
-"""Where it is, without a slash at the end: Kazoo's published samples connect to the bare host."""
+PATHS = frozenset({PATH, "/"})
+"""Where it is: Kazoo's published samples connect to the bare host."""
 
 
 class KazooSockets:

@@ -7,6 +7,7 @@ import functools
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -16,7 +17,7 @@ from trunkline.live.door import Live
 from trunkline.live.http.addresses import Addresses
 from trunkline.live.http.protocol import EventHttp, HttpRules
 from trunkline.server import open_files
-from trunkline.server.setting_forms import SettingsError, address
+from trunkline.server.setting_forms import SettingsError, address, host_names
 from trunkline.server.settings import Settings
 
 
@@ -76,6 +77,14 @@ def refuse_taken_sip(settings: Settings) -> None:
                 ) from error
 
 
+def _served_hosts(settings: Settings) -> frozenset[str]:
+    """What requests may call us by; none: anything."""
+    named = host_names(settings.allowed_hosts, "allowed_hosts")
+    own = {address(settings.http, "http")[0].lower(), "localhost", "127.0.0.1", "::1"}
+    public = urlsplit(settings.public_url).hostname
+    return named | own | ({public} if public else set()) if named else frozenset()
+
+
 class WebServer(uvicorn.Server):
     """uvicorn without its signal handlers: a stop has to drain calls first."""
 
@@ -92,6 +101,7 @@ def web_server(
         request_seconds=settings.request_seconds,
         proxies=_TrustedHosts(settings.forwarded_allow_ips),
         addresses=addresses or Addresses(),
+        hosts=_served_hosts(settings),
     )
     return WebServer(
         uvicorn.Config(

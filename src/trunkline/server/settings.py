@@ -22,6 +22,7 @@ from trunkline.server.setting_forms import (
     check_database,
     check_main_url,
     check_rate,
+    host_names,
     networks,
     pauses,
     port_range,
@@ -133,6 +134,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="How long a connection may be idle between two requests: longer than a proxy before us keeps it.",
         ),
     ] = 75
+    allowed_hosts: Annotated[
+        str,
+        _D(
+            description="Names and addresses that requests may call us by (their Host), comma-separated, such as phone.example.com or *.example.com; all others get a 400. The hosts of http and public_url, and this machine's localhost, are always among them. Empty: any."
+        ),
+    ] = ""
     cors_origins: Annotated[
         str,
         _D(
@@ -409,6 +416,7 @@ def _checked(joined: dict[str, Any], file: Path) -> Settings:
             f"recording_days: a recording goes with its call's record, after {settings.call_days} days "
             "(call_days): take at most that, or 0"
         )
+    host_names(settings.allowed_hosts, "allowed_hosts")
     networks(settings.webhook_allow, "webhook_allow")
     pauses(settings.webhook_retry_seconds, "webhook_retry_seconds")
     if settings.sip_tls:

@@ -321,3 +321,113 @@ async def test_above_its_descriptors_a_connection_is_turned_away() -> None:
         said = await answered(port)
     assert said.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 1\r\n" in said
+
+
+def request(target: str = "/", *headers: str, version: str = "1.1") -> bytes:
+    lines = (f"GET {target} HTTP/{version}", *headers, "Connection: close")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+HOSTS = [
+    "a",
+    "phone.example.com",
+    "phone.example.com.:8080",
+    "A_b-c.example:1",
+    "127.0.0.1:65535",
+    "[::1]",
+    "[2001:DB8::1]:443",
+]
+NO_HOSTS = [
+    "",
+    " ",
+    "a b",
+    "a,b",
+    "a/b",
+    "user@a",
+    "user:password@a",
+    "a:",
+    "a:0",
+    "a:65536",
+    "a:x",
+    "a:80:80",
+    "a..b",
+    ".a",
+    "-a",
+    "a-",
+    "999.1.1.1",
+    "127.1",
+    "::1",
+    "[::1",
+    "[::1]x",
+    "[gg::1]",
+    "[::1%25eth0]",
+    "a%41",
+    "a\x00b",
+    "http://a",
+    "ä.example",
+    "x" * 64,
+    ".".join(["x" * 60] * 5),
+    "x." * 5000,
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_host_that_is_one(port: int, host: str) -> None:
+    assert (await answered(port, request("/", f"Host: {host}")))[9:12] == b"200"
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+async def test_a_host_that_is_none(port: int, host: str) -> None:
+    assert (await answered(port, request("/", f"Host: {host}")))[9:12] == b"400"
+
+
+@pytest.mark.parametrize(
+    ("headers", "version", "status"),
+    [
+        ([], "1.1", b"400"),
+        (["Host: a", "Host: a"], "1.1", b"400"),
+        (["Host: a", "host: b"], "1.1", b"400"),
+        (["Host: a", "Host: a"], "1.0", b"400"),
+        ([], "1.0", b"200"),  # as health checks of HAProxy ask
+    ],
+)
+async def test_a_request_has_one_host(
+    port: int, headers: list[str], version: str, status: bytes
+) -> None:
+    assert (await answered(port, request("/", *headers, version=version)))[9:12] == status
+
+
+@pytest.mark.parametrize(
+    "target", ["http://a/", "http://a@b/", "https://a:80/x", "a", "*", "/#x", "/x#", "//#", "?x"]
+)
+async def test_a_target_is_a_path(port: int, target: str) -> None:
+    assert (await answered(port, request(target, "Host: a")))[9:12] == b"400"
+
+
+async def test_what_is_wrong_is_told(port: int) -> None:
+    assert b"One Host is to be sent" in await answered(port, request())
+    assert b"target is to be a path" in await answered(port, request("http://a/", "Host: a"))
+
+
+async def test_a_socket_is_refused_likewise(port: int) -> None:
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+    said = await answered(port, request("/", "Host: a", "Host: b", *upgrade, key))
+    assert said[9:12] == b"400"
+
+
+async def test_other_hosts_than_ours_are_refused_where_that_is_set() -> None:
+    hosts = frozenset({"phone.example.com", "*.example.org", "::1"})
+    said = {}
+    async with serving(HttpRules(hosts=hosts)) as port:
+        for host in (
+            "phone.example.com",
+            "PHONE.example.com:8080",
+            "a.b.example.org",
+            "[0:0::1]:80",
+            "example.org",
+            "evil.phone.example.com",
+            "127.0.0.1",
+        ):
+            said[host] = (await answered(port, request("/", f"Host: {host}")))[9:12]
+    assert list(said.values()) == [b"200"] * 4 + [b"400"] * 3

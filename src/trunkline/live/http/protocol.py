@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from trunkline.live.http.addresses import Addresses, Place, TooManyOfAddress
 from trunkline.live.http.asgi import Receive, Scope, Send
+from trunkline.live.http.host import host_of, is_served
 from trunkline.live.http.request_time import RequestTime
 
 _LENT = "trunkline.protocol"
@@ -68,6 +69,8 @@ class HttpRules:
     proxies: _TrustedHosts = field(default_factory=lambda: _TrustedHosts(""))
     """Whose X-Forwarded-For is believed: the connections that it sends by are not its own."""
     addresses: Addresses = field(default_factory=Addresses)
+    hosts: frozenset[str] = frozenset()
+    """What we may be called, in small letters; none: anything."""
 
 
 class _OfClients(logging.LoggerAdapter[logging.Logger]):
@@ -96,6 +99,7 @@ class EventHttp(HttpToolsProtocol):
     """The connection's own; a proxy that forwards has none."""
     _stall: asyncio.TimerHandle | None = None
     _left = 0
+    _wrong = ""
 
     def __init__(self, *args: Any, rules: HttpRules | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -138,6 +142,7 @@ class EventHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._unread = 0
+        self._check()
         self._coming = "body"
         place = self._place_of_request()
         self.app = self._served_by if place else too_many
@@ -214,6 +219,29 @@ class EventHttp(HttpToolsProtocol):
         if self.stream:
             self.stream.shutdown()
         super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong where we know it."""
+        super().send_400_response(self._wrong or msg)
+
+    # What it asks for.
+
+    def _check(self) -> None:
+        self._wrong = self._fault()
+        if self._wrong:
+            raise ValueError(self._wrong)  # which uvicorn answers with a 400, and closes
+
+    def _fault(self) -> str:
+        """What is wrong with the target and the Host, if anything."""
+        if not self.url.startswith(b"/") or b"#" in self.url:
+            return "The request's target is to be a path (RFC 9112, 3.2.1)."
+        sent = [value for name, value in self.headers if name == b"host"]
+        if not sent and self.parser.get_http_version() == "1.0":
+            return ""
+        host = host_of(sent[0]) if len(sent) == 1 else None
+        if host is None:
+            return "One Host is to be sent, a name or an address (RFC 9112, 3.2)."
+        return "" if is_served(host, self._rules.hosts) else "This host is not served here."
 
     # Whose it is.
 

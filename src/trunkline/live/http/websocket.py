@@ -11,7 +11,6 @@ import http
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 import structlog
@@ -74,7 +73,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 Route = Callable[[str, str, Mapping[str, str]], SocketHandler | Refusal]
-"""(path, query string, headers by lower-case name) -> who takes the WebSocket."""
+"""(path as it came, query string, headers by lower-case name) -> who takes the WebSocket."""
 
 
 class WebSockets:
@@ -282,11 +281,9 @@ class WebSocket(asyncio.Protocol):
 
     def _chosen(self, request: Request) -> SocketHandler | Refusal:
         path, _, query = request.path.partition("?")
-        if not path.startswith("/"):
-            path = urlsplit(path).path  # RFC 9112 3.2.2: the absolute form
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
         try:
-            return self._sockets.route(self._root + unquote(path), query, headers)
+            return self._sockets.route(self._root + path, query, headers)
         except Exception:
             log.exception("live.handshake_failed")
             return Refusal(500, b"internal error\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
@@ -22,8 +23,9 @@ from trunkline.live.socketio.sessions import Session, SessionContext
 from trunkline.live.socketio.timers import HeartbeatTimes
 from trunkline.live.socketio.websocket_transport import TransportUpgrade, WebSocketTransport
 
-PATH = "/socket.io/"
 OLD_PATH = "/socket.io/1/"
+PATHS = re.compile(r"/socket\.io/(1/(/[\w-]+/|[\w-]+(/[\w-]+)?)?)?", re.ASCII)
+"""All of ours: Engine.IO's; of 0.9 the handshake's, a transport's with its sid, and the end's: its client says ``1//SID/``."""
 
 _TRANSPORTS = ("polling", "websocket")
 
@@ -44,7 +46,7 @@ class Request:
     ) -> None:
         self.method, self.headers, self.address = method, headers, address
         self.query = {name: values[0] for name, values in parse_qs(query, True).items()}
-        self.old = f"{path}/".startswith(OLD_PATH)
+        self.old = path.startswith(OLD_PATH)
         self.steps = [step for step in path.removeprefix(OLD_PATH).split("/") if step]
 
 

@@ -22,8 +22,8 @@ class Web(NamedTuple):
     """One ASGI application; ``end_polls`` has all requests that wait for events answered."""
 
     live: Live
-    addresses: Addresses
     end_polls: Callable[[], None]
+    addresses: Addresses
 
 
 def web(settings: Settings, deps: ApiDeps) -> Web:
@@ -38,7 +38,7 @@ def web(settings: Settings, deps: ApiDeps) -> Web:
         _live_deps(deps, v1, live_limits(settings), addresses),
         build_api(deps, v1),  # type: ignore[arg-type]
     )
-    return Web(live, addresses, v1.close)
+    return Web(live, v1.close, addresses)
 
 
 def _as_set(deps: ApiDeps, settings: Settings) -> ApiDeps:
