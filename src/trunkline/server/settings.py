@@ -374,6 +374,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return Path(self.data).expanduser().absolute() if self.data else _default_data()
 
 
+def sip_tcp_ports(settings: Settings) -> list[int]:
+    """Where the engine takes SIP over TCP and TLS."""
+    named = (("sip", settings.sip), ("sip_tls", settings.sip_tls))
+    return [address(text, name)[1] for name, text in named if text]
+
+
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
     """Join file, environment and flags (None means not given); raises SettingsError."""
     given = {name: value for name, value in flags.items() if value is not None}

@@ -144,6 +144,11 @@ def _gauges(vitals: Vitals) -> list[tuple[str, str, float]]:
         ("log_lag_seconds", "Age of the oldest log row not yet taken in.", vitals.log_lag_seconds),
         ("recordings_waiting", "Recordings not yet made.", vitals.recordings_waiting),
         ("registrations_online", "Devices that are online.", vitals.registrations_online),
+        (
+            "sip_connections",
+            "SIP connections over TCP and TLS; Asterisk can have 1,010.",
+            vitals.sip_connections,
+        ),
     ]
 
 

@@ -19,6 +19,7 @@ from trunkline.engine.install.choose import Installed
 from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import ContactCame, EndpointChanged, LegInSip, Signal, TrunkChanged
 from trunkline.engine.process.life import EngineLife
+from trunkline.engine.process.sip_connections import SipConnections
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.recordings.disk import DiskStore
@@ -26,7 +27,7 @@ from trunkline.server.clock import now
 from trunkline.server.listening import refuse_taken_sip
 from trunkline.server.main_server import MainServer
 from trunkline.server.server_file import internal_token
-from trunkline.server.settings import Settings
+from trunkline.server.settings import Settings, sip_tcp_ports
 from trunkline.server.sip_trace import SipTrace
 from trunkline.server.wiring.database import DatabaseParts
 from trunkline.server.wiring.doors import Web, web
@@ -123,6 +124,8 @@ def main_server(
         db, engine, calls, bus, now, lambda: server.log_behind(), lambda: life.restarts
     )
     vitals.sip_messages = sip_trace.counts
+    sip_connections = SipConnections(sip_tcp_ports(settings))
+    vitals.sip_connections = lambda: sip_connections.open
     server = MainServer(
         settings=settings,
         node_id=access.system,
@@ -150,6 +153,7 @@ def main_server(
         ),
         delete_expired=delete_expired(settings, db.retention, store),
         sip_trace=sip_trace,
+        sip_connections=sip_connections,
         vitals=vitals,
         end_astray=end_astray,
         watch_media=WatchMedia(engine, calls, settings.media_timeout_seconds, now, time.monotonic),

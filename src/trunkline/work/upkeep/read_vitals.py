@@ -41,6 +41,8 @@ class ReadVitals:
         """The same of those that were refused."""
         self.sip_messages: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """How many SIP messages were kept and dropped; set once there is somebody to ask."""
+        self.sip_connections: Callable[[], int] = int
+        """How many SIP connections were open a while ago; likewise."""
         bus.listen(self._count, lambda _: False)
 
     async def read(self) -> Vitals:
@@ -54,6 +56,7 @@ class ReadVitals:
             calls_live=len(self._calls.live),
             recordings_waiting=self._waiting,
             registrations_online=self._online(),
+            sip_connections=self.sip_connections(),
             events_total=self._events,
             engine_restarts=self._restarts(),
             sip_messages_total=kept,

@@ -28,6 +28,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """Recordings of ended calls that are not yet made."""
     registrations_online: int = 0
     """Devices that are registered and answer."""
+    sip_connections: int = 0
+    """SIP connections over TCP and TLS, as they were seconds ago."""
     events_total: int = 0
     """Events stored since the process started."""
     engine_restarts: int = 0
