@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests need beside Python: a SIP phone, a SIP carrier, a JavaScript client and a PostgreSQL
-# server, all real ones, and the tools of the documented samples.
+# What the tests need beside Python: a SIP phone, a SIP carrier, a JavaScript client, a PostgreSQL
+# server and a firewall, all real ones, and the tools of the documented samples.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,8 @@ need npm npm
 need curl curl
 need openssl openssl
 need espeak-ng espeak-ng
+need nft nftables
+need ip iproute2
 # The server's own programs are not on the path; the tests start a private one.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 

@@ -51,7 +51,11 @@ def digest(given: str) -> str:
 
 def live_deps(events: Any, tokens: Tokens, bus: Bus, **limits: Any) -> LiveDeps:
     """The sockets' edges; what one app may have is enough for everybody."""
-    enough = {"connections_per_app": 100_000, "commands_per_second": 1_000_000}
+    enough = {
+        "connections_per_app": 100_000,
+        "commands_per_second": 1_000_000,
+        "streams_per_key": 100_000,
+    }
     return LiveDeps(
         events=events,
         tokens=tokens,

@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from trunkline.engine.process import examine
+from trunkline.engine.process.sip_connections import MANY, MOST, SipConnections
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -164,3 +166,34 @@ def test_a_trunk_is_well_when_it_answers_and_is_up_for_the_server() -> None:
     [refused] = examine.trunks([("e", True, False, "certificate has expired")])
     assert (refused.ok, refused.detail) == (False, "TLS: certificate has expired")
     assert "sip_tls_ca" in refused.mend
+
+
+def test_sip_connections_over_tcp_are_counted_and_many_are_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert examine.sip_connections([port]).ok is True
+        with (
+            socket.create_connection(("127.0.0.1", port)),
+            socket.create_connection(("127.0.0.1", port)),
+        ):
+            monkeypatch.setattr(examine, "MANY", 3)
+            assert examine.sip_connections([port]).ok is True
+            monkeypatch.setattr(examine, "MANY", 2)
+            found = examine.sip_connections([port])
+    assert found.ok is False
+    assert found.detail.startswith("2 over TCP and TLS, of 1010")
+    assert "deploy/nftables" in found.mend
+
+
+def test_many_are_told_once_and_so_is_their_end() -> None:
+    watched = SipConnections([5060])
+    with capture_logs() as logged:
+        for number in (10, MANY, MOST, MANY, MANY - 1, 0):
+            watched.take(number)
+    assert [(line["log_level"], line["open"]) for line in logged] == [
+        ("warning", MANY),
+        ("info", MANY - 1),
+    ]
+    assert watched.open == 0

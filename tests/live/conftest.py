@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import shutil
 import socket
 import subprocess
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 import uvicorn
 import uvloop
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from trunkline.bus.local import LocalBus
 from trunkline.live import Live, LiveDeps, LiveLimits, build_live
-from trunkline.live.http.protocol import EventHttp
+from trunkline.live.http.addresses import Addresses
+from trunkline.live.http.protocol import EventHttp, HttpRules
 
 from .fakes import ACCOUNT, OTHER, OTHER_TOKEN, TOKEN, FakeEvents, FakeKeys, FakeTokens, Phones
 
@@ -77,9 +80,12 @@ async def start() -> AsyncIterator[Start]:
     async with contextlib.AsyncExitStack() as running:
 
         async def start_one(
-            limits: LiveLimits | None = None, origins: tuple[str, ...] = ("*",)
+            limits: LiveLimits | None = None,
+            origins: tuple[str, ...] = ("*",),
+            addresses: Addresses | None = None,
         ) -> World:
-            return await running.enter_async_context(_serving(limits or LiveLimits(), origins))
+            serving = _serving(limits or LiveLimits(), origins, addresses or Addresses())
+            return await running.enter_async_context(serving)
 
         yield start_one
 
@@ -91,7 +97,9 @@ async def world(start: Start) -> World:
 
 
 @contextlib.asynccontextmanager
-async def _serving(limits: LiveLimits, origins: tuple[str, ...]) -> AsyncIterator[World]:
+async def _serving(
+    limits: LiveLimits, origins: tuple[str, ...], addresses: Addresses
+) -> AsyncIterator[World]:
     events, tokens, keys, bus = FakeEvents(), FakeTokens(), FakeKeys(), LocalBus()
     tokens.issue(TOKEN, ACCOUNT)
     tokens.issue(OTHER_TOKEN, OTHER)
@@ -108,12 +116,15 @@ async def _serving(limits: LiveLimits, origins: tuple[str, ...]) -> AsyncIterato
         keys.still_good,
         origins,
         limits,
+        addresses,
     )
+    rules = HttpRules(addresses=addresses, proxies=_TrustedHosts("127.0.0.1"))
     live = build_live(deps, api)
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         live,
-        http=EventHttp,
+        http=functools.partial(EventHttp, rules=rules),  # type: ignore[arg-type]
+        forwarded_allow_ips="127.0.0.1",
         ws=live.sockets,  # type: ignore[arg-type]
         lifespan="on",
         log_level="warning",

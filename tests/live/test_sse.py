@@ -223,7 +223,7 @@ async def test_a_key_that_is_revoked_ends_its_streams(start: Start) -> None:
 
 
 async def test_a_key_may_have_so_many_streams(start: Start) -> None:
-    world = await start(LiveLimits(connections_per_app=2))
+    world = await start(LiveLimits(streams_per_key=2))
     async with (
         streaming(world),
         streaming(world),
@@ -235,7 +235,7 @@ async def test_a_key_may_have_so_many_streams(start: Start) -> None:
         assert await stream.block() == "retry: 1000"
 
     assert third.status_code == 429
-    assert third.json()["detail"] == "Too many connections: at most 2 of one key."
+    assert third.json()["detail"] == "Too many streams: at most 2 of one key."
 
 
 async def test_a_key_may_have_so_many_bindings(start: Start) -> None:

@@ -21,15 +21,22 @@ class Program:
     """Every program of this run, for the report of a test that fails."""
 
     def __init__(
-        self, name: str, command: list[str], log: Path, environ: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: list[str],
+        log: Path,
+        environ: Mapping[str, str] | None = None,
+        output: Path | int | None = None,
     ) -> None:
+        """``output``: where its output goes instead, a file or a descriptor."""
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        other = os.dup(output) if isinstance(output, int) else output
+        with open(log if other is None else other, "ab") as told:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=told,
                 stderr=subprocess.STDOUT,
                 cwd=log.parent,
                 env={**os.environ, **(environ or {})},

@@ -42,6 +42,8 @@ class Server:
         self.sip_tls = self.ca_file = ""
         self.descriptors = 0
         """If set: how many files it may have open at most (the hard limit); the soft one is 64."""
+        self.output: Path | int | None = None
+        """If set: where its output goes, a file or a descriptor, which must stay open until it runs."""
         self.program: Program | None = None
 
     @property
@@ -62,7 +64,7 @@ class Server:
                 *command,
             ]
         log = self.data.parent / f"{self.data.name}.log"
-        self.program = Program(f"server {self.data.name}", command, log)
+        self.program = Program(f"server {self.data.name}", command, log, output=self.output)
         return self.program
 
     async def start(self) -> Server:

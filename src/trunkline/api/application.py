@@ -10,14 +10,16 @@ from litestar import HttpMethod, Litestar, Response
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import HTTPScope
 
 from trunkline.api.docs.error_pages import every_error, one_error
 from trunkline.api.docs.pages import Docs
-from trunkline.api.http.answers import Answer
+from trunkline.api.http.answers import JSON, Answer
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.direct import Direct, left_over
 from trunkline.api.http.errors import ERRORS, error_body, error_headers
 from trunkline.api.http.exchange import Envelope, request_id
+from trunkline.api.http.one_form import OneForm
 from trunkline.api.http.request import AnyRequest, ClientGone
 from trunkline.api.internal import Internal
 from trunkline.api.media.links import Links
@@ -39,6 +41,8 @@ _log = structlog.get_logger()
 
 HISTORIES = "/oapi/v1/call/histories"
 CLICK_TO_CALL = "/oapi/v1/call/click-to-call/"
+
+_NOTHING_BELOW = ((CLICK_TO_CALL, "NUMBER_INVALID"), ("/recordings/", "RECORDING_NOT_FOUND"))
 
 _SHOWN_HEADERS = [
     "X-Request-Id",
@@ -85,7 +89,7 @@ def build_api(deps: ApiDeps, v1: V1 | None = None) -> Litestar:
     direct = Direct(
         api.asgi_handler, (HISTORIES, oapi.histories), (CLICK_TO_CALL, oapi.click_to_call)
     )
-    api.asgi_handler = Envelope(direct, request_counter(deps))
+    api.asgi_handler = Envelope(OneForm(direct, errors.nothing), request_counter(deps))
     return api
 
 
@@ -174,6 +178,17 @@ class _ErrorAnswers:
 
     def __init__(self, v1: V1) -> None:
         self._problems = v1.problems
+
+    def nothing(self, scope: HTTPScope) -> Answer:
+        """The answer to a path that names nothing, before the framework has looked at it."""
+        if scope["path"].startswith("/v1/"):
+            return self._problems.answer(scope, problem("not_found"))
+        below = (code for room, code in _NOTHING_BELOW if scope["path"].startswith(room))
+        code = next(below, "NOT_FOUND")
+        headers = tuple((k.encode(), v.encode()) for k, v in error_headers(code).items())
+        return Answer(
+            error_body(code, "", request_id(scope)), ERRORS[code].status, (JSON, *headers)
+        )
 
     def refused(self, request: AnyRequest, refused: Refused) -> Response[bytes]:
         if _below_v1(request):

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
+
+
+def say(text: str) -> None:
+    """Say a line that nothing depends on: a server goes on where nobody reads it, or the disk is full."""
+    with suppress(OSError):
+        typer.echo(text, err=True)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from trunkline.bus.port import Bus
 from trunkline.events.bindings import Binding
+from trunkline.live.http.addresses import Addresses
 from trunkline.live.http.asgi import Headers, Scope, Send
 from trunkline.live.limits import LiveLimits
 from trunkline.store.ports.apps import ApiKey, Tokens
@@ -40,3 +41,4 @@ class LiveDeps:
     still_good: StillGood
     cors_origins: tuple[str, ...] = ("*",)
     limits: LiveLimits = field(default_factory=LiveLimits)
+    addresses: Addresses = field(default_factory=Addresses)

@@ -67,8 +67,8 @@ class Live:
         }
 
     def _door(self, scope: Scope) -> ASGIApp:
-        path: str = scope["path"]
-        if f"{path}/".startswith(socket_io.PATH):
+        path = _as_it_came(scope)
+        if socket_io.PATHS.fullmatch(path):
             return self._socket_io
         if path == sse.PATH and scope["method"] != "OPTIONS":
             return self._streams
@@ -77,8 +77,8 @@ class Live:
     def _handler(
         self, path: str, query: str, headers: Mapping[str, str]
     ) -> SocketHandler | Refusal:
-        is_socket_io = f"{path}/".startswith(socket_io.PATH)
-        if not is_socket_io and path.rstrip("/") not in kazoo.PATHS:
+        is_socket_io = socket_io.PATHS.fullmatch(path) is not None
+        if not is_socket_io and path not in kazoo.PATHS:
             return _NOT_FOUND
         if self._closed:
             return _UNAVAILABLE
@@ -101,6 +101,12 @@ class Live:
 def build_live(deps: LiveDeps, api: ASGIApp) -> Live:
     """Put the event sockets in front of ``api``; listens on the bus from now on."""
     return Live(deps, api)
+
+
+def _as_it_came(scope: Scope) -> str:
+    """The path before any escape is undone: each is reached in one form only."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")
 
 
 async def _unavailable(send: Send) -> None:

@@ -11,10 +11,19 @@ import msgspec
 import structlog
 
 from trunkline.live.deps import LiveDeps
-from trunkline.live.http.websocket import FAILED, GOING_AWAY, TOO_MANY, TOO_SLOW, WebSocket
+from trunkline.live.http.addresses import TooManyOfAddress
+from trunkline.live.http.websocket import (
+    FAILED,
+    GOING_AWAY,
+    NO_SIGN_IN,
+    TOO_MANY,
+    TOO_SLOW,
+    WebSocket,
+)
 from trunkline.live.hub.client_commands import TOO_MANY_WAIT, BadToken, ClientCommands
 from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Hub
+from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, SignIns
 from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.live.hub.usage import TooManyConnections
 from trunkline.live.hub.wire import Encoding
@@ -22,8 +31,8 @@ from trunkline.live.hub.wire import Encoding
 log = structlog.get_logger()
 
 PATH = "/oapi/v1/voice/events"
-PATHS = frozenset({PATH, ""})
-"""Where it is, without a slash at the end: Kazoo's published samples connect to the bare host."""
+PATHS = frozenset({PATH, "/"})
+"""Where it is: Kazoo's published samples connect to the bare host."""
 
 
 class KazooSockets:
@@ -32,10 +41,11 @@ class KazooSockets:
     def __init__(self, deps: LiveDeps, hub: Hub) -> None:
         self._deps = deps
         self._hub = hub
+        self._sign_ins = SignIns(deps.limits.sign_in_seconds)
         self.open: dict[KazooSocket, None] = {}
 
     def handler(self) -> KazooSocket:
-        return KazooSocket(self._deps, self._hub, self.open)
+        return KazooSocket(self._deps, self._hub, self.open, self._sign_ins)
 
     def close(self) -> None:
         """Close every connection with 1012 and the number to resume after."""
@@ -49,15 +59,22 @@ class KazooSockets:
 class KazooSocket:
     """One connection: its frames are answered, and the hub writes its events to it."""
 
-    __slots__ = ("_command_queue", "_commands", "_open", "_socket", "_token", "deps", "write")
+    __slots__ = (
+        *("_command_queue", "_commands", "_open", "_sign_ins", "_socket", "_token"),
+        *("deps", "write"),
+    )
 
     once = False
     encoding = Encoding.KAZOO_WS
     write: Callable[[Any], None]
 
-    def __init__(self, deps: LiveDeps, hub: Hub, open_: dict[KazooSocket, None]) -> None:
-        self.deps, self._open = deps, open_
-        self._commands = ClientCommands(deps, hub.usage, hub.client(self), uuid.uuid4().hex)
+    def __init__(
+        self, deps: LiveDeps, hub: Hub, open_: dict[KazooSocket, None], sign_ins: SignIns
+    ) -> None:
+        self.deps, self._open, self._sign_ins = deps, open_, sign_ins
+        self._commands = ClientCommands(
+            deps, hub.usage, hub.client(self), uuid.uuid4().hex, self._signed_in
+        )
         self._command_queue = CommandQueue(deps.limits.frames_per_second)
         self._token: object = None
         self._socket: WebSocket
@@ -65,6 +82,14 @@ class KazooSocket:
     def opened(self, socket: WebSocket) -> None:
         self._socket, self.write = socket, socket.write
         self._open[self] = None
+        self._sign_ins.expect(self)
+
+    def _signed_in(self) -> None:
+        self._sign_ins.forget(self)
+        self._socket.sign_in()
+
+    def send_away(self) -> None:
+        self._socket.close(NO_SIGN_IN, NOT_SIGNED_IN)
 
     def received(self, data: str | bytes) -> None:
         request_id: object = uuid.uuid4().hex
@@ -84,6 +109,7 @@ class KazooSocket:
 
     def closed(self) -> None:
         self._open.pop(self, None)
+        self._sign_ins.forget(self)
         self._command_queue.close()
         self._commands.close()
 
@@ -92,6 +118,7 @@ class KazooSocket:
 
     def fell_behind(self, resume: int) -> None:
         self._socket.close(TOO_SLOW, f"resume after {resume}")
+        self._socket.when_lost(self._commands.client.gone)
 
     async def room(self) -> None:
         await self._socket.room()
@@ -114,7 +141,7 @@ class KazooSocket:
             return _reply(request_id, "success", await self._act(frame))
         except (BadRequest, BadToken) as refused:
             return _reply(request_id, "error", {"errors": [str(refused)]})
-        except TooManyConnections as refused:
+        except (TooManyConnections, TooManyOfAddress) as refused:
             self._socket.close(TOO_MANY, str(refused))
             return None
         except Exception:

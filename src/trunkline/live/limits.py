@@ -27,8 +27,14 @@ class LiveLimits:
     """How often a WebSocket is pinged; after two without a sign of life it is let go."""
     keep_alive_seconds: float = 15.0
     """How often a stream of server-sent events gets a comment."""
+    sign_in_seconds: float = 60.0
+    """How long a socket may be open without having shown a token."""
     connections_per_app: int = 10_000
-    """Connections of one app, or streams of one key; the next is closed (4029) or refused."""
+    """Connections of one app; the next is closed (4029)."""
+    streams_per_key: int = 1_000
+    """Streams of one key; the next is refused."""
+    buffered_bytes_per_app: int = 67_108_864
+    """Bytes that may wait for all slow readers of one app, or key, together; each has an even share."""
     subscriptions_per_app: int = 100_000
     """Bindings of one app on all its connections."""
     commands_per_second: int = 200

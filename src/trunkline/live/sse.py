@@ -12,11 +12,13 @@ import structlog
 
 from trunkline.events.bindings import Binding
 from trunkline.live.deps import LiveDeps
+from trunkline.live.http.addresses import TooManyOfAddress
 from trunkline.live.http.asgi import Headers, Message, Receive, Scope, Send, header
 from trunkline.live.http.frames import chunk
 from trunkline.live.http.heartbeat import Heartbeat
+from trunkline.live.http.kernel_buffer import keep_little
 from trunkline.live.http.origin import origin_allowed
-from trunkline.live.http.protocol import lent
+from trunkline.live.http.protocol import EventHttp, lent
 from trunkline.live.hub.hub import Client, Hub
 from trunkline.live.hub.usage import TooManyConnections, TooManySubscriptions, Usage
 from trunkline.live.hub.wire import Encoding
@@ -149,6 +151,7 @@ class EventStream:
 
     __slots__ = (
         "_client",
+        "_gone",
         "_key",
         "_left",
         "_protocol",
@@ -166,10 +169,12 @@ class EventStream:
 
     def __init__(self, streams: EventStreams, scope: Scope, request: StreamRequest) -> None:
         """Raises Refused when the key has too many streams, or bindings on them."""
-        _count(streams.hub.usage, request.key.id, len(request.bindings))
         self._streams, self._key = streams, request.key
         self._protocol, self._transport = lent(scope)
-        self._client: Client | None = streams.hub.client(self)
+        _count(self._protocol, streams.hub.usage, request.key.id, len(request.bindings))
+        client = streams.hub.client(self)
+        self._client: Client | None = client
+        self._gone = client.gone
         self._room: asyncio.Future[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._silent = self._left = 0
@@ -181,6 +186,7 @@ class EventStream:
             return
         self._protocol.stream = self
         _give_up_dead_peers(self._transport)
+        keep_little(self._transport)
         self.write(_RETRY)
         self._streams.open.add(self)
         account_id, key_id = self._key.account_id, self._key.id
@@ -239,6 +245,7 @@ class EventStream:
     def closed(self) -> None:
         """The connection is over, or its request; doing it again does nothing."""
         self._forget()
+        self._gone()
         self._release()
         if self._stall is not None:
             self._stall.cancel()
@@ -269,13 +276,14 @@ class EventStream:
             room.set_result(None)
 
 
-def _count(usage: Usage, key_id: str, bindings: int) -> None:
+def _count(protocol: EventHttp, usage: Usage, key_id: str, bindings: int) -> None:
     try:
         usage.check_subscriptions(key_id, bindings)
-        usage.connect(key_id)
-    except (TooManyConnections, TooManySubscriptions) as refused:
+        protocol.sign_in()
+        usage.connect_stream(key_id)
+    except (TooManyConnections, TooManyOfAddress, TooManySubscriptions) as refused:
         told = str(refused).replace("app", "key")
-        raise Refused("rate_limited", f"{told[0].upper()}{told[1:]}.") from None
+        raise Refused("rate_limited", f"{told[0].upper()}{told[1:]}.", 1) from None
 
 
 def _with_headers(send: Send, headers: Headers) -> Send:

@@ -29,6 +29,8 @@ class ApiVitals:
         self.draining = False
         self.event_connections: Callable[[], Mapping[str, int]] = dict
         """Counts the clients that are connected for events; set once there is somebody to ask."""
+        self.connections_refused: Callable[[], int] = int
+        """The same of those that were refused."""
 
     async def read(self) -> Vitals:
         """The main server is asked at most once a second."""
@@ -42,6 +44,7 @@ class ApiVitals:
             main_trouble=trouble,
             hears_events=self._hears(),
             event_connections=self.event_connections(),
+            connections_refused=self.connections_refused(),
         )
 
 

@@ -7,14 +7,17 @@ import functools
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from filelock import FileLock, Timeout
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from trunkline.live.door import Live
-from trunkline.live.http.protocol import EventHttp
+from trunkline.live.http.addresses import Addresses
+from trunkline.live.http.protocol import EventHttp, HttpRules
 from trunkline.server import open_files
-from trunkline.server.setting_forms import SettingsError, address
+from trunkline.server.setting_forms import SettingsError, address, host_names
 from trunkline.server.settings import Settings
 
 
@@ -74,6 +77,14 @@ def refuse_taken_sip(settings: Settings) -> None:
                 ) from error
 
 
+def _served_hosts(settings: Settings) -> frozenset[str]:
+    """What requests may call us by; none: anything."""
+    named = host_names(settings.allowed_hosts, "allowed_hosts")
+    own = {address(settings.http, "http")[0].lower(), "localhost", "127.0.0.1", "::1"}
+    public = urlsplit(settings.public_url).hostname
+    return named | own | ({public} if public else set()) if named else frozenset()
+
+
 class WebServer(uvicorn.Server):
     """uvicorn without its signal handlers: a stop has to drain calls first."""
 
@@ -82,18 +93,28 @@ class WebServer(uvicorn.Server):
         yield
 
 
-def web_server(settings: Settings, application: Live) -> WebServer:
+def web_server(
+    settings: Settings, application: Live, addresses: Addresses | None = None
+) -> WebServer:
+    rules = HttpRules(
+        descriptors=open_files.for_connections(),
+        request_seconds=settings.request_seconds,
+        proxies=_TrustedHosts(settings.forwarded_allow_ips),
+        addresses=addresses or Addresses(),
+        hosts=_served_hosts(settings),
+    )
     return WebServer(
         uvicorn.Config(
             application,
             loop="none",
-            http=functools.partial(EventHttp, descriptors=open_files.for_connections()),  # type: ignore[arg-type]
+            http=functools.partial(EventHttp, rules=rules),  # type: ignore[arg-type]
             ws=application.sockets,  # type: ignore[arg-type]  # a maker of protocols does as well
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=True,
             forwarded_allow_ips=settings.forwarded_allow_ips,
+            timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=5,
             lifespan="on",
         )

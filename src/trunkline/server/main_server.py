@@ -17,6 +17,7 @@ from trunkline.engine.listen.failed_logins import FailedLogins
 from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import EngineUnavailable
 from trunkline.engine.process.life import EngineLife
+from trunkline.engine.process.sip_connections import SipConnections
 from trunkline.server.settings import Settings
 from trunkline.server.sip_trace import SipTrace
 from trunkline.store.ports.database import Database
@@ -63,6 +64,7 @@ class MainServer:
     file_recordings: FileRecordings
     delete_expired: DeleteExpired
     sip_trace: SipTrace
+    sip_connections: SipConnections
     vitals: ReadVitals
     end_astray: EndAstray
     watch_media: WatchMedia
@@ -92,6 +94,7 @@ class MainServer:
                     self.follow_logins.run(self.failed_logins.follow()),
                     self.deliver_webhooks.run(),
                     self.sip_trace.run(),
+                    self.sip_connections.run(),
                 )
             ]
             try:

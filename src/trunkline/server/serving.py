@@ -43,7 +43,7 @@ class Stop:
 class Serving:
     def __init__(self, settings: Settings, http: socket.socket, web: Web) -> None:
         self._web = web
-        self._server = web_server(settings, web.live)
+        self._server = web_server(settings, web.live, web.addresses)
         self._serving = asyncio.create_task(self._server.serve(sockets=[http]))
 
     async def started(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+import re
+from ipaddress import ip_address, ip_network
 from urllib.parse import parse_qsl, urlsplit
 
 _LONGEST_PAUSE = 30 * 86_400
@@ -32,6 +33,26 @@ def port_range(text: str, setting: str) -> tuple[int, int]:
     if not 1024 <= int(first) < int(last) < 65536 or int(last) - int(first) < 3:
         raise SettingsError(f"{setting}: {text!r} needs at least four ports between 1024 and 65535")
     return int(first), int(last)
+
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?", re.ASCII)
+
+
+def host_names(text: str, setting: str) -> frozenset[str]:
+    """Names, ``*.`` before a name, and addresses, in small letters."""
+    parts = [part.strip().lower().strip("[]") for part in text.split(",") if part.strip()]
+    for part in parts:
+        if not _HOST.fullmatch(part) and not _is_address(part):
+            raise SettingsError(f"{setting}: {part!r} is no host such as phone.example.com")
+    return frozenset(parts)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def networks(text: str, setting: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from trunkline.server.setting_forms import (
     check_database,
     check_main_url,
     check_rate,
+    host_names,
     networks,
     pauses,
     port_range,
@@ -110,6 +111,35 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="Proxies whose X-Forwarded-For and -Proto are believed, comma-separated addresses."
         ),
     ] = "127.0.0.1"
+    connections_per_address: Annotated[
+        int,
+        _D(
+            ge=0,
+            description="HTTP connections that one address (an IPv6 /64, or whom a trusted proxy forwards for) may have open without being signed in at an event socket or stream; the next takes the place of the one that has been silent longest, or gets a 429. 0: any number; for a balancer that does not say whom it forwards for.",
+        ),
+    ] = 1_000
+    request_seconds: Annotated[
+        int,
+        _D(
+            ge=1,
+            le=3600,
+            description="How long a client may take for a whole request, from connecting or its first byte on; a body has a second more for each 4 KiB that have come.",
+        ),
+    ] = 10
+    keep_alive_seconds: Annotated[
+        int,
+        _D(
+            ge=1,
+            le=3600,
+            description="How long a connection may be idle between two requests: longer than a proxy before us keeps it.",
+        ),
+    ] = 75
+    allowed_hosts: Annotated[
+        str,
+        _D(
+            description="Names and addresses that requests may call us by (their Host), comma-separated, such as phone.example.com or *.example.com; all others get a 400. The hosts of http and public_url, and this machine's localhost, are always among them. Empty: any."
+        ),
+    ] = ""
     cors_origins: Annotated[
         str,
         _D(
@@ -257,11 +287,31 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sip_trace_days: Annotated[
         int, _D(ge=1, le=3650, description="How many days SIP messages of calls are kept.")
     ] = 7
+    event_sign_in_seconds: Annotated[
+        Seconds,
+        _D(
+            description="How long an event socket may be open without a subscription that showed a good token; then it is closed (4001)."
+        ),
+    ] = 60
     event_connections_per_app: Annotated[
         int,
         _D(
             ge=1,
-            description="Event connections of one app, or streams of one key of /v1, at a time; the next is closed (4029) or refused.",
+            description="Event connections of one app at a time; the next is closed (4029).",
+        ),
+    ] = 10_000
+    event_streams_per_key: Annotated[
+        int,
+        _D(
+            ge=1,
+            description="Streams of server-sent events of one key of /v1 at a time; the next is refused.",
+        ),
+    ] = 1_000
+    event_connections_per_address: Annotated[
+        int,
+        _D(
+            ge=0,
+            description="Event connections and streams that one address may have signed in, of whatever apps and keys; the next is closed (4029) or refused. 0: any number.",
         ),
     ] = 10_000
     event_subscriptions_per_app: Annotated[
@@ -324,6 +374,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return Path(self.data).expanduser().absolute() if self.data else _default_data()
 
 
+def sip_tcp_ports(settings: Settings) -> list[int]:
+    """Where the engine takes SIP over TCP and TLS."""
+    named = (("sip", settings.sip), ("sip_tls", settings.sip_tls))
+    return [address(text, name)[1] for name, text in named if text]
+
+
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
     """Join file, environment and flags (None means not given); raises SettingsError."""
     given = {name: value for name, value in flags.items() if value is not None}
@@ -366,6 +422,7 @@ def _checked(joined: dict[str, Any], file: Path) -> Settings:
             f"recording_days: a recording goes with its call's record, after {settings.call_days} days "
             "(call_days): take at most that, or 0"
         )
+    host_names(settings.allowed_hosts, "allowed_hosts")
     networks(settings.webhook_allow, "webhook_allow")
     pauses(settings.webhook_retry_seconds, "webhook_retry_seconds")
     if settings.sip_tls:

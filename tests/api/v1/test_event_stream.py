@@ -23,7 +23,7 @@ PATH = "/v1/events/stream"
 async def stream(office: Office) -> AsyncIterator[httpx.AsyncClient]:
     """A client of both doors on a real port: a stream needs its connection."""
     settings = Settings()
-    live, end_polls = doors.web(settings, office.deps())
+    live, end_polls, _ = doors.web(settings, office.deps())
     server = web_server(settings, live)
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
@@ -119,7 +119,7 @@ async def test_it_begins_after_the_number(
 
 async def test_who_is_sent_back_by_the_rate_is_told_when_to_come(office: Office) -> None:
     settings = Settings(v1_request_rate="1/hour")
-    live, _ = doors.web(settings, office.deps())
+    live, *_ = doors.web(settings, office.deps())
     transport = httpx.ASGITransport(live)  # type: ignore[arg-type]
     headers = {"authorization": f"Bearer {office.key()}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=headers) as http:

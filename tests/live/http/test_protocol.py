@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 import uvicorn
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from trunkline.live.http import protocol as http
-from trunkline.live.http.protocol import EventHttp
+from trunkline.live.http.addresses import Addresses
+from trunkline.live.http.protocol import EventHttp, HttpRules
+
+from ..conftest import until
 
 Ask = Callable[[bytes], "asyncio.Future[bytes]"]
 
@@ -29,17 +35,33 @@ async def application(scope, receive, send) -> None:
     await send({"type": "http.response.body", "body": b"%04d" % min(size, 9999)})
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
-    config = uvicorn.Config(application, port=0, http=EventHttp, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
+@contextlib.asynccontextmanager
+async def serving(rules: HttpRules | None = None, **config: Any) -> AsyncIterator[int]:
+    """A server's port."""
+    made = uvicorn.Config(
+        application,
+        port=0,
+        http=functools.partial(EventHttp, rules=rules),  # type: ignore[arg-type]
+        log_config=None,
+        lifespan="off",
+        **config,
+    )
+    server = uvicorn.Server(made)
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await task
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with serving() as one:
+        yield one
 
 
 async def answered(port: int, *parts: bytes) -> bytes:
@@ -88,15 +110,175 @@ async def test_a_large_body_is_no_large_head(port: int) -> None:
     assert said.endswith(b"9999")
 
 
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+HASTY = HttpRules(request_seconds=0.2)
+
+
 @pytest.mark.parametrize(
-    "parts",
-    [[], [START], [b"\r\n"], [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"]],
+    ("parts", "said"),
+    [
+        ([], b""),
+        ([b"\r\n"], b""),
+        ([START], b"HTTP/1.1 408 "),
+        ([POST + b"Content-Length: 5\r\n\r\nab"], b"HTTP/1.1 408 "),
+        ([POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"], b"HTTP/1.1 408 "),
+    ],
 )
-async def test_who_does_not_finish_is_let_go(
-    port: int, monkeypatch: pytest.MonkeyPatch, parts: list[bytes]
-) -> None:
-    monkeypatch.setattr(http, "WHOLE_SECONDS", 0.2)
-    await answered(port, *parts)  # ends
+async def test_who_does_not_finish_is_let_go(parts: list[bytes], said: bytes) -> None:
+    async with serving(HASTY) as port:
+        assert (await answered(port, *parts)).startswith(said)
+
+
+async def dripped(port: int, head: bytes, piece: bytes, pieces: int, pause: float) -> bytes:
+    """What is answered to a body that comes bit by bit."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = asyncio.create_task(reader.read())
+    try:
+        writer.write(head)
+        for _ in range(pieces):
+            if not answer.done():
+                writer.write(piece)
+                await asyncio.sleep(pause)
+        async with asyncio.timeout(20):
+            return await answer
+    except ConnectionError:
+        return b"reset"
+    finally:
+        writer.close()
+
+
+async def test_a_body_that_drips_is_let_go_and_one_that_comes_on_is_not() -> None:
+    head = POST + b"Content-Length: %d\r\n\r\n"
+    async with serving(HASTY) as port:
+        slow, fast = await asyncio.gather(
+            dripped(port, head % 100, b"a", 100, 0.1),
+            dripped(port, head % 81920, b"a" * 4096, 20, 0.05),  # five times its time
+        )
+    assert slow == b"reset" or slow.startswith(b"HTTP/1.1 408 ")
+    assert fast.endswith(b"9999")
+
+
+async def test_between_requests_a_connection_has_another_time() -> None:
+    async with serving(HASTY, timeout_keep_alive=20) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(START + b"\r\n")
+            async with asyncio.timeout(20):
+                assert b"200" in await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(4)
+            await asyncio.sleep(0.5)
+        writer.close()
+
+
+async def big(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(100):
+        await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+
+
+async def test_who_takes_nothing_of_an_answer_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "STALL_SECONDS", 0.2)
+    config = uvicorn.Config(big, log_config=None)
+    state = uvicorn.server.ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: EventHttp(config, state, {}), "127.0.0.1", 0
+    )
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(START + b"\r\n")
+        await until(lambda: state.connections)
+        await until(lambda: not state.connections)
+        writer.close()
+
+
+async def first_word(port: int, *headers: str, address: str = "127.0.0.1") -> tuple[Any, bytes]:
+    """(the connection, which stays open, and the first line of what is answered to one request)."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+    with contextlib.suppress(ConnectionError):
+        writer.write(("\r\n".join(("GET / HTTP/1.1", "Host: a", *headers)) + "\r\n\r\n").encode())
+    async with asyncio.timeout(20):
+        return writer, (await reader.readline())[9:12]
+
+
+async def opened(port: int, number: int, *headers: str, address: str = "127.0.0.1") -> list[bytes]:
+    """What each of so many that are open together is answered."""
+    every = [await first_word(port, *headers, address=address) for _ in range(number)]
+    for writer, _ in every:
+        writer.close()
+    return [said for _, said in every]
+
+
+async def test_an_address_has_so_many_connections_and_another_one_has_its_own() -> None:
+    """Who has waited longest without a request gives way to a newcomer; who waits for an answer does not."""
+    addresses = Addresses(3)
+    async with waiting_server(HttpRules(addresses=addresses)) as (port, go_on):
+        silent = await asyncio.open_connection("127.0.0.1", port)
+        asked = [asyncio.create_task(first_word(port)) for _ in range(2)]
+        await until(lambda: addresses.counts[False].total() == 3 and len(addresses._idle) == 1)
+        asked.append(asyncio.create_task(first_word(port)))
+        async with asyncio.timeout(20):
+            assert await silent[0].read() == b""
+        await until(lambda: addresses.counts[False].total() == 3 and not addresses._idle)
+        assert await opened(port, 2) == [b"429"] * 2
+        other = asyncio.create_task(first_word(port, address="127.0.0.2"))
+        go_on.set()
+        assert (await other)[1] == b"200"
+        for each in asked:
+            writer, said = await each
+            assert said == b"200"
+            writer.close()
+        assert await opened(port, 3) == [b"200"] * 3
+    assert addresses.refused >= 3
+
+
+@contextlib.asynccontextmanager
+async def waiting_server(rules: HttpRules) -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """(its port, what its answers wait for)."""
+    go_on = asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await application(scope, receive, send)
+
+    config = uvicorn.Config(waits, log_config=None)
+    state = uvicorn.server.ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: EventHttp(config, state, {}, rules=rules), "127.0.0.1", 0
+    )
+    async with server:
+        yield server.sockets[0].getsockname()[1], go_on
+        await until(lambda: not state.connections)
+    counts = rules.addresses
+    assert not counts.counts[False]
+    assert not counts._idle
+    assert not counts._idle_of
+
+
+async def test_behind_a_proxy_the_address_that_it_tells_counts() -> None:
+    addresses = Addresses(2)
+    rules = HttpRules(addresses=addresses, proxies=_TrustedHosts("127.0.0.1"))
+    async with waiting_server(rules) as (port, go_on):
+        one, other = "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 10.0.0.1, 192.0.2.2"
+        waiting = []
+        for client in (one, one, other, other):
+            waiting.append(asyncio.create_task(first_word(port, client)))
+            await until(lambda: addresses.counts[False].total() == len(waiting))
+        assert await opened(port, 1, one) == [b"429"]
+        await until(lambda: set(addresses.counts[False]) == {"192.0.2.1", "192.0.2.2"})
+        # who is no proxy may say what he likes: these are two of his own
+        liar = "127.0.0.2"
+        waiting += [
+            asyncio.create_task(first_word(port, f"X-Forwarded-For: 192.0.2.{n}", address=liar))
+            for n in (8, 9)
+        ]
+        await until(lambda: addresses.counts[False][liar] == 2 and not addresses._idle)
+        assert await opened(port, 1, "X-Forwarded-For: 192.0.2.7", address=liar) == [b"429"]
+        go_on.set()
+        for each in waiting:
+            writer, said = await each
+            assert said == b"200"
+            writer.close()
 
 
 async def test_several_requests_by_one_connection(port: int) -> None:
@@ -135,16 +317,117 @@ async def test_a_failure_of_ours_is_still_told(caplog: pytest.LogCaptureFixture)
 
 
 async def test_above_its_descriptors_a_connection_is_turned_away() -> None:
-    makes = functools.partial(EventHttp, descriptors=0)
-    config = uvicorn.Config(application, http=makes, log_config=None)  # type: ignore[arg-type]
-    state = uvicorn.server.ServerState()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: makes(config, state, {}), "127.0.0.1", 0
-    )
-    async with server:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        async with asyncio.timeout(20):
-            said = await reader.read()
-        writer.close()
+    async with serving(HttpRules(descriptors=0)) as port:
+        said = await answered(port)
     assert said.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 1\r\n" in said
+
+
+def request(target: str = "/", *headers: str, version: str = "1.1") -> bytes:
+    lines = (f"GET {target} HTTP/{version}", *headers, "Connection: close")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+HOSTS = [
+    "a",
+    "phone.example.com",
+    "phone.example.com.:8080",
+    "A_b-c.example:1",
+    "127.0.0.1:65535",
+    "[::1]",
+    "[2001:DB8::1]:443",
+]
+NO_HOSTS = [
+    "",
+    " ",
+    "a b",
+    "a,b",
+    "a/b",
+    "user@a",
+    "user:password@a",
+    "a:",
+    "a:0",
+    "a:65536",
+    "a:x",
+    "a:80:80",
+    "a..b",
+    ".a",
+    "-a",
+    "a-",
+    "999.1.1.1",
+    "127.1",
+    "::1",
+    "[::1",
+    "[::1]x",
+    "[gg::1]",
+    "[::1%25eth0]",
+    "a%41",
+    "a\x00b",
+    "http://a",
+    "ä.example",
+    "x" * 64,
+    ".".join(["x" * 60] * 5),
+    "x." * 5000,
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_host_that_is_one(port: int, host: str) -> None:
+    assert (await answered(port, request("/", f"Host: {host}")))[9:12] == b"200"
+
+
+@pytest.mark.parametrize("host", NO_HOSTS)
+async def test_a_host_that_is_none(port: int, host: str) -> None:
+    assert (await answered(port, request("/", f"Host: {host}")))[9:12] == b"400"
+
+
+@pytest.mark.parametrize(
+    ("headers", "version", "status"),
+    [
+        ([], "1.1", b"400"),
+        (["Host: a", "Host: a"], "1.1", b"400"),
+        (["Host: a", "host: b"], "1.1", b"400"),
+        (["Host: a", "Host: a"], "1.0", b"400"),
+        ([], "1.0", b"200"),  # as health checks of HAProxy ask
+    ],
+)
+async def test_a_request_has_one_host(
+    port: int, headers: list[str], version: str, status: bytes
+) -> None:
+    assert (await answered(port, request("/", *headers, version=version)))[9:12] == status
+
+
+@pytest.mark.parametrize(
+    "target", ["http://a/", "http://a@b/", "https://a:80/x", "a", "*", "/#x", "/x#", "//#", "?x"]
+)
+async def test_a_target_is_a_path(port: int, target: str) -> None:
+    assert (await answered(port, request(target, "Host: a")))[9:12] == b"400"
+
+
+async def test_what_is_wrong_is_told(port: int) -> None:
+    assert b"One Host is to be sent" in await answered(port, request())
+    assert b"target is to be a path" in await answered(port, request("http://a/", "Host: a"))
+
+
+async def test_a_socket_is_refused_likewise(port: int) -> None:
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+    said = await answered(port, request("/", "Host: a", "Host: b", *upgrade, key))
+    assert said[9:12] == b"400"
+
+
+async def test_other_hosts_than_ours_are_refused_where_that_is_set() -> None:
+    hosts = frozenset({"phone.example.com", "*.example.org", "::1"})
+    said = {}
+    async with serving(HttpRules(hosts=hosts)) as port:
+        for host in (
+            "phone.example.com",
+            "PHONE.example.com:8080",
+            "a.b.example.org",
+            "[0:0::1]:80",
+            "example.org",
+            "evil.phone.example.com",
+            "127.0.0.1",
+        ):
+            said[host] = (await answered(port, request("/", f"Host: {host}")))[9:12]
+    assert list(said.values()) == [b"200"] * 4 + [b"400"] * 3

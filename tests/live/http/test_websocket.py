@@ -162,11 +162,14 @@ async def test_messages_of_all_sizes_and_kinds(house: House) -> None:
 
 
 async def test_the_route_gets_the_path_the_query_and_the_headers(house: House) -> None:
-    for target in ("/%65cho?a=b%20c", "http://x/echo?a=b%20c"):
-        async with raw(house, shake(target, X_Asked="yes")) as (reader, _):
-            assert (await head(reader)).startswith("HTTP/1.1 101")
+    async with raw(house, shake("/echo?a=b%20c", X_Asked="yes")) as (reader, _):
+        assert (await head(reader)).startswith("HTTP/1.1 101")
+    async with raw(house, shake("/%65cho?a=b%20c", X_Asked="yes")) as (reader, _):
+        assert (await head(reader)).startswith("HTTP/1.1 404")
+    async with raw(house, shake("http://127.0.0.1/echo", X_Asked="yes")) as (reader, _):
+        assert (await head(reader)).startswith("HTTP/1.1 400")
 
-    assert house.asked == [("/echo", "a=b%20c", "yes")] * 2
+    assert house.asked == [("/echo", "a=b%20c", "yes"), ("/%65cho", "a=b%20c", "yes")]
 
 
 async def test_nothing_is_compressed(house: House) -> None:

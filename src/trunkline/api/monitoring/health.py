@@ -144,6 +144,11 @@ def _gauges(vitals: Vitals) -> list[tuple[str, str, float]]:
         ("log_lag_seconds", "Age of the oldest log row not yet taken in.", vitals.log_lag_seconds),
         ("recordings_waiting", "Recordings not yet made.", vitals.recordings_waiting),
         ("registrations_online", "Devices that are online.", vitals.registrations_online),
+        (
+            "sip_connections",
+            "SIP connections over TCP and TLS; Asterisk can have 1,010.",
+            vitals.sip_connections,
+        ),
     ]
 
 
@@ -156,9 +161,15 @@ def _connections(vitals: Vitals) -> Metric:
 
 
 def _counters(vitals: Vitals) -> list[tuple[str, str, float]]:
+    refused = (
+        "connections_refused",
+        "Connections refused, or let go for others, since their address has too many.",
+        vitals.connections_refused,
+    )
     if vitals.engine_up is None:
-        return []
+        return [refused]
     return [
+        refused,
         ("events", "Events stored.", vitals.events_total),
         ("sip_messages", "SIP messages of calls kept.", vitals.sip_messages_total),
         ("sip_messages_dropped", "SIP messages not kept.", vitals.sip_messages_dropped),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trunkline.cli.context import settings_of
+from trunkline.cli.progress import say
 
 _Text = str | None
 
@@ -50,4 +51,4 @@ def api(
 
 
 def _ready(url: str) -> None:
-    typer.echo(f"Trunkline's API is ready: {url}", err=True)
+    say(f"Trunkline's API is ready: {url}")

@@ -63,6 +63,7 @@ def _findings(chosen: settings.Settings) -> Iterator[Finding]:
     yield examine.engine(settings.default_cache(), chosen.engine_prefix, more)
     yield examine.running(pid)
     yield examine.sockets(data / "engine")
+    yield examine.sip_connections(settings.sip_tcp_ports(chosen), [pid] if pid else [])
     yield from _ports(chosen, [p for p in (pid, server.pid if server else None) if p])
     yield _certificate(chosen)
     yield from _server(server)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from trunkline.cli.context import settings_of
+from trunkline.cli.progress import say
 
 _Text = str | None
 
@@ -63,8 +64,8 @@ def up(
 
 def _progress(what: str, done: float | None) -> None:
     percent = "" if done is None else f" {done:.0%}"
-    typer.echo(f"{what}{percent}", err=True)
+    say(f"{what}{percent}")
 
 
 def _ready(url: str) -> None:
-    typer.echo(f"Trunkline is ready: {url}", err=True)
+    say(f"Trunkline is ready: {url}")

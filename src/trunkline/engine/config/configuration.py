@@ -280,6 +280,8 @@ def _tls(config: EngineConfiguration) -> str:
     return (
         f"[tls]\ntype = transport\nprotocol = tls\nbind = {_bind(config.tls)}\n"
         f"cert_file = {config.tls_cert}\npriv_key_file = {config.tls_key}\nmethod = tlsv1_2\n"
+        "tcp_keepalive_enable = yes\ntcp_keepalive_idle_time = 30\n"
+        "tcp_keepalive_interval_time = 10\ntcp_keepalive_probe_count = 3\n"
         + _trusted(config.tls_ca)
         + _external(config.external)
     )

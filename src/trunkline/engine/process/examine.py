@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from trunkline.engine.config.run_directory import run_directory_of
 from trunkline.engine.install.choose import EngineInstallError, find
 from trunkline.engine.process import identity, taken_ports
+from trunkline.engine.process.sip_connections import MANY, MOST
 
 ROOM = 1 << 30
 """Bytes that should be free for recordings and logs."""
@@ -94,6 +95,18 @@ def rtp(span: tuple[int, int], ours: Iterable[int]) -> Finding:
     detail = f"{last - first + 1} ports, {others} of them held by other programs"
     enough = others * 2 < last - first + 1
     return Finding("rtp ports", enough, detail, "" if enough else "set another range for rtp")
+
+
+def sip_connections(ports: Iterable[int], ours: Iterable[int] = ()) -> Finding:
+    """Is there room for more phones by TCP and TLS? A running engine may have other ports than the settings say."""
+    number = taken_ports.connections(taken_ports.listened_at(ours) or frozenset(ports))
+    detail = f"{number} over TCP and TLS, of {MOST} that Asterisk can have"
+    if number < MANY:
+        return Finding("sip connections", True, detail)
+    return Finding(
+        "sip connections", False, detail,
+        "let the firewall cap them for each address (deploy/nftables/trunkline.nft), or have phones take UDP",
+    )  # fmt: skip
 
 
 def disk(data: Path) -> Finding:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal["udp", "tcp"]
-_LISTEN = "0A"
+_LISTEN, _ESTABLISHED, _CLOSE_WAIT = "0A", "01", "08"
 
 
 def held_by(kind: Kind, port: int, pids: Iterable[int]) -> bool:
@@ -21,6 +21,20 @@ def others_in(kind: Kind, first: int, last: int, ours: Iterable[int]) -> int:
     own = _owned(ours)
     return len(
         {port for port, inode in _sockets(kind) if first <= port <= last and inode not in own}
+    )
+
+
+def listened_at(pids: Iterable[int]) -> frozenset[int]:
+    """The TCP ports at which these processes listen."""
+    own = _owned(pids)
+    return frozenset(port for port, inode in _sockets("tcp") if inode in own)
+
+
+def connections(ports: frozenset[int]) -> int:
+    """How many TCP connections to these ports of this machine are open."""
+    return sum(
+        state in (_ESTABLISHED, _CLOSE_WAIT) and number in ports
+        for number, _, state in _lines("tcp")
     )
 
 
@@ -39,14 +53,20 @@ def why_not(kind: Kind, host: str, port: int) -> str:
 
 def _sockets(kind: Kind) -> Iterator[tuple[int, str]]:
     """Port and inode of every bound socket; of TCP only those that listen."""
+    for port, inode, state in _lines(kind):
+        if kind == "udp" or state == _LISTEN:
+            yield port, inode
+
+
+def _lines(kind: Kind) -> Iterator[tuple[int, str, str]]:
+    """Local port, inode and state of every socket."""
     for name in (kind, f"{kind}6"):
         try:
             lines = (Path("/proc/net") / name).read_text().splitlines()[1:]
         except OSError:
             continue
         for field in map(str.split, lines):
-            if kind == "udp" or field[3] == _LISTEN:
-                yield int(field[1].rpartition(":")[2], 16), field[9]
+            yield int(field[1].rpartition(":")[2], 16), field[9], field[3]
 
 
 def _owned(pids: Iterable[int]) -> set[str]:

@@ -2,6 +2,8 @@
 
 ASGI would have a task wait for each event and each reader. A stream takes what comes from the hub
 straight to the transport instead, as prebuilt chunks of the body.
+
+It also holds clients to their manners: how many connections an address has, how long a request may take.
 """
 
 from __future__ import annotations
@@ -9,26 +11,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from typing import Any, Protocol
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from trunkline.live.http.asgi import Scope
+from trunkline.live.http.addresses import Addresses, Place, TooManyOfAddress
+from trunkline.live.http.asgi import Receive, Scope, Send
+from trunkline.live.http.host import host_of, is_served
+from trunkline.live.http.request_time import RequestTime
 
 _LENT = "trunkline.protocol"
+PLACE = "trunkline.place"
 
 HEAD_BYTES = 64 * 1024
 """Of a request's head, a chunk's head, or trailers; uvicorn would keep as much as comes."""
-WHOLE_SECONDS = 30.0
-"""How long a client may take to send a whole request, counted from connecting or its beginning."""
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
-)
-_FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
+STALL_SECONDS = 60.0
+"""How long a client may take nothing of an answer that waits for it."""
+
+
+def _refusal(status: bytes, *headers: bytes) -> bytes:
+    lines = (b"HTTP/1.1 " + status, *headers, b"content-length: 0", b"connection: close")
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+_TOO_LARGE = _refusal(b"431 Request Header Fields Too Large")
+_TOO_LATE = _refusal(b"408 Request Timeout")
+_TOO_MANY = _refusal(b"429 Too Many Requests", b"retry-after: 1")
+_FULL = _refusal(b"503 Service Unavailable", b"retry-after: 1")
 
 
 class TransportBorrower(Protocol):
@@ -45,6 +57,20 @@ class TransportBorrower(Protocol):
 
     def shutdown(self) -> None:
         """The server goes down."""
+
+
+@dataclass(frozen=True)
+class HttpRules:
+    """What connections may do. One whose descriptor is not below ``descriptors`` is turned away."""
+
+    descriptors: int = sys.maxsize
+    request_seconds: float = 10.0
+    """For a whole request, counted from connecting or its beginning; a body that comes on has more."""
+    proxies: _TrustedHosts = field(default_factory=lambda: _TrustedHosts(""))
+    """Whose X-Forwarded-For is believed: the connections that it sends by are not its own."""
+    addresses: Addresses = field(default_factory=Addresses)
+    hosts: frozenset[str] = frozenset()
+    """What we may be called, in small letters; none: anything."""
 
 
 class _OfClients(logging.LoggerAdapter[logging.Logger]):
@@ -67,74 +93,124 @@ class EventHttp(HttpToolsProtocol):
     stream: TransportBorrower | None = None
     _unread = 0
     """Bytes since the parser last came to an end of something."""
-    _late: asyncio.TimerHandle | None = None
+    _coming: Literal["", "head", "body"] = ""
+    """What is not whole yet of the request that has begun."""
+    _place: Place | None = None
+    """The connection's own; a proxy that forwards has none."""
+    _stall: asyncio.TimerHandle | None = None
+    _left = 0
+    _wrong = ""
 
-    def __init__(self, *args: Any, descriptors: int = sys.maxsize, **kwargs: Any) -> None:
-        """A connection whose descriptor is not below ``descriptors`` is turned away."""
+    def __init__(self, *args: Any, rules: HttpRules | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._descriptors = descriptors
+        self._rules = rules or HttpRules()
+        self._time = RequestTime(self._rules.request_seconds, self._late, self._is_paused)
+        self._requests: deque[Place | None] = deque()
+        self._served_by = self.app
         self.logger = _OfClients(self.logger)  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect()
-        if transport.get_extra_info("socket").fileno() >= self._descriptors:
-            transport.write(_FULL)
-            transport.close()
+        self._time.begin()
+        if transport.get_extra_info("socket").fileno() >= self._rules.descriptors:
+            self._rules.addresses.let_one_go()
+            self._turn_away(_FULL)
+            return
+        try:
+            self._place = self._rules.addresses.enter(self._peer())
+        except TooManyOfAddress:
+            self._turn_away(_TOO_MANY)
+        else:
+            self._place.idle(self._let_go)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
         self._unread += len(data)
         super().data_received(data)
         if self._unread > HEAD_BYTES and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
-        elif self._unread and self._late is None:  # blank lines, which begin nothing
-            self._expect()
+            self._turn_away(_TOO_LARGE)
+        elif self._unread and not self._time.runs:  # blank lines, which begin nothing
+            self._time.begin()
 
     def on_message_begin(self) -> None:
         """Put the protocol into the scope, where `lent` finds it."""
         super().on_message_begin()
         self.scope["extensions"] = {_LENT: self}  # type: ignore[dict-item]
-        self._expect()
+        self._coming = "head"
+        self._time.begin()
 
     def on_headers_complete(self) -> None:
         self._unread = 0
+        self._check()
+        self._coming = "body"
+        place = self._place_of_request()
+        self.app = self._served_by if place else too_many
+        if self.parser.should_upgrade() and self._should_upgrade():
+            self.app_state = {**self.app_state, PLACE: place}  # for the WebSocket
+        else:
+            self._requests.append(place)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
+        self._time.body(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._unread = 0
-        self._expect_no_more()
+        self._coming = ""
+        self._time.end()
+        if self._place is not None:
+            self._place.busy()
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        if self._requests:
+            self._leave(self._requests.popleft())
+        if self._place is not None and not self._requests:
+            self._place.idle(self._let_go)
+        super().on_response_complete()
+
     def handle_websocket_upgrade(self) -> None:
-        self._expect_no_more()
+        self._time.end()
+        self._forget_stall()
+        place = self.app_state[PLACE]
+        if place is None:
+            self._turn_away(_TOO_MANY)
+            return
+        place.busy()
+        if place is not self._place and self._place is not None:
+            self._place.leave()
+        self._place = None  # it is the WebSocket's now
         super().handle_websocket_upgrade()
 
-    def _expect(self) -> None:
-        self._expect_no_more()
-        self._late = self.loop.call_later(WHOLE_SECONDS, self.transport.close)
-
-    def _expect_no_more(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def sign_in(self) -> None:
+        """The request that is answered now showed a good key; raises TooManyOfAddress."""
+        if self._requests and (place := self._requests[0]) is not None:
+            place.sign_in()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         if self.stream:
             self.stream.congested()
+        else:
+            self._left = self.transport.get_write_buffer_size()
+            self._watch_stall()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._forget_stall()
         if self.stream:
             self.stream.flowing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._expect_no_more()
+        self._time.end()
+        self._forget_stall()
+        for place in (*self._requests, self._place):
+            if place is not None:
+                place.leave()
+        self._requests.clear()
         super().connection_lost(exc)
         if self.stream:
             self.stream.closed()
@@ -143,6 +219,114 @@ class EventHttp(HttpToolsProtocol):
         if self.stream:
             self.stream.shutdown()
         super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say what is wrong where we know it."""
+        super().send_400_response(self._wrong or msg)
+
+    # What it asks for.
+
+    def _check(self) -> None:
+        self._wrong = self._fault()
+        if self._wrong:
+            raise ValueError(self._wrong)  # which uvicorn answers with a 400, and closes
+
+    def _fault(self) -> str:
+        """What is wrong with the target and the Host, if anything."""
+        if not self.url.startswith(b"/") or b"#" in self.url:
+            return "The request's target is to be a path (RFC 9112, 3.2.1)."
+        sent = [value for name, value in self.headers if name == b"host"]
+        if not sent and self.parser.get_http_version() == "1.0":
+            return ""
+        host = host_of(sent[0]) if len(sent) == 1 else None
+        if host is None:
+            return "One Host is to be sent, a name or an address (RFC 9112, 3.2)."
+        return "" if is_served(host, self._rules.hosts) else "This host is not served here."
+
+    # Whose it is.
+
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _place_of_request(self) -> Place | None:
+        """The connection's own, or one of whom a proxy sends it for; None: that one has too many."""
+        client = self._forwarded_for()
+        if not client:
+            return self._place or self._entered(self._peer())
+        if self._place is not None and not self._requests:
+            self._place.leave()
+            self._place = None
+        return self._entered(client)
+
+    def _forwarded_for(self) -> str:
+        """Whom a trusted proxy sends the request for; empty where it says nothing, or is none."""
+        sent = [value for name, value in self.headers if name == b"x-forwarded-for"]
+        if not sent or self._peer() not in self._rules.proxies:
+            return ""
+        host, _ = self._rules.proxies.get_trusted_client_address(b", ".join(sent).decode("latin-1"))
+        return host
+
+    def _entered(self, client: str) -> Place | None:
+        try:
+            return self._rules.addresses.enter(client)
+        except TooManyOfAddress:
+            return None
+
+    def _leave(self, place: Place | None) -> None:
+        if place is not None and place is not self._place:
+            place.leave()
+
+    # Who is let go.
+
+    def _turn_away(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.transport.close()
+
+    def _let_go(self) -> None:
+        """Others of its address need its place. What it has not read of an answer keeps nobody waiting."""
+        self._place = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _is_paused(self) -> bool:
+        return self.flow.read_paused
+
+    def _late(self) -> None:
+        """Close; with an answer, where there is a question and no answer to it or to another one is on its way."""
+        asked_before = len(self._requests) - (self._coming == "body")
+        answered = self._coming == "body" and self.cycle.response_started
+        if self._coming and not asked_before and not answered:
+            self.transport.write(_TOO_LATE)
+        self.transport.close()
+
+    def _watch_stall(self) -> None:
+        self._forget_stall()
+        self._stall = self.loop.call_later(STALL_SECONDS, self._stalled)
+
+    def _stalled(self) -> None:
+        self._stall = None
+        if self.stream:
+            return  # it looks after itself
+        left, before = self.transport.get_write_buffer_size(), self._left
+        self._left = left
+        if left < before:
+            self._watch_stall()
+        else:
+            self.transport.abort()
+
+    def _forget_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+
+async def too_many(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 (ASGI)
+    """The ASGI app for a client that has too many connections, of whom only a proxy knows."""
+    headers = [(b"retry-after", b"1"), (b"content-length", b"0"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def lent(scope: Scope) -> tuple[EventHttp, asyncio.Transport]:

@@ -11,7 +11,6 @@ import http
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 import structlog
@@ -22,8 +21,11 @@ from websockets.http11 import Request
 from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 
+from trunkline.live.http.addresses import Place
 from trunkline.live.http.frames import text_frame
 from trunkline.live.http.heartbeat import Heartbeat
+from trunkline.live.http.kernel_buffer import keep_little
+from trunkline.live.http.protocol import PLACE
 from trunkline.live.limits import LiveLimits
 
 log = structlog.get_logger()
@@ -31,6 +33,8 @@ log = structlog.get_logger()
 GOING_AWAY = 1012  # "Service Restart": come back
 FAILED = 1011
 NOT_UTF8 = 1007
+TRY_AGAIN = 1013
+NO_SIGN_IN = 4001
 TOO_SLOW = 4008
 TOO_MANY = 4029
 
@@ -69,7 +73,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 Route = Callable[[str, str, Mapping[str, str]], SocketHandler | Refusal]
-"""(path, query string, headers by lower-case name) -> who takes the WebSocket."""
+"""(path as it came, query string, headers by lower-case name) -> who takes the WebSocket."""
 
 
 class WebSockets:
@@ -81,9 +85,17 @@ class WebSockets:
         self.logger = logging.getLogger("trunkline.websocket")
         self.logger.setLevel(logging.WARNING)  # below that each connection is told of
 
-    def __call__(self, *, config: Config, server_state: ServerState, **_: object) -> WebSocket:
+    def __call__(
+        self,
+        *,
+        config: Config,
+        server_state: ServerState,
+        app_state: Mapping[str, Any] | None = None,
+        **_: object,
+    ) -> WebSocket:
         """The protocol for one connection that asks for an upgrade."""
-        return WebSocket(self, server_state.connections, config.root_path)
+        place = (app_state or {}).get(PLACE)
+        return WebSocket(self, server_state.connections, config.root_path, place)
 
 
 class WebSocket(asyncio.Protocol):
@@ -97,11 +109,13 @@ class WebSocket(asyncio.Protocol):
         "_kept",
         "_left",
         "_parser",
+        "_place",
         "_room",
         "_root",
         "_silent",
         "_sockets",
         "_stall",
+        "_told",
         "_transport",
         "write",
     )
@@ -109,8 +123,16 @@ class WebSocket(asyncio.Protocol):
     write: Callable[[bytes], None]
     """Write finished frames; never blocks. What comes after the end is dropped."""
 
-    def __init__(self, sockets: WebSockets, connections: set[Any], root: str) -> None:
+    def __init__(
+        self,
+        sockets: WebSockets,
+        connections: set[Any],
+        root: str,
+        place: Place | None = None,
+    ) -> None:
         self._sockets, self._connections, self._root = sockets, connections, root
+        self._place = place
+        self._told: Callable[[], None] | None = None
         largest = _LARGEST * sockets.limits.frame_bytes
         self._parser = ServerProtocol(max_size=largest, logger=sockets.logger)
         self._transport = cast(asyncio.Transport, None)
@@ -127,6 +149,16 @@ class WebSocket(asyncio.Protocol):
     @property
     def address(self) -> str:
         return self._address
+
+    def sign_in(self) -> None:
+        """It has shown a good token; raises TooManyOfAddress."""
+        if self._place is not None:
+            self._place.sign_in()
+        keep_little(self._transport)
+
+    def when_lost(self, told: Callable[[], None]) -> None:
+        """Call it once the connection is gone, and what was buffered for it."""
+        self._told = told
 
     def send_text(self, text: str) -> None:
         """Send a text message; after the end nothing happens."""
@@ -212,6 +244,10 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._connections.discard(self)
+        if self._place is not None:
+            self._place.leave()
+        if self._told is not None:
+            self._told()
         if self._stall is not None:
             self._stall.cancel()
         self._end()
@@ -234,15 +270,20 @@ class WebSocket(asyncio.Protocol):
         if self._parser.state is OPEN:
             self._handler = chosen
             self._sockets.open.add(self)
+            if self._place is not None:
+                self._place.idle(self._make_room)
             chosen.opened(self)
+
+    def _make_room(self) -> None:
+        """Others of its address need its place, and it has shown no token."""
+        self.close(TRY_AGAIN)
+        self._let_go()
 
     def _chosen(self, request: Request) -> SocketHandler | Refusal:
         path, _, query = request.path.partition("?")
-        if not path.startswith("/"):
-            path = urlsplit(path).path  # RFC 9112 3.2.2: the absolute form
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
         try:
-            return self._sockets.route(self._root + unquote(path), query, headers)
+            return self._sockets.route(self._root + path, query, headers)
         except Exception:
             log.exception("live.handshake_failed")
             return Refusal(500, b"internal error\n")

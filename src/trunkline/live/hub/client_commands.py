@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 
 from trunkline.calls.times import SECOND
 from trunkline.live.deps import LiveDeps
@@ -35,14 +36,30 @@ class ClientCommands:
     ``name`` stands for the connection in errors. Call `close` at its end: it closes the client, too.
     """
 
-    __slots__ = ("_apps", "_closed", "_count", "_deps", "_name", "_second", "_usage", "client")
+    __slots__ = (
+        *("_apps", "_closed", "_count", "_deps", "_name", "_second", "_told", "_usage"),
+        "client",
+    )
 
-    def __init__(self, deps: LiveDeps, usage: Usage, client: Client, name: str) -> None:
-        self._deps, self._usage, self._name = deps, usage, name
+    def __init__(
+        self,
+        deps: LiveDeps,
+        usage: Usage,
+        client: Client,
+        name: str,
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``told`` is called at the first token that is good; may raise TooManyOfAddress."""
+        self._deps, self._usage, self._name, self._told = deps, usage, name, told
         self._apps: tuple[str, ...] = ()
         self._closed = False
         self._second = self._count = 0
         self.client = client
+
+    @property
+    def signed_in(self) -> bool:
+        """Has it shown a token that was good?"""
+        return bool(self._apps)
 
     def count(self) -> None:
         """Count a message, whatever it says; raises BadRequest when there are too many a second."""
@@ -56,7 +73,8 @@ class ClientCommands:
     async def subscribe(self, token: object, data: object) -> SubscriptionRequest:
         """Subscribe, and return what was granted.
 
-        Raises BadToken, BadRequest, and TooManyConnections: then close the connection with 4029.
+        Raises BadToken, BadRequest, and TooManyConnections or TooManyOfAddress: then close the
+        connection with 4029.
         """
         owner = await self._owner(token)
         request = read(data, self._deps.limits.subscriptions)
@@ -103,4 +121,6 @@ class ClientCommands:
         if owner.app_id not in self._apps:
             self._usage.connect(owner.app_id)
             self._apps = (*self._apps, owner.app_id)
+            if len(self._apps) == 1:
+                self._told()
         return owner

@@ -26,7 +26,18 @@ log = structlog.get_logger()
 class Client:
     """A connection's subscriptions, to any number of accounts."""
 
-    __slots__ = ("_closed", "_feeds", "_hub", "clock", "connection", "is_congested", "limits")
+    __slots__ = (
+        "_app",
+        "_closed",
+        "_congested_for",
+        "_feeds",
+        "_hub",
+        "_is_cut",
+        "clock",
+        "connection",
+        "is_congested",
+        "limits",
+    )
 
     def __init__(self, hub: Hub, connection: Connection) -> None:
         self._hub = hub
@@ -35,7 +46,9 @@ class Client:
         self.limits = hub.limits
         self.clock = hub.clock
         self.is_congested = False
-        self._closed = False
+        self._app = ""
+        self._congested_for: str | None = None
+        self._closed = self._is_cut = False
 
     def __len__(self) -> int:
         return sum(len(feed.subscriptions) for feed in self._feeds.values())
@@ -61,6 +74,7 @@ class Client:
     def _subscribe(
         self, account: AccountEvents, bindings: Sequence[Binding], start: int | None, app_id: str
     ) -> None:
+        self._app = self._app or app_id
         account_id = account.id
         feed = self._feeds.get(account_id)
         new = {each.text for each in bindings} - (feed.subscriptions.keys() if feed else set())
@@ -98,15 +112,26 @@ class Client:
     def congested(self) -> None:
         """The peer does not take what is written: check at every event how much waits."""
         self.is_congested = True
+        if self._congested_for is None and not self._closed:
+            self._congested_for = self._app
+            self._hub.usage.congested(self._app, 1)
         self._settle()
 
     def flowing(self) -> None:
         self.is_congested = False
+        self.gone()
         self._settle()
 
+    def gone(self) -> None:
+        """Nothing waits for it any more; of one that fell behind, its connection says so at its end."""
+        app, self._congested_for = self._congested_for, None
+        if app is not None:
+            self._hub.usage.congested(app, -1)
+
     def check(self) -> None:
-        if self.is_congested and self.connection.buffered() > self.limits.buffered_bytes:
+        if self.is_congested and self.connection.buffered() > self._hub.usage.may_wait(self._app):
             resume = self.resume_after()
+            self._is_cut = resume is not None
             self.close()
             if resume is not None:
                 self.connection.fell_behind(resume)
@@ -114,6 +139,8 @@ class Client:
     def close(self) -> None:
         """End all subscriptions; the cost grows with their number, not with who else is connected."""
         self._closed = True
+        if not self._is_cut:
+            self.gone()
         for account_id in tuple(self._feeds):
             self._close(account_id)
 

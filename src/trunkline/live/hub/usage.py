@@ -1,4 +1,4 @@
-"""What all connections of one app use together, and whether that is too much.
+"""What all connections of one app, or of one key, use together, and whether that is too much.
 
 A connection belongs to the apps whose tokens it has shown; before that it belongs to nobody.
 """
@@ -15,8 +15,8 @@ from trunkline.live.limits import LiveLimits
 class TooManyConnections(Exception):
     """The app has as many connections as it may have."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"too many connections: at most {most} of one app")
+    def __init__(self, most: int, what: str = "connections", whose: str = "app") -> None:
+        super().__init__(f"too many {what}: at most {most} of one {whose}")
 
 
 class TooManySubscriptions(Exception):
@@ -34,6 +34,7 @@ class TooManyCommands(Exception):
 class _Used:
     connections: int = 0
     subscriptions: int = 0
+    congested: int = 0
     second: int = 0
     commands: int = 0
 
@@ -50,6 +51,13 @@ class Usage:
         used = self._apps.setdefault(app_id, _Used())
         if used.connections >= self._limits.connections_per_app:
             raise TooManyConnections(self._limits.connections_per_app)
+        used.connections += 1
+
+    def connect_stream(self, key_id: str) -> None:
+        """The same for a stream of a key."""
+        used = self._apps.setdefault(key_id, _Used())
+        if used.connections >= self._limits.streams_per_key:
+            raise TooManyConnections(self._limits.streams_per_key, "streams", "key")
         used.connections += 1
 
     def disconnect(self, app_id: str) -> None:
@@ -70,6 +78,17 @@ class Usage:
         self._apps[app_id].subscriptions -= 1
         self._forget_if_unused(app_id)
 
+    def congested(self, app_id: str, more: int) -> None:
+        """One connection more (1), or less (-1), does not take what is written."""
+        self._apps.setdefault(app_id, _Used()).congested += more
+        self._forget_if_unused(app_id)
+
+    def may_wait(self, app_id: str) -> int:
+        """How many bytes may wait for one connection of the app."""
+        limits, used = self._limits, self._apps.get(app_id)
+        share = limits.buffered_bytes_per_app // max(used.congested if used else 0, 1)
+        return min(limits.buffered_bytes, share)
+
     def command(self, app_id: str) -> None:
         """Count a command of a connected app; raises TooManyCommands."""
         used, second = self._apps[app_id], self._clock() // SECOND
@@ -85,5 +104,5 @@ class Usage:
 
     def _forget_if_unused(self, app_id: str) -> None:
         used = self._apps[app_id]
-        if not (used.connections or used.subscriptions):
+        if not (used.connections or used.subscriptions or used.congested):
             del self._apps[app_id]

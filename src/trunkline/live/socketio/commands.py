@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from trunkline.live.http.addresses import TooManyOfAddress
 from trunkline.live.http.websocket import TOO_MANY
 from trunkline.live.hub.client_commands import TOO_MANY_WAIT, BadToken
 from trunkline.live.hub.subscribe_request import BadRequest
@@ -50,7 +51,7 @@ async def _refused_or(session: Session, packet: ClientPacket) -> Answer | None:
         return session.refuse("auth_failure", str(refused))
     except BadRequest as refused:
         return session.refuse("error", str(refused))
-    except TooManyConnections as refused:
+    except (TooManyConnections, TooManyOfAddress) as refused:
         session.cut(str(refused), TOO_MANY)
         return None
     except Exception:

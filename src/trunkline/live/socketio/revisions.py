@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from trunkline.live.http.addresses import Place
 from trunkline.live.http.websocket import WebSocket
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio.client_packet import PacketInvalid
@@ -29,8 +30,8 @@ class EngineIO4Session(EngineIOSession):
     __slots__ = ("_pinged",)
     version = 4
 
-    def __init__(self, context: SessionContext) -> None:
-        super().__init__(context, ENGINE_IO[4])
+    def __init__(self, context: SessionContext, place: Place | None) -> None:
+        super().__init__(context, ENGINE_IO[4], place)
         self._pinged = False
         context.wheel.set(self, context.times.ping_interval)
 
@@ -55,8 +56,8 @@ class EngineIO3Session(EngineIOSession):
     __slots__ = ()
     version = 3
 
-    def __init__(self, context: SessionContext) -> None:
-        super().__init__(context, ENGINE_IO[3])
+    def __init__(self, context: SessionContext, place: Place | None) -> None:
+        super().__init__(context, ENGINE_IO[3], place)
         self.heard()
 
     def greet(self, upgrades: Sequence[str] = ()) -> None:
@@ -77,8 +78,8 @@ class SocketIO09Session(Session):
 
     __slots__ = ("_heard",)
 
-    def __init__(self, context: SessionContext) -> None:
-        super().__init__(context, SOCKET_IO_09)
+    def __init__(self, context: SessionContext, place: Place | None) -> None:
+        super().__init__(context, SOCKET_IO_09, place)
         self.heard()
         context.wheel.set(self, context.times.beat)
 

@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trunkline.live.deps import LiveDeps
-from trunkline.live.http.websocket import FAILED, TOO_SLOW, WebSocket
+from trunkline.live.http.addresses import Place, TooManyOfAddress
+from trunkline.live.http.websocket import FAILED, NO_SIGN_IN, TOO_SLOW, WebSocket
 from trunkline.live.hub.client_commands import ClientCommands
 from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Hub
+from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, SignIns
 from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.live.hub.wire import Encoding
 from trunkline.live.socketio.client_packet import BINARY, ClientPacket, PacketInvalid, PacketKind
@@ -40,6 +42,7 @@ class SessionContext:
     hub: Hub
     times: HeartbeatTimes
     answer: Answer
+    sign_ins: SignIns
     wheel: TimerWheel = field(default_factory=TimerWheel)
     sessions: dict[str, Session] = field(default_factory=dict)
 
@@ -53,14 +56,15 @@ class Session:
 
     __slots__ = (
         *("_crowded", "_cut", "_farewell", "_room", "client", "codec", "command_queue", "commands"),
-        *("context", "encoding", "ended", "joined", "name", "poll_queue", "sid", "slot", "socket"),
-        *("upgrading", "write"),
+        *("context", "encoding", "ended", "joined", "name", "place", "poll_queue", "sid", "slot"),
+        *("socket", "upgrading", "write"),
     )
     once = True
     version = 0
     """Engine.IO's revision; 0 where it is not spoken."""
 
-    def __init__(self, context: SessionContext, codec: Codec) -> None:
+    def __init__(self, context: SessionContext, codec: Codec, place: Place | None) -> None:
+        """``place``: what it has among its address, where no connection has one for it."""
         self.context, self.codec = context, codec
         self.sid, self.name = secrets.token_urlsafe(15), secrets.token_urlsafe(15)
         self.socket: WebSocket | None = None
@@ -68,7 +72,12 @@ class Session:
         self.encoding: Encoding = codec.packet
         self.write: Callable[[Any], None] = _nowhere
         self.client = context.hub.client(self)
-        self.commands = ClientCommands(context.deps, context.hub.usage, self.client, self.name)
+        self.commands = ClientCommands(
+            context.deps, context.hub.usage, self.client, self.name, self._signed_in
+        )
+        self.place = place
+        if place is not None:
+            place.idle(self.end)
         self.command_queue = CommandQueue(context.deps.limits.frames_per_second)
         self.joined = self.ended = self.upgrading = self._crowded = False
         self._cut: tuple[int, str] | None = None
@@ -76,6 +85,7 @@ class Session:
         self._room: asyncio.Event | None = None
         self.slot = 0
         context.sessions[self.sid] = self
+        context.sign_ins.expect(self)
 
     # What the hub asks of a connection.
 
@@ -87,6 +97,8 @@ class Session:
 
     def fell_behind(self, resume: int) -> None:
         """Tell the client the number to resume after, and end."""
+        if self.socket is not None:
+            self.socket.when_lost(self.client.gone)
         self.cut("too slow", TOO_SLOW, resume)
 
     async def room(self) -> None:
@@ -100,12 +112,26 @@ class Session:
     def failed(self) -> None:
         self.cut("the log could not be read", FAILED)
 
+    # Whose it is.
+
+    def _signed_in(self) -> None:
+        self.context.sign_ins.forget(self)
+        for place in (self.place, self.socket):
+            if place is not None:
+                place.sign_in()
+
+    def send_away(self) -> None:
+        self.cut(NOT_SIGNED_IN, NO_SIGN_IN)
+
     # Transports.
 
     def use_socket(self, socket: WebSocket) -> None:
         """Go on by this WebSocket; what waits for a poll goes first, in its order."""
         waiting = self.poll_queue
         self._leave_transport()
+        if self.commands.signed_in:
+            with contextlib.suppress(TooManyOfAddress):  # it has one more for a moment
+                socket.sign_in()
         self.socket, self.encoding, self.write = socket, self.codec.ws, socket.write
         for packet in waiting.take_all() if waiting else ():
             socket.send_text(packet)
@@ -276,12 +302,18 @@ class Session:
         if self.ended:
             return
         self.ended = True
+        polled = self.poll_queue is not None
         self.context.sessions.pop(self.sid, None)
         self.context.wheel.clear(self)
+        self.context.sign_ins.forget(self)
         self.command_queue.close()
         self.commands.close()
+        if self.place is not None:
+            self.place.leave()
         self._leave_transport()
         self.write = _nowhere
+        if polled:
+            self.client.gone()
         if self._room is not None:
             self._room.set()
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from trunkline.live.deps import LiveDeps
+from trunkline.live.http.addresses import Place, TooManyOfAddress
 from trunkline.live.http.asgi import Receive, Scope, Send
 from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.websocket import GOING_AWAY, Refusal, SocketHandler
 from trunkline.live.hub.hub import Hub
+from trunkline.live.hub.sign_ins import SignIns
 from trunkline.live.socketio import engine_io
 from trunkline.live.socketio import packets_09 as socket_io_09
 from trunkline.live.socketio import polling as socket_io_http
@@ -20,8 +23,9 @@ from trunkline.live.socketio.sessions import Session, SessionContext
 from trunkline.live.socketio.timers import HeartbeatTimes
 from trunkline.live.socketio.websocket_transport import TransportUpgrade, WebSocketTransport
 
-PATH = "/socket.io/"
 OLD_PATH = "/socket.io/1/"
+PATHS = re.compile(r"/socket\.io/(1/(/[\w-]+/|[\w-]+(/[\w-]+)?)?)?", re.ASCII)
+"""All of ours: Engine.IO's; of 0.9 the handshake's, a transport's with its sid, and the end's: its client says ``1//SID/``."""
 
 _TRANSPORTS = ("polling", "websocket")
 
@@ -37,10 +41,12 @@ class RequestAborted(Exception):
 class Request:
     """What is looked at of a request; ``steps`` are the path's after ``/socket.io/1/``."""
 
-    def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
-        self.method, self.headers = method, headers
+    def __init__(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], address: str = ""
+    ) -> None:
+        self.method, self.headers, self.address = method, headers, address
         self.query = {name: values[0] for name, values in parse_qs(query, True).items()}
-        self.old = f"{path}/".startswith(OLD_PATH)
+        self.old = path.startswith(OLD_PATH)
         self.steps = [step for step in path.removeprefix(OLD_PATH).split("/") if step]
 
 
@@ -49,7 +55,8 @@ class SocketIO:
 
     def __init__(self, deps: LiveDeps, hub: Hub, times: HeartbeatTimes | None = None) -> None:
         self._deps = deps
-        self._context = SessionContext(deps, hub, times or HeartbeatTimes(), answer)
+        sign_ins = SignIns(deps.limits.sign_in_seconds)
+        self._context = SessionContext(deps, hub, times or HeartbeatTimes(), answer, sign_ins)
 
     def __len__(self) -> int:
         return len(self._context.sessions)
@@ -123,17 +130,24 @@ class SocketIO:
         if request.query["transport"] != "websocket":
             raise _aborted(engine_io.BAD_REQUEST)
         if session is None:
-            return WebSocketTransport(self._new(request), greets=True)
+            return WebSocketTransport(self._new(request, None), greets=True)
         if session.poll_queue is None or session.upgrading:
             raise _aborted(engine_io.BAD_REQUEST)
         return TransportUpgrade(self._context, session)
 
-    def _new(self, request: Request) -> Session:
+    def _new(self, request: Request, place: Place | None) -> Session:
         version = engine_io.revision(request.query.get("EIO")) or 3
-        return SESSIONS[version](self._context)
+        return SESSIONS[version](self._context, place)
+
+    def _place(self, request: Request) -> Place:
+        """For a session that no connection stands for: nobody may have any number of them."""
+        try:
+            return self._deps.addresses.enter(request.address)
+        except TooManyOfAddress as refused:
+            raise RequestAborted(429, str(refused).encode()) from None
 
     def _handshake(self, request: Request) -> bytes:
-        session = self._new(request)
+        session = self._new(request, self._place(request))
         poll_queue = session.use_polling()
         session.greet(upgrades=["websocket"])
         return session.codec.payload(poll_queue.take_all()).encode()
@@ -162,7 +176,7 @@ class SocketIO:
         if request.method not in ("GET", "POST"):
             raise RequestAborted(405)
         if not request.steps:
-            return self._handshake_09()
+            return self._handshake_09(request)
         session = self._session_09(request)
         if "disconnect" in request.query:
             session.end()
@@ -175,9 +189,9 @@ class SocketIO:
             return await self._take(session, receive, b"1")
         return await self._poll_09(session, receive)
 
-    def _handshake_09(self) -> bytes:
+    def _handshake_09(self, request: Request) -> bytes:
         times = self._context.times
-        sid = SocketIO09Session(self._context).sid
+        sid = SocketIO09Session(self._context, self._place(request)).sid
         return socket_io_09.handshake(sid, times.silence, times.silence).encode()
 
     def _session_09(self, request: Request) -> SocketIO09Session:
@@ -201,7 +215,8 @@ class SocketIO:
 def _request(scope: Scope) -> Request:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = scope["query_string"].decode("latin-1")
-    return Request(scope["method"], scope["path"], query, headers)
+    address = (scope.get("client") or ("",))[0]
+    return Request(scope["method"], scope["path"], query, headers, address)
 
 
 def _aborted(error: RequestError) -> RequestAborted:

@@ -53,6 +53,7 @@ def api_process(
         ),
     )
     vitals.event_connections = doors.live.connections
+    vitals.connections_refused = lambda: doors.addresses.refused
     process = ApiProcess(
         db=parts.db, run_bus=parts.run_bus, bus_ready=parts.bus_ready, main=main, vitals=vitals
     )

@@ -21,6 +21,7 @@ from trunkline.engine.listen.failed_logins import FailedLogins as FailedLoginsFi
 from trunkline.engine.listen.log_follower import LogFollower
 from trunkline.engine.port import ContactCame, EndpointChanged, LegInSip, Signal, TrunkChanged
 from trunkline.engine.process.life import EngineLife
+from trunkline.engine.process.sip_connections import SipConnections
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.recordings.disk import DiskStore
@@ -30,7 +31,7 @@ from trunkline.server.listening import refuse_taken_sip
 from trunkline.server.main_server import MainServer
 from trunkline.server.server_file import internal_token
 from trunkline.server.setting_forms import port_range
-from trunkline.server.settings import Settings
+from trunkline.server.settings import Settings, sip_tcp_ports
 from trunkline.server.sip_trace import SipTrace
 from trunkline.server.wiring.database import DatabaseParts
 from trunkline.server.wiring.doors import Web, web
@@ -135,6 +136,8 @@ def main_server(
         db, engine, calls, bus, now, lambda: server.log_behind(), lambda: life.restarts
     )
     vitals.sip_messages = sip_trace.counts
+    sip_connections = SipConnections(sip_tcp_ports(settings))
+    vitals.sip_connections = lambda: sip_connections.open
     server = MainServer(
         settings=settings,
         node_id=access.system,
@@ -164,6 +167,7 @@ def main_server(
         ),
         delete_expired=delete_expired(settings, db.retention, store),
         sip_trace=sip_trace,
+        sip_connections=sip_connections,
         vitals=vitals,
         end_astray=end_astray,
         watch_media=WatchMedia(engine, calls, settings.media_timeout_seconds, now, time.monotonic),
@@ -194,4 +198,5 @@ def main_server(
         ),
     )
     vitals.event_connections = doors.live.connections
+    vitals.connections_refused = lambda: doors.addresses.refused
     return server, doors

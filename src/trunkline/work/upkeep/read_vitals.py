@@ -37,8 +37,12 @@ class ReadVitals:
         self.draining = False
         self.event_connections: Callable[[], Mapping[str, int]] = dict
         """Counts the clients that are connected for events; set once there is somebody to ask."""
+        self.connections_refused: Callable[[], int] = int
+        """The same of those that were refused."""
         self.sip_messages: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """How many SIP messages were kept and dropped; set once there is somebody to ask."""
+        self.sip_connections: Callable[[], int] = int
+        """How many SIP connections were open a while ago; likewise."""
         bus.listen(self._count, lambda _: False)
 
     async def read(self) -> Vitals:
@@ -52,11 +56,13 @@ class ReadVitals:
             calls_live=len(self._calls.live),
             recordings_waiting=self._waiting,
             registrations_online=self._online(),
+            sip_connections=self.sip_connections(),
             events_total=self._events,
             engine_restarts=self._restarts(),
             sip_messages_total=kept,
             sip_messages_dropped=dropped,
             event_connections=self.event_connections(),
+            connections_refused=self.connections_refused(),
         )
 
     async def _look(self) -> None:

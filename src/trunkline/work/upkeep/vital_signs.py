@@ -28,6 +28,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """Recordings of ended calls that are not yet made."""
     registrations_online: int = 0
     """Devices that are registered and answer."""
+    sip_connections: int = 0
+    """SIP connections over TCP and TLS, as they were seconds ago."""
     events_total: int = 0
     """Events stored since the process started."""
     engine_restarts: int = 0
@@ -38,6 +40,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """Those that were not kept, for lack of room or time."""
     event_connections: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Clients connected for events, by transport (``socket_io``, ``websocket``, ``sse``)."""
+    connections_refused: int = 0
+    """Connections, and requests, that were refused, or let go for others, since their address has too many."""
 
 
 class VitalSigns(Protocol):
