@@ -95,8 +95,9 @@ def test_a_build_that_was_killed_is_done_again(plain: Installed, tmp_path: Path)
     assert (made.modules / MODULE).stat().st_size > 10_000
 
 
-def test_its_source_has_no_warnings(plain: Installed, tmp_path: Path) -> None:
-    source = Path(recorder.__file__).parents[1] / "recorder" / "app_record_leg.c"
+@pytest.mark.parametrize("name", recorder.NAMES)
+def test_its_source_has_no_warnings(plain: Installed, tmp_path: Path, name: str) -> None:
+    source = Path(recorder.__file__).parents[1] / "recorder" / f"{name}.c"
     gcc = shutil.which("gcc")
     assert gcc
     done = subprocess.run(

@@ -1,4 +1,6 @@
-"""Builds our own module of Asterisk, the recorder, and gives the engine a folder of modules with it.
+"""Builds our own modules of Asterisk, and gives the engine a folder of modules with them.
+
+They are the recorder, and what writes the event log.
 
 A module fits one build of Asterisk only: its headers name the build (``AST_BUILDOPT_SUM``), and Asterisk
 refuses a module of another one. So it is compiled here, once for each engine and each version of the
@@ -13,7 +15,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
@@ -23,9 +25,8 @@ import msgspec
 from trunkline.engine.install.installed import Installed
 from trunkline.engine.install.packages import EngineInstallError, Progress
 
-NAME = "app_record_leg"
+NAMES = ("app_record_leg", "cel_event_log")
 HEADERS = "asterisk/buildopts.h"
-_SOURCE = f"{NAME}.c"
 _FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-D_GNU_SOURCE")
 _SUM = re.compile(rb'AST_BUILDOPT_SUM\s+"([0-9a-f]{32})"')
 _COMPILERS = ("cc", "gcc", "clang")
@@ -51,32 +52,36 @@ def fits(headers: Path, modules: Path) -> bool:
 def with_recorder(
     engine: Installed, place: Path, compiler: Compiler, progress: Progress
 ) -> Installed:
-    """The engine with a folder of modules, in ``place``, that has the recorder beside its own.
+    """The engine with a folder of modules, in ``place``, that has ours beside its own.
 
     Raises EngineInstallError. A kill leaves nothing that is found.
     """
-    source = (resources.files("trunkline.engine.recorder") / _SOURCE).read_bytes()
-    folder = place / _key(engine, source)
-    if not (folder / f"{NAME}.so").is_file():
+    package = resources.files("trunkline.engine.recorder")
+    sources = {name: (package / f"{name}.c").read_bytes() for name in NAMES}
+    folder = place / _key(engine, sources.values())
+    if not all((folder / f"{name}.so").is_file() for name in NAMES):
         progress("building the recorder", None)
-        _make(engine, source, folder, compiler)
+        _make(engine, sources, folder, compiler)
     return msgspec.structs.replace(engine, modules=folder)
 
 
-def _key(engine: Installed, source: bytes) -> str:
+def _key(engine: Installed, sources: Iterable[bytes]) -> str:
     options = (engine.headers / HEADERS).read_bytes()
-    parts = (source, options, os.fsencode(engine.modules), engine.version.encode())
+    parts = (*sources, options, os.fsencode(engine.modules), engine.version.encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:20]
 
 
-def _make(engine: Installed, source: bytes, folder: Path, compiler: Compiler) -> None:
+def _make(
+    engine: Installed, sources: Mapping[str, bytes], folder: Path, compiler: Compiler
+) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for module in engine.modules.glob("*.so"):
         (partial / module.name).symlink_to(module)
-    (partial / _SOURCE).write_bytes(source)
-    compiler(partial / _SOURCE, engine.headers, partial / f"{NAME}.so")
+    for name, source in sources.items():
+        (partial / f"{name}.c").write_bytes(source)
+        compiler(partial / f"{name}.c", engine.headers, partial / f"{name}.so")
     os.sync()
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

@@ -77,6 +77,7 @@ def main_server(
         trunk_qualify_seconds=settings.trunk_qualify_seconds,
         tls_ca=settings.sip_tls_ca,
         caches=parts.caches,
+        keep_free_mb=settings.keep_free_mb,
     )
     bad = QualityLimits(
         settings.quality_mos, settings.quality_loss_percent, settings.quality_jitter_ms
@@ -123,6 +124,7 @@ def main_server(
         db, engine, calls, bus, now, lambda: server.log_behind(), lambda: life.restarts
     )
     vitals.sip_messages = sip_trace.counts
+    vitals.refused_for_room = lambda: engine.log_room.said.refused
     server = MainServer(
         settings=settings,
         node_id=access.system,
