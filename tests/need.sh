@@ -13,6 +13,7 @@ need npm npm
 need curl curl
 need openssl openssl
 need espeak-ng espeak-ng
+need faketime faketime
 # The server's own programs are not on the path; the tests start a private one.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 

@@ -130,6 +130,7 @@ def _leg_started(row: CelRow, whose: Whose, user: User) -> AnyFact:
         caller_number="" if kind == "trunk" and inbound and _tells_none(row.number) else row.number,
         caller_name=unquoted(row.name) if kind == "trunk" and inbound else row.name,
         dialled=row.exten if inbound else "",
+        clock=row.time - row.steady if row.steady else None,
     )
 
 
