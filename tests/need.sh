@@ -15,6 +15,7 @@ need openssl openssl
 need espeak-ng espeak-ng
 need nft nftables
 need ip iproute2
+need faketime faketime
 # The server's own programs are not on the path; the tests start a private one.
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 

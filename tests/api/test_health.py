@@ -28,6 +28,7 @@ async def test_the_root_answers(client: httpx.AsyncClient) -> None:
         ({}, 200, 0),
         ({"engine_up": False}, 503, 1),
         ({"draining": True}, 503, 1),
+        ({"has_room": False}, 503, 1),
         ({"engine_up": False, "draining": True}, 503, 2),
     ],
 )
@@ -46,6 +47,7 @@ async def test_it_is_healthy_when_calls_can_be_made(
         ({"engine_up": False}, {"engine"}),
         ({"draining": True}, {"draining"}),
         ({"log_lag_seconds": 31.0}, {"log"}),
+        ({"has_room": False}, {"room"}),
         ({"calls_stored": False}, {"database"}),
     ],
 )

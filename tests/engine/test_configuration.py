@@ -180,8 +180,13 @@ def test_opus_is_there_where_the_engine_has_it(tmp_path: Path, installed: Instal
 def test_the_event_log_has_as_many_columns_as_the_reader_wants(tmp_path: Path) -> None:
     from trunkline.calls.cel import COLUMNS
 
-    (fields,) = re.findall(r"^fields = (.*)$", texts(config(tmp_path))["cel_custom.conf"], re.M)
+    source = resources.files("trunkline.engine.recorder") / "cel_event_log.c"
+    (fields,) = re.findall(r"^ \*   (EventType,.*)$", source.read_text(), re.M)
     assert len(fields.split(",")) == COLUMNS
+    assert (
+        f"file = {configuration.event_log(tmp_path)}"
+        in texts(config(tmp_path))["cel_event_log.conf"]
+    )
 
 
 def test_every_application_and_function_of_the_dialplan_has_its_module(tmp_path: Path) -> None:
@@ -189,6 +194,7 @@ def test_every_application_and_function_of_the_dialplan_has_its_module(tmp_path:
     text, names = "".join(texts(made).values()), loaded(made)
     for word, module in {
         "RecordLeg(": "app_record_leg.so",
+        "LOG_ROOM(": "cel_event_log.so",
         "CELGenUserEvent(": "app_celgenuserevent.so",
         "ExecIf(": "app_exec.so",
         "REALTIME_HASH(": "func_realtime.so",
@@ -224,6 +230,7 @@ CHANGES: dict[str, Any] = {
     "tls": ("127.0.0.1", 5061),
     "ring_seconds": 30,
     "max_call_seconds": 60,
+    "keep_free_mb": 9,
     "more_modules": ("res_x",),
     "capture": CaptureAddress(9060, "s3cret"),
     "system": "tl00000002",

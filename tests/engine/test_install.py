@@ -31,13 +31,13 @@ from trunkline.engine.install.choose import (
 LOADED = """
     app_celgenuserevent app_dial app_echo app_milliwatt app_playback app_playtones
     app_read app_stack app_stasis app_transfer app_userevent app_verbose bridge_builtin_features
-    bridge_holding bridge_native_rtp bridge_simple bridge_softmix cdr_custom cel_custom chan_pjsip
+    bridge_holding bridge_native_rtp bridge_simple bridge_softmix cdr_custom chan_pjsip
     codec_alaw codec_g722 codec_gsm codec_opus_open_source codec_resample codec_ulaw format_gsm
     format_ogg_opus_open_source format_pcm format_sln format_wav func_callerid func_cdr func_channel
     func_env func_global func_hangupcause func_logic func_realtime func_strings func_timeout
     func_uuid pbx_config res_ari res_ari_applications res_ari_asterisk res_ari_bridges
     res_ari_channels res_ari_device_states res_ari_endpoints res_ari_events res_ari_model
-    res_ari_playbacks res_ari_recordings res_ari_sounds res_cdrel_custom res_config_sqlite3
+    res_ari_playbacks res_ari_recordings res_ari_sounds res_config_sqlite3
     res_crypto res_format_attr_opus res_http_websocket res_pjproject res_pjsip res_pjsip_acl
     res_pjsip_authenticator_digest res_pjsip_caller_id res_pjsip_dtmf_info
     res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_header_funcs

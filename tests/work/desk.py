@@ -38,6 +38,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.up = True
+        self.has_room = True
         self.states: dict[str, bool] = {"an1": True}
         self.asked: list[Originate] = []
         self.looked: list[str] = []

@@ -16,6 +16,7 @@ from trunkline.work.counters import Counters
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
     monkeypatch.setattr(counters.time, "time", lambda: now[0])
+    monkeypatch.setattr(counters.time, "monotonic", lambda: now[0])
     return now
 
 

@@ -127,6 +127,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     merged_into: str | None = None
     ended_at: int | None = None
     withdrawn: bool = False
+    clock: int | None = None
+    """The call's own clock: how many microseconds it is ahead of the machine's monotonic one (``even_times``)."""
 
     @property
     def caller_leg(self) -> Leg | None:

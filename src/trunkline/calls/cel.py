@@ -1,6 +1,6 @@
 """One row of the engine's log (CEL) -> one fact.
 
-``engine/config/etc/cel_custom.conf`` names the row's columns. The row does not say who owns an endpoint,
+``engine/recorder/cel_event_log.c`` writes the row, and names its columns. The row does not say who owns an endpoint,
 or which user an id is: ``whose`` and ``user`` answer that, and the answer goes into the fact, which
 needs nobody else from then on.
 Source: Asterisk's ``main/cel.c`` and its documentation of CEL events.
@@ -20,17 +20,20 @@ from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.recording_names import known_format
 from trunkline.calls.refusals import known
 
-COLUMNS = 12
+COLUMNS = 13
+_OLDER = 12
+"""Columns of a row that an engine of an older version has written: it tells no steady time."""
 _QUOTED_PAIR = re.compile(r"\\(.?)", re.DOTALL)
 _EVENT = re.compile(r"[A-Z_]+")
 _NO_NUMBERS = frozenset({"", "anonymous", "private", "restricted", "unavailable", "unknown"})
 """What stands in the place of a caller's number that is not told (RFC 3323, 4.1; 3GPP TS 29.163)."""
 _FIGURE = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_STEADY = re.compile(r"[0-9]{0,18}")
 _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
 class CelRow(NamedTuple):
-    """A CEL row. ``time`` is unix microseconds."""
+    """A CEL row. ``time`` is unix microseconds; ``steady`` the same moment by the machine's monotonic clock, or 0."""
 
     event: str
     time: int
@@ -44,6 +47,7 @@ class CelRow(NamedTuple):
     account: str
     user_type: str
     extra: str
+    steady: int = 0
 
 
 class LogPosition(msgspec.Struct, frozen=True):
@@ -74,13 +78,15 @@ User = Callable[[str], Party | None]
 
 def parse(columns: Sequence[str]) -> CelRow | None:
     """A row from its columns; None for one that is not whole, or has no event or no time."""
-    if len(columns) != COLUMNS or not _EVENT.fullmatch(columns[0]):
+    if len(columns) not in (COLUMNS, _OLDER) or not _EVENT.fullmatch(columns[0]):
         return None
     written = _TIME.fullmatch(columns[1])
-    if written is None:
+    steady = _STEADY.fullmatch("".join(columns[_OLDER:]))
+    if written is None or steady is None:
         return None
     time = int(written[1]) * 1_000_000 + int((written[2] or "").ljust(6, "0"))
-    return CelRow(columns[0], time, *columns[2:])
+    texts: list[Any] = [*columns[2:_OLDER], int(steady[0] or 0)]
+    return CelRow(columns[0], time, *texts)
 
 
 def read(row: CelRow, whose: Whose, user: User) -> AnyFact | None:
@@ -125,6 +131,7 @@ def _leg_started(row: CelRow, whose: Whose, user: User) -> AnyFact:
         caller_number="" if kind == "trunk" and inbound and _tells_none(row.number) else row.number,
         caller_name=unquoted(row.name) if kind == "trunk" and inbound else row.name,
         dialled=row.exten if inbound else "",
+        clock=row.time - row.steady if row.steady else None,
     )
 
 

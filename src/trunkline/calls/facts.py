@@ -47,7 +47,8 @@ class Fact(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=Tr
 class CallRequested(Fact, frozen=True, tag=True):
     """An application asked for a call: the device is to ring first, then ``callee`` is dialled.
 
-    ``shown_as`` is the caller ID for the far end, ``recording`` the raw recording's base name.
+    ``shown_as`` is the caller ID for the far end, ``recording`` the raw recording's base name, ``clock`` as
+    in LegStarted.
     """
 
     account_id: str
@@ -59,6 +60,7 @@ class CallRequested(Fact, frozen=True, tag=True):
     shown_as: str = ""
     recording: str = ""
     client_ref: str | None = None
+    clock: int | None = None
 
 
 class RequestWithdrawn(Fact, frozen=True, tag=True):
@@ -119,7 +121,10 @@ class CallRefused(LegFact, frozen=True, tag=True):
 
 
 class LegStarted(LegFact, frozen=True, tag=True):
-    """A channel came to be. ``direction`` is seen from the switch: ``inbound`` is into it."""
+    """A channel came to be. ``direction`` is seen from the switch: ``inbound`` is into it.
+
+    ``clock`` is how many microseconds the wall clock was then ahead of the machine's monotonic one.
+    """
 
     account_id: str
     direction: LegDirection
@@ -129,6 +134,7 @@ class LegStarted(LegFact, frozen=True, tag=True):
     caller_number: str = ""
     caller_name: str = ""
     dialled: str = ""
+    clock: int | None = None
 
 
 class LegRinging(LegFact, frozen=True, tag=True):

@@ -106,6 +106,7 @@ def _requested(fact: f.CallRequested) -> Folded:
             recording=fact.recording,
             client_ref=fact.client_ref,
             app_id=fact.app_id,
+            clock=fact.clock,
         )
     )
 
@@ -121,6 +122,7 @@ def _began(fact: f.LegStarted) -> Folded:
         caller=fact.party or Party(number=fact.caller_number, name=fact.caller_name),
         dialled=fact.dialled,
         dialling=fact.dialled,
+        clock=fact.clock,
     )
     return _leg_started(call, fact)
 

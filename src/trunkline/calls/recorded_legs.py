@@ -17,7 +17,7 @@ def recording_plan(call: Call) -> Composed:
     assert call.ended_at is not None
     # Whoever was dialled sits opposite the one who took over from the caller before that.
     legs = sorted(call.legs.values(), key=lambda leg: leg.role == "dialled")
-    return plan([_recorded(leg, call.ended_at) for leg in legs])
+    return plan([_recorded(leg, call.ended_at) for leg in legs], call.clock)
 
 
 def _recorded(leg: Leg, end: int) -> RecordedLeg:

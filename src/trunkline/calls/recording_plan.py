@@ -77,13 +77,14 @@ class Composed(msgspec.Struct, frozen=True, tag="composed"):
     """``length`` microseconds, mixed of ``parts``.
 
     ``files`` are those that any of the call's legs may have, and ``spent`` those of them that no other
-    recording will need.
+    recording will need. ``clock`` is the call's own (``even_times``), which times count by.
     """
 
     length: int
     parts: tuple[Part, ...]
     files: tuple[str, ...]
     spent: tuple[str, ...]
+    clock: int | None = None
 
 
 class WholeFile(msgspec.Struct, frozen=True, tag="file"):
@@ -108,7 +109,7 @@ def raw_name(leg_id: str) -> str:
     return leg_id.replace(".", "-")
 
 
-def plan(legs: Sequence[RecordedLeg]) -> Composed:
+def plan(legs: Sequence[RecordedLeg], clock: int | None = None) -> Composed:
     """The plan of a call that is over. Of ``legs`` that meet and have no side yet, the first sits left."""
     seats: dict[str, Side] = {}
     parts: list[Part] = []
@@ -125,6 +126,7 @@ def plan(legs: Sequence[RecordedLeg]) -> Composed:
         # Also for legs that were never in a bridge: whoever took one over before that has its recorder.
         files=tuple(leg.raw for leg in legs),
         spent=tuple(leg.raw for leg in legs if leg.ended),
+        clock=clock,
     )
 
 

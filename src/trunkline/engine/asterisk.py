@@ -20,7 +20,7 @@ from trunkline.engine.commands.ami import Ami, AmiRefused
 from trunkline.engine.commands.ari import Ari, AriError, segment
 from trunkline.engine.commands.control_socket import Control
 from trunkline.engine.config import trunks as trunk_file
-from trunkline.engine.config.configuration import TRUNKS_FILE, write_private
+from trunkline.engine.config.configuration import TRUNKS_FILE, event_log, write_private
 from trunkline.engine.config.contacts import is_secure
 from trunkline.engine.config.run_directory import run_directory_of
 from trunkline.engine.port import (
@@ -39,6 +39,7 @@ from trunkline.engine.port import (
     Trunk,
 )
 from trunkline.engine.watch import reach
+from trunkline.engine.watch.log_room import LogRoom
 from trunkline.engine.watch.trunks import TrunkWatch
 
 log = structlog.get_logger()
@@ -75,6 +76,7 @@ class Asterisk:
         trunk_qualify_seconds: int = 15,
         tls_ca: str = "",
         caches: Sequence[str] = (),
+        keep_free_mb: int = 0,
     ) -> None:
         """``tls_ca`` is a PEM file of what trunks may show besides what the machine trusts.
 
@@ -90,6 +92,7 @@ class Asterisk:
             on_signal,
             lambda host, port: reach.certificate_trouble(host, port, tls_ca),
         )
+        self.log_room = LogRoom(event_log(home), keep_free_mb, self._control.room_in_log)
         self._qualify_seconds = trunk_qualify_seconds
         self._endpoints: dict[str, bool] = {}
         self._states_known = False
@@ -101,11 +104,16 @@ class Asterisk:
         """Is ARI connected, and are all device states known?"""
         return self._states_known and self._ari.connected
 
+    @property
+    def has_room(self) -> bool:
+        return self.log_room.there
+
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ari.run(self._connected, self._cut_off))
             tasks.create_task(self._trunks.run())
+            tasks.create_task(self.log_room.watch())
             tasks.create_task(self._find_missed())
             tasks.create_task(self._qualify_just_met())
 

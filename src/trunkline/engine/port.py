@@ -149,6 +149,10 @@ class Engine(Protocol):
     def up(self) -> bool:
         """Can calls be made now?"""
 
+    @property
+    def has_room(self) -> bool:
+        """Can a call that begins now be told to its end? Else the engine refuses it: a disk is full."""
+
     def online(self, endpoint: str) -> bool | None:
         """Is the device registered and answering OPTIONS? None when it is not known here."""
 

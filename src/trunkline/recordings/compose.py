@@ -70,7 +70,7 @@ def _voices(plan: Composed, file: Callable[[str], Path], opened: ExitStack) -> l
     for raw in plan.files:
         path = file(raw)
         if is_leg_file(path) and path.exists():
-            legs[raw] = voice = open_leg(path)
+            legs[raw] = voice = open_leg(path, plan.clock)
             if voice:
                 opened.callback(voice.close)
     return [_planned(part, legs, file, opened) for part in plan.parts]

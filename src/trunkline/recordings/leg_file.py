@@ -20,6 +20,8 @@ _HEAD = np.dtype(
         ("samples", "<u4"), ("bytes", "<u4"),
     ]
 )  # fmt: skip
+_CLOCK_WAS_SET = 50_000
+"""Microseconds between a call's own clock and the wall's, from which on the wall's was set (``calls/even_times.py``)."""
 _VOICE, _FORMAT = ord("V"), ord("F")
 _LOOK = 64 * 1024
 
@@ -38,9 +40,10 @@ class LegFile:
 
     ``voice`` has a head for each packet of voice, in the order of their arrival; ``formats`` says which
     format each of them has. A file whose engine was killed is read up to its last whole packet.
+    Where the wall clock was set, times count by ``clock``, which says how far it was ahead of the monotonic one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: int | None = None) -> None:
         """Raises OSError, and ValueError for a file of another kind."""
         with path.open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -49,6 +52,10 @@ class LegFile:
         places = np.fromiter(_places(self._bytes), np.int64)
         whole = np.frombuffer(self._bytes, np.uint8)
         heads = whole[places[:, None] + np.arange(_HEAD.itemsize)].view(_HEAD)[:, 0]
+        if clock is not None:
+            own = heads["mono"].astype(np.int64) + clock
+            was_set = np.abs(own - heads["wall"].astype(np.int64)) > _CLOCK_WAS_SET
+            heads["wall"][was_set] = own[was_set]
         is_voice = heads["kind"] == _VOICE
         self.voice: Heads = heads[is_voice]
         self._payloads = places[is_voice] + _HEAD.itemsize

@@ -151,10 +151,10 @@ class MixedFile:
         self._file.close()
 
 
-def open_leg(path: Path) -> LegVoice | None:
+def open_leg(path: Path, clock: int | None = None) -> LegVoice | None:
     """None for a file without a whole packet, or of another kind. Raises OSError."""
     try:
-        return LegVoice(LegFile(path))
+        return LegVoice(LegFile(path, clock))
     except ValueError as error:
         log.warning("recorders_file_unread", file=path.name, error=str(error))
         return None

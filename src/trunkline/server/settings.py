@@ -170,6 +170,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="A leg that is not on hold, and from which neither audio nor RTCP has come for so long, is hung up (MEDIA_TIMEOUT); 0 switches that off. Phones that send only RTCP do so every few seconds: take no less than 20.",
         ),
     ] = 60
+    keep_free_mb: Annotated[
+        int,
+        _D(
+            ge=1,
+            le=1_000_000,
+            description="New calls are refused (503) while the disk of the data directory has less room than so many megabytes, since their records could not be written; calls that are up go on, and end on the record.",
+        ),
+    ] = 8
     quality_mos: Annotated[
         float,
         _D(

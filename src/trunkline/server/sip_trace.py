@@ -31,11 +31,13 @@ class SipTrace:
         db: Database,
         calls: CallLog,
         clock: Callable[[], int],
+        deleting: Callable[[], int],
     ) -> None:
+        """``deleting`` is the clock by which messages are deleted."""
         self._enabled, self._modules = settings.sip_trace, installed.modules
         self._capture = SipCapture(home)
         dialogs = SipDialogs(_ports(settings), is_local)
-        self._trace = TraceSip(db.sip_messages, dialogs, clock, settings.sip_trace_days)
+        self._trace = TraceSip(db.sip_messages, dialogs, clock, settings.sip_trace_days, deleting)
         self.hear = self._trace.hear
         if self._enabled:
             calls.on_change = self._trace.follow

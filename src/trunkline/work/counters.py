@@ -34,18 +34,19 @@ class Counters(Storage):
         if self._hits % _SWEEP_EVERY == 0:
             self._sweep()
         if not self.get(key):
-            self._ends[key] = time.time() + expiry
+            self._ends[key] = time.monotonic() + expiry
         self._counts[key] = count = self._counts.get(key, 0) + amount
         return count
 
     def get(self, key: str) -> int:
-        if self._ends.get(key, 0.0) <= time.time():
+        if self._ends.get(key, 0.0) <= time.monotonic():
             self.clear(key)
         return self._counts.get(key, 0)
 
     def get_expiry(self, key: str) -> float:
         """When the window ends, in unix seconds; without a window, now."""
-        return self._ends.get(key, time.time())
+        now = time.monotonic()
+        return time.time() + self._ends.get(key, now) - now
 
     def check(self) -> bool:
         return True
@@ -62,6 +63,6 @@ class Counters(Storage):
         self._ends.pop(key, None)
 
     def _sweep(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         for key in [key for key, end in self._ends.items() if end <= now]:
             self.clear(key)

@@ -76,6 +76,7 @@ class Health:
         return self._pinged[1]
 
 
+_NO_ROOM = "the disk is full: new calls are refused"
 _DEAF = "new events do not come: the database is away"
 
 
@@ -86,6 +87,7 @@ def checks_of(vitals: Vitals) -> dict[str, str]:
         late = vitals.log_lag_seconds > MOST_LAG
         checks["engine"] = "ok" if vitals.engine_up else "the engine is not up"
         checks["log"] = "the log is not keeping up" if late else "ok"
+        checks["room"] = "ok" if vitals.has_room else _NO_ROOM
     if vitals.main_trouble is not None:
         checks["main"] = vitals.main_trouble or "ok"
         checks["events"] = "ok" if vitals.hears_events else _DEAF
@@ -95,6 +97,7 @@ def checks_of(vitals: Vitals) -> dict[str, str]:
 def reasons_against(vitals: Vitals) -> list[str]:
     """Why no call can be made now; empty when calls can be made, or are another process' part."""
     reasons = ["the engine is not up"] if vitals.engine_up is False else []
+    reasons += [] if vitals.has_room else [_NO_ROOM]
     return [*reasons, "the server is being stopped"] if vitals.draining else reasons
 
 
@@ -140,6 +143,7 @@ def _gauges(vitals: Vitals) -> list[tuple[str, str, float]]:
         return [up, ("main_up", "1 when the main server answers.", not vitals.main_trouble)]
     return [
         up,
+        ("log_room", "1 while there is room on the disk for new calls.", vitals.has_room),
         ("calls_live", "Calls that are going on.", vitals.calls_live),
         ("log_lag_seconds", "Age of the oldest log row not yet taken in.", vitals.log_lag_seconds),
         ("recordings_waiting", "Recordings not yet made.", vitals.recordings_waiting),
@@ -173,6 +177,11 @@ def _counters(vitals: Vitals) -> list[tuple[str, str, float]]:
         ("events", "Events stored.", vitals.events_total),
         ("sip_messages", "SIP messages of calls kept.", vitals.sip_messages_total),
         ("sip_messages_dropped", "SIP messages not kept.", vitals.sip_messages_dropped),
+        (
+            "calls_refused_for_room",
+            "Calls refused because the disk was full, since the engine started.",
+            vitals.refused_for_room,
+        ),
         ("engine_restarts", "How often the engine died.", vitals.engine_restarts),
     ]
 

@@ -45,10 +45,12 @@ def run(
 
 async def _run(settings: Settings, dry_run: bool) -> list[Expired]:
     from trunkline.server.wiring.recordings import recording_store
-    from trunkline.server.wiring.retention import delete_expired
+    from trunkline.server.wiring.retention import delete_expired, deleting_clock
 
     async with open_database_of(settings) as database:
-        verb = delete_expired(settings, database.retention, recording_store(settings))
+        verb = delete_expired(
+            settings, database.retention, recording_store(settings), deleting_clock(settings)
+        )
         if dry_run:
             return await verb.due()
         with _progress() as told:

@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import stamina
 
@@ -28,6 +29,18 @@ _CONTACT = re.compile(r"^ *Contact: .* (Avail|Unavail|NonQual|Unknown|Removed) +
 _REGISTRATION = re.compile(
     r"^ (\S+?)/.*  (Registered|Rejected|Unregistered)(?: +\(exp\. .*\))? *$", re.M
 )
+
+# engine/recorder/cel_event_log.c
+_ROOM = re.compile(r"^room ([01]) refused (\d+) waiting (\d+) lost (\d+)", re.M)
+
+
+class RoomInLog(NamedTuple):
+    """Has the event log room for new calls? Calls that were refused, rows that wait for the disk, rows that are lost."""
+
+    there: bool
+    refused: int = 0
+    waiting: int = 0
+    lost: int = 0
 
 
 class Control:
@@ -50,6 +63,13 @@ class Control:
         """Every outbound registration -> does it stand? None while the first REGISTER is under way."""
         found = _REGISTRATION.findall(await self._ask("pjsip show registrations"))
         return {name: _STANDS[state] for name, state in found}
+
+    async def room_in_log(self) -> RoomInLog:
+        """An engine of an older version does not know: it takes every call."""
+        found = _ROOM.search(await self._ask("event log show"))
+        return (
+            RoomInLog(found[1] == "1", *map(int, found.groups()[1:])) if found else RoomInLog(True)
+        )
 
     async def forget_objects(self, cache: str) -> None:
         """Empty one of Asterisk's memory caches; does nothing where there is none of that name."""

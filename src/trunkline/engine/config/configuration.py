@@ -72,6 +72,8 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """Further certificates that a carrier's may be signed by, or be: a PEM file."""
     ring_seconds: int = 60
     max_call_seconds: int = 14_400
+    keep_free_mb: int = 8
+    """No call begins while the disk of the event log has less room."""
     more_modules: tuple[str, ...] = ()
     capture: CaptureAddress | None = None
     ami_port: int = 0
@@ -101,7 +103,7 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def event_log(home: Path) -> Path:
-    """The event log (CEL) of the engine in ``home``, where ``cel_custom.conf`` has it written."""
+    """The event log (CEL) of the engine in ``home``, where ``cel_event_log.conf`` has it written."""
     return home / "log" / "cel-custom" / "cel.csv"
 
 
@@ -229,6 +231,8 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "TLS": _tls(config),
         "RING": str(config.ring_seconds),
         "MAX_CALL": str(config.max_call_seconds),
+        "EVENT_LOG": str(event_log(config.home)),
+        "KEEP_FREE_MB": str(config.keep_free_mb),
         "CAPTURE": _capture(config.capture),
         **_codecs(config.modules),
         "MORE_MODULES": "\n".join(f"load = {name}.so" for name in config.more_modules),

@@ -36,11 +36,9 @@ __all__ = [
 ]
 
 NEEDED = (
-    "cel_custom.so",
     "chan_pjsip.so",
     "pbx_config.so",
     "res_ari.so",
-    "res_cdrel_custom.so",
     "res_config_sqlite3.so",
 )
 """The modules that we cannot do without; distributions split or leave out some."""

@@ -25,9 +25,7 @@ Progress = Callable[[str, float | None], None]
 """Called with what goes on, and how far it is: 0 to 1, or None when that is not known."""
 
 OLDEST = "22.10.1"
-"""The first release to run: it mends twenty security advisories, and its ``res_cdrel_custom``
-writes the DSV that the call log is read from.
-"""
+"""The first release to run: it mends twenty security advisories."""
 
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),

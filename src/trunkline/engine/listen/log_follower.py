@@ -143,9 +143,16 @@ class LogFollower:
     def _rotate(self) -> None:
         """Set a large log aside that has been read to its end; the one set aside before it goes."""
         file, position = self._where()
-        if file == self._file and position.offset >= _ROTATE_AT:
+        if file != self._file or position.offset < _ROTATE_AT:
+            return
+        fresh = self._file.with_suffix(".csv.new")
+        # Without room for a new one the old one stays: what the engine writes always has a place.
+        with contextlib.suppress(OSError):
+            fresh.touch(0o600)
             self._file.rename(self._aside)
-            self._file.touch()
+            with contextlib.suppress(FileExistsError):  # the engine was faster
+                os.link(fresh, self._file)
+            fresh.unlink()
 
 
 class _Found(NamedTuple):

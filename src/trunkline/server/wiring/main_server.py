@@ -26,7 +26,7 @@ from trunkline.events.message_ids import MessageIds
 from trunkline.events.of_call import Node
 from trunkline.recordings.disk import DiskStore
 from trunkline.routing.ports import legs
-from trunkline.server.clock import now
+from trunkline.server.clock import now, steady
 from trunkline.server.listening import refuse_taken_sip
 from trunkline.server.main_server import MainServer
 from trunkline.server.server_file import internal_token
@@ -36,7 +36,7 @@ from trunkline.server.sip_trace import SipTrace
 from trunkline.server.wiring.database import DatabaseParts
 from trunkline.server.wiring.doors import Web, web
 from trunkline.server.wiring.engine import engine_configuration, may_stay
-from trunkline.server.wiring.retention import delete_expired
+from trunkline.server.wiring.retention import delete_expired, deleting_clock
 from trunkline.server.wiring.webhooks import Webhooks
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.secrets import InstallationKey
@@ -84,12 +84,14 @@ def main_server(
         trunk_qualify_seconds=settings.trunk_qualify_seconds,
         tls_ca=settings.sip_tls_ca,
         caches=parts.caches,
+        keep_free_mb=settings.keep_free_mb,
     )
     bad = QualityLimits(
         settings.quality_mos, settings.quality_loss_percent, settings.quality_jitter_ms
     )
-    calls = CallLog(db, bus, node, now, message_ids, bad)
-    sip_trace = SipTrace(settings, installed, home, db, calls, now)
+    calls = CallLog(db, bus, node, now, message_ids, bad, steady)
+    deleting = deleting_clock(settings)
+    sip_trace = SipTrace(settings, installed, home, db, calls, now, deleting)
     end_astray = EndAstray(engine)
     calls.on_astray = end_astray.hear
     registry = CollectorRegistry()
@@ -138,6 +140,7 @@ def main_server(
     vitals.sip_messages = sip_trace.counts
     sip_connections = SipConnections(sip_tcp_ports(settings))
     vitals.sip_connections = lambda: sip_connections.open
+    vitals.refused_for_room = lambda: engine.log_room.said.refused
     server = MainServer(
         settings=settings,
         node_id=access.system,
@@ -165,7 +168,7 @@ def main_server(
             live_now=lambda: calls.live_raws() if calls.caught_up.is_set() else None,
             tags=RecordingTags(db.history),
         ),
-        delete_expired=delete_expired(settings, db.retention, store),
+        delete_expired=delete_expired(settings, db.retention, store, deleting),
         sip_trace=sip_trace,
         sip_connections=sip_connections,
         vitals=vitals,

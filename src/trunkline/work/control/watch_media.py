@@ -18,6 +18,7 @@ import structlog
 
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call, Leg
+from trunkline.calls.times import SECOND
 from trunkline.engine.port import Engine, EngineUnavailable
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.work.follow.follow_log import CallLog
@@ -103,7 +104,8 @@ class WatchMedia:
                 self._signs[leg.id] = now
                 return
         log.warning("media.fell_silent", call_id=call.id, leg_id=leg.id, seconds=self._seconds)
-        silent = f.LegFellSilent(call_id=call.id, leg_id=leg.id, at=now.at, last_sign=last.at)
+        heard_at = now.at - round((now.since - last.since) * SECOND)
+        silent = f.LegFellSilent(call_id=call.id, leg_id=leg.id, at=now.at, last_sign=heard_at)
         await self._calls.record([silent])
         await self._engine.hang_up(leg.id)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from trunkline.calls import facts as f
 from trunkline.calls.call import Call, Leg
 from trunkline.calls.conferences import came, is_in_room, went
+from trunkline.calls.even_times import evened, moved_to
 from trunkline.calls.facts import AnyFact
 from trunkline.calls.fold import Notice, fold
 from trunkline.calls.merging import merge
@@ -50,6 +51,8 @@ class BatchFold:
         self._signals = signals
         self._journal = journal
         self._bridges = bridges
+        self.steady = 0
+        """When what is taken now happened, by the machine's monotonic clock; 0 where that is not known."""
         self.changed: dict[str, Call] = {}
         self.opened: list[Call] = []
         self.kept: list[AnyFact] = []
@@ -66,6 +69,8 @@ class BatchFold:
             await self.take_early(fact.leg_id)
         fact = self._under_its_call(fact)
         before = self._now(fact.call_id)
+        if before is not None:
+            fact = evened(before, fact, self.steady)
         begins = before is None and isinstance(fact, f.LegStarted)
         if begins and await self._journal.known(fact.call_id):
             return None  # it is over: the log is being read again
@@ -89,8 +94,11 @@ class BatchFold:
             return
         if early := self._signals.of(leg_id):
             self.used_early[leg_id] = list(early)
+            now = self.steady
             for each in early:
+                self.steady = self._signals.steady(each)
                 await self.take(_in_call(each, call_id))
+            self.steady = now
 
     async def _keep(
         self, fact: AnyFact, before: Call | None, after: Call, heard: Sequence[Notice]
@@ -156,7 +164,8 @@ class BatchFold:
             return
         goes_on, absorbed = decided.goes_on.id, decided.absorbed.id
         here = [fact for fact in self.kept if fact.call_id == absorbed]
-        facts = (*await self._journal.facts(absorbed), *here)
+        told = (*await self._journal.facts(absorbed), *here)
+        facts = moved_to(decided.goes_on, decided.absorbed, told)
         await self.take(f.CallAbsorbed(call_id=absorbed, at=at, into_call_id=goes_on))
         for id_ in (*decided.absorbed.legs, *decided.absorbed.absorbed, absorbed):
             self._led_over[id_] = goes_on

@@ -33,7 +33,7 @@ from trunkline.calls.quality import USUAL, QualityLimits
 from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
 from trunkline.calls.refusals import RefusalReason
-from trunkline.engine.port import AnsweredInSip, Signal
+from trunkline.engine.port import AnsweredInSip, HoldChanged, Rang, Signal
 from trunkline.events import of_call
 from trunkline.events.message_ids import MessageIds
 from trunkline.events.stored import StoredEvent
@@ -55,6 +55,10 @@ _UNSAVED_PARTS = 100
 """After so many parts of the log without a fact, their position is stored by itself."""
 _GATHER = 0.003
 """A signal waits for others for so many seconds, so that they are one commit."""
+
+
+_Happened = tuple[AnyFact | Meeting, int]
+"""What is to be folded, and when it happened by the machine's monotonic clock, or 0."""
 
 
 class LogPart(Protocol):
@@ -83,12 +87,14 @@ class CallLog:
         clock: Callable[[], int],
         message_ids: MessageIds,
         quality_limits: QualityLimits = USUAL,
+        steady: Callable[[], int] = lambda: 0,
     ) -> None:
+        """``steady`` is the machine's monotonic clock in microseconds, which the engine's log has, too."""
         self._node_id = node.id
         self._db = db
         self._bus = bus
         self._node = node
-        self._clock = clock
+        self._clock, self._steady = clock, steady
         self._message_ids = message_ids
         self._quality_limits = quality_limits
         self._lock = asyncio.Lock()
@@ -143,7 +149,8 @@ class CallLog:
     async def record(self, facts: Iterable[AnyFact], position: LogPosition | None = None) -> None:
         """Fold the facts and commit; raises DatabaseUnavailable, and then nothing has changed."""
         async with self._lock:
-            await self._record(facts, position)
+            told = [(fact, self._steady_at(fact.at) if fact.at else 0) for fact in facts]
+            await self._record(told, position)
 
     async def ask(self, requested: f.CallRequested) -> Awaitable[None]:
         """Begin a call; raises DatabaseUnavailable, and then nothing has changed.
@@ -153,6 +160,8 @@ class CallLog:
         """
         async with self._lock:
             folding = self._new_fold()
+            if now := self._steady():
+                requested = f.replace(requested, clock=requested.at - now)
             await folding.take(requested)
             settled = await self._stored(self._db.calls.commit_early(self._batch(folding, None)))
             self._apply(folding)
@@ -177,14 +186,15 @@ class CallLog:
         async for attempt in insisting():
             with attempt:
                 async with self._lock:
-                    await self._record(await self._facts_of(part.rows), part.position)
+                    await self._record(await self._happened(part.rows), part.position)
 
     def hear(self, signal: Signal) -> None:
         """Take in what only the engine's live signals tell: ringing, holding, SIP codes.
 
         It is kept until the log tells of its leg: a signal can be faster than the log.
         """
-        self._signals.hear(signal, self.caught_up.is_set())
+        steady = self._steady_at(signal.at) if isinstance(signal, Rang | HoldChanged) else 0
+        self._signals.hear(signal, self.caught_up.is_set(), steady)
         if isinstance(signal, AnsweredInSip):
             self._refusal_late = _REFUSAL_LATE
         self._heard.set()
@@ -206,6 +216,14 @@ class CallLog:
         if dead:
             log.warning("calls.closed_with_engine", count=len(dead))
             await self.insist(dead)
+
+    def _steady_at(self, at: int) -> int:
+        """A moment that has just been told, by the monotonic clock; 0 for one before the machine's start.
+
+        A moment to come was told before the wall clock was set back: it was now.
+        """
+        now = self._steady()
+        return max(0, now - max(0, self._clock() - at)) if now else 0
 
     def without_channels(self, living: Container[str]) -> set[str]:
         """The calls that have begun, and have no open leg that lives in the engine."""
@@ -285,18 +303,18 @@ class CallLog:
             return row.exten in ("", "s")
         return leg.direction == "outbound" and leg.ringing_at is None
 
-    async def _facts_of(self, rows: list[cel.CelRow]) -> list[AnyFact | Meeting]:
+    async def _happened(self, rows: list[cel.CelRow]) -> list[_Happened]:
         named = [cel.names(row) for row in rows]
         owners = await _each(self._db.directory.endpoint_owner, {each.endpoint for each in named})
         users = await _each(self._user, {each.user_id for each in named})
-        facts: list[AnyFact | Meeting] = []
+        happened: list[_Happened] = []
         for row in rows:
             fact = cel.read(row, owners.get, users.get)
             if fact is not None:
-                facts.append(fact)
+                happened.append((fact, row.steady))
             if (other := cel.met_leg(row)) is not None:
-                facts.append(Meeting(row.unique_id, other, row.time))
-        return facts
+                happened.append((Meeting(row.unique_id, other, row.time), row.steady))
+        return happened
 
     async def _user(self, user_id: str) -> Party | None:
         found = await self._db.directory.user_owner(user_id)
@@ -307,11 +325,9 @@ class CallLog:
             number=number, username=found.username, name=found.display_name, user_id=user_id
         )
 
-    async def _record(
-        self, facts: Iterable[AnyFact | Meeting], position: LogPosition | None
-    ) -> None:
+    async def _record(self, happened: Iterable[_Happened], position: LogPosition | None) -> None:
         folding = self._new_fold()
-        for fact in facts:
+        for fact, folding.steady in happened:
             await folding.take(fact)
         await self._commit(folding, position)
 

@@ -27,12 +27,21 @@ _FORGET_EVERY = 10_000_000
 
 
 class TraceSip:
-    """The verb that keeps SIP messages for ``days``. ``clock`` gives unix microseconds."""
+    """The verb that keeps SIP messages for ``days``.
+
+    ``clock`` gives unix microseconds, and so does ``deleting``, by which they are deleted.
+    """
 
     def __init__(
-        self, messages: SipMessages, dialogs: SipDialogs, clock: Callable[[], int], days: int
+        self,
+        messages: SipMessages,
+        dialogs: SipDialogs,
+        clock: Callable[[], int],
+        days: int,
+        deleting: Callable[[], int] | None = None,
     ) -> None:
         self._messages, self._dialogs, self._clock, self._days = messages, dialogs, clock, days
+        self._deleting = deleting or clock
         self._unwritten: list[SipPart] = []
         self._forgot = 0
         self._failed = 0
@@ -64,7 +73,7 @@ class TraceSip:
     async def _prune(self) -> None:
         while True:
             try:
-                await self._messages.prune(self._clock() - self._days * DAY)
+                await self._messages.prune(self._deleting() - self._days * DAY)
             except Exception:
                 log.exception("sip_trace.prune_failed")
             await asyncio.sleep(_PRUNE_EVERY)

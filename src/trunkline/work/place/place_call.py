@@ -265,6 +265,8 @@ class PlaceCall:
             await self._storing.is_done(keeping, _PATIENCE)
 
     async def _place(self, call: GoodCall) -> CallPlaced:
+        if not self._engine.has_room:
+            raise Refused("ENGINE_UNAVAILABLE", "the disk is full: no call could be kept", _RETRY)
         await self._check_online(call.device.sip_user)
         _check_way(call)
         async with self._limits.place(call, self._calls.live):

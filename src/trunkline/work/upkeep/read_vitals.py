@@ -43,6 +43,8 @@ class ReadVitals:
         """How many SIP messages were kept and dropped; set once there is somebody to ask."""
         self.sip_connections: Callable[[], int] = int
         """How many SIP connections were open a while ago; likewise."""
+        self.refused_for_room: Callable[[], int] = lambda: 0
+        """How many calls the engine has refused because its log had no room; set once there is somebody to ask."""
         bus.listen(self._count, lambda _: False)
 
     async def read(self) -> Vitals:
@@ -50,6 +52,8 @@ class ReadVitals:
         kept, dropped = self.sip_messages()
         return Vitals(
             engine_up=self._engine.up,
+            has_room=self._engine.has_room,
+            refused_for_room=self.refused_for_room(),
             draining=self.draining,
             calls_stored=self._clock() - self._calls.refused_at > _TRIED_AGAIN,
             log_lag_seconds=self._lag(),

@@ -15,6 +15,10 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """Can the engine take calls now? None: this process has no engine, and says nothing of calls."""
     draining: bool
     """Is the server being stopped? Then it takes no new call."""
+    has_room: bool = True
+    """Is there room on the disk for a call's events? Else new calls are refused."""
+    refused_for_room: int = 0
+    """Calls that were refused for that since the engine started."""
     main_trouble: str | None = None
     """What is wrong with the main server, which has the engine ("": nothing); None: this is it."""
     hears_events: bool = True
