@@ -32,8 +32,8 @@ accounts = sa.Table(
     Column("country", Text),  # ISO 3166-1 alpha-2
     text("emergency_listed"),  # comma-separated, beside those of its country
     text("emergency_numbers", "112,911"),  # all of them
-    most("max_calls", 50),  # to the outside, at once
-    most("max_rate", 600),  # new ones to the outside, a minute
+    most("max_calls", 200),  # to the outside, at once
+    most("max_rate", 1200),  # new ones to the outside, a minute
     flag("record", True),
     text("recording_format", "mp3"),
     flag("sandbox", False),
@@ -90,8 +90,8 @@ devices = sa.Table(
     Column("realm", Text, nullable=False),
     Column("ha1", Text, nullable=False),  # RFC 2617: md5(sip_user:realm:password)
     text("srtp", "off"),  # off, optional or required
-    most("max_calls", 5),
-    most("max_rate", 60),
+    most("max_calls", 10),
+    most("max_rate", 120),
     flag("enabled", True),
     time("created_at"),
     sa.Index(None, "account_id"),
@@ -113,7 +113,7 @@ trunks = sa.Table(
     text("match"),  # comma-separated addresses that its calls come from
     Column("priority", Integer, nullable=False, server_default="10"),
     text("srtp", "off"),  # off, optional or required
-    most("max_calls", 100),  # in and out
+    most("max_calls", 200),  # in and out
     most("max_rate", None),
     flag("sandbox", False),
     flag("enabled", True),

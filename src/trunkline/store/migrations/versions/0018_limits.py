@@ -11,11 +11,11 @@ revision = "0018"
 down_revision = "0017"
 
 _LIMITS = (
-    ("accounts", "max_calls", "50"),
-    ("accounts", "max_rate", "600"),
-    ("devices", "max_calls", "5"),
-    ("devices", "max_rate", "60"),
-    ("trunks", "max_calls", "100"),
+    ("accounts", "max_calls", "200"),
+    ("accounts", "max_rate", "1200"),
+    ("devices", "max_calls", "10"),
+    ("devices", "max_rate", "120"),
+    ("trunks", "max_calls", "200"),
     ("trunks", "max_rate", None),
 )
 
