@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from cluster import Cluster
@@ -19,6 +20,10 @@ _TOGETHER = ("tests/engine",)
 """Folders whose tests share Debian's package manager: one worker runs all of them."""
 _HALVES = 2
 """Whole tests mostly wait; so many workers run them, each on an Asterisk of its own."""
+
+# No example is too slow: the machine may have other work.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 
 def pytest_configure() -> None:

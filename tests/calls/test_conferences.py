@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.replay import Ledger
@@ -68,7 +68,6 @@ def moves(draw: st.DrawFn) -> list[tuple[str, int]]:
     return [(leg, draw(st.integers(0, 5))) for leg in twice]
 
 
-@settings(deadline=None)
 @given(moves())
 def test_the_talk_of_each_is_the_time_in_which_somebody_else_was_there(
     lives: list[tuple[str, int]],

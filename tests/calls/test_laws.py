@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.replay import NODE, Ledger, Scenario, names, scenario
@@ -38,7 +38,6 @@ def whole(scene: Scenario) -> Ledger:
     return ledger
 
 
-@settings(deadline=None)
 @given(scenes, st.data())
 def test_a_log_read_again_from_anywhere_changes_nothing(scene: Scenario, data: st.DataObject):
     ledger = begun(scene)
@@ -55,7 +54,6 @@ def test_a_log_read_again_from_anywhere_changes_nothing(scene: Scenario, data: s
     assert (ledger.calls, ledger.told()) == (expected.calls, expected.told())
 
 
-@settings(deadline=None)
 @given(scenes, st.data())
 def test_repeated_rows_change_nothing(scene: Scenario, data: st.DataObject):
     ledger = begun(scene)
@@ -67,7 +65,6 @@ def test_repeated_rows_change_nothing(scene: Scenario, data: st.DataObject):
     assert (ledger.calls, ledger.told()) == (expected.calls, expected.told())
 
 
-@settings(deadline=None)
 @given(scenes, st.data())
 def test_batches_can_end_anywhere(scene: Scenario, data: st.DataObject):
     cuts = data.draw(st.sets(st.integers(0, len(scene.rows))))
@@ -96,7 +93,6 @@ def test_facts_come_back_from_the_journal_as_they_were(name: str):
         assert [f.decode(f.encode(fact)) for fact in facts] == facts
 
 
-@settings(deadline=None)
 @given(scenes, st.data())
 def test_a_lost_row_never_raises_and_the_end_still_closes_the_call(scene, data: st.DataObject):
     lost = data.draw(st.sets(st.integers(0, len(scene.rows) - 1)))
@@ -210,7 +206,6 @@ def lived(facts: list[AnyFact]) -> tuple[Call | None, list[Notice]]:
     return call, told
 
 
-@settings(deadline=None)
 @given(any_facts)
 def test_no_facts_can_make_the_fold_raise_or_lie(facts: list[AnyFact]):
     call, told = lived(facts)
@@ -221,7 +216,6 @@ def test_no_facts_can_make_the_fold_raise_or_lie(facts: list[AnyFact]):
     assert (("CALL_MERGED", None) in counted) == bool(call and call.merged_into)
 
 
-@settings(deadline=None)
 @given(any_facts)
 def test_only_facts_that_change_something_are_needed(facts: list[AnyFact]):
     call, needed = None, []
@@ -233,7 +227,6 @@ def test_only_facts_that_change_something_are_needed(facts: list[AnyFact]):
     assert refold(needed) == call
 
 
-@settings(deadline=None)
 @given(st.lists(text, min_size=12, max_size=12), st.sampled_from(list(cel._READERS)), text)
 def test_no_row_can_make_the_reader_raise(columns: list[str], event: str, extra: str):
     columns = [event, "1700000000.5", *columns[2:11], extra]
@@ -245,7 +238,6 @@ def test_no_row_can_make_the_reader_raise(columns: list[str], event: str, extra:
         cel.met_leg(row._replace(event="ATTENDEDTRANSFER", extra=raw))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_a_time_is_a_time_or_there_is_no_row(text: str):
     row = cel.parse(["ANSWER", text, *[""] * 10])

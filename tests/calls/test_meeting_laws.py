@@ -159,7 +159,7 @@ def lived(switch: Switch, batches: list[int]) -> Ledger:
 cuts = st.lists(st.integers(1, 6), max_size=30)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(lives(), cuts)
 def test_every_announced_leg_and_call_ends_once(switch: Switch, batches: list[int]):
     counted = lived(switch, batches).counted()
@@ -171,7 +171,7 @@ def test_every_announced_leg_and_call_ends_once(switch: Switch, batches: list[in
     assert {what: n for what, n in counted.items() if what[0] != "CHANNEL_BRIDGE"} == expected
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(lives(), cuts)
 def test_talk_is_the_time_in_which_two_people_were_joined(switch: Switch, batches: list[int]):
     calls = lived(switch, batches).calls
@@ -180,7 +180,6 @@ def test_talk_is_the_time_in_which_two_people_were_joined(switch: Switch, batche
     }
 
 
-@settings(deadline=None)
 @given(lives(), cuts)
 def test_what_was_absorbed_says_where_it_went(switch: Switch, batches: list[int]):
     calls = lived(switch, batches).calls
@@ -192,7 +191,6 @@ def test_what_was_absorbed_says_where_it_went(switch: Switch, batches: list[int]
         assert record.status_detail == "SUCCESS" if call.talked else record.status_detail
 
 
-@settings(deadline=None)
 @given(lives(), cuts, st.data())
 def test_a_replay_changes_nothing(switch: Switch, batches: list[int], data: st.DataObject):
     ledger = lived(switch, batches)
@@ -201,7 +199,6 @@ def test_a_replay_changes_nothing(switch: Switch, batches: list[int], data: st.D
     assert (ledger.heard, ledger.calls) == (told, calls)
 
 
-@settings(deadline=None)
 @given(lives(), st.data())
 def test_a_log_read_again_amid_it_changes_nothing(switch: Switch, data: st.DataObject):
     expected, ledger = lived(switch, []), Ledger()
@@ -211,7 +208,6 @@ def test_a_log_read_again_amid_it_changes_nothing(switch: Switch, data: st.DataO
     assert (ledger.told(), ledger.calls) == (expected.told(), expected.calls)
 
 
-@settings(deadline=None)
 @given(lives(), cuts)
 def test_every_call_is_its_journal(switch: Switch, batches: list[int]):
     ledger = lived(switch, batches)
@@ -220,7 +216,6 @@ def test_every_call_is_its_journal(switch: Switch, batches: list[int]):
         assert [f.decode(f.encode(fact)) for fact in facts] == facts
 
 
-@settings(deadline=None)
 @given(lives(), cuts)
 def test_a_leg_ends_under_the_call_that_it_is_part_of(switch: Switch, batches: list[int]):
     ledger = lived(switch, batches)

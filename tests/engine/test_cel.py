@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from log_writer import append, record
 
@@ -90,7 +90,6 @@ def test_nul_and_bad_utf8_are_replaced(file: Path, follower: LogFollower) -> Non
     assert [each.name for each in taken.rows] == ["a\ufffdb\ufffd", ""]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=6))
 def test_hostile_names_are_read_back(tmp_path_factory: pytest.TempPathFactory, names: list[str]):
     path = tmp_path_factory.mktemp("cel") / "cel.csv"
@@ -101,7 +100,6 @@ def test_hostile_names_are_read_back(tmp_path_factory: pytest.TempPathFactory, n
     assert [each.name for each in taken.rows] == names
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_can_make_it_raise(tmp_path_factory: pytest.TempPathFactory, raw: bytes):
     path = tmp_path_factory.mktemp("cel") / "cel.csv"
@@ -126,7 +124,6 @@ def test_a_log_longer_than_one_read(file: Path, follower: LogFollower) -> None:
 # ---- Records that are not whole --------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_half_written_record_is_waited_for(tmp_path_factory, data: st.DataObject) -> None:
     path = tmp_path_factory.mktemp("cel") / "cel.csv"
@@ -139,7 +136,6 @@ def test_a_half_written_record_is_waited_for(tmp_path_factory, data: st.DataObje
     assert everything(follower) == ([1], 0)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_record_cut_for_ever_costs_only_itself(tmp_path_factory, data: st.DataObject) -> None:
     path = tmp_path_factory.mktemp("cel") / "cel.csv"
@@ -157,7 +153,6 @@ def test_a_record_cut_for_ever_costs_only_itself(tmp_path_factory, data: st.Data
     assert skipped + skipped_later == 1
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_two_cuts_in_one_read(tmp_path_factory, data: st.DataObject) -> None:
     path = tmp_path_factory.mktemp("cel") / "cel.csv"
