@@ -11,7 +11,7 @@ ARGS ?=
 PARALLEL := -n 3 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check random-calls bench bench-history
+.PHONY: help setup demo run test check random-calls attack sbom bench bench-history
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
@@ -40,6 +40,13 @@ check: $(DEV) ## All that a change must pass: style, types, layers, tests
 random-calls: $(DEV) ## Make calls at random whose truth is known, and compare (ARGS="--calls 1000 --seed 7")
 	@sh tests/need.sh
 	@cd tests && ../$(BIN)/python -m random_calls $(ARGS)
+
+attack: $(DEV) ## Attack a server that is started for it, on the loopback; a line for each case
+	@sh tests/need.sh
+	@cd tests && ../$(BIN)/python -m attack.web
+
+sbom: $(DEV) ## Write what Trunkline and its engine are made of (CycloneDX) into dist/sbom
+	@sh setup/sbom.sh $(ARGS)
 
 bench: $(DEV) ## Measure, and print ratios
 	@sh tests/need.sh

@@ -1,0 +1,1 @@
+"""Attacks on a server of their own, on the loopback, bounded: what is promised is tried anew."""
