@@ -11,7 +11,7 @@ ARGS ?=
 PARALLEL := -n 3 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check random-calls attack bench bench-history
+.PHONY: help setup demo run test check random-calls attack sbom bench bench-history
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
@@ -41,9 +41,12 @@ random-calls: $(DEV) ## Make calls at random whose truth is known, and compare (
 	@sh tests/need.sh
 	@cd tests && ../$(BIN)/python -m random_calls $(ARGS)
 
-attack: $(DEV) ## Send a server what nobody sends, and see whether anything comes of it
+attack: $(DEV) ## Attack servers that are started for it, on the loopback, and see what comes of it
 	@sh tests/need.sh
-	@cd tests && ../$(BIN)/python -m attack.sip $(ARGS)
+	@cd tests && ../$(BIN)/python -m attack.web && ../$(BIN)/python -m attack.sip $(ARGS)
+
+sbom: $(DEV) ## Write what Trunkline and its engine are made of (CycloneDX) into dist/sbom
+	@sh setup/sbom.sh $(ARGS)
 
 bench: $(DEV) ## Measure, and print ratios
 	@sh tests/need.sh

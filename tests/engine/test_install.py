@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from trunkline.engine.install import packages
+from trunkline.engine.install import contents, packages
 from trunkline.engine.install.choose import (
     NEEDED,
     EngineInstallError,
@@ -127,6 +127,10 @@ def test_what_is_fetched_is_found_and_whole(fetched: Path) -> None:
     assert found.origin == "private"
     assert (found.share / "sounds" / "en_US_f_Allison").is_dir()
     assert (found.share / "documentation").is_dir()
+    assert found.root
+    parts = {part.name: part.version for part in contents.read(found.root)}
+    assert found.version in parts["asterisk"]
+    assert len(parts) > 50
     known = status(fetched)
     assert known.engine == found
     assert known.fetched == (found.root,)

@@ -6,6 +6,7 @@ it imports what it works with inside its functions.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated, Any
@@ -66,6 +67,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it; a foreseen failure ends with exit status 1 and one line on stderr."""
+        os.umask(0o077)  # whatever a command makes holds secrets, or who called whom
         with failures():
             return super().invoke(ctx)
 

@@ -20,13 +20,13 @@ class DiskStore(ObjectStore):
     """A ``Store`` with one file for each recording, under its public name, in ``root``.
 
     A file is written in ``root/incoming``, and takes its name once it is on the disk. So
-    a crash or a power cut leaves the older file or the new one. The directory is made at need.
+    a crash or a power cut leaves the older file or the new one. The directory is made at need. Only the owner may read a file.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._stage = root / _STAGE
-        self._stage.mkdir(parents=True, exist_ok=True)
+        self._stage.mkdir(mode=0o700, parents=True, exist_ok=True)
         super().__init__(LocalStore(root))
 
     async def put(self, name: str, file: Path) -> None:
@@ -45,6 +45,7 @@ class DiskStore(ObjectStore):
         await asyncio.to_thread(_fsync, self._root)
 
     def _settle(self, staged: str, name: str) -> None:
+        (self._stage / staged).chmod(0o600)
         _fsync(self._stage / staged)
         os.replace(self._stage / staged, self._root / name)
         _fsync(self._root)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from trunkline.server import open_files
+from trunkline.server import open_files, private_files
 from trunkline.server.api_process import ApiProcess
 from trunkline.server.listening import listen
 from trunkline.server.serving import Serving, Stop, local_url
@@ -30,6 +30,7 @@ async def serve_api(settings: Settings, reuse_port: bool, on_ready: Callable[[st
     open_files.raise_limit()
     key_file = settings.directory / "secret.key"
     with listen(settings, reuse_port) as http:
+        private_files.keep_private(settings.directory)
         stop = Stop()
         if not key_file.exists():
             raise KeyUnusable(

@@ -11,7 +11,7 @@ import structlog
 
 from trunkline.engine.config.credentials import credentials
 from trunkline.engine.install.choose import Installed
-from trunkline.server import open_files
+from trunkline.server import open_files, private_files
 from trunkline.server.listening import data_lock, listen
 from trunkline.server.main_server import MainServer
 from trunkline.server.server_file import write_server_file
@@ -57,6 +57,10 @@ async def serve(
     """
     open_files.raise_limit()
     with data_lock(settings.directory), listen(settings) as http:
+        private_files.keep_private(settings.directory)
+        closing = asyncio.create_task(
+            asyncio.to_thread(private_files.close_contents, settings.directory)
+        )
         installed = await asyncio.to_thread(engine_for, settings, progress)
         stop = Stop()
         key = open_key(settings.directory / "secret.key")
@@ -65,6 +69,7 @@ async def serve(
             server, web = main_server(settings, installed, key, parts)
             companion = beside(settings, installed, key, server) if beside else None
             await _Life(settings, http, stop, on_ready, server, web, companion).live(key)
+        await closing
 
 
 class _Life:

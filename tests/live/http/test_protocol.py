@@ -388,6 +388,8 @@ async def test_a_host_that_is_none(port: int, host: str) -> None:
         (["Host: a", "Host: a"], "1.1", b"400"),
         (["Host: a", "host: b"], "1.1", b"400"),
         (["Host: a", "Host: a"], "1.0", b"400"),
+        (["Host: a"], "2.0", b"400"),
+        (["Host: a"], "0.9", b"400"),
         ([], "1.0", b"200"),  # as health checks of HAProxy ask
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,6 +85,28 @@ def remove(as_json: Json = False) -> None:
     from trunkline.server.wiring import engine_install
 
     show_one({"freedBytes": engine_install.remove()}, as_json)
+
+
+@app.command()
+def sbom(ctx: typer.Context) -> None:
+    """Print the engine's bill of materials (CycloneDX, JSON): Debian's packages and our module.
+
+    Needs Trunkline with its extra `sbom`. `make sbom` writes it beside the wheel's.
+    """
+    from trunkline.server.wiring import engine_install
+
+    if find_spec("cyclonedx") is None:
+        raise CommandFailed("this needs CycloneDX: pip install 'trunkline[sbom]'")
+    from trunkline.engine.install import bill, contents
+
+    found = engine_install.status(settings_of(ctx)).engine
+    if found is None:
+        raise CommandFailed("there is no Asterisk to run: trunkline engine install")
+    if found.root is None or not contents.read(found.root):
+        _warn(
+            "which packages this engine was made of is not noted: trunkline engine install --upgrade"
+        )
+    typer.echo(bill.bill(found))
 
 
 def _described(found: Installed | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Literal
 import msgspec
 from filelock import FileLock, Timeout
 
-from trunkline.engine.install import packages, recorder
+from trunkline.engine.install import contents, packages, recorder
 from trunkline.engine.install.installed import Installed
 from trunkline.engine.install.packages import OLDEST, EngineInstallError, Progress, Source
 
@@ -46,7 +46,7 @@ NEEDED = (
 PACKAGES = ("asterisk", "asterisk-dev", "asterisk-moh-opsound-gsm")
 """What is fetched: the engine, its headers for our recorder, and music for who is held."""
 ANYWHERE = Source()
-_FILLED = "~2"
+_FILLED = "~3"
 """Ends the name of a fetched engine's folder; counted up when more is unpacked into it than before."""
 _LOADERS = ("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
 
@@ -274,6 +274,7 @@ def _unpack(fetched: packages.Fetched, root: Path, progress: Progress) -> None:
     partial = root.with_name(f"{root.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     packages.unpack(fetched.packages, partial, progress)
+    contents.note(partial, fetched.packages)
     progress("checking", None)
     _proven(partial, root)
     os.sync()  # a power cut after the rename must not leave a whole name with empty files

@@ -233,10 +233,13 @@ class EventHttp(HttpToolsProtocol):
 
     def _fault(self) -> str:
         """What is wrong with the target and the Host, if anything."""
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            return "HTTP/1.1 is spoken here."
         if not self.url.startswith(b"/") or b"#" in self.url:
             return "The request's target is to be a path (RFC 9112, 3.2.1)."
         sent = [value for name, value in self.headers if name == b"host"]
-        if not sent and self.parser.get_http_version() == "1.0":
+        if not sent and version == "1.0":
             return ""
         host = host_of(sent[0]) if len(sent) == 1 else None
         if host is None:
