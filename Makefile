@@ -11,7 +11,7 @@ ARGS ?=
 PARALLEL := -n 3 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check random-calls bench bench-history
+.PHONY: help setup demo run test check random-calls torture bench bench-history
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
@@ -40,6 +40,10 @@ check: $(DEV) ## All that a change must pass: style, types, layers, tests
 random-calls: $(DEV) ## Make calls at random whose truth is known, and compare (ARGS="--calls 1000 --seed 7")
 	@sh tests/need.sh
 	@cd tests && ../$(BIN)/python -m random_calls $(ARGS)
+
+torture: $(DEV) ## Faults one after the other under calls, and whether what is told is true (ARGS="--kills 200 --seed 7")
+	@sh tests/need.sh
+	@cd tests && ../$(BIN)/python -m torture $(ARGS)
 
 bench: $(DEV) ## Measure, and print ratios
 	@sh tests/need.sh
