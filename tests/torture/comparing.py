@@ -18,6 +18,8 @@ _SECOND = 1.5
 _OFFLINE = {"in": 480, "click": 400}
 """What a caller is told where a phone is not registered."""
 
+_PATIENCE = 1.9
+"""Seconds. A click waits for the database for 2; a busy machine may need more."""
 _LATER = (503, 500)
 """RFC 3261, 21.5: Asterisk says 500 to a phone whose password it cannot look up."""
 
@@ -85,9 +87,7 @@ def _attempt(
     ]
     odd = list(_untrue(attempt, meanwhile, records))
     during = ", ".join(each.name for each in meanwhile) or "no fault"
-    what = (
-        f"{attempt.kind} {attempt.number} ({attempt.code}, spoke {attempt.seconds:.1f} s, {during})"
-    )
+    what = f"{attempt.kind} {attempt.number} ({attempt.code}{attempt.said}, spoke {attempt.seconds:.1f} s, {during})"
     return [f"{what}: {line}" for line in odd]
 
 
@@ -133,7 +133,9 @@ def _refused(
             odd.append("its phone is not offline")
     elif attempt.code not in _LATER:
         odd.append("it may work later, which is not what was said")
-    elif not may & ({"calls", "clicks"} if attempt.kind == "click" else {"calls"}):
+    elif not may & ({"calls", "clicks"} if attempt.kind == "click" else {"calls"}) and not (
+        attempt.kind == "click" and attempt.decided_at - attempt.placed_at >= _PATIENCE
+    ):
         odd.append("nothing was wrong")
     if record is not None and (record["status_detail"] == "SUCCESS" or record["billing_seconds"]):
         odd.append(f"refused, and its record says {record['status_detail']}")

@@ -207,6 +207,7 @@ async def place(seed: int, rate: float, *, on_disk: bool = True) -> AsyncIterato
             "database": url.replace(f":{made.cluster.port}/", f":{made.cable.port}/"),
             "engine_prefix": str(made.clock.engine(folder / "engine")),
             "call_rate": "1000/second",
+            "webhook_retry_seconds": "1,2,3,5,5,5,5,5,5,5,5,5",
         }
         server = made.server = Server(
             folder / "data", ports.one(), ports.one(), ports.range(600), settings

@@ -46,6 +46,8 @@ class Attempt(msgspec.Struct):
     spoke: tuple[float, float] | None = None
     """From when to when both phones were up."""
     odd: str = ""
+    said: str = ""
+    """Why a click was refused."""
 
     @property
     def seconds(self) -> float:
@@ -122,6 +124,8 @@ class Traffic:
             attempt.code = answer.status_code
             if answer.status_code == 200:
                 attempt.call_id = answer.json()["call_id"]
+            else:
+                attempt.said = f" {answer.json()['message']}: {answer.json().get('detail', '')}"
         attempt.decided_at = time.monotonic()
         if attempt.code not in (0, 200):
             return None
