@@ -11,7 +11,7 @@ ARGS ?=
 PARALLEL := -n 3 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check random-calls attack sbom bench bench-history
+.PHONY: help setup demo run test check random-calls torture attack sbom bench bench-history
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
@@ -47,6 +47,10 @@ attack: $(DEV) ## Attack servers that are started for it, on the loopback, and s
 
 sbom: $(DEV) ## Write what Trunkline and its engine are made of (CycloneDX) into dist/sbom
 	@sh setup/sbom.sh $(ARGS)
+
+torture: $(DEV) ## Faults one after the other under calls, and whether what is told is true (ARGS="--kills 200 --seed 7")
+	@sh tests/need.sh
+	@cd tests && ../$(BIN)/python -m torture $(ARGS)
 
 bench: $(DEV) ## Measure, and print ratios
 	@sh tests/need.sh

@@ -173,6 +173,14 @@ def test_a_record_cut_for_ever_does_not_count_as_behind(file: Path, follower: Lo
     assert follower.behind() == 0
 
 
+def test_who_follows_is_no_sign_of_the_engines_life(file: Path) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_bytes(record(0))
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    LogFollower(file, None).read()
+    assert file.stat().st_mtime == 1_700_000_000
+
+
 @pytest.mark.parametrize(
     "bad",
     [

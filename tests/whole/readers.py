@@ -58,7 +58,11 @@ class Receiver:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/hook"
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+        except asyncio.IncompleteReadError:  # whoever connected was killed
+            writer.close()
+            return
         headers = {
             name.lower(): value for name, _, value in (line.partition(": ") for line in head)
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,18 @@ def write_server_file(data: Path, url: str, key: InstallationKey) -> Path:
     from trunkline.engine.config.configuration import write_private  # the command line reads alone
 
     file = data / NAME
-    told = ServerFile(url, internal_token(key), os.getpid())
-    write_private(file, msgspec.json.encode(told).decode())
+    told = msgspec.json.encode(ServerFile(url, internal_token(key), os.getpid()))
+    try:
+        write_private(file, told.decode())
+    except OSError:
+        _write_over(file, told)
     return file
+
+
+def _write_over(file: Path, told: bytes) -> None:
+    """On a full disk there is room where the file of a server that was killed stands. Raises OSError."""
+    with file.open("r+b", buffering=0) as there:
+        size = os.fstat(there.fileno()).st_size
+        if size < len(told):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+        there.write(told.ljust(size))

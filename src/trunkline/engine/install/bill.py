@@ -1,4 +1,4 @@
-"""The engine's bill of materials, in CycloneDX 1.6 (ECMA-424): Debian's packages, and our own module."""
+"""The engine's bill of materials, in CycloneDX 1.6 (ECMA-424): Debian's packages, and our own modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from packageurl import PackageURL
 from trunkline import __version__
 from trunkline.engine.install import contents
 from trunkline.engine.install.installed import Installed
-from trunkline.engine.install.recorder import NAME
+from trunkline.engine.install.recorder import SOURCES
 
 _licenses = LicenseFactory()
 
@@ -31,7 +31,7 @@ def bill(engine: Installed) -> str:
         bom_ref="engine",
         licenses=[_licenses.make_with_expression("GPL-2.0-only")],
     )
-    parts = [_module(), *_packages(engine)]
+    parts = [*_modules(), *_packages(engine)]
     for part in parts:
         bom.components.add(part)
     bom.register_dependency(root, parts)
@@ -57,16 +57,18 @@ def _packages(engine: Installed) -> Iterator[Component]:
         )
 
 
-def _module() -> Component:
-    """It is compiled on the machine where it runs, so the digest is its source's."""
-    source = (resources.files("trunkline.engine.recorder") / f"{NAME}.c").read_bytes()
-    digest = hashlib.sha256(source).hexdigest()
-    return Component(
-        name=NAME,
-        version=__version__,
-        type=ComponentType.LIBRARY,
-        bom_ref=NAME,
-        description="Trunkline's module of Asterisk, which records legs",
-        licenses=[_licenses.make_with_expression("GPL-2.0-only")],
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
-    )
+def _modules() -> Iterator[Component]:
+    """They are compiled on the machine where they run, so the digest is their source's."""
+    for package, name in SOURCES:
+        source = (resources.files(package) / f"{name}.c").read_bytes()
+        yield Component(
+            name=name,
+            version=__version__,
+            type=ComponentType.LIBRARY,
+            bom_ref=name,
+            description="A module of Asterisk of Trunkline's",
+            licenses=[_licenses.make_with_expression("GPL-2.0-only")],
+            hashes=[
+                HashType(alg=HashAlgorithm.SHA_256, content=hashlib.sha256(source).hexdigest())
+            ],
+        )

@@ -56,7 +56,8 @@ class LogFollower:
         self._position = position
         self._looked_at: LogPosition | None = None
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(exist_ok=True)
+        if not file.exists():  # its time of change is a sign of the engine's life, and not of ours
+            file.touch()
 
     def read(self) -> Taken | None:
         """What is new, up to 256 KiB of it; None when there is no whole record."""

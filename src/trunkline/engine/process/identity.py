@@ -131,7 +131,9 @@ def read(file: Path) -> Process | None:
 
 
 def write(file: Path, process: Process) -> None:
-    """Write a pid file, whole or not at all."""
+    """Write a pid file, whole or not at all; what stands there already needs no room on a disk."""
+    if read(file) == process:
+        return
     aside = file.with_name(f"{file.name}.new")
     aside.write_bytes(msgspec.json.encode(process))
     aside.replace(file)
