@@ -224,6 +224,7 @@ CHANGES: dict[str, Any] = {
     "tls": ("127.0.0.1", 5061),
     "ring_seconds": 30,
     "max_call_seconds": 60,
+    "media_from_anywhere": True,
     "more_modules": ("res_x",),
     "capture": CaptureAddress(9060, "s3cret"),
     "system": "tl00000002",

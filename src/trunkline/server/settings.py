@@ -140,6 +140,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="A leg that is not on hold, and from which neither audio nor RTCP has come for so long, is hung up (MEDIA_TIMEOUT); 0 switches that off. Phones that send only RTCP do so every few seconds: take no less than 20.",
         ),
     ] = 60
+    media_from_anywhere: Annotated[
+        bool,
+        _D(
+            description="Whether a phone's audio may come from other addresses than the one that it names in SDP and the one that its SIP comes from. Only for phones behind a NAT that changes its own address between the two: until such a phone speaks, anybody may be taken for it."
+        ),
+    ] = False
     quality_mos: Annotated[
         float,
         _D(

@@ -71,6 +71,7 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """Further certificates that a carrier's may be signed by, or be: a PEM file."""
     ring_seconds: int = 60
     max_call_seconds: int = 14_400
+    media_from_anywhere: bool = False
     more_modules: tuple[str, ...] = ()
     capture: CaptureAddress | None = None
     ami_port: int = 0
@@ -225,6 +226,7 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "TLS": _tls(config),
         "RING": str(config.ring_seconds),
         "MAX_CALL": str(config.max_call_seconds),
+        "EXPECTED_MEDIA": "" if config.media_from_anywhere else "require = res_expected_media.so",
         "CAPTURE": _capture(config.capture),
         **_codecs(config.modules),
         "MORE_MODULES": "\n".join(f"load = {name}.so" for name in config.more_modules),

@@ -77,6 +77,7 @@ def engine_configuration(
         tls_ca=settings.sip_tls_ca,
         ring_seconds=settings.ring_seconds,
         max_call_seconds=settings.max_call_seconds,
+        media_from_anywhere=settings.media_from_anywhere,
         more_modules=MODULES if capture else (),
         capture=capture,
     )
