@@ -159,13 +159,19 @@ def test_tls_and_an_external_address_are_there_when_set(tmp_path: Path) -> None:
 
 
 def loaded(made: EngineConfiguration) -> list[str]:
-    return re.findall(r"^(?:(?:pre)?load|require) = (\S+)$", texts(made)["modules.conf"], re.M)
+    return re.findall(r"^(?:(?:pre)?load|require) = (\S+)", texts(made)["modules.conf"], re.M)
 
 
 def test_every_module_exists_in_the_engine(tmp_path: Path, installed: Installed) -> None:
     names = loaded(config(tmp_path))
     assert len(names) > 50
     assert [name for name in names if not (installed.modules / name).is_file()] == []
+
+
+def test_each_module_says_what_it_is_for() -> None:
+    template = resources.files("trunkline.engine") / "config/etc/modules.conf"
+    lines = re.findall(r"^load = .*$", template.read_text(), re.M)
+    assert [line for line in lines if not re.fullmatch(r"load = \S+ ; .+|.*@.*", line)] == []
 
 
 def test_opus_is_there_where_the_engine_has_it(tmp_path: Path, installed: Installed) -> None:
@@ -231,6 +237,7 @@ CHANGES: dict[str, Any] = {
     "ring_seconds": 30,
     "max_call_seconds": 60,
     "keep_free_mb": 9,
+    "media_from_anywhere": True,
     "more_modules": ("res_x",),
     "capture": CaptureAddress(9060, "s3cret"),
     "system": "tl00000002",

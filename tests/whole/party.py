@@ -269,7 +269,7 @@ class Call:
         else:
             answers = {"sendonly": "recvonly", "recvonly": "sendonly"}
             direction = answers.get(theirs, theirs)
-        where = self.party.address, self.voice.port
+        where = self.party.named or self.party.address, self.voice.port
         return sdp(*where, direction, next(self._version), formats or offered(self.codecs))
 
     def _fits(self, offer: str) -> Formats:
@@ -313,6 +313,8 @@ class Party(asyncio.DatagramProtocol):
         """What went wrong in the background."""
         self.trace: deque[str] = deque(maxlen=40)
         """The first lines of the last messages: ``>`` sent, ``<`` got."""
+        self.named = ""
+        """The address that its SDP names where that is not its own, as behind NAT."""
         self.dead = False
         self._asked: dict[tuple[str, str], asyncio.Queue[Message]] = {}
         self._answered: dict[tuple[str, str], bytes] = {}

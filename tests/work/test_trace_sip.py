@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from trunkline.calls.call import Call
 from trunkline.calls.facts import LegDirection, LegEnded, LegStarted
 from trunkline.calls.fold import refold
-from trunkline.engine.port import LegInSip
+from trunkline.engine.port import LegInSip, Trunk
 from trunkline.sip import dialogs
 from trunkline.sip.dialogs import LINGER, SipDialogs
 from trunkline.sip.message import CapturedSip, SipMessage, SipPart
@@ -55,8 +57,12 @@ class Scene:
 
     def __init__(self) -> None:
         self.kept, self.now = Kept(), AT
+        self.lines: list[Trunk] = []
         self.dialogs = SipDialogs({5060}, lambda host: host in {US[0], "127.0.0.1"})
-        self.trace = TraceSip(self.kept, self.dialogs, lambda: self.now, 7)
+        self.trace = TraceSip(self.kept, self.trunks, self.dialogs, lambda: self.now, 7)
+
+    async def trunks(self) -> list[Trunk]:
+        return self.lines
 
     def leg(
         self,
@@ -392,3 +398,35 @@ async def test_no_name_that_a_stranger_chose_takes_much_room(scene: Scene) -> No
     scene.leg("leg", "inbound")
     scene.sip("leg", "x")
     assert await scene.names() == []
+
+
+class Line(msgspec.Struct):
+    """A trunk, as far as it is asked for here."""
+
+    account_id: str
+    match: tuple[str, ...]
+
+
+@pytest.mark.parametrize(
+    ("host", "matches", "is_told"),
+    [
+        (PHONE[0], (), False),
+        ("198.51.100.9", (), True),
+        ("198.51.100.9", ("198.51.100.0/24",), False),
+        ("198.51.100.9", ("carrier.example.com",), True),
+    ],
+)
+async def test_who_speaks_in_a_dialog_from_elsewhere_is_told(
+    host: str, matches: tuple[str, ...], is_told: bool, scene: Scene
+) -> None:
+    scene.lines = [Line("A", matches), Line("B", ("198.51.100.9",))]  # type: ignore[list-item]
+    scene.leg("leg", "inbound")
+    scene.sip("leg", "x")
+    scene.said("INVITE", sent=False)
+    scene.said("200 INVITE", sent=True, tags="f:t")
+    with capture_logs() as lines:
+        for _ in range(5):
+            scene.said("BYE", sent=False, tags="f:t", ends=(US, (host, 5060)))
+            await scene.trace.flush()
+    told = [(line["event"], line["address"], line["method"]) for line in lines]
+    assert told == [("sip.stranger_in_dialog", host, "BYE")] * is_told

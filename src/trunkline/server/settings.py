@@ -178,6 +178,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="New calls are refused (503) while the disk of the data directory has less room than so many megabytes, since their records could not be written; calls that are up go on, and end on the record.",
         ),
     ] = 8
+    media_from_anywhere: Annotated[
+        bool,
+        _D(
+            description="Whether a phone's audio may come from other addresses than the one that it names in SDP and the one that its SIP comes from. Only for phones behind a NAT that changes its own address between the two: until such a phone speaks, anybody may be taken for it."
+        ),
+    ] = False
     quality_mos: Annotated[
         float,
         _D(

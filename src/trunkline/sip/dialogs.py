@@ -25,6 +25,7 @@ MOST_MESSAGES, MOST_BYTES = 500, 1 << 20
 MOST_HELD = 32 << 20
 """Limit for all messages that wait, in bytes."""
 MOST_DIALOGS = 50_000
+MOST_STRANGERS = 100
 LONGEST_ID = 512
 """Limit for a Call-ID, tag or branch, in characters: anybody may send INVITEs, and these are remembered."""
 _MOST_INVITES = 100
@@ -56,6 +57,16 @@ class TracedCall:
         return True
 
 
+class Stranger(msgspec.Struct, frozen=True):
+    """Somebody knew a dialog's ids, and sent a request in it from where the dialog's other side never was."""
+
+    account_id: str
+    call_id: str
+    leg_id: str
+    method: str
+    host: str
+
+
 class _Leg:
     def __init__(self, call: TracedCall, outbound: bool) -> None:
         self.call, self.outbound = call, outbound
@@ -69,6 +80,7 @@ class _Dialog:
         self.tags: set[str] = set()  # ours, in a dialog that we began
         self.theirs: set[tuple[str, str]] = set()  # tag and host of the side that began it
         self.branches: set[str] = set()
+        self.places: set[str] = set()  # where its other side is
         self.waiting: list[SipMessage] = []
         self.last = 0
 
@@ -93,6 +105,8 @@ class SipDialogs:
         """Bytes that wait."""
         self.dropped = 0
         """Messages of calls that were not kept, for lack of room."""
+        self.strangers: list[Stranger] = []
+        """Those that nobody has taken yet; no more than ``MOST_STRANGERS``."""
 
     def heard(self, leg_id: str, sip_call_id: str) -> None:
         if sip_call_id and self._sip_ids.get(leg_id) != sip_call_id:
@@ -128,6 +142,7 @@ class SipDialogs:
         dialog = self._dialog(head, sent, captured)
         if dialog is None or dialog.disputed:
             return
+        self._look_who(dialog, head, captured, sent)
         if self.held + len(text) > MOST_HELD:
             self.dropped += 1
             return
@@ -138,6 +153,23 @@ class SipDialogs:
             dialog.waiting.append(message)
         else:
             self._give(dialog.leg_id, message)
+
+    def _look_who(self, dialog: _Dialog, head: SipHead, captured: CapturedSip, sent: bool) -> None:
+        """Remember where the other side is; whoever sends a request from elsewhere is a stranger.
+
+        Where our own requests go is such a place: the other side has named it.
+        """
+        if head.method is None:
+            return
+        host = captured.destination[0] if sent else captured.source[0]
+        if sent or (head.method == "INVITE" and not head.to_tag):
+            dialog.places.add(host)
+        elif dialog.places and host not in dialog.places and len(self.strangers) < MOST_STRANGERS:
+            leg = self._legs.get(dialog.leg_id or "")
+            account_id, call_id = (leg.call.account_id, leg.call.call_id) if leg else ("", "")
+            self.strangers.append(
+                Stranger(account_id, call_id, dialog.leg_id or "", head.method, host)
+            )
 
     def forget(self, now: int) -> None:
         """Forget dialogs that are long over, and those that never got a leg."""

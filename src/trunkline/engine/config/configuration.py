@@ -74,6 +74,7 @@ class EngineConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     max_call_seconds: int = 14_400
     keep_free_mb: int = 8
     """No call begins while the disk of the event log has less room."""
+    media_from_anywhere: bool = False
     more_modules: tuple[str, ...] = ()
     capture: CaptureAddress | None = None
     ami_port: int = 0
@@ -233,6 +234,7 @@ def _values(config: EngineConfiguration) -> dict[str, str]:
         "MAX_CALL": str(config.max_call_seconds),
         "EVENT_LOG": str(event_log(config.home)),
         "KEEP_FREE_MB": str(config.keep_free_mb),
+        "EXPECTED_MEDIA": "" if config.media_from_anywhere else "require = res_expected_media.so",
         "CAPTURE": _capture(config.capture),
         **_codecs(config.modules),
         "MORE_MODULES": "\n".join(f"load = {name}.so" for name in config.more_modules),

@@ -26,6 +26,7 @@ from trunkline.engine.install.packages import EngineInstallError, Progress
 SOURCES = (
     ("trunkline.engine.recorder", "app_record_leg"),
     ("trunkline.engine.recorder", "cel_event_log"),
+    ("trunkline.engine.guard", "res_expected_media"),
     ("trunkline.engine.guard", "res_failed_logins"),
     ("trunkline.engine.guard", "res_same_pace"),
     ("trunkline.engine.guard", "res_short_logs"),

@@ -78,6 +78,7 @@ def engine_configuration(
         ring_seconds=settings.ring_seconds,
         max_call_seconds=settings.max_call_seconds,
         keep_free_mb=settings.keep_free_mb,
+        media_from_anywhere=settings.media_from_anywhere,
         more_modules=MODULES if capture else (),
         capture=capture,
     )

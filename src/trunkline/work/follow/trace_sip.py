@@ -7,16 +7,19 @@ kill loses those of the last second, and without room they are dropped and count
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from ipaddress import ip_address, ip_network
 
 import structlog
 
 from trunkline.calls.call import Call
-from trunkline.engine.port import LegInSip
+from trunkline.calls.times import SECOND
+from trunkline.engine.port import LegInSip, Trunk
 from trunkline.sip.dialogs import SipDialogs, TracedCall
 from trunkline.sip.message import CapturedSip, SipPart
 from trunkline.store.ports.database import DatabaseUnavailable
 from trunkline.store.ports.sip_messages import SipMessages
+from trunkline.work.told_at_most import ToldAtMost
 
 log = structlog.get_logger()
 
@@ -35,11 +38,16 @@ class TraceSip:
     def __init__(
         self,
         messages: SipMessages,
+        trunks: Callable[[], Awaitable[Iterable[Trunk]]],
         dialogs: SipDialogs,
         clock: Callable[[], int],
         days: int,
         deleting: Callable[[], int] | None = None,
     ) -> None:
+        self._trunks = trunks
+        self._strangers = ToldAtMost[tuple[str, str]](
+            window=60, each=1, in_all=60, kinds=1000, rest=("", "")
+        )
         self._messages, self._dialogs, self._clock, self._days = messages, dialogs, clock, days
         self._deleting = deleting or clock
         self._unwritten: list[SipPart] = []
@@ -98,6 +106,7 @@ class TraceSip:
     async def flush(self) -> None:
         """Write what waits; what the database cannot take now is tried again the next time."""
         now = self._clock()
+        await self._tell_of_strangers()
         if now - self._forgot >= _FORGET_EVERY:
             self._forgot = now
             self._dialogs.forget(now)
@@ -116,9 +125,41 @@ class TraceSip:
         self._unwritten = []
         self._dialogs.held -= sum(len(one.text) for part in parts for one in part.messages)
 
+    async def _tell_of_strangers(self) -> None:
+        """A trunk's carrier may send from any address that its calls may come from."""
+        found, self._dialogs.strangers = self._dialogs.strangers, []
+        if not found:
+            return
+        try:
+            trunks = list(await self._trunks())
+        except DatabaseUnavailable:
+            trunks = []
+        for each in found:
+            theirs = (match for trunk in trunks if trunk.account_id == each.account_id for match in trunk.match)  # fmt: skip
+            if any(_is_in(each.host, match) for match in theirs):
+                continue
+            seconds = self._clock() / SECOND
+            if self._strangers.now((each.call_id, each.host), 1, seconds):
+                log.warning(
+                    "sip.stranger_in_dialog",
+                    address=each.host,
+                    method=each.method,
+                    call_id=each.call_id,
+                    leg_id=each.leg_id,
+                    account_id=each.account_id,
+                )
+            self._strangers.over(seconds)
+
     def _parts(self, now: int) -> list[SipPart]:
         changed, self._dialogs.changed = self._dialogs.changed, {}
         return [_part(call, now) for call in changed.values() if call.waiting or call.skipped]
+
+
+def _is_in(host: str, match: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(match, strict=False)
+    except ValueError:  # a name
+        return False
 
 
 def _part(call: TracedCall, now: int) -> SipPart:

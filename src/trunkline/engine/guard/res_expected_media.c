@@ -1,0 +1,427 @@
+/*
+ * res_expected_media: a phone's sound comes from where the phone is, and from nowhere else.
+ *
+ * Copyright (C) 2026, the Trunkline authors
+ *
+ * This one file is free software under the GNU General Public License, version 2, as Asterisk
+ * itself is (../recorder/COPYING): it is a module of Asterisk. Trunkline runs Asterisk as a program of its own.
+ */
+
+/*
+ * While a phone has sent nothing, res_rtp_asterisk takes four packets in a row from anybody for the phone's (its strict RTP
+ * "learns"), sends the other party's sound there, and after five seconds stays with it. It answers STUN from anybody. It has
+ * no setting against either but to learn nothing, and then a phone behind NAT would not be heard.
+ *
+ * So the kernel drops what comes to a phone's sockets from elsewhere (SO_ATTACH_FILTER): only the address that the phone
+ * names in its SDP and the one that its SIP comes from (res_pjsip_nat.c writes that into its Contact) may send, from any
+ * port. That is looked at when a channel's state changes and soon after, before four packets can have come, and again and again
+ * for as long as it lives, since each SDP may name another address.
+ *
+ * A trunk's sound may come from anywhere: carriers send from other addresses than they name, and from other ones than those of
+ * their SIP. STUN is dropped there, from whomever: nothing of ours needs it.
+ */
+
+#define AST_MODULE "res_expected_media"
+#define AST_MODULE_SELF_SYM __internal_res_expected_media_self
+
+#include "asterisk.h"
+
+#include <linux/filter.h>
+#include <time.h>
+
+#include "asterisk/channel.h"
+#include "asterisk/datastore.h"
+#include "asterisk/lock.h"
+#include "asterisk/module.h"
+#include "asterisk/netsock2.h"
+#include "asterisk/pbx.h"
+#include "asterisk/rtp_engine.h"
+#include "asterisk/stasis.h"
+#include "asterisk/stasis_channels.h"
+#include "asterisk/utils.h"
+
+/* Strict RTP learns somebody by four packets in 22 ms or more. */
+#define LOOK_SOON_MS 10
+#define LOOK_EVERY_MS 200
+/* So often it is looked soon when a channel's state has changed: its SDP comes a little later. */
+#define SOON 40
+/* Seconds for which the address of a phone's SIP is taken for what it was. */
+#define REMEMBERED 5
+#define PHONES "PJSIP/"
+#define TRUNKS "PJSIP/trunk-"
+
+/*! For what a channel's sockets have their filters, and since when. */
+struct known {
+	const struct ast_rtp_instance *sound;
+	struct ast_sockaddr target;
+	time_t at;
+};
+
+static const struct ast_datastore_info remembered = {
+	.type = "expected_media",
+	.destroy = ast_free_ptr,
+};
+
+AST_MUTEX_DEFINE_STATIC(lock);
+static ast_cond_t wake;
+static pthread_t watcher = AST_PTHREADT_NULL;
+static int stopping;
+static int soon;
+static struct stasis_subscription *channels;
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* ---- What the kernel lets through ---- */
+
+#define STATEMENT(code, k) ((struct sock_filter) BPF_STMT(code, k))
+#define JUMP(code, k, yes, no) ((struct sock_filter) BPF_JUMP(code, k, yes, no))
+#define LOAD_WORD (BPF_LD | BPF_W | BPF_ABS)
+#define IF_EQUAL (BPF_JMP | BPF_JEQ | BPF_K)
+#define ACCEPT STATEMENT(BPF_RET | BPF_K, 0xffffffff)
+#define DROP STATEMENT(BPF_RET | BPF_K, 0)
+
+static size_t add_v4(struct sock_filter *code, const struct ast_sockaddr *address)
+{
+	const struct sockaddr_in *sin = (const struct sockaddr_in *) &address->ss;
+
+	code[0] = STATEMENT(LOAD_WORD, SKF_NET_OFF + 12);
+	code[1] = JUMP(IF_EQUAL, ntohl(sin->sin_addr.s_addr), 0, 1);
+	code[2] = ACCEPT;
+	return 3;
+}
+
+static size_t add_v6(struct sock_filter *code, const struct ast_sockaddr *address)
+{
+	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *) &address->ss;
+	size_t at, used = 0;
+
+	for (at = 0; at < 4; at++) {
+		uint32_t word;
+
+		memcpy(&word, &sin6->sin6_addr.s6_addr[4 * at], sizeof(word));
+		code[used++] = STATEMENT(LOAD_WORD, SKF_NET_OFF + 8 + 4 * at);
+		code[used++] = JUMP(IF_EQUAL, ntohl(word), 0, (3 - at) * 2 + 1);
+	}
+	code[used++] = ACCEPT;
+	return used;
+}
+
+static void attach(int fd, struct sock_filter *code, size_t length)
+{
+	struct sock_fprog program = { .filter = code, .len = length };
+
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program))) {
+		ast_log(LOG_WARNING, "The kernel takes no filter for sound: %s\n", strerror(errno));
+	}
+}
+
+/*! RTP and RTCP are of version 2, which are the two highest bits; STUN has zeros there. A UDP header comes before. */
+static void drop_stun(int fd)
+{
+	struct sock_filter code[] = {
+		STATEMENT(BPF_LD | BPF_B | BPF_ABS, 8),
+		STATEMENT(BPF_ALU | BPF_AND | BPF_K, 0xc0),
+		JUMP(IF_EQUAL, 0, 0, 1),
+		DROP,
+		ACCEPT,
+	};
+
+	attach(fd, code, ARRAY_LEN(code));
+}
+
+static void let_through(int fd, const struct ast_sockaddr *allowed, size_t count)
+{
+	struct sock_filter code[48];
+	size_t at, used = 0, v6;
+
+	code[used++] = STATEMENT(BPF_LD | BPF_B | BPF_ABS, SKF_NET_OFF);
+	code[used++] = STATEMENT(BPF_ALU | BPF_RSH | BPF_K, 4);
+	v6 = used++;
+	for (at = 0; at < count; at++) {
+		if (ast_sockaddr_is_ipv4(&allowed[at])) {
+			used += add_v4(code + used, &allowed[at]);
+		}
+	}
+	code[used++] = DROP;
+	code[v6] = JUMP(IF_EQUAL, 4, 0, used - v6 - 1);
+	for (at = 0; at < count; at++) {
+		if (ast_sockaddr_is_ipv6(&allowed[at])) {
+			used += add_v6(code + used, &allowed[at]);
+		}
+	}
+	code[used++] = DROP;
+	attach(fd, code, used);
+}
+
+/* ---- Where a phone is ---- */
+
+/*! A mapped IPv4 address as such, without its port. */
+static void add(struct ast_sockaddr *allowed, size_t *count, const struct ast_sockaddr *address)
+{
+	struct ast_sockaddr plain;
+
+	if (ast_sockaddr_isnull(address)) {
+		return;
+	}
+	if (!ast_sockaddr_ipv4_mapped(address, &plain)) {
+		ast_sockaddr_copy(&plain, address);
+	}
+	ast_sockaddr_set_port(&plain, 0);
+	ast_sockaddr_copy(&allowed[(*count)++], &plain);
+}
+
+static int is_among(const struct ast_sockaddr *address, const struct ast_sockaddr *allowed, size_t count)
+{
+	struct ast_sockaddr one[1];
+	size_t n = 0, at;
+
+	add(one, &n, address);
+	for (at = 0; n && at < count; at++) {
+		if (!ast_sockaddr_cmp_addr(&one[0], &allowed[at])) {
+			return 1;
+		}
+	}
+	return !n;
+}
+
+/*! An address, or the host of a URI where that is one. */
+static void read_address(struct ast_channel *chan, const char *function, struct ast_sockaddr *address)
+{
+	char told[512] = "", *host = told;
+
+	if (ast_func_read(chan, function, told, sizeof(told)) || ast_strlen_zero(told)) {
+		return;
+	}
+	if ((host = strstr(told, "sip:")) || (host = strstr(told, "sips:"))) {
+		host = strchr(host, ':') + 1;
+		host = strchr(host, '@') ? strchr(host, '@') + 1 : host;
+		host[strcspn(host, ";?>")] = '\0';
+	} else {
+		host = told;
+	}
+	if (!ast_sockaddr_parse(address, host, 0)) {
+		ast_sockaddr_setnull(address);
+	}
+}
+
+/*! What is known of a channel. With the channel locked; NULL where there is no memory for it. */
+static struct known *known_of(struct ast_channel *chan)
+{
+	struct ast_datastore *datastore = ast_channel_datastore_find(chan, &remembered, NULL);
+
+	if (!datastore && (datastore = ast_datastore_alloc(&remembered, NULL))) {
+		if (!(datastore->data = ast_calloc(1, sizeof(struct known)))) {
+			ast_datastore_free(datastore);
+			return NULL;
+		}
+		ast_channel_datastore_add(chan, datastore);
+	}
+	return datastore ? datastore->data : NULL;
+}
+
+static void remember(struct ast_channel *chan, const struct known *now)
+{
+	struct known *known;
+
+	ast_channel_lock(chan);
+	if ((known = known_of(chan))) {
+		*known = *now;
+	}
+	ast_channel_unlock(chan);
+}
+
+/*! Is all as it was when the sockets got their filters? */
+static int is_done(struct ast_channel *chan, const struct known *now)
+{
+	struct known *known;
+	int done;
+
+	ast_channel_lock(chan);
+	known = known_of(chan);
+	done = known && known->sound == now->sound && now->at - known->at < REMEMBERED
+		&& !ast_sockaddr_cmp(&known->target, &now->target);
+	ast_channel_unlock(chan);
+	return done;
+}
+
+static struct ast_rtp_instance *sound_of(struct ast_channel *chan)
+{
+	struct ast_rtp_glue *glue = ast_rtp_instance_get_glue("PJSIP");
+	struct ast_rtp_instance *found = NULL;
+
+	if (!glue) {
+		return NULL;
+	}
+	ast_channel_lock(chan);
+	if (!ast_test_flag(ast_channel_flags(chan), AST_FLAG_ZOMBIE) && ast_channel_tech_pvt(chan)) {
+		glue->get_rtp_info(chan, &found);
+	}
+	ast_channel_unlock(chan);
+	return found;
+}
+
+/*! Where a phone's sound may come from: where it says, and where its SIP comes from. Not with the channel locked. */
+static size_t places_of(struct ast_channel *chan, const struct ast_sockaddr *target, struct ast_sockaddr *allowed)
+{
+	struct ast_sockaddr signalling = { { 0, } };
+	size_t count = 0, at;
+
+	read_address(chan, "CHANNEL(pjsip,target_uri)", &signalling);
+	if (ast_sockaddr_isnull(&signalling)) {
+		/* Not known of a leg that we have begun. */
+		read_address(chan, "CHANNEL(pjsip,remote_addr)", &signalling);
+	}
+	add(allowed, &count, target);
+	add(allowed, &count, &signalling);
+	for (at = 0; at < count; at++) {
+		if (ast_sockaddr_is_ipv4(&allowed[at]) && ast_sockaddr_ipv4(&allowed[at]) >> 24 == 127) {
+			/* A program on this machine may be anywhere in 127.0.0.0/8 and yet send from its first address. */
+			ast_sockaddr_parse(&signalling, "127.0.0.1", 0);
+			add(allowed, &count, &signalling);
+			break;
+		}
+	}
+	return count;
+}
+
+static void guard_phone(struct ast_channel *chan, struct ast_rtp_instance *sound, const struct ast_sockaddr *target)
+{
+	struct ast_sockaddr allowed[3], now = { { 0, } };
+	size_t count = places_of(chan, target, allowed);
+
+	let_through(ast_rtp_instance_fd(sound, 0), allowed, count);
+	let_through(ast_rtp_instance_fd(sound, 1), allowed, count);
+	ast_rtp_instance_get_remote_address(sound, &now);
+	if (!is_among(&now, allowed, count)) {
+		ast_log(LOG_NOTICE, "%s: its sound went to a stranger, %s\n", ast_channel_name(chan), ast_sockaddr_stringify(&now));
+		ast_rtp_instance_set_remote_address(sound, (struct ast_sockaddr *) target);
+	}
+}
+
+static void look_at(struct ast_channel *chan)
+{
+	struct known now = { .at = seconds() };
+	struct ast_rtp_instance *sound;
+
+	if (strncmp(ast_channel_name(chan), PHONES, strlen(PHONES)) || !(sound = sound_of(chan))) {
+		return;
+	}
+	now.sound = sound;
+	ast_rtp_instance_get_requested_target_address(sound, &now.target);
+	/* Before that, strict RTP takes nothing from anybody. */
+	if (!ast_sockaddr_isnull(&now.target) && !is_done(chan, &now)) {
+		if (strncmp(ast_channel_name(chan), TRUNKS, strlen(TRUNKS))) {
+			guard_phone(chan, sound, &now.target);
+		} else {
+			drop_stun(ast_rtp_instance_fd(sound, 0));
+			drop_stun(ast_rtp_instance_fd(sound, 1));
+		}
+		remember(chan, &now);
+	}
+	ao2_ref(sound, -1);
+}
+
+/* ---- When ---- */
+
+static void on_channel(void *data, struct stasis_subscription *sub, struct stasis_message *message)
+{
+	struct ast_channel_snapshot_update *update;
+
+	if (stasis_message_type(message) != ast_channel_snapshot_type()) {
+		return;
+	}
+	update = stasis_message_data(message);
+	if (!update->new_snapshot || (update->old_snapshot && update->old_snapshot->state == update->new_snapshot->state)
+		|| strncmp(update->new_snapshot->base->name, PHONES, strlen(PHONES))) {
+		return;
+	}
+	ast_mutex_lock(&lock);
+	soon = SOON;
+	ast_cond_signal(&wake);
+	ast_mutex_unlock(&lock);
+}
+
+static void look_at_all(void)
+{
+	struct ast_channel_iterator *all = ast_channel_iterator_all_new();
+	struct ast_channel *chan;
+
+	if (!all) {
+		return;
+	}
+	while ((chan = ast_channel_iterator_next(all))) {
+		look_at(chan);
+		ast_channel_unref(chan);
+	}
+	ast_channel_iterator_destroy(all);
+}
+
+static void *look_again_and_again(void *data)
+{
+	ast_mutex_lock(&lock);
+	while (!stopping) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += (soon ? LOOK_SOON_MS : LOOK_EVERY_MS) * 1000000L;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000L;
+		}
+		ast_cond_timedwait(&wake, &lock, &until);
+		soon -= !!soon;
+		if (!stopping) {
+			ast_mutex_unlock(&lock);
+			look_at_all();
+			ast_mutex_lock(&lock);
+		}
+	}
+	ast_mutex_unlock(&lock);
+	return NULL;
+}
+
+static int unload_module(void)
+{
+	channels = stasis_unsubscribe_and_join(channels);
+	ast_mutex_lock(&lock);
+	stopping = 1;
+	ast_cond_signal(&wake);
+	ast_mutex_unlock(&lock);
+	if (watcher != AST_PTHREADT_NULL) {
+		pthread_join(watcher, NULL);
+		watcher = AST_PTHREADT_NULL;
+	}
+	ast_cond_destroy(&wake);
+	return 0;
+}
+
+static int load_module(void)
+{
+	pthread_condattr_t by_clock;
+
+	pthread_condattr_init(&by_clock);
+	pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
+	ast_cond_init(&wake, &by_clock);
+	pthread_condattr_destroy(&by_clock);
+	stopping = 0;
+	if (ast_pthread_create_background(&watcher, NULL, look_again_and_again, NULL)) {
+		watcher = AST_PTHREADT_NULL;
+		return AST_MODULE_LOAD_DECLINE;
+	}
+	channels = stasis_subscribe(ast_channel_topic_all(), on_channel, NULL);
+	if (!channels) {
+		unload_module();
+		return AST_MODULE_LOAD_DECLINE;
+	}
+	stasis_subscription_accept_message_type(channels, ast_channel_snapshot_type());
+	stasis_subscription_set_filter(channels, STASIS_SUBSCRIPTION_FILTER_SELECTIVE);
+	return AST_MODULE_LOAD_SUCCESS;
+}
+
+AST_MODULE_INFO_STANDARD_EXTENDED(ASTERISK_GPL_KEY, "A phone's sound comes from where the phone is");
