@@ -18,14 +18,18 @@ RefusalReason = Literal[
     "NO_TRUNK",
     "DRAINING",
     "DISK_FULL",
-    "LIMITS_UNKNOWN",
+    "DATABASE_AWAY",
+    "NOT_SECURE",
+    "STEERED",
 ]
 REASONS: tuple[RefusalReason, ...] = get_args(RefusalReason)
 WHY = (
     "`DEVICE_CALLS`, `ACCOUNT_CALLS`, `TRUNK_CALLS`: the device, the account or the trunk has as many calls to the "
     "outside as it may have at once. `DEVICE_RATE`, `ACCOUNT_RATE`, `TRUNK_RATE`: as many new ones as it may have in a "
     "minute. `NO_PORTS`: all RTP ports are in use that the device, the account or all calls together may have. `NOT_ALLOWED`: the account may not dial the number. `NO_TRUNK`: it may, and no trunk takes it. "
-    "`DRAINING`: the server is being stopped. `DISK_FULL`: the disk of the event log is full, so a call could leave no record. `LIMITS_UNKNOWN`: the database did not say what the limits are."
+    "`DRAINING`: the server is being stopped. `DISK_FULL`: the disk of the event log is full, so a call could leave no "
+    "record. `DATABASE_AWAY`: the database did not say what the device may. `NOT_SECURE`: "
+    "sound has to be encrypted, and the call did not come over TLS. `STEERED`: the phone named another host as its own."
 )
 
 

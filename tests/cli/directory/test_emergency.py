@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,18 @@ def test_no_extension_hides_one(office: Office) -> None:
     assert result.exit_code == 1
     assert "extension 110" in result.output
     assert office.made("account", "show", "acme")["country"] == "VN"
+
+
+def test_doctor_finds_an_extension_from_before(office: Office) -> None:
+    office.made("account", "create", "acme")
+    office.made("user", "create", "--account", "acme", "an", "--extension", "912")
+    assert {"ok": True, "name": "emergency"}.items() <= _finding(office).items()
+    with sqlite3.connect(office.data / "trunkline.db") as connection:
+        connection.execute("UPDATE extensions SET number = '911'")
+    found = _finding(office)
+    assert (found["ok"], found["detail"]) == (False, "hidden by extensions: 911 of acme")
+
+
+def _finding(office: Office) -> Any:
+    findings = json.loads(office.run("doctor", "--json").stdout)
+    return next(each for each in findings if each["name"] == "emergency")

@@ -39,6 +39,7 @@ def database(chosen: Settings, followed: bool) -> Iterator[Finding]:
         with closing(open_archive(chosen.place)) as opened:
             yield Finding("database", True, _where(chosen))
             yield from _trunks(chosen, followed)
+            yield _emergency(chosen)
             yield from _webhooks(opened)
     except DatabaseUnusable as error:
         yield Finding("database", False, str(error), _MEND_UNUSABLE)
@@ -98,6 +99,30 @@ def _trunk_lines(chosen: Settings, key: Path) -> list[TrunkEntry]:
         return []
     with ManagedDirectory(chosen.place, open_key(key)).transaction() as directory:
         return [trunk for trunk in directory.all(TrunkEntry) if trunk.enabled]
+
+
+def _emergency(chosen: Settings) -> Finding:
+    """Extensions from before there were emergency numbers, which hide one."""
+    from trunkline.directory.entries import AccountEntry, ExtensionEntry
+    from trunkline.engine.process.examine import Finding
+    from trunkline.store.managed_directory import ManagedDirectory
+    from trunkline.store.secrets import open_key
+
+    hidden: list[str] = []
+    if (key := chosen.directory / "secret.key").exists():
+        with ManagedDirectory(chosen.place, open_key(key)).transaction() as directory:
+            for account in directory.all(AccountEntry):
+                hidden += [
+                    f"{extension.number} of {account.name}"
+                    for extension in directory.all(ExtensionEntry, account.account_id)
+                    if extension.number in account.emergency_numbers
+                ]
+    return Finding(
+        "emergency",
+        not hidden,
+        f"hidden by extensions: {', '.join(hidden)}" if hidden else "no extension hides a number",
+        "make other extensions for what they lead to, then delete them" if hidden else "",
+    )
 
 
 def _webhooks(opened: Archive) -> Iterator[Finding]:
