@@ -67,7 +67,6 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it; a foreseen failure ends with exit status 1 and one line on stderr."""
-        os.umask(0o077)  # whatever a command makes holds secrets, or who called whom
         with failures():
             return super().invoke(ctx)
 
@@ -108,4 +107,5 @@ def trunkline(
 
 
 def main() -> None:
+    os.umask(0o077)  # whatever a command makes holds secrets, or who called whom
     app(prog_name="trunkline")
