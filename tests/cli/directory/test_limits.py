@@ -17,7 +17,7 @@ CREATED = {
     "trunk": ("carrier", "--host", "127.0.0.1:5060"),
 }
 NAMED = {"account": "acme", "device": "an1", "trunk": "carrier"}
-USUAL = {"account": (50, 600), "device": (5, 60), "trunk": (100, None)}
+USUAL = {"account": (50, 600), "device": (10, 180), "trunk": (100, None)}
 
 
 class Office:

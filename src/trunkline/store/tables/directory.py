@@ -90,8 +90,8 @@ devices = sa.Table(
     Column("realm", Text, nullable=False),
     Column("ha1", Text, nullable=False),  # RFC 2617: md5(sip_user:realm:password)
     text("srtp", "off"),  # off, optional or required
-    most("max_calls", 5),
-    most("max_rate", 60),
+    most("max_calls", 10),
+    most("max_rate", 180),
     flag("enabled", True),
     time("created_at"),
     sa.Index(None, "account_id"),

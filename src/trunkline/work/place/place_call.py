@@ -267,6 +267,8 @@ class PlaceCall:
     async def _place(self, call: GoodCall) -> CallPlaced:
         await self._check_online(call.device.sip_user)
         _check_way(call)
+        if self._calls.is_behind:  # who holds a place is not known: the dialplan decides
+            return await self._ring(call)
         async with self._limits.place(call, self._calls.live):
             return await self._ring(call)
 

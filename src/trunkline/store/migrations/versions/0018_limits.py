@@ -13,8 +13,8 @@ down_revision = "0017"
 _LIMITS = (
     ("accounts", "max_calls", "50"),
     ("accounts", "max_rate", "600"),
-    ("devices", "max_calls", "5"),
-    ("devices", "max_rate", "60"),
+    ("devices", "max_calls", "10"),
+    ("devices", "max_rate", "180"),
     ("trunks", "max_calls", "100"),
     ("trunks", "max_rate", None),
 )
