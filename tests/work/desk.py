@@ -102,6 +102,7 @@ class Desk:
             self.database, LocalBus(), NODE, lambda: self.now, MessageIds(lambda: self.now)
         )
         at_once(self.calls.load())
+        self.calls.caught_up.set()
         rules = CallSettings(30, "3/minute", self.legs)
         engine: Any = self.engine
         self.place = PlaceCall(

@@ -156,14 +156,14 @@ def limit(desk: Desk, **limits: str) -> None:
         set_device(directory, device, **limits)
 
 
-async def test_a_device_has_five_calls_to_the_outside_at_once(desk: Desk) -> None:
+async def test_a_device_has_ten_calls_to_the_outside_at_once(desk: Desk) -> None:
     clicks = [desk.click(f"028730195{n:02}") for n in range(20)]
     answers = await asyncio.gather(*clicks, return_exceptions=True)
     refused = [one for one in answers if isinstance(one, Refused)]
-    assert len(desk.engine.asked) == 5
+    assert len(desk.engine.asked) == 10
     assert {(one.code, one.retry_after) for one in refused} == {("RATE_LIMITED", 5)}
     assert "(DEVICE_CALLS)" in refused[0].detail
-    limit(desk, max_calls="6")
+    limit(desk, max_calls="11")
     assert (await desk.click("02873019599")).status == 200
 
 

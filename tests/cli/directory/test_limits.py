@@ -17,7 +17,7 @@ CREATED = {
     "trunk": ("carrier", "--host", "127.0.0.1:5060"),
 }
 NAMED = {"account": "acme", "device": "an1", "trunk": "carrier"}
-USUAL = {"account": (200, 1200), "device": (10, 120), "trunk": (200, None)}
+USUAL = {"account": (200, 1200), "device": (10, 180), "trunk": (200, None)}
 
 
 class Office:

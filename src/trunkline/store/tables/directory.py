@@ -91,7 +91,7 @@ devices = sa.Table(
     Column("ha1", Text, nullable=False),  # RFC 2617: md5(sip_user:realm:password)
     text("srtp", "off"),  # off, optional or required
     most("max_calls", 10),
-    most("max_rate", 120),
+    most("max_rate", 180),
     flag("enabled", True),
     time("created_at"),
     sa.Index(None, "account_id"),

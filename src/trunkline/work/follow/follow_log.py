@@ -51,6 +51,8 @@ _RINGING_LATE, _CODE_LATE, _REFUSAL_LATE = 3, 50, 500
 """Milliseconds to wait for a signal when the log was faster: for a ringing, for a SIP code, and for the code
 of a far end that refused, which is only missing where signals are lost.
 """
+_LATE = 2_000_000
+"""Microseconds: of a row that has been taken in, while there are more."""
 _UNSAVED_PARTS = 100
 """After so many parts of the log without a fact, their position is stored by itself."""
 _GATHER = 0.003
@@ -123,6 +125,12 @@ class CallLog:
     @property
     def live(self) -> Mapping[str, Call]:
         return self._calls
+
+    @property
+    def is_behind(self) -> bool:
+        """May live calls be over already, and others have begun?"""
+        late = self._clock() - self.newest_row > _LATE
+        return self.refused_at > 0 or (late and not self.caught_up.is_set())
 
     def live_raws(self) -> frozenset[str]:
         """The names of the raw recordings of live calls' legs."""

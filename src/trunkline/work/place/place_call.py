@@ -269,6 +269,8 @@ class PlaceCall:
             raise Refused("ENGINE_UNAVAILABLE", "the disk is full: no call could be kept", _RETRY)
         await self._check_online(call.device.sip_user)
         _check_way(call)
+        if self._calls.is_behind:  # who holds a place is not known: the dialplan decides
+            return await self._ring(call)
         async with self._limits.place(call, self._calls.live):
             return await self._ring(call)
 

@@ -14,7 +14,7 @@ _LIMITS = (
     ("accounts", "max_calls", "200"),
     ("accounts", "max_rate", "1200"),
     ("devices", "max_calls", "10"),
-    ("devices", "max_rate", "120"),
+    ("devices", "max_rate", "180"),
     ("trunks", "max_calls", "200"),
     ("trunks", "max_rate", None),
 )
