@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import signal
 import sys
 import time
 
@@ -53,6 +54,7 @@ async def _go(chosen: argparse.Namespace) -> int:
         return int(bool(found))
 
 
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left behind
 try:
     sys.exit(asyncio.run(_go(_arguments())))
 except (

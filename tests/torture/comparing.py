@@ -11,8 +11,8 @@ from whole.truth import oddities
 
 from .traffic import Attempt
 
-_SECOND = 1.5
-"""A bill is in whole seconds, and phones tell of a call's end a little late."""
+_SECOND = 2.5
+"""A bill is in whole seconds, and phones on a busy machine tell of a call's begin and end late."""
 
 
 _OFFLINE = {"in": 480, "click": 400}

@@ -79,7 +79,16 @@ class Traffic:
 
     async def forget(self) -> None:
         """The engine has died: the phones drop their calls, as phones do that hear nothing any more."""
-        await asyncio.gather(self.desk.forget(), self.carrier.forget())
+        parties = (self.desk, self.carrier)
+        # A wait whose answer comes as it is cancelled goes on (Python before 3.12): it is cancelled once more.
+        while True:
+            forgetting = [asyncio.ensure_future(each.forget()) for each in parties]
+            _done, left = await asyncio.wait(forgetting, timeout=2)
+            if not left:
+                return
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
 
     async def _go(self) -> None:
         for count in itertools.count():
