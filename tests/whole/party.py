@@ -315,6 +315,8 @@ class Party(asyncio.DatagramProtocol):
         """The first lines of the last messages: ``>`` sent, ``<`` got."""
         self.named = ""
         """The address that its SDP names where that is not its own, as behind NAT."""
+        self.contact_more = self.route = ""
+        """What follows its Contact's URI within the <>, and a Record-Route in its answers."""
         self.dead = False
         self._asked: dict[tuple[str, str], asyncio.Queue[Message]] = {}
         self._answered: dict[tuple[str, str], bytes] = {}
@@ -514,7 +516,7 @@ class Party(asyncio.DatagramProtocol):
 
     @property
     def _contact(self) -> str:
-        return f"sip:{self.user}@{self.address}:{self.port}"
+        return f"sip:{self.user}@{self.address}:{self.port}{self.contact_more}"
 
     def _via(self) -> str:
         branch = f"z9hG4bK{secrets.token_hex(8)}"
@@ -642,6 +644,7 @@ class Party(asyncio.DatagramProtocol):
         made = response(request, code, REASONS.get(code, "Refused"), field)
         shown = request.method == "INVITE" and to is not None
         more = [("Contact", f"<{to or self._contact}>")] if shown else []
+        more += [("Record-Route", f"<{self.route}>")] if self.route else []
         data = msgspec.structs.replace(made, fields=(*made.fields, *more), body=body).encoded()
         self._answered[request.branch, request.method] = data
         self._send(data)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
+from .firm import Firm
 from .ports import loopback
 from .sip import Caller
 from .stage import Device, Stage, together
+from .waiting import until
 
 BOTH_LOOKS = 7
 """Seconds: the first OPTIONS comes within one, the next five later."""
@@ -118,5 +123,54 @@ async def test_a_call_whose_answer_would_go_elsewhere_is_refused(stage: Stage) -
     steered = [calls(more) for more in STEERS[:3]] + [calls("", "sip:x;lr;maddr={}")]
     far = f";far={'x' * 4200};maddr={{}}"  # longer than a function of the dialplan reads
     steered += [calls(far), calls("", f"sip:x;lr{far}"), calls("", f"sip:x;lr{far}>, <sip:y;lr")]
-    assert await together(*steered) == [(403, [])] * 7
+    answers = await together(*steered)
+    assert [heard for _, heard in answers] == [[]] * 7
+    # With a name in other letters it is no maddr to the engine (guard/res_no_maddr.c), and leads nowhere.
+    assert {code for code, _ in answers} <= {403, 480}
+    assert answers[0][0] == 403
     assert await calls(";ob", "sip:x;lr") == (480, [])
+
+
+@pytest.mark.parametrize("via", [";maddr={}", ";MADDR={}", ";ma%64dr={}", ";received={}"])
+async def test_an_answer_goes_to_whoever_asked(via: str, stage: Stage) -> None:
+    """Nobody unknown has our answers sent to another host, which never asked for them."""
+    elsewhere, port, address = Elsewhere(), stage.ports.one(), loopback()
+    host, server_port = stage.server.sip.split(":")
+    asker = Elsewhere()
+    async with elsewhere.listening(port):
+        sender, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: asker, local_addr=(address, port)
+        )
+        head = [
+            f"OPTIONS sip:{stage.server.sip} SIP/2.0",
+            f"Via: SIP/2.0/UDP {address}:{port};branch=z9hG4bK{secrets.token_hex(8)}"
+            + via.format(elsewhere.address),
+            f"From: <sip:nobody@{address}>;tag=1",
+            f"To: <sip:{stage.server.sip}>",
+            f"Call-ID: {secrets.token_hex(8)}",
+            "CSeq: 1 OPTIONS",
+            "Content-Length: 0",
+        ]
+        sender.sendto("\r\n".join([*head, "", ""]).encode(), (host, int(server_port)))
+        await until(lambda: asker.heard, "an answer")
+        sender.close()
+    assert elsewhere.heard == []
+
+
+@pytest.mark.parametrize("where", ["contact", "route"])
+async def test_a_called_phones_answer_leads_nowhere_else(where: str, firm: Firm) -> None:
+    """What we send in a call goes to the phone, also where its 200 names another host."""
+    elsewhere, bob = Elsewhere(), firm.bob
+    steer = f";maddr={elsewhere.address}"
+    async with elsewhere.listening(bob.port):
+        bob.contact_more = steer if where == "contact" else ""
+        bob.route = f"sip:{bob.address}:{bob.port};lr{steer}" if where == "route" else ""
+        try:
+            dialled = await firm.alice.dial("102").up()
+            taken = await bob.taken()
+            await dialled.hold()
+            await dialled.hang_up()
+            await taken.over()
+        finally:
+            bob.contact_more = bob.route = ""
+    assert elsewhere.heard == []

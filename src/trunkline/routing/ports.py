@@ -17,4 +17,4 @@ def legs(first: int, last: int) -> Legs:
     """Each leg has two ports (RTP and RTCP). A twentieth, and 2 at least, is kept for calls for help."""
     there = (last - first + 1) // 2
     all_ = max(2, there - max(2, there // 20))
-    return Legs(all=all_, account=max(2, all_ * 3 // 4), device=max(2, all_ // 4))
+    return Legs(all=all_, account=max(2, all_ * 9 // 10), device=max(2, all_ // 2))

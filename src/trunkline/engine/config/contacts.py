@@ -3,7 +3,8 @@
 PJSIP sends to the ``maddr`` of a contact and not to its host (sip_util.c, pjsip_get_dest_info), and
 makes header fields of what follows its ``?`` (sip_dialog.c, pjsip_dlg_create_uac), a Route among
 them; ``rewrite_contact`` changes the host alone (res_pjsip_nat.c, rewrite_uri). Asterisk has no
-setting against it. But its registrar first keeps each contact in its own database, and only a contact that
+setting against it. A module of ours makes ``maddr`` mean nothing (``guard/res_no_maddr.c``); this holds without it, too.
+Its registrar first keeps each contact in its own database, and only a contact that
 is kept there is asked, rung and told of. So a trigger there refuses such a contact before anything is
 sent, whether we run or not; Asterisk's log then says ``Unable to bind contact``.
 

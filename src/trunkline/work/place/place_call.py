@@ -265,7 +265,7 @@ class PlaceCall:
             await self._storing.is_done(keeping, _PATIENCE)
 
     async def _place(self, call: GoodCall) -> CallPlaced:
-        if not self._engine.has_room:
+        if not (self._engine.has_room or call.emergency):
             raise Refused("ENGINE_UNAVAILABLE", "the disk is full: no call could be kept", _RETRY)
         await self._check_online(call.device.sip_user)
         _check_way(call)
