@@ -77,8 +77,8 @@ class Served:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         db = open_database(self._office.file, self._office.key)
         try:
-            live, end_polls = self._application(db)
-            server = web_server(Settings(), live)
+            web = self._application(db)
+            server = web_server(Settings(), web.live, web.addresses)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started:  # noqa: ASYNC110 (uvicorn has no event for it)
                 await asyncio.sleep(0.005)
@@ -88,8 +88,8 @@ class Served:
             ready.set()
             await self._stop.wait()
             file.unlink()
-            end_polls()
-            await live.close()
+            web.end_polls()
+            await web.live.close()
             server.should_exit = True
             await serving
         finally:
