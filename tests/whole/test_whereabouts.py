@@ -53,7 +53,8 @@ async def known_to_the_engine(server: Server) -> set[str]:
     login = ("trunkline", ari["password"])
     async with httpx.AsyncClient(auth=login) as client:
         found = await client.get(f"http://127.0.0.1:{ari['port']}/ari/endpoints")
-    return {one["resource"] for one in found.json()} if found.status_code == 200 else set()
+    names = {one["resource"] for one in found.json()} if found.status_code == 200 else set()
+    return names - {"anonymous"}  # whoever is unknown
 
 
 async def is_lost(phone: Phone, listener: SocketIo) -> None:
@@ -153,7 +154,7 @@ async def test_no_phone_is_missed_when_many_register_at_once(own_stage: Stage) -
     """More than the engine lists at a time."""
     stage, server = own_stage, own_stage.server
     await server.stop()
-    many = [Device(f"phone{number}", "p", "") for number in range(registered.AT_MOST * 3)]
+    many = [Device(f"phone{number}", "p" * 12, "") for number in range(registered.AT_MOST * 3)]
     key = open_key(server.data / "secret.key")
     with ManagedDirectory(server.data / "trunkline.db", key).transaction() as directory:
         account = create_account(directory, "many")

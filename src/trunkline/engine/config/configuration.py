@@ -23,8 +23,8 @@ from trunkline.routing.ports import legs
 OPUS = ("codec_opus_open_source.so", "res_format_attr_opus.so")
 """What an engine needs for Opus: not every Asterisk has it, and without it a call that has Opus is silent."""
 
-_SILENT = {"ulaw": b"\xff", "alaw": b"\xd5"}
-"""A silent sample of each law."""
+_SILENT = {"ulaw": b"\xff", "alaw": b"\xd5", "g722": b"\xfa"}
+"""8,000 a second are silence. A phone gets that of the codec that it speaks."""
 _PLACEHOLDER = re.compile(r"@([A-Z_]+)@")
 _UNSAFE_PATH = re.compile(r"[^A-Za-z0-9_./+=:-]")
 
@@ -125,8 +125,8 @@ def write(
         write_private(config.etc / name, text)
     for name in _POSTGRESQLS_OWN - set(files):
         (config.etc / name).unlink(missing_ok=True)
-    for law, byte in _SILENT.items():
-        (config.home / "lib" / f"silent.{law}").write_bytes(byte * 160)
+    for codec, byte in _SILENT.items():
+        (config.home / "lib" / f"silent.{codec}").write_bytes(byte * 160)
     trunks = config.etc / TRUNKS_FILE
     if not trunks.exists():
         write_private(trunks, NOBODY)
