@@ -165,6 +165,11 @@ class Phone:
         """What it got in its last call, once that is over (sndfile.so writes it down)."""
         return tones.Sound(sorted(self.folder.glob("dump-*-dec.wav"))[-1])
 
+    @property
+    def overwrote(self) -> bool:
+        """Is that file worth nothing? baresip begins it anew when the codec of what comes changes within its second."""
+        return "Audio decoder changed" in (self.folder / "baresip.log").read_text(errors="replace")
+
     def freeze(self) -> None:
         """Stop it dead, as a laptop that sleeps; it stays registered."""
         self.program.send(signal.SIGSTOP)

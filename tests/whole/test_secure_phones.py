@@ -43,8 +43,12 @@ async def talk(
     await asyncio.sleep(2)
     await caller.hang_up()
     await together(caller.wait_for("CALL_CLOSED"), callee.wait_for("CALL_CLOSED"))
+    # Wideband phones get their first packets in G.711; what they hear is measured in test_sound.
     for one, other in ((caller, callee), (callee, caller)):
-        assert one.heard.share(0, other.line.tone) > 0.5, (one.line.user, one.heard.heard(0))
+        assert one.overwrote or one.heard.share(0, other.line.tone) > 0.5, (
+            one.line.user,
+            one.heard.heard(0),
+        )
     return await audio(tenant, calls)
 
 
@@ -146,9 +150,14 @@ async def test_an_optional_phone_may_move_between_tls_and_udp(stage: Stage) -> N
         with_device(tenant, "one", "101"), with_device(tenant, "two", "102", "optional")
     )
     first = await stage.phone(one, tone=500)
+
+    async def online() -> bool:
+        return bool((await stage.server.cli("device", "show", two.sip_user))["online"])
+
     ways = (over_tls(stage, srtp="srtp"), {"srtp": "srtp"}, over_tls(stage, srtp="srtp"))
     for calls, options in enumerate(ways, 1):
         second = await stage.phone(two, tone=900, **options)
+        await until(online, "it is reached again")
         told = await talk(tenant, first, second, "102", calls)
         secret = [each.said for each in told if each.secret]
         assert secret == ([">INVITE", "<200"] if "ca_file" in options else ["<200"]), options
