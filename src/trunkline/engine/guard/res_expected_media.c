@@ -43,10 +43,12 @@
 /* Strict RTP learns somebody by four packets in 22 ms or more. */
 #define LOOK_SOON_MS 10
 #define LOOK_EVERY_MS 200
-/* So often it is looked soon when a channel's state has changed: its SDP comes a little later. */
-#define SOON 40
-/* Seconds for which the address of a phone's SIP is taken for what it was. */
-#define REMEMBERED 5
+/* For so long a channel whose state has changed is looked at soon: its SDP comes a little later. */
+#define CHANGED_MS 400
+/* Of so many at once; of more, all channels are. */
+#define CHANGED 1000
+/* Milliseconds for which the address of a phone's SIP is taken for what it was. */
+#define REMEMBERED 5000
 #define PHONES "PJSIP/"
 #define TRUNKS "PJSIP/trunk-"
 
@@ -54,7 +56,7 @@
 struct known {
 	const struct ast_rtp_instance *sound;
 	struct ast_sockaddr target;
-	time_t at;
+	int64_t at;
 };
 
 static const struct ast_datastore_info remembered = {
@@ -66,15 +68,25 @@ AST_MUTEX_DEFINE_STATIC(lock);
 static ast_cond_t wake;
 static pthread_t watcher = AST_PTHREADT_NULL;
 static int stopping;
-static int soon;
 static struct stasis_subscription *channels;
 
-static time_t seconds(void)
+/*! A channel whose state has changed, and until when it is looked at soon, in milliseconds. */
+struct changed {
+	char name[AST_CHANNEL_NAME];
+	int64_t until;
+};
+
+static struct changed changed[CHANGED];
+static size_t changing;
+/*! Until when all are. */
+static int64_t crowded;
+
+static int64_t milliseconds(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- What the kernel lets through ---- */
@@ -306,7 +318,7 @@ static void guard_phone(struct ast_channel *chan, struct ast_rtp_instance *sound
 
 static void look_at(struct ast_channel *chan)
 {
-	struct known now = { .at = seconds() };
+	struct known now = { .at = milliseconds() };
 	struct ast_rtp_instance *sound;
 
 	if (strncmp(ast_channel_name(chan), PHONES, strlen(PHONES)) || !(sound = sound_of(chan))) {
@@ -332,6 +344,8 @@ static void look_at(struct ast_channel *chan)
 static void on_channel(void *data, struct stasis_subscription *sub, struct stasis_message *message)
 {
 	struct ast_channel_snapshot_update *update;
+	const char *name;
+	size_t at;
 
 	if (stasis_message_type(message) != ast_channel_snapshot_type()) {
 		return;
@@ -341,10 +355,29 @@ static void on_channel(void *data, struct stasis_subscription *sub, struct stasi
 		|| strncmp(update->new_snapshot->base->name, PHONES, strlen(PHONES))) {
 		return;
 	}
+	name = update->new_snapshot->base->name;
 	ast_mutex_lock(&lock);
-	soon = SOON;
+	for (at = 0; at < changing && strcmp(changed[at].name, name); at++) {
+	}
+	if (at < CHANGED) {
+		changing = MAX(changing, at + 1);
+		ast_copy_string(changed[at].name, name, sizeof(changed[at].name));
+		changed[at].until = milliseconds() + CHANGED_MS;
+	} else {
+		crowded = milliseconds() + CHANGED_MS;
+	}
 	ast_cond_signal(&wake);
 	ast_mutex_unlock(&lock);
+}
+
+static void look_at_one(const char *name)
+{
+	struct ast_channel *chan = ast_channel_get_by_name(name);
+
+	if (chan) {
+		look_at(chan);
+		ast_channel_unref(chan);
+	}
 }
 
 static void look_at_all(void)
@@ -362,25 +395,56 @@ static void look_at_all(void)
 	ast_channel_iterator_destroy(all);
 }
 
+/*! The names of those that are to be looked at now; with the lock held. */
+static size_t take_changed(int64_t now, char names[][AST_CHANNEL_NAME])
+{
+	size_t at, count = changing;
+
+	for (at = 0; at < count; at++) {
+		ast_copy_string(names[at], changed[at].name, AST_CHANNEL_NAME);
+	}
+	for (at = 0; at < changing;) {
+		if (changed[at].until > now) {
+			at++;
+		} else {
+			changed[at] = changed[--changing];
+		}
+	}
+	return count;
+}
+
+/*! Only those whose state has changed are looked at soon: else each call would cost as much as all others together. */
 static void *look_again_and_again(void *data)
 {
+	static char names[CHANGED][AST_CHANNEL_NAME];
+	int64_t all_due = 0;
+
 	ast_mutex_lock(&lock);
 	while (!stopping) {
-		struct timespec until;
+		int64_t now = milliseconds(), due = changing || crowded > now ? MIN(all_due, now + LOOK_SOON_MS) : all_due;
+		struct timespec until = { .tv_sec = due / 1000, .tv_nsec = due % 1000 * 1000000 };
+		size_t count;
+		int all;
 
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += (soon ? LOOK_SOON_MS : LOOK_EVERY_MS) * 1000000L;
-		if (until.tv_nsec >= 1000000000L) {
-			until.tv_sec++;
-			until.tv_nsec -= 1000000000L;
+		if (now < due) {
+			ast_cond_timedwait(&wake, &lock, &until);
+			if (stopping) {
+				break;
+			}
 		}
-		ast_cond_timedwait(&wake, &lock, &until);
-		soon -= !!soon;
-		if (!stopping) {
-			ast_mutex_unlock(&lock);
+		now = milliseconds();
+		all = crowded > now || now >= all_due;
+		count = take_changed(now, names);
+		ast_mutex_unlock(&lock);
+		if (all) {
 			look_at_all();
-			ast_mutex_lock(&lock);
+			all_due = milliseconds() + LOOK_EVERY_MS;
+		} else {
+			while (count) {
+				look_at_one(names[--count]);
+			}
 		}
+		ast_mutex_lock(&lock);
 	}
 	ast_mutex_unlock(&lock);
 	return NULL;
