@@ -29,6 +29,7 @@ from trunkline.calls.call import Call, Leg
 from trunkline.calls.cel import LogPosition
 from trunkline.calls.facts import AnyFact, Party
 from trunkline.calls.fold import refold
+from trunkline.calls.lines import LiveLines
 from trunkline.calls.quality import USUAL, QualityLimits
 from trunkline.calls.recorded_legs import recording_plan
 from trunkline.calls.recording_plan import raw_name
@@ -103,6 +104,7 @@ class CallLog:
         self._calls: dict[str, Call] = {}
         self._call_of: dict[str, str] = {}
         """From each leg of a live call, and each call that has become part of one, to the live call."""
+        self.lines = LiveLines()
         self._bridges = Bridges()
         self._signals = Signals()
         self._heard = asyncio.Event()
@@ -409,6 +411,7 @@ class CallLog:
         self._calls[call.id] = call
         for id_ in (*call.legs, *call.absorbed):
             self._call_of[id_] = call.id
+        self.lines.changed(call)
         self.on_change(call)
 
     def _forget(self, call: Call) -> None:
@@ -421,6 +424,7 @@ class CallLog:
         if call.merged_into is None:
             for leg_id in call.legs:
                 self._signals.forget(leg_id)
+        self.lines.changed(call)
         self.on_change(call)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from limits import RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from trunkline.calls.call import Call
-from trunkline.calls.lines import Lines, lines, live_legs
+from trunkline.calls.lines import Lines, LiveLines
 from trunkline.calls.refusals import RefusalReason
 from trunkline.routing.limits import full
 from trunkline.routing.ports import Legs
@@ -41,7 +40,7 @@ class ClickLimits:
         self._placing: dict[str, GoodCall] = {}
 
     @asynccontextmanager
-    async def place(self, call: GoodCall, live: Mapping[str, Call]) -> AsyncIterator[None]:
+    async def place(self, call: GoodCall, live: LiveLines) -> AsyncIterator[None]:
         """Holds a place for the call until it is among the live ones, after the block; raises Refused."""
         if call.emergency:
             yield
@@ -55,22 +54,21 @@ class ClickLimits:
         finally:
             del self._placing[call.id]
 
-    def _check_ports(self, call: GoodCall, live: Mapping[str, Call]) -> None:
+    def _check_ports(self, call: GoodCall, live: LiveLines) -> None:
         account_id = call.app.account_id
         placing = [each.app.account_id for each in self._placing.values() if each.id not in live]
-        legs = live_legs(live.values())
-        account = legs[account_id] + 2 * placing.count(account_id)
-        every = legs.total() + 2 * len(placing)
+        account = live.legs(account_id) + 2 * placing.count(account_id)
+        every = live.legs() + 2 * len(placing)
         if account + 2 > self._legs.account or every + 2 > self._legs.all:
             _refuse("NO_PORTS", _RETRY)
 
-    async def _check(self, call: GoodCall, live: Mapping[str, Call]) -> None:
+    async def _check(self, call: GoodCall, live: LiveLines) -> None:
         route = call.device.rights.route(call.outside)
         assert route is not None
         sip_user, account_id = call.device.sip_user, call.app.account_id
         device = await self._directory.limits(sip_user)
         trunk = await self._directory.limits(route.trunk.removeprefix("trunk-"))
-        taken = lines(live.values(), account_id, sip_user, route.trunk)
+        taken = live.lines(account_id, sip_user, route.trunk)
         for other in self._placing.values():
             if other.outside and other.id not in live and other.app.account_id == account_id:
                 own = other.device.sip_user == sip_user

@@ -271,7 +271,7 @@ class PlaceCall:
         _check_way(call)
         if self._calls.is_behind:  # who holds a place is not known: the dialplan decides
             return await self._ring(call)
-        async with self._limits.place(call, self._calls.live):
+        async with self._limits.place(call, self._calls.lines):
             return await self._ring(call)
 
     async def _ring(self, call: GoodCall) -> CallPlaced:
