@@ -5,7 +5,7 @@
  * event_log_alone SCENE FILE prints what there is to see.
  */
 
-#include EVENT_LOG
+#include SOURCE
 
 #include <pthread.h>
 #include <stdarg.h>

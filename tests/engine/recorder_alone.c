@@ -5,7 +5,7 @@
  * recorder_alone SCENE FOLDER prints what there is to see.
  */
 
-#include RECORDER
+#include SOURCE
 
 #include <pthread.h>
 #include <stdarg.h>

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from engine.alone import Alone
 from trunkline.calls.cel import CelRow
-from trunkline.engine.install import recorder
 from trunkline.engine.install.choose import Installed
 from trunkline.engine.listen.log_follower import LogFollower
 
@@ -19,18 +17,9 @@ Run = Callable[[str], list[str]]
 
 
 @pytest.fixture(scope="module")
-def program(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = Path(recorder.__file__).parents[1] / "recorder" / "cel_event_log.c"
-    made = tmp_path_factory.mktemp("event_log") / "alone"
-    gcc = shutil.which("gcc")
-    assert gcc
-    subprocess.run(
-        [gcc, "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-w", "-fsanitize=address,undefined",
-         f'-DEVENT_LOG="{source}"', f"-isystem{installed.headers}",
-         str(Path(__file__).with_name("event_log_alone.c")), "-o", str(made), "-pthread"],
-        check=True,
-    )  # fmt: skip
-    return made
+def alone(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    folder = tmp_path_factory.mktemp("event_log")
+    return Alone(installed, "cel_event_log", "event_log_alone.c", folder)
 
 
 @pytest.fixture
@@ -39,14 +28,8 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(program: Path, file: Path) -> Run:
-    def run(scene: str) -> list[str]:
-        """What it says; a leak or a wrong access is an error."""
-        done = subprocess.run([program, scene, file], capture_output=True, text=True, timeout=60)
-        assert (done.returncode, done.stderr) == (0, "")
-        return [line.replace(str(file), "LOG") for line in done.stdout.splitlines()]
-
-    return run
+def run(alone: Alone, file: Path) -> Run:
+    return lambda scene: alone.play(scene, file)
 
 
 def rows(file: Path) -> list[CelRow]:
@@ -83,12 +66,12 @@ def test_space_is_reserved_for_the_ends_of_calls(run: Run, file: Path) -> None:
 def test_a_full_disk_that_has_room_again(run: Run, file: Path) -> None:
     said = [re.sub(r"waiting \d\d", "waiting many", line) for line in run("full")]
     assert said == [
-        "log LOG cannot be written: File too large",
-        "log LOG has no room for new calls: they are refused",
+        "log PLACE cannot be written: File too large",
+        "log PLACE has no room for new calls: they are refused",
         "room 0",
         "room 0 refused 1 waiting many lost 0",
-        "log LOG is written again; 0 rows are lost",
-        "log LOG has room for new calls again",
+        "log PLACE is written again; 0 rows are lost",
+        "log PLACE has room for new calls again",
         "room 1",
         "room 1 refused 1 waiting 0 lost 0",
     ]
@@ -97,7 +80,7 @@ def test_a_full_disk_that_has_room_again(run: Run, file: Path) -> None:
 
 def test_too_many_rows_cost_no_more_memory(run: Run, file: Path) -> None:
     said = run("flood")
-    assert said[1] == "log LOG loses rows: no memory is left for them"
+    assert said[1] == "log PLACE loses rows: no memory is left for them"
     assert said[-1].startswith("room 1 refused 0 waiting 0 lost ")
     lost = int(said[-1].split()[-1])
     assert lost > 300

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from trunkline.engine.install import recorder
+from engine.alone import Alone
 from trunkline.engine.install.choose import Installed
 from trunkline.recordings.leg_file import LegFile
 
@@ -17,31 +15,14 @@ Run = Callable[[str], list[str]]
 
 
 @pytest.fixture(scope="module")
-def program(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = Path(recorder.__file__).parents[1] / "recorder" / "app_record_leg.c"
-    made = tmp_path_factory.mktemp("recorder") / "alone"
-    gcc = shutil.which("gcc")
-    assert gcc
-    subprocess.run(
-        [gcc, "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-w", "-fsanitize=address,undefined",
-         f'-DRECORDER="{source}"', f"-isystem{installed.headers}",
-         str(Path(__file__).with_name("recorder_alone.c")), "-o", str(made), "-pthread"],
-        check=True,
-    )  # fmt: skip
-    return made
+def alone(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    folder = tmp_path_factory.mktemp("recorder")
+    return Alone(installed, "app_record_leg", "recorder_alone.c", folder)
 
 
 @pytest.fixture
-def run(program: Path, tmp_path: Path) -> Run:
-    def run(scene: str) -> list[str]:
-        """What it says; a leak or a wrong access is an error."""
-        done = subprocess.run(
-            [program, scene, tmp_path], capture_output=True, text=True, timeout=60
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout.splitlines()
-
-    return run
+def run(alone: Alone, tmp_path: Path) -> Run:
+    return lambda scene: alone.play(scene, tmp_path)
 
 
 @pytest.fixture
@@ -55,10 +36,10 @@ def test_calls_leave_nothing_behind(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_that_has_room_again(run: Run, leg: Path) -> None:
-    said = [line.replace(str(leg), "LEG") for line in run("full")]
+    said = run("full")
     assert said[:2] == [
-        "log LEG cannot be written: File too large",
-        "log LEG is written again",
+        "log PLACE/leg.leg cannot be written: File too large",
+        "log PLACE/leg.leg is written again",
     ]
     assert said[-2:] == ["used 0", "objects 0"]
     file = LegFile(leg)
