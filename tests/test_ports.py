@@ -64,3 +64,18 @@ def test_a_run_waits_for_a_block_that_others_have(mine: Ports) -> None:
     patient.close()
     with pytest.raises(NoPorts, match="more than a block"):
         mine.range(39)
+
+
+def test_what_is_kept_is_not_given_anew(mine: Ports) -> None:
+    first, last = mine.keep(20)
+    given = {port for _ in range(30) for port in range(*mine.range(4))}
+    assert given
+    assert not given & set(range(first, last + 1))
+
+
+def test_the_port_beside_one_is_free_too(mine: Ports) -> None:
+    [taken] = held(*[mine.range(2)[1]] * 2)
+    given = {mine.one() for _ in range(40)}
+    assert len(given) > 10
+    assert taken.getsockname()[1] - 1 not in given
+    taken.close()

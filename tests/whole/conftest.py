@@ -86,7 +86,7 @@ class Shared:
         address = f"127.0.0.1:{ports.one()}"
         more = {"sip_tls": address, "sip_tls_cert": str(cert), "sip_tls_key": str(key)}
         more |= {"database": self._database()} if kind == "postgresql" else {}
-        made = Server(folder / "data", ports.one(), ports.one(), ports.range(400), SHORT | more)
+        made = Server(folder / "data", ports.one(), ports.one(), ports.keep(400), SHORT | more)
         made.ca_file, made.sip_tls = str(cert), address
         return made
 

@@ -25,11 +25,22 @@ class Ports:
     def __init__(self, wait: float = WAIT) -> None:
         self._wait = wait
         self._claims: list[socket.socket] = []
+        self._kept: set[int] = set()
         self._first = self._next = self._another_block()
 
     def one(self) -> int:
-        """A port that is free for TCP and UDP on every address."""
-        return self.range(1)[0]
+        """A port that is free for TCP and UDP on every address, as is the next (baresip's TLS)."""
+        return self.range(2)[0]
+
+    def keep(self, size: int) -> tuple[int, int]:
+        """As ``range``, and never given to another: for one who binds them later, and time and again.
+
+        A server does so with its ports for sound. When all ports of a block have been given, they
+        are given anew, and a phone would race with a call for the one that it was told is free.
+        """
+        found = self.range(size)
+        self._kept.update(range(found[0], found[1] + 1))
+        return found
 
     def range(self, size: int) -> tuple[int, int]:
         """(first, last) of ``size`` neighbouring free ports, the first one even (RFC 3550, 11).
@@ -54,7 +65,9 @@ class Ports:
     def _free_in_block(self, size: int, begin: int) -> tuple[int, int] | None:
         start = begin + begin % 2
         while start + size <= self._first + BLOCK - 1:
-            taken = [port for port in range(start, start + size) if not _free(port)]
+            taken = [
+                port for port in range(start, start + size) if port in self._kept or not _free(port)
+            ]
             if not taken:
                 return start, start + size - 1
             start = taken[-1] + 1 + (taken[-1] + 1) % 2
