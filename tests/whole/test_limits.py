@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from .firm import FORBIDDEN, Firm
 from .party import BY_HAND, Call, Party, Taking
-from .stage import Stage
+from .stage import Device, Stage
 from .waiting import NeverHappened, until
 
 MOST = 10
@@ -140,6 +140,26 @@ async def test_a_phone_that_forwards_has_its_own_limit(scene: Firm) -> None:
     scene.bob.taking = Taking(code=302, to=f"sip:{FORBIDDEN}07@{scene.stage.server.sip}")
     assert not await decided(scene.carol.dial("102"))
     await told_refused(scene, ("DEVICE_CALLS", "bob"), ("NOT_ALLOWED", "carol"))
+
+
+async def test_names_that_differ_by_case_are_two_devices(scene: Firm) -> None:
+    """Asterisk's groups know no case."""
+    server, alice = scene.stage.server, scene.devices["alice"]
+    made = await server.cli(
+        *("device", "create", "--account", scene.tenant.name, "--user", "alice"),
+        *("--sip-user", alice.sip_user.upper(), "--max-calls", "1"),
+    )
+    other = await scene.stage.party(Device(made["sipUser"], made["sipPassword"], "alice"))
+    try:
+        await limit(scene, "alice", "--max-calls", "1")
+        assert await decided(scene.alice.dial("0901000010"))
+        call = other.dial("0901000011")
+        assert await decided(call)
+        await told_refused(scene)
+        await call.hang_up()
+    finally:
+        await other.close()
+        await server.cli("device", "delete", made["sipUser"])
 
 
 async def test_an_account_and_a_trunk_have_limits(scene: Firm) -> None:

@@ -23,6 +23,7 @@ STEERS = [
     ";ma%64dr={}",
     ";ma%2564dr={}",
     ";ma%252564dr={}",
+    ";%01maddr={}",
     ";transport=tcp;maddr={}",
     ";lr;maddr={}?X=y",
     "?Route=%3Csip:{}%3Blr%3E",
@@ -131,7 +132,9 @@ async def test_a_call_whose_answer_would_go_elsewhere_is_refused(stage: Stage) -
     assert await calls(";ob", "sip:x;lr") == (480, [])
 
 
-@pytest.mark.parametrize("via", [";maddr={}", ";MADDR={}", ";ma%64dr={}", ";received={}"])
+@pytest.mark.parametrize(
+    "via", [";maddr={}", ";MADDR={}", ";ma%64dr={}", ";%01maddr={}", ";received={}"]
+)
 async def test_an_answer_goes_to_whoever_asked(via: str, stage: Stage) -> None:
     """Nobody unknown has our answers sent to another host, which never asked for them."""
     elsewhere, port, address = Elsewhere(), stage.ports.one(), loopback()
@@ -157,11 +160,12 @@ async def test_an_answer_goes_to_whoever_asked(via: str, stage: Stage) -> None:
     assert elsewhere.heard == []
 
 
+@pytest.mark.parametrize("name", ["maddr", "%01maddr"])
 @pytest.mark.parametrize("where", ["contact", "route"])
-async def test_a_called_phones_answer_leads_nowhere_else(where: str, firm: Firm) -> None:
+async def test_a_called_phones_answer_leads_nowhere_else(where: str, name: str, firm: Firm) -> None:
     """What we send in a call goes to the phone, also where its 200 names another host."""
     elsewhere, bob = Elsewhere(), firm.bob
-    steer = f";maddr={elsewhere.address}"
+    steer = f";{name}={elsewhere.address}"
     async with elsewhere.listening(bob.port):
         bob.contact_more = steer if where == "contact" else ""
         bob.route = f"sip:{bob.address}:{bob.port};lr{steer}" if where == "route" else ""

@@ -68,6 +68,13 @@ async def test_ten_thousand_addresses_are_few_events(following: Following) -> No
         address = f"10.{n % 256}.{n // 256}.1"
         await following.follow.hear(LoginFailed(AT, address, "an1", 1))
     assert len(following.published) == 60
+    following.seconds = 61
+    await following.follow.tell_held()
+    told = following.told()
+    assert len(told) <= 60 + 60 + 1
+    # The others are told together, and nobody is left out.
+    assert [(device, address) for device, address, _ in told].count(("an1", None)) == 1
+    assert sum(count for _, _, count in told) == 10_000
 
 
 async def test_a_name_that_no_device_has_is_no_event(following: Following) -> None:

@@ -9,7 +9,9 @@ from trunkline.work.told_at_most import ToldAtMost
 
 
 def teller(**limits: int) -> ToldAtMost[str]:
-    return ToldAtMost(window=60, **{"each": 2, "in_all": 5, "kinds": 3, **limits}, rest="others")
+    return ToldAtMost(
+        window=60, **{"each": 2, "in_all": 5, "kinds": 3, **limits}, rest=lambda _: "others"
+    )
 
 
 def test_the_first_are_told_at_once_and_the_rest_when_the_window_is_over() -> None:
@@ -35,6 +37,13 @@ def test_a_flood_of_kinds_costs_no_more_than_so_many() -> None:
     held = dict(told.over(60))
     assert len(held) <= 4
     assert sum(held.values()) == 997
+
+
+def test_of_many_kinds_those_that_happened_most_often_are_told_as_such() -> None:
+    told = ToldAtMost[str](window=60, each=1, in_all=0, kinds=9, rest=lambda kind: kind[0], apart=2)
+    for kind, count in (("a1", 5), ("a2", 1), ("b1", 7), ("b2", 2), ("a3", 3)):
+        assert told.now(kind, count, 0) == []
+    assert told.over(60) == [("b1", 7), ("a1", 5), ("a", 4), ("b", 2)]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(1, 400)), max_size=60))

@@ -32,7 +32,11 @@ class FailedLogins:
         self.counts: Counter[Door] = Counter({"sip": 0, "oapi": 0, "v1": 0})
         """Since the start, by the door."""
         self._lines = ToldAtMost[tuple[str, Door, str | None]](
-            window=WINDOW, each=_EACH, in_all=_ALL, kinds=_ADDRESSES, rest=("", "sip", None)
+            window=WINDOW,
+            each=_EACH,
+            in_all=_ALL,
+            kinds=_ADDRESSES,
+            rest=lambda kind: ("", kind[1], None),
         )
 
     def failed(self, door: Door, address: str, count: int = 1, device: str | None = None) -> None:

@@ -124,6 +124,7 @@ static size_t add_v6(struct sock_filter *code, const struct ast_sockaddr *addres
 	return used;
 }
 
+/*! With the instance locked, so that the socket stays its own: another one may be given the same number. */
 static void attach(int fd, struct sock_filter *code, size_t length)
 {
 	struct sock_fprog program = { .filter = code, .len = length };
@@ -145,6 +146,14 @@ static void drop_stun(int fd)
 	};
 
 	attach(fd, code, ARRAY_LEN(code));
+}
+
+/*! A socket that is made anew has none, also where it, and what it is of, stand where the ones before stood. */
+static int has_filter(int fd)
+{
+	socklen_t length = 0;
+
+	return fd < 0 || (!getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &length) && length > 0);
 }
 
 static void let_through(int fd, const struct ast_sockaddr *allowed, size_t count)
@@ -249,7 +258,7 @@ static void remember(struct ast_channel *chan, const struct known *now)
 }
 
 /*! Is all as it was when the sockets got their filters? */
-static int is_done(struct ast_channel *chan, const struct known *now)
+static int is_done(struct ast_channel *chan, struct ast_rtp_instance *sound, const struct known *now)
 {
 	struct known *known;
 	int done;
@@ -259,6 +268,11 @@ static int is_done(struct ast_channel *chan, const struct known *now)
 	done = known && known->sound == now->sound && now->at - known->at < REMEMBERED
 		&& !ast_sockaddr_cmp(&known->target, &now->target);
 	ast_channel_unlock(chan);
+	if (done) {
+		ao2_lock(sound);
+		done = has_filter(ast_rtp_instance_fd(sound, 0)) && has_filter(ast_rtp_instance_fd(sound, 1));
+		ao2_unlock(sound);
+	}
 	return done;
 }
 
@@ -307,8 +321,10 @@ static void guard_phone(struct ast_channel *chan, struct ast_rtp_instance *sound
 	struct ast_sockaddr allowed[3], now = { { 0, } };
 	size_t count = places_of(chan, target, allowed);
 
+	ao2_lock(sound);
 	let_through(ast_rtp_instance_fd(sound, 0), allowed, count);
 	let_through(ast_rtp_instance_fd(sound, 1), allowed, count);
+	ao2_unlock(sound);
 	ast_rtp_instance_get_remote_address(sound, &now);
 	if (!is_among(&now, allowed, count)) {
 		ast_log(LOG_NOTICE, "%s: its sound went to a stranger, %s\n", ast_channel_name(chan), ast_sockaddr_stringify(&now));
@@ -327,12 +343,14 @@ static void look_at(struct ast_channel *chan)
 	now.sound = sound;
 	ast_rtp_instance_get_requested_target_address(sound, &now.target);
 	/* Before that, strict RTP takes nothing from anybody. */
-	if (!ast_sockaddr_isnull(&now.target) && !is_done(chan, &now)) {
+	if (!ast_sockaddr_isnull(&now.target) && !is_done(chan, sound, &now)) {
 		if (strncmp(ast_channel_name(chan), TRUNKS, strlen(TRUNKS))) {
 			guard_phone(chan, sound, &now.target);
 		} else {
+			ao2_lock(sound);
 			drop_stun(ast_rtp_instance_fd(sound, 0));
 			drop_stun(ast_rtp_instance_fd(sound, 1));
+			ao2_unlock(sound);
 		}
 		remember(chan, &now);
 	}

@@ -11,8 +11,8 @@
  * PJSIP sends to the maddr of a URI or a Via and not to its host (sip_util.c, pjsip_get_dest_info and
  * pjsip_get_response_addr): of a Contact, a Record-Route, in requests and in answers. Nobody needs it, and there is no setting
  * against it. But PJSIP's parser has the parameter's name in a table of its own (pjsip_parser_const), which may be
- * written. With another name there, one that no message can have, maddr is a parameter like any unknown one: kept, sent
- * back, and never gone by.
+ * written. With another name there, maddr is a parameter like any unknown one: kept, sent back, and never gone by. The
+ * other name is made at random and told to nobody: a name may be written with escapes, so any byte may be in one that is sent.
  *
  * The table's beginning is looked at before it is changed. Where it is not as it is known here, nothing is changed, and the log
  * says so; contacts with maddr are refused all the same (engine/config/contacts.py, the dialplan's [door-from-device]).
@@ -28,6 +28,7 @@
 
 #include "asterisk/module.h"
 #include "asterisk/utils.h"
+#include "asterisk/uuid.h"
 
 /*! pj_str_t (pj/types.h) */
 struct text {
@@ -39,7 +40,7 @@ struct text {
 static const char *const names[] = { "user", "method", "transport", "maddr", "lr", "sip", "sips" };
 #define MADDR 3
 
-static char never[] = "\1maddr";
+static char unknown[AST_UUID_STR_LEN];
 static struct text before;
 
 static struct text *table(void)
@@ -73,7 +74,8 @@ static int load_module(void)
 		return AST_MODULE_LOAD_DECLINE;
 	}
 	before = found[MADDR];
-	found[MADDR] = (struct text) { .at = never, .length = strlen(never) };
+	ast_uuid_generate_str(unknown, sizeof(unknown));
+	found[MADDR] = (struct text) { .at = unknown, .length = strlen(unknown) };
 	return AST_MODULE_LOAD_SUCCESS;
 }
 

@@ -17,7 +17,9 @@ from trunkline.work.keep_trying import insisting
 from trunkline.work.told_at_most import ToldAtMost
 
 _EACH, _ALL, _KINDS = 1, 60, 1000
-"""Events a window: for each device and address, for all devices of all accounts; and how many are counted apart."""
+"""Events a window: for each device and address, for all devices of all accounts; and how many are counted apart.
+
+When a window is over, so many are told of addresses again, and one of all others for each device."""
 _LOOKS_EVERY = 1.0
 
 
@@ -36,7 +38,12 @@ class FollowLogins:
         self._db, self._bus, self._message_ids = db, bus, message_ids
         self._logins, self._clock, self._monotonic = logins, clock, monotonic
         self._events = ToldAtMost[tuple[str, str]](
-            window=WINDOW, each=_EACH, in_all=_ALL, kinds=_KINDS, rest=("", "")
+            window=WINDOW,
+            each=_EACH,
+            in_all=_ALL,
+            kinds=_KINDS,
+            rest=lambda kind: (kind[0], ""),
+            apart=_ALL,
         )
 
     async def run(self, told: AsyncIterator[list[LoginFailed]]) -> None:

@@ -46,7 +46,7 @@ class TraceSip:
     ) -> None:
         self._trunks = trunks
         self._strangers = ToldAtMost[tuple[str, str]](
-            window=60, each=1, in_all=60, kinds=1000, rest=("", "")
+            window=60, each=1, in_all=60, kinds=1000, rest=lambda _: ("", "")
         )
         self._messages, self._dialogs, self._clock, self._days = messages, dialogs, clock, days
         self._deleting = deleting or clock
