@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from trunkline.cli import app
+from trunkline.cli.server import engine
 
 ENGINE = {"version": "22.10.1", "origin": "given"}
 
@@ -160,3 +164,10 @@ def test_the_doctor_asks_the_running_server(tmp_path: Path, prefix: Path) -> Non
     done = trunkline(*words, cache=tmp_path / "c", env=settings(prefix))
     server = next(f for f in json.loads(done.stdout) if f["name"] == "server")
     assert (server["ok"], "does not answer" in server["detail"]) == (False, True)
+
+
+def test_what_the_bill_of_materials_needs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    done = CliRunner().invoke(app, ["engine", "sbom"])
+    assert done.exit_code == 1
+    assert "make sbom" in done.stderr
