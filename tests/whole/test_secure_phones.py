@@ -314,3 +314,21 @@ async def test_a_click_offers_every_codec_and_srtp(stage: Stage) -> None:
     assert (told[0].said, told[0].profile, told[0].secret) == (">INVITE", "RTP/SAVP", True)
     assert {each.codec for each in told if each.said == "<200"} == {"OPUS"}
     assert second.heard.share(0, 500) > 0.5
+
+
+async def test_a_call_for_help_goes_out_also_without_tls(stage: Stage) -> None:
+    """All others of a phone that must have SRTP are refused there."""
+    tenant = await stage.tenant()
+    one = await with_device(tenant, "one", "101", "required")
+    phone, carrier = await together(
+        stage.phone(one, srtp="srtp-mand"), stage.far_party("carrier", tone=1400)
+    )
+    await tenant.trunk(f"{carrier.address}:{carrier.port}", "--match", carrier.address)
+    await phone.dial("0901234567")
+    await phone.wait_for("CALL_CLOSED")
+    assert not carrier.calls
+    await phone.dial("112")
+    there = await carrier.taken("112")
+    await there.voice.hears(phone.line.tone)
+    await phone.hang_up()
+    await there.over()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from .firm import Firm
 from .party import BY_HAND, Call, Party
@@ -56,6 +56,23 @@ async def silent(caller: Party, callee: Party, number: str) -> tuple[Call, Call]
     return await dialled.up(), rung
 
 
+@contextmanager
+def behind_nat(*parties: Party) -> Iterator[None]:
+    """They name addresses that nothing comes from."""
+    for at, party in enumerate(parties, 10):
+        party.named = f"192.0.2.{at}"
+    try:
+        yield
+    finally:
+        for party in parties:
+            party.named = ""
+
+
+async def both_hear(one: Call, other: Call) -> None:
+    await one.voice.hears(other.tone)
+    await other.voice.hears(one.tone)
+
+
 async def test_a_stranger_hears_nothing_and_is_not_heard(firm: Firm) -> None:
     dialled, rung = await silent(firm.alice, firm.bob, "102")
     async with strangers(ours(dialled), ours(rung)) as voices:
@@ -91,15 +108,79 @@ async def test_a_stranger_who_was_there_first_hears_nothing(firm: Firm) -> None:
 
 async def test_a_phone_behind_nat_is_heard(firm: Firm) -> None:
     """It names another address than that from which its SIP and its sound come."""
-    firm.bob.named = "192.0.2.77"
-    with contextlib.ExitStack() as after:
-        after.callback(setattr, firm.bob, "named", "")
+    with behind_nat(firm.bob):
         dialled, rung = await silent(firm.alice, firm.bob, "102")
         async with strangers(ours(rung)):
             await asyncio.sleep(1)
             dialled.voice.speaking = rung.voice.speaking = True
             await dialled.voice.hears(rung.tone)
             await rung.voice.hears(dialled.tone)
+        await dialled.hang_up()
+
+
+async def test_phones_behind_nat_hear_each_other_after_holds_and_transfers(firm: Firm) -> None:
+    with behind_nat(firm.alice, firm.bob, firm.carol):
+        dialled = await firm.alice.dial("102").up()
+        rung = await firm.bob.taken()
+        await both_hear(dialled, rung)
+        await rung.hold()
+        held = time.monotonic()
+        await asyncio.sleep(PAST_LEARNING)
+        assert dialled.voice.came[-1][0] > held + PAST_LEARNING - 1  # music
+        await rung.resume()
+        await both_hear(dialled, rung)
+        asked = await firm.bob.dial("103").up()
+        theirs = await firm.carol.taken()
+        await rung.transfer(asked)
+        await both_hear(dialled, theirs)
+        await theirs.transfer("102")
+        await both_hear(dialled, await firm.bob.taken())
+        await dialled.hang_up()
+
+
+async def test_a_phone_that_roams_amid_a_call_is_heard(firm: Firm) -> None:
+    """From Wi-Fi to mobile: its SIP and its sound come from another address, its SDP names the same one."""
+    bob, loop = firm.bob, asyncio.get_running_loop()
+    with behind_nat(bob):
+        dialled = await firm.alice.dial("102").up()
+        rung = await bob.taken()
+        await both_hear(dialled, rung)
+        home = bob._transport, bob.address
+        bob.address = loopback()
+        mobile, _ = await loop.create_datagram_endpoint(
+            lambda: bob, local_addr=(bob.address, bob.port)
+        )
+        before, rung.voice = rung.voice, await Voice.open(bob.address, rung.tone)
+        try:
+            await bob.register()
+            await rung._reinvite()
+            before.close()
+            await both_hear(dialled, rung)
+            await dialled.hang_up()
+            await rung.over()
+        finally:
+            mobile.close()
+            bob._transport, bob.address = home
+            await bob.register()
+
+
+async def test_a_phone_whose_sound_comes_from_elsewhere_is_told_of(
+    firm: Firm, stage: Stage
+) -> None:
+    """As behind a NAT with several addresses: it is not heard, and the engine's log names it."""
+    log = stage.server.data / "engine" / "log" / "messages.log"
+    before = log.stat().st_size if log.exists() else 0
+    with behind_nat(firm.bob):
+        dialled, rung = await silent(firm.alice, firm.bob, "102")
+        async with strangers(ours(rung)):
+            told = f"PJSIP/{firm.bob.user}-"
+
+            def warned() -> bool:
+                lines = log.read_bytes()[before:].decode().splitlines() if log.exists() else []
+                return any("from elsewhere" in line and told in line for line in lines)
+
+            await until(warned, "a warning", 15)
+        assert dialled.voice.seconds_of(STRANGERS_TONE) == 0
         await dialled.hang_up()
 
 

@@ -14,7 +14,7 @@ from trunkline.engine.install.choose import Installed
 from trunkline.server import open_files, private_files
 from trunkline.server.listening import data_lock, listen
 from trunkline.server.main_server import MainServer
-from trunkline.server.server_file import write_server_file
+from trunkline.server.server_file import ADDRESSES, write_server_file
 from trunkline.server.serving import Serving, Stop, local_url
 from trunkline.server.settings import Settings
 from trunkline.server.wiring.database import as_main, open_parts
@@ -111,7 +111,8 @@ class _Life:
     async def _serve_web(self, key: InstallationKey) -> None:
         serving = Serving(self._settings, self._http, self._web)
         url = local_url(self._settings)
-        file = write_server_file(self._settings.directory, url, key)
+        listens = {name: getattr(self._settings, name) for name in ADDRESSES}
+        file = write_server_file(self._settings.directory, url, key, listens)
         try:
             await serving.started()
             self._on_ready(url)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from trunkline.store.secrets import InstallationKey
 
 NAME = "server.json"
+ADDRESSES = ("http", "sip", "sip_tls", "rtp")
+"""The settings that say where a server listens."""
 
 
 def internal_token(key: InstallationKey) -> str:
@@ -26,6 +28,8 @@ class ServerFile(msgspec.Struct, frozen=True):
     url: str
     token: str
     pid: int
+    listens: dict[str, str] = {}
+    """Its ``ADDRESSES``, which flags may have set; none where an older server wrote this."""
 
     def __repr__(self) -> str:
         return f"ServerFile(url={self.url!r}, pid={self.pid})"
@@ -39,11 +43,13 @@ def read(data: Path) -> ServerFile | None:
         return None
 
 
-def write_server_file(data: Path, url: str, key: InstallationKey) -> Path:
+def write_server_file(
+    data: Path, url: str, key: InstallationKey, listens: dict[str, str] | None = None
+) -> Path:
     from trunkline.engine.config.configuration import write_private  # the command line reads alone
 
     file = data / NAME
-    told = msgspec.json.encode(ServerFile(url, internal_token(key), os.getpid()))
+    told = msgspec.json.encode(ServerFile(url, internal_token(key), os.getpid(), listens or {}))
     try:
         write_private(file, told.decode())
     except OSError:

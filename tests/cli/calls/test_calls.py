@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from trunkline.calls import facts as f
 from trunkline.calls.outcome import record
 from trunkline.cli import app
+from trunkline.cli.calls import show
 from trunkline.store.ports.database import Batch
 from trunkline.store.sqlite import SqliteDatabase
 
@@ -175,6 +176,11 @@ def test_a_call_is_shown_with_its_legs_and_events(office: Office, told: Any, run
     shown = run("calls", "show", CALL).stdout
     assert "2023-11-15 05:13:20" in shown
     assert "CALL_ENDED" in shown
+
+
+def test_why_a_call_was_refused_is_shown() -> None:
+    body = {"Event-Seq": 17, "Msg-ID": str(AT), "Event-Name": "CALL_REFUSED", "Call-ID": CALL}
+    assert show._event(body | {"Reason": "DEVICE_CALLS"}, "UTC")["cause"] == "DEVICE_CALLS"
 
 
 def test_a_call_is_shown_with_its_path_and_its_trunks_name(

@@ -11,6 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from trunkline.cli import app
+from trunkline.cli.server import engine
+from trunkline.server.server_file import write_server_file
+from trunkline.store.secrets import open_key
 
 ENGINE = {"version": "22.10.1", "origin": "given"}
 
@@ -160,3 +166,22 @@ def test_the_doctor_asks_the_running_server(tmp_path: Path, prefix: Path) -> Non
     done = trunkline(*words, cache=tmp_path / "c", env=settings(prefix))
     server = next(f for f in json.loads(done.stdout) if f["name"] == "server")
     assert (server["ok"], "does not answer" in server["detail"]) == (False, True)
+
+
+def test_the_doctor_looks_where_the_running_server_listens(tmp_path: Path, prefix: Path) -> None:
+    """Its flags may have set other ports than the settings have."""
+    key = open_key(tmp_path / "secret.key")
+    sip = f"127.0.0.1:{free_port()}"
+    write_server_file(tmp_path, "http://127.0.0.1:1", key, {"sip": sip, "rtp": "42000-42009"})
+    words = ["--data", str(tmp_path), "doctor", "--json"]
+    done = trunkline(*words, cache=tmp_path / "c", env=settings(prefix))
+    details = {finding["name"]: finding["detail"] for finding in json.loads(done.stdout)}
+    assert details["sip port"].startswith(f"{sip} ")
+    assert details["rtp ports"].startswith("10 ports")
+
+
+def test_what_the_bill_of_materials_needs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    done = CliRunner().invoke(app, ["engine", "sbom"])
+    assert done.exit_code == 1
+    assert "make sbom" in done.stderr

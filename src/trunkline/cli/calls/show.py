@@ -233,7 +233,7 @@ def _event(body: dict[str, Any], zone: str) -> dict[str, Any]:
         "time": local(int(body["Msg-ID"]), zone, _CLOCK)[:-3],
         "event": body["Event-Name"],
         "leg": body["Call-ID"],
-        "cause": body.get("Hangup-Cause"),
+        "cause": body.get("Hangup-Cause") or body.get("Reason"),
         "sip": body.get("Hangup-Code"),
     }
 

@@ -13,6 +13,7 @@ from trunkline.cli.context import settings_of
 from trunkline.cli.options import Json
 from trunkline.cli.running_server import running_server
 from trunkline.server import setting_forms, settings
+from trunkline.server.server_file import ADDRESSES
 
 if TYPE_CHECKING:
     from trunkline.engine.process.examine import Finding
@@ -64,10 +65,20 @@ def _findings(chosen: settings.Settings) -> Iterator[Finding]:
     yield examine.running(pid)
     yield examine.sockets(data / "engine")
     yield examine.sip_connections(settings.sip_tcp_ports(chosen), [pid] if pid else [])
-    yield from _ports(chosen, [p for p in (pid, server.pid if server else None) if p])
+    yield from _ports(
+        _listening(chosen, server), [p for p in (pid, server.pid if server else None) if p]
+    )
     yield _certificate(chosen)
     yield from _server(server)
     yield from database(chosen, server is not None)
+
+
+def _listening(chosen: settings.Settings, server: ServerFile | None) -> settings.Settings:
+    """With the addresses of the server that runs: its flags may have set others than the settings here."""
+    told = server.listens if server else {}
+    return msgspec.structs.replace(
+        chosen, **{name: told[name] for name in ADDRESSES if name in told}
+    )
 
 
 def _ports(chosen: settings.Settings, ours: list[int]) -> Iterator[Finding]:

@@ -89,14 +89,17 @@ def remove(as_json: Json = False) -> None:
 
 @app.command()
 def sbom(ctx: typer.Context) -> None:
-    """Print the engine's bill of materials (CycloneDX, JSON): Debian's packages and our module.
+    """Print the engine's bill of materials (CycloneDX, JSON): Debian's packages and our modules.
 
     Needs Trunkline with its extra `sbom`. `make sbom` writes it beside the wheel's.
     """
     from trunkline.server.wiring import engine_install
 
     if find_spec("cyclonedx") is None:
-        raise CommandFailed("this needs CycloneDX: pip install 'trunkline[sbom]'")
+        raise CommandFailed(
+            "this needs CycloneDX: make sbom, in the repository, brings it along and writes both "
+            "bills; beside a wheel, pip install cyclonedx-python-lib into its environment"
+        )
     from trunkline.engine.install import bill, contents
 
     found = engine_install.status(settings_of(ctx)).engine

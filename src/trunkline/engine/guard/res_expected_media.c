@@ -17,6 +17,9 @@
  * port. That is looked at when a channel's state changes and soon after, before four packets can have come, and again and again
  * for as long as it lives, since each SDP may name another address.
  *
+ * A phone behind a NAT that takes another address for sound than for SIP is not heard then. That is told in the log once a call,
+ * by the kernel's count of what it dropped.
+ *
  * A trunk's sound may come from anywhere: carriers send from other addresses than they name, and from other ones than those of
  * their SIP. STUN is dropped there, from whomever: nothing of ours needs it.
  */
@@ -27,6 +30,7 @@
 #include "asterisk.h"
 
 #include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <time.h>
 
 #include "asterisk/channel.h"
@@ -49,6 +53,8 @@
 #define CHANGED 1000
 /* Milliseconds for which the address of a phone's SIP is taken for what it was. */
 #define REMEMBERED 5000
+/* Two seconds of sound: so much from elsewhere, and none from the phone, is told. */
+#define MUCH 100
 #define PHONES "PJSIP/"
 #define TRUNKS "PJSIP/trunk-"
 
@@ -57,6 +63,8 @@ struct known {
 	const struct ast_rtp_instance *sound;
 	struct ast_sockaddr target;
 	int64_t at;
+	/*! It has been told that the phone is not heard. */
+	int told;
 };
 
 static const struct ast_datastore_info remembered = {
@@ -258,7 +266,7 @@ static void remember(struct ast_channel *chan, const struct known *now)
 }
 
 /*! Is all as it was when the sockets got their filters? */
-static int is_done(struct ast_channel *chan, struct ast_rtp_instance *sound, const struct known *now)
+static int is_done(struct ast_channel *chan, struct ast_rtp_instance *sound, struct known *now)
 {
 	struct known *known;
 	int done;
@@ -267,6 +275,7 @@ static int is_done(struct ast_channel *chan, struct ast_rtp_instance *sound, con
 	known = known_of(chan);
 	done = known && known->sound == now->sound && now->at - known->at < REMEMBERED
 		&& !ast_sockaddr_cmp(&known->target, &now->target);
+	now->told = known && known->told;
 	ast_channel_unlock(chan);
 	if (done) {
 		ao2_lock(sound);
@@ -316,7 +325,34 @@ static size_t places_of(struct ast_channel *chan, const struct ast_sockaddr *tar
 	return count;
 }
 
-static void guard_phone(struct ast_channel *chan, struct ast_rtp_instance *sound, const struct ast_sockaddr *target)
+/*! Has sound come from elsewhere alone? */
+static int is_elsewhere(struct ast_rtp_instance *sound)
+{
+	uint32_t counted[SK_MEMINFO_VARS] = { 0, };
+	socklen_t length = sizeof(counted);
+	struct ast_rtp_instance_stats stats = { 0, };
+
+	return !getsockopt(ast_rtp_instance_fd(sound, 0), SOL_SOCKET, SO_MEMINFO, counted, &length)
+		&& counted[SK_MEMINFO_DROPS] >= MUCH
+		&& !ast_rtp_instance_get_stats(sound, &stats, AST_RTP_INSTANCE_STAT_RXCOUNT) && !stats.rxcount;
+}
+
+static void tell(struct ast_channel *chan, const struct ast_sockaddr *allowed, size_t count)
+{
+	struct ast_str *places = ast_str_alloca(3 * 64);
+	size_t at;
+
+	for (at = 0; at < count; at++) {
+		if (!at || ast_sockaddr_cmp_addr(&allowed[at], &allowed[at - 1])) {
+			ast_str_append(&places, 0, "%s%s", at ? ", " : "", ast_sockaddr_stringify_addr(&allowed[at]));
+		}
+	}
+	ast_log(LOG_WARNING, "%s: sound came to it from elsewhere than %s, and none from there: a stranger's, or the phone is behind "
+		"a NAT with several addresses (media_from_anywhere)\n", ast_channel_name(chan), ast_str_buffer(places));
+}
+
+static void guard_phone(
+	struct ast_channel *chan, struct ast_rtp_instance *sound, const struct ast_sockaddr *target, int *told)
 {
 	struct ast_sockaddr allowed[3], now = { { 0, } };
 	size_t count = places_of(chan, target, allowed);
@@ -329,6 +365,10 @@ static void guard_phone(struct ast_channel *chan, struct ast_rtp_instance *sound
 	if (!is_among(&now, allowed, count)) {
 		ast_log(LOG_NOTICE, "%s: its sound went to a stranger, %s\n", ast_channel_name(chan), ast_sockaddr_stringify(&now));
 		ast_rtp_instance_set_remote_address(sound, (struct ast_sockaddr *) target);
+	}
+	if (!*told && is_elsewhere(sound)) {
+		tell(chan, allowed, count);
+		*told = 1;
 	}
 }
 
@@ -345,7 +385,7 @@ static void look_at(struct ast_channel *chan)
 	/* Before that, strict RTP takes nothing from anybody. */
 	if (!ast_sockaddr_isnull(&now.target) && !is_done(chan, sound, &now)) {
 		if (strncmp(ast_channel_name(chan), TRUNKS, strlen(TRUNKS))) {
-			guard_phone(chan, sound, &now.target);
+			guard_phone(chan, sound, &now.target, &now.told);
 		} else {
 			ao2_lock(sound);
 			drop_stun(ast_rtp_instance_fd(sound, 0));
