@@ -54,7 +54,7 @@ torture: $(DEV) ## Faults one after the other under calls, and whether what is t
 
 bench: $(DEV) ## Measure, and print ratios
 	@sh tests/need.sh
-	@$(BIN)/python -m bench $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 bench-history: $(DEV) ## Measure ten million calls on both databases (made once: an hour, 35 GB)
 	@sh tests/need.sh
