@@ -36,6 +36,7 @@
 #include <ifaddrs.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <time.h>
 
 #include "asterisk/channel.h"
