@@ -61,6 +61,17 @@ def test_a_code_is_for_numbers_inside() -> None:
     assert (may_dial(all_numbers, "97"), may_dial(all_numbers, "*97")) == (True, False)
 
 
+def test_a_prefix_is_refused_with_a_plus_too() -> None:
+    def may(deny: str, number: str) -> bool:
+        return may_dial(Rights.read(".*", deny, ":trunk-a:0:"), number)
+
+    assert not may("^(1900|00)", "1900123")
+    assert not may("^(1900|00)", "+1900123")
+    assert may("^([+]1900)", "1900123")
+    assert not may("^([+]1900)", "+1900123")
+    assert may("^(1900|00)", "+4912345")
+
+
 @given(
     plus=st.sampled_from(["", "+", "＋"]),
     digits=st.lists(DIGITS, min_size=3, max_size=32),

@@ -317,6 +317,8 @@ class Party(asyncio.DatagramProtocol):
         """The address that its SDP names where that is not its own, as behind NAT."""
         self.contact_more = self.route = ""
         """What follows its Contact's URI within the <>, and a Record-Route in its answers."""
+        self.contact_at = ""
+        """HOST:PORT of its Contact, where that is not its own."""
         self.dead = False
         self._asked: dict[tuple[str, str], asyncio.Queue[Message]] = {}
         self._answered: dict[tuple[str, str], bytes] = {}
@@ -516,7 +518,8 @@ class Party(asyncio.DatagramProtocol):
 
     @property
     def _contact(self) -> str:
-        return f"sip:{self.user}@{self.address}:{self.port}{self.contact_more}"
+        at = self.contact_at or f"{self.address}:{self.port}"
+        return f"sip:{self.user}@{at}{self.contact_more}"
 
     def _via(self) -> str:
         branch = f"z9hG4bK{secrets.token_hex(8)}"

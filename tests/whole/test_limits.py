@@ -188,4 +188,5 @@ async def test_an_account_and_a_trunk_have_limits(scene: Firm) -> None:
 
 async def test_a_number_that_may_not_be_dialled_is_told_of(scene: Firm) -> None:
     assert not await decided(scene.alice.dial(f"{FORBIDDEN}123456"))
-    await told_refused(scene, ("NOT_ALLOWED", "alice"))
+    assert not await decided(scene.alice.dial(f"+{FORBIDDEN}123456"))
+    await told_refused(scene, ("NOT_ALLOWED", "alice"), ("NOT_ALLOWED", "alice"))

@@ -27,6 +27,8 @@ STEERS = [
     ";transport=tcp;maddr={}",
     ";lr;maddr={}?X=y",
     "?Route=%3Csip:{}%3Blr%3E",
+    ">;expires=0, <sip:x@{}:{}",
+    ">, <sip:x@{}:{};x-ast-orig-host=127.0.0.1:5060",
 ]
 
 
@@ -80,7 +82,7 @@ async def test_a_contact_that_names_another_host_is_never_asked_or_rung(stage: S
 
     async def registers(device: Device, steer: str) -> list[bytes]:
         elsewhere, port = Elsewhere(), stage.ports.one()
-        phone = caller(stage, device, port, steer.format(elsewhere.address))
+        phone = caller(stage, device, port, steer.format(elsewhere.address, port))
         async with elsewhere.listening(port), phone.registered():
             await tenant.api.click_to_call("102", device.sip_user, device.password)
             await asyncio.sleep(BOTH_LOOKS)
@@ -122,13 +124,14 @@ async def test_a_call_whose_answer_would_go_elsewhere_is_refused(stage: Stage) -
         return answer.code, elsewhere.heard
 
     steered = [calls(more) for more in STEERS[:3]] + [calls("", "sip:x;lr;maddr={}")]
+    steered += [calls(";a=):0:1;maddr={}")]  # what ends a function of the dialplan, and an offset
     far = f";far={'x' * 4200};maddr={{}}"  # longer than a function of the dialplan reads
     steered += [calls(far), calls("", f"sip:x;lr{far}"), calls("", f"sip:x;lr{far}>, <sip:y;lr")]
     answers = await together(*steered)
-    assert [heard for _, heard in answers] == [[]] * 7
+    assert [heard for _, heard in answers] == [[]] * 8
     # With a name in other letters it is no maddr to the engine (guard/res_no_maddr.c), and leads nowhere.
     assert {code for code, _ in answers} <= {403, 480}
-    assert answers[0][0] == 403
+    assert (answers[0][0], answers[4][0]) == (403, 403)
     assert await calls(";ob", "sip:x;lr") == (480, [])
 
 
@@ -157,6 +160,40 @@ async def test_an_answer_goes_to_whoever_asked(via: str, stage: Stage) -> None:
         sender.sendto("\r\n".join([*head, "", ""]).encode(), (host, int(server_port)))
         await until(lambda: asker.heard, "an answer")
         sender.close()
+    assert elsewhere.heard == []
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+async def test_nothing_that_is_said_within_a_call_leads_elsewhere(method: str, firm: Firm) -> None:
+    """A Record-Route there means nothing, and keeps nobody's Contact from being minded."""
+    elsewhere, alice = Elsewhere(), firm.alice
+    dialled = await alice.dial("102").up()
+    taken = await firm.bob.taken()
+    async with elsewhere.listening(alice.port):
+        alice.contact_at = f"{elsewhere.address}:{alice.port}"
+        try:
+            route = [("Record-Route", "<sip:127.0.0.9;lr>")]
+            answer = await alice._ask(dialled, method, route, dialled._sdp())
+            assert answer.code == 200
+            await taken.hang_up()
+            await dialled.over()
+        finally:
+            alice.contact_at = ""
+    assert elsewhere.heard == []
+
+
+async def test_a_contact_and_a_route_in_an_answer_lead_nowhere(firm: Firm) -> None:
+    elsewhere, bob = Elsewhere(), firm.bob
+    async with elsewhere.listening(bob.port):
+        bob.route = f"sip:{elsewhere.address}:{bob.port};lr"
+        bob.contact_at = f"{elsewhere.address}:{bob.port}"
+        try:
+            dialled = await firm.alice.dial("102").up()
+            taken = await bob.taken()
+            await dialled.hang_up()
+            await taken.over()
+        finally:
+            bob.contact_at = bob.route = ""
     assert elsewhere.heard == []
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from .firm import Firm
 from .party import BY_HAND, Call, Party
 from .ports import loopback
-from .sip_message import media_of
+from .sip_message import media_of, sdp
 from .stage import Stage
 from .voice import Voice
 from .waiting import until
@@ -227,3 +228,45 @@ async def test_no_stranger_is_answered_by_stun(firm: Firm) -> None:
     assert came == []
     await inside[0].hang_up()
     await outside.hang_up()
+
+
+@contextmanager
+def group() -> Iterator[tuple[str, socket.socket]]:
+    """A group's address on this machine, and who is in it."""
+    address = f"239.{secrets.randbelow(254)}.{secrets.randbelow(254)}.9"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as member:
+        member.setblocking(False)
+        member.bind((address, 0))
+        for here in (
+            "127.0.0.1",
+            "0.0.0.0",
+        ):  # the loopback, and where such packets go by themselves
+            with suppress(OSError):
+                joined = socket.inet_aton(address) + socket.inet_aton(here)
+                member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+        yield address, member
+
+
+def packets(of: socket.socket) -> int:
+    count = 0
+    with suppress(BlockingIOError):
+        while of.recv(2000):
+            count += 1
+    return count
+
+
+async def test_a_phone_that_names_many_has_nothing_sent_to_them(firm: Firm) -> None:
+    """It gets its sound once it is heard itself."""
+    with group() as (address, member):
+        dialled = firm.alice.dial("102")
+        await until(lambda: hasattr(dialled, "voice"), "its socket")
+        offer = sdp(address, member.getsockname()[1])
+        dialled._sdp = lambda *_, **__: offer  # type: ignore[method-assign]
+        dialled.go_silent()
+        rung = await firm.bob.taken()
+        await dialled.up()
+        await until(lambda: rung.voice.sent >= 50, "a second of sound")
+        assert packets(member) <= 3
+        dialled.voice.speaking = True
+        await both_hear(dialled, rung)
+        assert packets(member) == 0

@@ -99,7 +99,9 @@ def number(text: str) -> str:
 
 def may_dial(rights: Rights, number: str) -> bool:
     """May this number be dialled outside? Codes with * and # are for numbers inside."""
-    allowed = re.search(rights.allow, number) and not re.search(rights.deny, number)
+    # As the dialplan ([way-out]): a prefix without + is refused with one, too.
+    denied = re.search(rights.deny, number) or re.search(rights.deny, number.removeprefix("+"))
+    allowed = re.search(rights.allow, number) and not denied
     return bool(allowed and _PLAIN_NUMBER.fullmatch(number))
 
 

@@ -43,7 +43,10 @@ def create_account(
         str, typer.Option(metavar="P,P", help="Prefixes that may be dialled; all if not given.")
     ] = "",
     deny: Annotated[
-        str, typer.Option(metavar="P,P", help="Prefixes that may not be dialled.")
+        str,
+        typer.Option(
+            metavar="P,P", help="Prefixes that may not be dialled; one without + also after a +."
+        ),
     ] = "",
     no_record: Annotated[bool, typer.Option("--no-record", help="Do not record calls.")] = False,
     recording_format: RecordingFormat = "mp3",

@@ -17,6 +17,10 @@
  * port. That is looked at when a channel's state changes and soon after, before four packets can have come, and again and again
  * for as long as it lives, since each SDP may name another address.
  *
+ * Nor is sound sent to where no phone can be: to many at once, or to this machine for a phone that is not on it. A phone's SDP may
+ * name such an address, and a program here would be sent whatever the other party says. Such a phone gets its sound once it has
+ * been heard itself.
+ *
  * A phone behind a NAT that takes another address for sound than for SIP is not heard then. That is told in the log once a call,
  * by the kernel's count of what it dropped.
  *
@@ -29,8 +33,10 @@
 
 #include "asterisk.h"
 
+#include <ifaddrs.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <time.h>
 
 #include "asterisk/channel.h"
@@ -65,6 +71,8 @@ struct known {
 	int64_t at;
 	/*! It has been told that the phone is not heard. */
 	int told;
+	/*! No phone can be at the target. */
+	int astray;
 };
 
 static const struct ast_datastore_info remembered = {
@@ -276,6 +284,7 @@ static int is_done(struct ast_channel *chan, struct ast_rtp_instance *sound, str
 	done = known && known->sound == now->sound && now->at - known->at < REMEMBERED
 		&& !ast_sockaddr_cmp(&known->target, &now->target);
 	now->told = known && known->told;
+	now->astray = known && known->astray;
 	ast_channel_unlock(chan);
 	if (done) {
 		ao2_lock(sound);
@@ -301,8 +310,69 @@ static struct ast_rtp_instance *sound_of(struct ast_channel *chan)
 	return found;
 }
 
+/*! Is it this machine's? Of its networks' broadcast addresses none is a phone's either. */
+static int is_own(const struct ast_sockaddr *address, int broadcast)
+{
+	struct ifaddrs *all, *one;
+	struct ast_sockaddr own;
+	int found = 0;
+
+	if (getifaddrs(&all)) {
+		return 0;
+	}
+	for (one = all; one && !found; one = one->ifa_next) {
+		const struct sockaddr *of = !broadcast ? one->ifa_addr : one->ifa_flags & IFF_BROADCAST ? one->ifa_broadaddr : NULL;
+
+		if (of && (of->sa_family == AF_INET || of->sa_family == AF_INET6)) {
+			memset(&own, 0, sizeof(own));
+			own.len = of->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+			memcpy(&own.ss, of, own.len);
+			found = !ast_sockaddr_cmp_addr(&own, address);
+		}
+	}
+	freeifaddrs(all);
+	return found;
+}
+
+static int is_here(const struct ast_sockaddr *address)
+{
+	return (ast_sockaddr_is_ipv4(address) && ast_sockaddr_ipv4(address) >> 24 == 127) || is_own(address, 0);
+}
+
+/*! Can no phone whose SIP comes from there be at that target? */
+static int leads_astray(const struct ast_sockaddr *target, const struct ast_sockaddr *signalling)
+{
+	struct ast_sockaddr to[1], from[1] = { { { 0, } } };
+	size_t count = 0, known = 0;
+
+	add(to, &count, target);
+	add(from, &known, signalling);
+	/* 0.0.0.0/8; groups, and what is reserved, are the highest of all. */
+	if (ast_sockaddr_is_any(to) || (ast_sockaddr_is_ipv4(to) && (!(ast_sockaddr_ipv4(to) >> 24) || ast_sockaddr_ipv4(to) >> 29 == 7))) {
+		return 1;
+	}
+	if (ast_sockaddr_is_ipv6(to) && ((const struct sockaddr_in6 *) &to->ss)->sin6_addr.s6_addr[0] == 0xff) {
+		return 1;
+	}
+	return is_own(to, 1) || (known && is_here(to) && !is_here(from));
+}
+
+/*! Until the phone itself is heard. */
+static void send_nothing(struct ast_channel *chan, struct ast_rtp_instance *sound, const struct ast_sockaddr *target)
+{
+	struct ast_sockaddr now = { { 0, } }, nowhere = { { 0, } };
+
+	ast_rtp_instance_get_remote_address(sound, &now);
+	if (!ast_sockaddr_isnull(&now) && !ast_sockaddr_cmp(&now, target)) {
+		ast_log(LOG_WARNING, "%s: no phone is at %s, which its SDP names: nothing is sent there\n", ast_channel_name(chan),
+			ast_sockaddr_stringify(target));
+		ast_rtp_instance_set_remote_address(sound, &nowhere);
+	}
+}
+
 /*! Where a phone's sound may come from: where it says, and where its SIP comes from. Not with the channel locked. */
-static size_t places_of(struct ast_channel *chan, const struct ast_sockaddr *target, struct ast_sockaddr *allowed)
+static size_t places_of(
+	struct ast_channel *chan, const struct ast_sockaddr *target, struct ast_sockaddr *allowed, int *astray)
 {
 	struct ast_sockaddr signalling = { { 0, } };
 	size_t count = 0, at;
@@ -312,7 +382,10 @@ static size_t places_of(struct ast_channel *chan, const struct ast_sockaddr *tar
 		/* Not known of a leg that we have begun. */
 		read_address(chan, "CHANNEL(pjsip,remote_addr)", &signalling);
 	}
-	add(allowed, &count, target);
+	*astray = leads_astray(target, &signalling);
+	if (!*astray) {
+		add(allowed, &count, target);
+	}
 	add(allowed, &count, &signalling);
 	for (at = 0; at < count; at++) {
 		if (ast_sockaddr_is_ipv4(&allowed[at]) && ast_sockaddr_ipv4(&allowed[at]) >> 24 == 127) {
@@ -352,23 +425,26 @@ static void tell(struct ast_channel *chan, const struct ast_sockaddr *allowed, s
 }
 
 static void guard_phone(
-	struct ast_channel *chan, struct ast_rtp_instance *sound, const struct ast_sockaddr *target, int *told)
+	struct ast_channel *chan, struct ast_rtp_instance *sound, const struct ast_sockaddr *target, struct known *known)
 {
 	struct ast_sockaddr allowed[3], now = { { 0, } };
-	size_t count = places_of(chan, target, allowed);
+	size_t count = places_of(chan, target, allowed, &known->astray);
 
 	ao2_lock(sound);
 	let_through(ast_rtp_instance_fd(sound, 0), allowed, count);
 	let_through(ast_rtp_instance_fd(sound, 1), allowed, count);
 	ao2_unlock(sound);
+	if (known->astray) {
+		send_nothing(chan, sound, target);
+	}
 	ast_rtp_instance_get_remote_address(sound, &now);
-	if (!is_among(&now, allowed, count)) {
+	if (!known->astray && !is_among(&now, allowed, count)) {
 		ast_log(LOG_NOTICE, "%s: its sound went to a stranger, %s\n", ast_channel_name(chan), ast_sockaddr_stringify(&now));
 		ast_rtp_instance_set_remote_address(sound, (struct ast_sockaddr *) target);
 	}
-	if (!*told && is_elsewhere(sound)) {
+	if (!known->told && is_elsewhere(sound)) {
 		tell(chan, allowed, count);
-		*told = 1;
+		known->told = 1;
 	}
 }
 
@@ -383,9 +459,14 @@ static void look_at(struct ast_channel *chan)
 	now.sound = sound;
 	ast_rtp_instance_get_requested_target_address(sound, &now.target);
 	/* Before that, strict RTP takes nothing from anybody. */
-	if (!ast_sockaddr_isnull(&now.target) && !is_done(chan, sound, &now)) {
+	if (!ast_sockaddr_isnull(&now.target) && is_done(chan, sound, &now)) {
+		/* Each SDP has it set anew. */
+		if (now.astray) {
+			send_nothing(chan, sound, &now.target);
+		}
+	} else if (!ast_sockaddr_isnull(&now.target)) {
 		if (strncmp(ast_channel_name(chan), TRUNKS, strlen(TRUNKS))) {
-			guard_phone(chan, sound, &now.target, &now.told);
+			guard_phone(chan, sound, &now.target, &now);
 		} else {
 			ao2_lock(sound);
 			drop_stun(ast_rtp_instance_fd(sound, 0));

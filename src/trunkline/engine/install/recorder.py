@@ -29,6 +29,8 @@ SOURCES = (
     ("trunkline.engine.guard", "res_expected_media"),
     ("trunkline.engine.guard", "res_failed_logins"),
     ("trunkline.engine.guard", "res_no_maddr"),
+    ("trunkline.engine.guard", "res_one_account"),
+    ("trunkline.engine.guard", "res_phone_place"),
     ("trunkline.engine.guard", "res_same_pace"),
     ("trunkline.engine.guard", "res_short_logs"),
 )
