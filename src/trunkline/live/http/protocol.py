@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from uvicorn.middleware.proxy_headers import _TrustedHosts
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from trunkline.live.http.addresses import Addresses, Place, TooManyOfAddress
 from trunkline.live.http.asgi import Receive, Scope, Send
@@ -106,6 +106,7 @@ class EventHttp(HttpToolsProtocol):
         self._rules = rules or HttpRules()
         self._time = RequestTime(self._rules.request_seconds, self._late, self._is_paused)
         self._requests: deque[Place | None] = deque()
+        self._cycles: deque[RequestResponseCycle] = deque()
         self._served_by = self.app
         self.logger = _OfClients(self.logger)  # type: ignore[assignment]
 
@@ -140,17 +141,24 @@ class EventHttp(HttpToolsProtocol):
         self._coming = "head"
         self._time.begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers are no headers (RFC 9110, 6.5.1): proxies look at headers alone, and so do we."""
+        if self._coming == "head":
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._unread = 0
         self._check()
+        self._unread = 0
         self._coming = "body"
         place = self._place_of_request()
         self.app = self._served_by if place else too_many
         if self.parser.should_upgrade() and self._should_upgrade():
             self.app_state = {**self.app_state, PLACE: place}  # for the WebSocket
+            super().on_headers_complete()
         else:
             self._requests.append(place)
-        super().on_headers_complete()
+            super().on_headers_complete()
+            self._cycles.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
@@ -168,6 +176,7 @@ class EventHttp(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if self._requests:
             self._leave(self._requests.popleft())
+            self._cycles.popleft()
         if self._place is not None and not self._requests:
             self._place.idle(self._let_go)
         super().on_response_complete()
@@ -212,8 +221,17 @@ class EventHttp(HttpToolsProtocol):
                 place.leave()
         self._requests.clear()
         super().connection_lost(exc)
+        self._tell_all()
         if self.stream:
             self.stream.closed()
+
+    def _tell_all(self) -> None:
+        """uvicorn tells only the newest request that its client is gone, and goes on with those that wait behind others."""
+        self.pipeline.clear()
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._cycles.clear()
 
     def shutdown(self) -> None:
         if self.stream:
@@ -232,12 +250,30 @@ class EventHttp(HttpToolsProtocol):
             raise ValueError(self._wrong)  # which uvicorn answers with a 400, and closes
 
     def _fault(self) -> str:
-        """What is wrong with the target and the Host, if anything."""
+        """What is wrong with the head, if anything."""
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             return "HTTP/1.1 is spoken here."
+        if self._unread > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
+            return "The request's head is larger than 64 KiB."
         if not self.url.startswith(b"/") or b"#" in self.url:
             return "The request's target is to be a path (RFC 9112, 3.2.1)."
+        return self._wrong_framing(version) or self._wrong_host(version)
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _wrong_framing(self, version: str) -> str:
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and version == "1.0":
+            return "HTTP/1.0 has no Transfer-Encoding (RFC 9112, 6.1)."
+        if codings and [each.strip().lower() for each in codings] != [b"chunked"]:
+            return "The one Transfer-Encoding that is taken is chunked."
+        if self._requests and self.parser.should_upgrade() and self._should_upgrade():
+            return "A WebSocket is asked for once all else is answered."
+        return ""
+
+    def _wrong_host(self, version: str) -> str:
         sent = [value for name, value in self.headers if name == b"host"]
         if not sent and version == "1.0":
             return ""
