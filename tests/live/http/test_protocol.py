@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -528,3 +529,28 @@ async def test_a_socket_is_not_asked_for_behind_another_request() -> None:
         said = await answered(port, START + b"\r\n" + lines)
         go_on.set()
     assert b"A WebSocket is asked for once all else is answered" in said
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_a_socket_of_ipv6_knows_who_comes_by_ipv4() -> None:
+    """Else no proxy would be believed there, and all whom it forwards for be counted as one."""
+    seen: list[str] = []
+
+    async def sees(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"][0])
+        await application(scope, receive, send)
+
+    config = uvicorn.Config(sees, log_config=None)
+    config.load()
+    addresses = Addresses(3)
+    rules = HttpRules(addresses=addresses, proxies=_TrustedHosts("127.0.0.1"))
+    both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: EventHttp(config, uvicorn.server.ServerState(), {}, rules=rules), sock=both
+    )
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        plain = request("/", "Host: a")
+        forwarded = request("/", "Host: a", "X-Forwarded-For: 192.0.2.1")
+        assert {(await answered(port, each))[9:12] for each in (plain, forwarded)} == {b"200"}
+    assert seen == ["127.0.0.1", "192.0.2.1"]

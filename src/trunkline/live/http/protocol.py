@@ -28,6 +28,8 @@ PLACE = "trunkline.place"
 
 HEAD_BYTES = 64 * 1024
 """Of a request's head, a chunk's head, or trailers; uvicorn would keep as much as comes."""
+_MAPPED = "::ffff:"
+"""Before the address of a client that came by IPv4 to a socket of IPv6 (RFC 4291, 2.5.5.2): nobody writes a proxy's so."""
 STALL_SECONDS = 60.0
 """How long a client may take nothing of an answer that waits for it."""
 
@@ -112,6 +114,8 @@ class EventHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.client and self.client[0].startswith(_MAPPED):
+            self.client = (self.client[0].removeprefix(_MAPPED), self.client[1])
         self._time.begin()
         if transport.get_extra_info("socket").fileno() >= self._rules.descriptors:
             self._rules.addresses.let_one_go()
