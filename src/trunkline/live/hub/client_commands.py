@@ -91,7 +91,8 @@ class ClientCommands:
     def unsubscribe(self, data: object) -> list[str]:
         """End the bindings in ``data``, or all where it names none; returns those that there were."""
         texts = binding_texts(data if isinstance(data, dict) else {})
-        return self.client.unsubscribe(texts or None)
+        named = frozenset(text for text in texts if isinstance(text, str))
+        return self.client.unsubscribe(named if texts else None)
 
     def close(self) -> None:
         """End everything; doing it again does nothing."""

@@ -6,7 +6,7 @@ nothing, and `trunkline.live.hub.groups` for why one more subscriber costs one m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -89,11 +89,12 @@ class Client:
         for _ in new:
             self._hub.usage.subscribed(app_id)
 
-    def unsubscribe(self, texts: Sequence[str] | None) -> list[str]:
+    def unsubscribe(self, texts: Collection[str] | None) -> list[str]:
         """End these bindings, or all (None); returns those that there were."""
         ended = [text for text in self.subscriptions() if texts is None or text in texts]
+        over = frozenset(ended)
         for account_id, feed in tuple(self._feeds.items()):
-            here = [text for text in feed.subscriptions if text in ended]
+            here = [text for text in feed.subscriptions if text in over]
             if len(here) == len(feed.subscriptions):
                 self._close(account_id)
             else:
