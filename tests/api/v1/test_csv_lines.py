@@ -7,7 +7,7 @@ import pytest
 from trunkline.api.v1.exports.csv_lines import _cell
 
 
-@pytest.mark.parametrize("begin", list("=+-@\t\r\n＝＋－＠"))  # noqa: RUF001 - the full-width ones
+@pytest.mark.parametrize("begin", list("=+-@\t\r\n＝＋－＠"))
 def test_what_a_spreadsheet_may_take_for_a_formula_is_marked_as_text(begin: str) -> None:
     assert _cell(f"{begin}1") == f"'{begin}1"
 
