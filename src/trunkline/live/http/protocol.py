@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from uvicorn.middleware.proxy_headers import _TrustedHosts
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from trunkline.live.http.addresses import Addresses, Place, TooManyOfAddress
@@ -30,6 +31,10 @@ HEAD_BYTES = 64 * 1024
 """Of a request's head, a chunk's head, or trailers; uvicorn would keep as much as comes."""
 _MAPPED = "::ffff:"
 """Before the address of a client that came by IPv4 to a socket of IPv6 (RFC 4291, 2.5.5.2): nobody writes a proxy's so."""
+_SLICE = 4096
+"""Bytes that are read before it is seen how many requests they were."""
+_MOST_AHEAD = 16
+"""Requests of a connection that wait behind one another; what comes behind them waits unread."""
 STALL_SECONDS = 60.0
 """How long a client may take nothing of an answer that waits for it."""
 
@@ -89,6 +94,16 @@ class _OfClients(logging.LoggerAdapter[logging.Logger]):
         self.debug(msg, *args, **kwargs)
 
 
+class _Flow(FlowControl):
+    """uvicorn's, which goes on reading with each answer; ``holds``: there is enough to be answered yet."""
+
+    holds = False
+
+    def resume_reading(self) -> None:
+        if not self.holds:
+            super().resume_reading()
+
+
 class EventHttp(HttpToolsProtocol):
     """uvicorn takes it as ``Config(http=…)``."""
 
@@ -102,6 +117,10 @@ class EventHttp(HttpToolsProtocol):
     _stall: asyncio.TimerHandle | None = None
     _left = 0
     _wrong = ""
+    _held = b""
+    """What has come, and is read once those before it are answered."""
+    _upgraded = False
+    flow: _Flow
 
     def __init__(self, *args: Any, rules: HttpRules | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,6 +133,7 @@ class EventHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         if self.client and self.client[0].startswith(_MAPPED):
             self.client = (self.client[0].removeprefix(_MAPPED), self.client[1])
         self._time.begin()
@@ -129,8 +149,24 @@ class EventHttp(HttpToolsProtocol):
             self._place.idle(self._let_go)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
-            return
+        self._held = self._held + data if self._held else data
+        self._feed_held()
+
+    def _feed_held(self) -> None:
+        """Read what has come, but no more requests than a few ahead of our answers: each takes kilobytes and its time."""
+        held, at = self._held, 0
+        while at < len(held) and len(self._requests) <= _MOST_AHEAD and not self._is_over():
+            self._feed(held[at : at + _SLICE])
+            at += _SLICE
+        self._held = b"" if self._is_over() else held[at:]
+        self.flow.holds = bool(self._held)
+        if self._held:
+            self.flow.pause_reading()
+
+    def _is_over(self) -> bool:
+        return self._upgraded or self.transport.is_closing()
+
+    def _feed(self, data: bytes) -> None:
         self._unread += len(data)
         super().data_received(data)
         if self._unread > HEAD_BYTES and not self.transport.is_closing():
@@ -184,6 +220,13 @@ class EventHttp(HttpToolsProtocol):
         if self._place is not None and not self._requests:
             self._place.idle(self._let_go)
         super().on_response_complete()
+        if self._held and len(self._requests) <= _MOST_AHEAD // 2:
+            self.loop.call_soon(self._feed_more)
+
+    def _feed_more(self) -> None:
+        if self._held:
+            self._feed_held()
+            self.flow.resume_reading()
 
     def handle_websocket_upgrade(self) -> None:
         self._time.end()
@@ -192,6 +235,7 @@ class EventHttp(HttpToolsProtocol):
         if place is None:
             self._turn_away(_TOO_MANY)
             return
+        self._upgraded = True
         place.busy()
         if place is not self._place and self._place is not None:
             self._place.leave()
@@ -224,6 +268,7 @@ class EventHttp(HttpToolsProtocol):
             if place is not None:
                 place.leave()
         self._requests.clear()
+        self._held = b""
         super().connection_lost(exc)
         self._tell_all()
         if self.stream:
