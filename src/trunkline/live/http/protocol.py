@@ -35,6 +35,8 @@ _SLICE = 4096
 """Bytes that are read before it is seen how many requests they were."""
 _MOST_AHEAD = 16
 """Requests of a connection that wait behind one another; what comes behind them waits unread."""
+MOST_HEADERS = 200
+"""A short one takes twenty times its size."""
 STALL_SECONDS = 60.0
 """How long a client may take nothing of an answer that waits for it."""
 
@@ -183,8 +185,12 @@ class EventHttp(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers are no headers (RFC 9110, 6.5.1): proxies look at headers alone, and so do we."""
-        if self._coming == "head":
-            super().on_header(name, value)
+        if self._coming != "head":
+            return
+        super().on_header(name, value)
+        if len(self.headers) > MOST_HEADERS:
+            self._wrong = f"A request has {MOST_HEADERS} headers at most."
+            raise ValueError(self._wrong)
 
     def on_headers_complete(self) -> None:
         self._check()
