@@ -13,6 +13,7 @@ import structlog
 from trunkline.events.bindings import Binding
 from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.account import AccountEvents
+from trunkline.live.hub.app_checks import AppChecks
 from trunkline.live.hub.connection import Connection
 from trunkline.live.hub.feed import Feed
 from trunkline.live.hub.subscription import Subscription
@@ -165,9 +166,15 @@ class Hub:
     """
 
     def __init__(
-        self, events: Events, limits: LiveLimits, usage: Usage, clock: Callable[[], int]
+        self,
+        events: Events,
+        limits: LiveLimits,
+        usage: Usage,
+        clock: Callable[[], int],
+        app_checks: AppChecks,
     ) -> None:
         self._events = events
+        self.app_checks = app_checks
         self._accounts: dict[str, AccountEvents] = {}
         self.limits = limits
         self.usage = usage

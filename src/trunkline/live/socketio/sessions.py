@@ -20,7 +20,7 @@ from trunkline.live.http.websocket import FAILED, NO_SIGN_IN, TOO_SLOW, WebSocke
 from trunkline.live.hub.client_commands import ClientCommands
 from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Hub
-from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, SignIns
+from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, REVOKED, SignIns
 from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.live.hub.wire import Encoding
 from trunkline.live.socketio.client_packet import BINARY, ClientPacket, PacketInvalid, PacketKind
@@ -75,7 +75,13 @@ class Session:
         self.write: Callable[[Any], None] = _nowhere
         self.client = context.hub.client(self)
         self.commands = ClientCommands(
-            context.deps, context.hub.usage, self.client, self.name, self._signed_in
+            context.deps,
+            context.hub.usage,
+            context.hub.app_checks,
+            self.client,
+            self.name,
+            self._signed_in,
+            self._revoked,
         )
         self.place = place
         if place is not None:
@@ -121,6 +127,9 @@ class Session:
         for place in (self.place, self.socket):
             if place is not None:
                 place.sign_in()
+
+    def _revoked(self) -> None:
+        self.cut(REVOKED, NO_SIGN_IN)
 
     def send_away(self) -> None:
         self.cut(NOT_SIGNED_IN, NO_SIGN_IN)
