@@ -155,3 +155,9 @@ async def test_the_answer_has_the_form_that_is_usual_there(world: World) -> None
     assert (v1.status_code, v1.json()["code"]) == (404, "not_found")
     assert (other.status_code, other.json()["message"]) == (404, "NOT_FOUND")
     assert other.headers["x-request-id"] == other.json()["request_id"]
+
+
+def test_a_path_is_not_endless() -> None:
+    """Thousands of paths are remembered."""
+    assert is_canonical(b"/v1/calls/" + b"%F0%9F%98%80" * 255)
+    assert not is_canonical(b"/" + b"x" * 5000)

@@ -14,13 +14,13 @@ from pathlib import Path
 from whole.ports import Ports
 from whole.server import Server
 
-from . import crowds, paths, smuggling, sockets, webhooks
+from . import costs, crowds, paths, smuggling, sockets, webhooks
 from .report import Report
 from .target import Target
 
 SCOPES = "calls:read,calls:write,events:read,webhooks:read,webhooks:write"
 QUICK = (paths, smuggling, sockets, webhooks)
-ALL = (*QUICK, crowds)
+ALL = (*QUICK, costs, crowds)
 SETTINGS = {"drain_seconds": 1, "v1_request_rate": "100000/second"}
 
 

@@ -117,6 +117,7 @@ async def _serving(
         origins,
         limits,
         addresses,
+        tokens.app_good,
     )
     rules = HttpRules(addresses=addresses, proxies=_TrustedHosts("127.0.0.1"))
     live = build_live(deps, api)

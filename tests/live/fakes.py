@@ -98,6 +98,8 @@ class FakeTokens:
 
     def __init__(self) -> None:
         self._tokens: dict[str, tuple[TokenOwner, int]] = {}
+        self.disabled: set[str] = set()
+        """Apps."""
 
     async def add(self, token_hash: str, app_id: str, account_id: str, expires: int) -> None:
         self._tokens[token_hash] = (TokenOwner(app_id, account_id), expires)
@@ -108,6 +110,9 @@ class FakeTokens:
         digest = hashlib.sha256(token.encode()).hexdigest()
         self._tokens[digest] = (TokenOwner(app_id, account_id), expires)
         return token
+
+    async def app_good(self, app_id: str) -> bool:
+        return app_id not in self.disabled
 
     async def owner(self, token_hash: str, now: int) -> TokenOwner | None:
         owner, expires = self._tokens.get(token_hash, (None, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from trunkline.live import LiveLimits
 from trunkline.live.http.addresses import Addresses
 
 from .conftest import Start, World, until
+from .fakes import ACCOUNT, OTHER, OTHER_TOKEN, TOKEN
 from .test_kazoo import Client
 from .test_sse import KEY, PATH, streaming
 
@@ -147,3 +149,32 @@ async def test_what_waits_for_all_of_an_app_is_shared_evenly(start: Start) -> No
 
 def _lines(headers: dict[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+async def test_what_an_app_has_open_ends_once_it_is_disabled(start: Start) -> None:
+    """A stolen secret is of no more use then, and the token was good for an hour; others stay."""
+    world = await start(LiveLimits(keep_alive_seconds=0.2))
+    ask = {"account_id": ACCOUNT, "auth_token": TOKEN, "binding": "#"}
+    other = {"account_id": OTHER, "auth_token": OTHER_TOKEN, "binding": "#"}
+    world.tokens.issue(OTHER_TOKEN, OTHER, app_id="app2")
+    async with (
+        connect(world.ws) as kazoo,
+        connect(world.ws) as stays,
+        connect(sio_url(world)) as socket_io,
+    ):
+        for socket, data in ((kazoo, ask), (stays, other)):
+            token = data["auth_token"]
+            await socket.send(
+                json.dumps({"action": "subscribe", "auth_token": token, "data": data})
+            )
+            assert '"success"' in str(await socket.recv())
+        await socket_io.send("40")
+        await socket_io.send(f'421["subscribe",{json.dumps(ask)}]')
+        await until(lambda: len(world.live._hub.usage) == 2)
+        await until(lambda: world.live._hub.usage._apps["app1"].subscriptions == 2)
+        world.tokens.disabled.add("app1")
+        assert await ended(kazoo) == (4001, "the app may not be used any more")
+        assert (await ended(socket_io))[0] == 4001
+        await stays.send('{"action":"ping"}')
+        assert "pong" in str(await stays.recv())
+    await until(lambda: not len(world.live._hub.usage))

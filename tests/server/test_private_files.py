@@ -31,13 +31,19 @@ def test_what_was_brought_is_closed(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
     (data / "recordings").symlink_to(elsewhere)
     brought = [elsewhere / "a.mp3", elsewhere / "2026" / "b.mp3", data / "engine/spool/done/c.leg"]
-    for file in (*brought, data / "trunkline.db", data / "certificates/tls.pem", tmp_path / "out"):
+    for file in (
+        *brought,
+        data / "trunkline.db",
+        data / "trunkline.toml",
+        data / "certificates/tls.pem",
+        tmp_path / "out",
+    ):
         file.write_bytes(b"x")
     (elsewhere / "link").symlink_to(tmp_path / "out")
 
     keep_private(data)
     assert mode(elsewhere) == mode(data / "engine") == 0o700
-    assert mode(data / "trunkline.db") == 0o600
+    assert mode(data / "trunkline.db") == mode(data / "trunkline.toml") == 0o600
     assert close_contents(data) == 6
     assert {mode(file) for file in brought} == {0o600}
     assert mode(elsewhere / "2026") == 0o700

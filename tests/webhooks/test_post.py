@@ -145,6 +145,34 @@ async def test_endless_headers_are_an_error() -> None:
     assert (attempt.status, attempt.error[:18]) == (None, "the answer failed:")
 
 
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1;" + b"x" * 8000 + b"\r\na\r\n",
+        ),
+    ],
+    ids=["interim answers", "hints", "tiny chunks"],
+)
+async def test_a_receiver_that_goes_on_and_says_little_is_left(begin: bytes, again: bytes) -> None:
+    """For 15 s each of them had kept half of a core busy."""
+
+    async def goes_on(_: Got, writer: asyncio.StreamWriter) -> None:
+        writer.write(begin)
+        while True:
+            writer.write(again * 100)
+            await writer.drain()
+
+    async with receiving() as receiver:
+        receiver.manner = goes_on
+        attempt = await post(timeout=20)(f"http://127.0.0.1:{receiver.port}/", HEADERS, b"{}")
+    assert attempt.total_ms < 10_000
+    assert attempt.status == 200 or "over 256 KiB came" in attempt.error
+
+
 async def test_retry_after_is_told() -> None:
     async with receiving() as receiver:
         receiver.manner = says(503, Retry_After="7")

@@ -8,7 +8,7 @@ none. A dot inside a segment is written ``%2E``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -24,6 +24,14 @@ EVENTS: Mapping[str, frozenset[str]] = {
     "webhook": frozenset(WEBHOOK_EVENTS),
 }
 """Every category with its events: what can be subscribed to."""
+
+_NAMED = frozenset(
+    named
+    for category, events in EVENTS.items()
+    for event in events
+    for named in ((category, event), (category, "*"), ("*", event), ("*", "*"))
+)
+"""What may stand in a pattern for category and name, so that an event can match it."""
 
 LONGEST = 255
 _WILD = frozenset("*#")
@@ -41,7 +49,8 @@ class Binding(msgspec.Struct, frozen=True):
     segments: tuple[str, ...]
 
     def matches(self, key: RoutingKey) -> bool:
-        return _match(self.segments, key)
+        """Does it match? Many bindings are asked at once by a ``BindingSet``."""
+        return not self.patterns().isdisjoint(candidates(key))
 
     def patterns(self) -> frozenset[RoutingKey]:
         """Patterns without ``#``, of which ``*`` is any segment: the binding matches what any of them matches.
@@ -50,6 +59,20 @@ class Binding(msgspec.Struct, frozen=True):
         ``call.#`` is ``call.*.*``, and ``#`` alone is ``*.*.*``.
         """
         return _patterns(self.segments)
+
+
+class BindingSet:
+    """Bindings that are compared with many events: what that takes does not grow with their number."""
+
+    def __init__(self, bindings: Iterable[Binding]) -> None:
+        self._patterns = frozenset[RoutingKey]().union(*(each.patterns() for each in bindings))
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
+    def matches(self, key: RoutingKey) -> bool:
+        """Does any of them match?"""
+        return not self._patterns.isdisjoint(candidates(key))
 
 
 def parse(text: str) -> Binding:
@@ -109,16 +132,7 @@ def _check_event(segments: tuple[str, ...]) -> None:
 
 
 def _can_match(segments: tuple[str, ...]) -> bool:
-    known = [(category, event, "*") for category in EVENTS for event in EVENTS[category]]
-    return any(_meet(pattern, event) for pattern in _patterns(segments) for event in known)
-
-
-def _match(pattern: tuple[str, ...], key: tuple[str, ...]) -> bool:
-    if not pattern:
-        return not key
-    if pattern[0] == "#":
-        return _match(pattern[1:], key) or (bool(key) and _match(pattern, key[1:]))
-    return bool(key) and pattern[0] in ("*", key[0]) and _match(pattern[1:], key[1:])
+    return any((category, event) in _NAMED for category, event, _ in _patterns(segments))
 
 
 @lru_cache(4096)

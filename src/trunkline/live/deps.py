@@ -22,8 +22,15 @@ ReadRequest = Callable[[Scope], tuple[tuple[Binding, ...], int | None]]
 """(which events, after which number): what a request for a stream asks for; raises Refused."""
 AnswerHeaders = Callable[[Scope], Headers]
 """The headers of every answer to a request; with those of its key once it was admitted."""
+AppGood = Callable[[str], Awaitable[bool]]
+"""Is there such an app, enabled, of an enabled account? Asked again and again while it has something open."""
 StillGood = Callable[[ApiKey], Awaitable[bool]]
 """Is a key that was admitted still good? Asked again and again while a stream is open."""
+
+
+async def any_app(app_id: str) -> bool:  # noqa: ARG001
+    """Where apps cannot be looked up."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -42,3 +49,4 @@ class LiveDeps:
     cors_origins: tuple[str, ...] = ("*",)
     limits: LiveLimits = field(default_factory=LiveLimits)
     addresses: Addresses = field(default_factory=Addresses)
+    app_good: AppGood = any_app

@@ -9,6 +9,7 @@ from trunkline.live.deps import LiveDeps
 from trunkline.live.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from trunkline.live.http.origin import origin_allowed
 from trunkline.live.http.websocket import Refusal, SocketHandler, WebSockets
+from trunkline.live.hub.app_checks import AppChecks
 from trunkline.live.hub.hub import Hub
 from trunkline.live.hub.usage import Usage
 from trunkline.live.socketio import socket_io
@@ -31,7 +32,9 @@ class Live:
     def __init__(self, deps: LiveDeps, api: ASGIApp) -> None:
         self._api = api
         self._deps = deps
-        self._hub = Hub(deps.events, deps.limits, Usage(deps.limits, deps.clock), deps.clock)
+        checks = AppChecks(deps.app_good, deps.limits.keep_alive_seconds)
+        usage = Usage(deps.limits, deps.clock)
+        self._hub = Hub(deps.events, deps.limits, usage, deps.clock, checks)
         self._kazoo = kazoo.KazooSockets(deps, self._hub)
         self._socket_io = socket_io.SocketIO(deps, self._hub)
         self._streams = sse.EventStreams(deps, self._hub)

@@ -23,7 +23,7 @@ from trunkline.live.http.websocket import (
 from trunkline.live.hub.client_commands import TOO_MANY_WAIT, BadToken, ClientCommands
 from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Hub
-from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, SignIns
+from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, REVOKED, SignIns
 from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.live.hub.usage import TooManyConnections
 from trunkline.live.hub.wire import Encoding
@@ -73,7 +73,13 @@ class KazooSocket:
     ) -> None:
         self.deps, self._open, self._sign_ins = deps, open_, sign_ins
         self._commands = ClientCommands(
-            deps, hub.usage, hub.client(self), uuid.uuid4().hex, self._signed_in
+            deps,
+            hub.usage,
+            hub.app_checks,
+            hub.client(self),
+            uuid.uuid4().hex,
+            self._signed_in,
+            self._revoked,
         )
         self._command_queue = CommandQueue(deps.limits.frames_per_second)
         self._token: object = None
@@ -87,6 +93,9 @@ class KazooSocket:
     def _signed_in(self) -> None:
         self._sign_ins.forget(self)
         self._socket.sign_in()
+
+    def _revoked(self) -> None:
+        self._socket.close(NO_SIGN_IN, REVOKED)
 
     def send_away(self) -> None:
         self._socket.close(NO_SIGN_IN, NOT_SIGNED_IN)

@@ -20,7 +20,7 @@ class Store(Protocol):
         """Bytes; raises RecordingMissing."""
 
     def stream(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes [start, end) in pieces; raises RecordingMissing before the first."""
+        """The bytes [start, end) in pieces; raises RecordingMissing before the first, or where it is gone amid them."""
 
     async def delete(self, name: str) -> None:
         """Remove it; one that is gone already is no error."""

@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 
 _OURS = ("recordings", "engine", "sandbox", "prompts", "music")
-_FILES = ("trunkline.db*", "secret.key", "server.json", "lock")
+_FILES = ("trunkline.db*", "trunkline.toml", "secret.key", "server.json", "lock")
+"""The settings may have the database's password."""
 _OTHERS = 0o077
 
 

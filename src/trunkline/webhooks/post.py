@@ -22,6 +22,7 @@ import structlog
 
 from trunkline.delivery.webhook import Attempt
 from trunkline.webhooks.addresses import Addresses
+from trunkline.webhooks.bounded_stream import BoundedStream
 from trunkline.webhooks.port import UrlRefused
 from trunkline.webhooks.target import Target, parse
 
@@ -240,9 +241,10 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         self, address: str, port: int, local: str | None, options: Iterable[Any] | None
     ) -> httpcore.AsyncNetworkStream:
         self._trial.address = address
-        return await self._inner.connect_tcp(
+        made = await self._inner.connect_tcp(
             address, port, timeout=self._share, local_address=local, socket_options=options
         )
+        return BoundedStream(made)
 
 
 def _trusting_the_machine() -> ssl.SSLContext:

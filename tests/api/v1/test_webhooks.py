@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from trunkline.delivery.webhook import outgoing
-from webhooks.receiver import receiving, says
+from webhooks.receiver import hangs, receiving, says
 
 from ..conftest import NOW
 from .conftest import Office, problem_of
@@ -191,6 +192,40 @@ async def test_a_cursor_is_one_webhooks_own(client, office: Office) -> None:
     cursor = httpx.URL(page.links["next"]["url"]).params["cursor"]
     answer = await client.get(f"/v1/webhooks/{other}/deliveries", params={"cursor": cursor})
     assert problem_of(answer) == (400, "cursor_invalid")
+
+
+async def test_an_endpoint_is_tested_once_at_a_time(client, office: Office) -> None:
+    """Each test has a connection, as long as the receiver takes."""
+    async with receiving() as receiver:
+        receiver.manner = hangs
+        path = f"/v1/webhooks/{(await made(client, url=receiver.url))['webhook_id']}/test"
+        first = asyncio.create_task(client.post(path))
+        while not receiver.got:  # noqa: ASYNC110 - a receiver has no event for it
+            await asyncio.sleep(0.01)
+        second = await client.post(path)
+        assert problem_of(second) == (429, "rate_limited")
+        assert second.headers["retry-after"] == "1"
+        assert len(receiver.got) == 1
+        assert (await first).json()["last_error"]
+        assert (await client.post(path)).status_code == 200
+
+
+async def test_replays_do_not_pile_up(client, office: Office, monkeypatch) -> None:
+    """Ten of 30,000 events at once kept the database's writer busy for 50 s, and any number filled the disk."""
+    monkeypatch.setattr("trunkline.work.manage.webhooks.MOST_REPLAYED", 8)
+    id_ = (await made(client, events=["call.#"]))["webhook_id"]
+    await delivered(office, id_, 5)
+    path = f"/v1/webhooks/{id_}/replay"
+
+    at_once = await asyncio.gather(*(client.post(path, json={"from": 1}) for _ in range(5)))
+    for _ in range(3):
+        at_once.append(await client.post(path, json={"from": 1}))
+    assert at_once[-1].status_code == 429
+    assert at_once[-1].headers["retry-after"] == "60"
+    queued = sum(each.json()["queued"] for each in at_once if each.status_code == 202)
+    assert 0 < queued <= 15
+    pending = (await client.get(f"/v1/webhooks/{id_}/deliveries")).json()["deliveries"]
+    assert len(pending) == 5 + queued
 
 
 async def test_events_are_sent_again(client, office: Office) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -433,3 +435,156 @@ async def test_other_hosts_than_ours_are_refused_where_that_is_set() -> None:
         ):
             said[host] = (await answered(port, request("/", f"Host: {host}")))[9:12]
     assert list(said.values()) == [b"200"] * 4 + [b"400"] * 3
+
+
+@contextlib.asynccontextmanager
+async def served_by(app: Any) -> AsyncIterator[tuple[int, uvicorn.server.ServerState]]:
+    """(the port of this application, what uvicorn knows of its connections)."""
+    config, state = uvicorn.Config(app, log_config=None), uvicorn.server.ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: EventHttp(config, state, {}), "127.0.0.1", 0
+    )
+    async with server:
+        yield server.sockets[0].getsockname()[1], state
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+
+
+async def test_trailers_are_no_headers() -> None:
+    """A proxy sets X-Forwarded-For and looks at Authorization; what follows the body it may pass on unread."""
+    seen: list[Any] = []
+
+    async def sees(scope: Any, receive: Any, send: Any) -> None:
+        await application(scope, receive, send)
+        seen.extend(scope["headers"])
+
+    trailers = b"Authorization: Bearer x\r\nX-Forwarded-For: 192.0.2.1\r\nHost: b\r\n\r\n"
+    async with served_by(sees) as (port, _):
+        said = await answered(port, CHUNKED + b"\r\n1\r\na\r\n0\r\n" + trailers)
+    assert said.endswith(b"0001")
+    assert [name for name, _ in seen] == [b"host", b"connection", b"transfer-encoding"]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (CHUNKED, b"200"),
+        (CHUNKED.replace(b"chunked", b"Chunked"), b"200"),
+        (CHUNKED.replace(b"chunked", b"gzip, chunked"), b"400"),
+        (CHUNKED.replace(b"chunked", b"chunked, chunked"), b"400"),
+        (CHUNKED.replace(b"1.1", b"1.0"), b"400"),
+        (CHUNKED.replace(b"1.1", b"1.0").replace(b"close", b"keep-alive"), b"400"),
+    ],
+)
+async def test_a_body_has_one_coding(port: int, head: bytes, status: bytes) -> None:
+    assert (await answered(port, head + b"\r\n1\r\na\r\n0\r\n\r\n"))[9:12] == status
+
+
+async def test_a_head_that_comes_in_one_piece_has_its_size_too(port: int) -> None:
+    for head in (
+        request("/" + "x" * 70_000, "Host: a"),
+        request("/", "Host: a", "X: " + "x" * 70_000),
+    ):
+        said = await answered(port, head)
+        assert said == b"reset" or said[9:12] in (b"400", b"431")
+
+
+async def test_each_request_of_a_connection_that_is_gone_learns_so() -> None:
+    """Of several, sent one behind the other, uvicorn tells the last one; the first may wait for ever."""
+    came, over = [], []
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        came.append(scope["path"])
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        over.append(scope["path"])
+
+    async with served_by(waits) as (port, state):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        for path in ("/1", "/2", "/3"):
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        await until(lambda: came)
+        writer.transport.abort()
+        await until(lambda: over == ["/1"])
+        await until(lambda: not state.tasks)
+    assert came == ["/1"]
+
+
+async def test_who_goes_amid_many_answers_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with served_by(big) as (port, state):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write((START + b"\r\n") * 20)
+        await until(lambda: state.tasks)
+        writer.transport.abort()
+        await until(lambda: not state.connections and not state.tasks)
+    assert not [record for record in caplog.records if "Exception in ASGI" in record.message]
+
+
+async def test_a_socket_is_not_asked_for_behind_another_request() -> None:
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+    lines = "\r\n".join(("GET / HTTP/1.1", "Host: a", *upgrade, key, "", "")).encode()
+    rules = HttpRules(addresses=Addresses(3))
+    async with waiting_server(rules) as (port, go_on):
+        said = await answered(port, START + b"\r\n" + lines)
+        go_on.set()
+    assert b"A WebSocket is asked for once all else is answered" in said
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_a_socket_of_ipv6_knows_who_comes_by_ipv4() -> None:
+    """Else no proxy would be believed there, and all whom it forwards for be counted as one."""
+    seen: list[str] = []
+
+    async def sees(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"][0])
+        await application(scope, receive, send)
+
+    config = uvicorn.Config(sees, log_config=None)
+    config.load()
+    addresses = Addresses(3)
+    rules = HttpRules(addresses=addresses, proxies=_TrustedHosts("127.0.0.1"))
+    both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: EventHttp(config, uvicorn.server.ServerState(), {}, rules=rules), sock=both
+    )
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        plain = request("/", "Host: a")
+        forwarded = request("/", "Host: a", "X-Forwarded-For: 192.0.2.1")
+        assert {(await answered(port, each))[9:12] for each in (plain, forwarded)} == {b"200"}
+    assert seen == ["127.0.0.1", "192.0.2.1"]
+
+
+async def test_few_requests_are_read_ahead_of_their_answers() -> None:
+    """Each takes kilobytes: twenty connections had 290 MB of requests, and all others waited for four seconds."""
+    asked = 8000
+    rules = HttpRules(addresses=Addresses(3))
+    async with waiting_server(rules) as (port, go_on):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost:a\r\n\r\n" * asked)
+        await until(lambda: read_ahead())
+        assert read_ahead() < 300
+        go_on.set()
+        async with asyncio.timeout(60):
+            for _ in range(asked):
+                assert b"200" in await reader.readuntil(b"\r\n\r\n")
+                await reader.readexactly(4)
+        writer.close()
+
+
+def read_ahead() -> int:
+    """How many requests all connections have that wait for their answers."""
+    every = (each for each in gc.get_objects() if type(each) is EventHttp)
+    return sum(len(each._requests) for each in every)
+
+
+async def test_a_head_has_so_many_headers(port: int) -> None:
+    """300 heads of 9,500 headers that were never whole took 320 MB."""
+    some, many = (request("/", "Host: a", *["X: a"] * number) for number in (190, 300))
+    assert (await answered(port, some))[9:12] == b"200"
+    said = await answered(port, many)
+    assert said[9:12] == b"400"
+    assert b"200 headers at most" in said
+    assert (await answered(port, many.rstrip()))[9:12] == b"400"  # it need not be whole

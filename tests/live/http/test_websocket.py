@@ -380,3 +380,34 @@ async def test_the_servers_end_closes_all_and_waits_for_none_that_is_frozen() ->
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
         assert [echo.happened for echo in house.echoes] == [["opened", "closed"]] * 2
+
+
+FLOODS = {
+    "pings": masked(9, b""),
+    "pongs": masked(10, b""),
+    "fragments": masked(0, b""),
+    "messages": masked(1, b"x"),
+}
+
+
+@pytest.mark.parametrize("frame", FLOODS.values(), ids=FLOODS)
+async def test_a_flood_of_frames_ends_it(house: House, frame: bytes) -> None:
+    """To read one takes as long, whatever it is: fifty who sent pings kept all others waiting for seconds."""
+    async with raw(house, shake()) as (reader, writer):
+        await head(reader)
+        writer.write(masked(1, b"", fin=False) if frame == FLOODS["fragments"] else b"")
+        writer.write(frame * 30_000)
+        said = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(65536):
+                said += piece
+    assert said.count(b"str 1") < 2000
+    await until(lambda: house.echoes[0].happened[-1] == "closed")
+
+
+async def test_a_thousand_frames_in_a_second_are_no_flood(house: House) -> None:
+    async with raw(house, shake()) as (reader, writer):
+        await head(reader)
+        writer.write(masked(9, b"x") * 900)
+        for _ in range(900):
+            assert await reader.readexactly(3) == b"\x8a\x01x"

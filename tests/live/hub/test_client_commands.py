@@ -45,7 +45,9 @@ WANTED = {"account_id": ACCOUNT, "binding": "call.*.*"}
 
 async def test_who_leaves_while_the_token_is_looked_up_is_not_counted(world: World) -> None:
     tokens, hub = slow(world), world.live._hub
-    asker = ClientCommands(world.live._deps, hub.usage, hub.client(Reader()), "connection")
+    asker = ClientCommands(
+        world.live._deps, hub.usage, hub.app_checks, hub.client(Reader()), "connection"
+    )
     asking = asyncio.create_task(asker.subscribe(TOKEN, WANTED))
     await tokens.asked.wait()
     asker.close()
@@ -67,7 +69,9 @@ async def test_who_leaves_while_the_log_is_read_is_not_counted(world: World) -> 
         return await bounds(account_id)
 
     world.events.bounds = slowly  # type: ignore[method-assign]
-    asker = ClientCommands(world.live._deps, hub.usage, hub.client(Reader()), "connection")
+    asker = ClientCommands(
+        world.live._deps, hub.usage, hub.app_checks, hub.client(Reader()), "connection"
+    )
     asking = asyncio.create_task(asker.subscribe(TOKEN, WANTED))
     await reading.wait()
     asker.close()

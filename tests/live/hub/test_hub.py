@@ -16,6 +16,8 @@ from at_once import at_once
 from trunkline.bus.local import LocalBus
 from trunkline.events.bindings import Binding, RoutingKey, parse
 from trunkline.events.stored import StoredEvent
+from trunkline.live.deps import any_app
+from trunkline.live.hub.app_checks import AppChecks
 from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Client, Hub
 from trunkline.live.hub.usage import TooManySubscriptions, Usage
@@ -86,7 +88,7 @@ def read(frame: bytes | str) -> tuple[str, int, str]:
 
 
 def a_hub(events: FakeEvents, limits: LiveLimits = LIMITS) -> Hub:
-    return Hub(events, limits, Usage(limits, lambda: 0), lambda: 0)
+    return Hub(events, limits, Usage(limits, lambda: 0), lambda: 0, AppChecks(any_app, 15))
 
 
 class Setting:

@@ -539,3 +539,40 @@ async def test_a_websocket_of_another_origin_is_refused(start: Start) -> None:
 
     assert refused.value.response.status_code == 403
     assert str(hello).startswith("0{")
+
+
+FLOODS = {
+    "pings": "2x",
+    "other namespaces": "40/x,",
+    "events of other namespaces": '42/x,["a"]',
+    "coming and going": "41\x1e40",
+    "what is no packet": "x",
+    "events": '42["a"]',
+    "subscribes without a token": '421["subscribe",{}]',
+}
+
+
+@pytest.mark.parametrize("packet", FLOODS.values(), ids=FLOODS)
+async def test_a_stranger_has_little_waiting_however_it_asks(
+    world: World, http: httpx.AsyncClient, packet: str
+) -> None:
+    """Ten sessions had taken 300 MB, in packets of two letters, before anybody was known."""
+    poller = Poller(http, 4)
+    await poller.open()
+    [session] = world.live._socket_io._context.sessions.values()
+    for _ in range(20):
+        if (await poller.post(*[packet] * 400)).status_code != 200:
+            break
+    waiting = session.poll_queue
+    assert waiting is None or len(waiting._packets) < 1000
+    assert session.ended or session.buffered() < 65_536 + 1000
+
+
+@pytest.mark.parametrize(("version", "packet"), [(4, "2"), (3, "2"), (4, ""), (3, "")])
+async def test_a_payload_has_so_many_packets(
+    http: httpx.AsyncClient, version: int, packet: str
+) -> None:
+    poller = Poller(http, version)
+    await poller.open()
+    assert (await poller.post(*[packet] * 1000)).status_code == 200
+    assert (await poller.post(*[packet] * 1001)).status_code == 400

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+_LONGEST = 64
+"""Of an address with its zone."""
+
 
 @lru_cache(maxsize=1024)
 def _networks(allowed: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -23,13 +26,20 @@ def allowed(addresses: tuple[str, ...], client: str) -> bool:
     return any((mapped or ip) in network for network in _networks(addresses))
 
 
-@lru_cache(maxsize=4096)
 def neighbourhood(address: str) -> str:
-    """Whom to count together: an IPv4 address, an IPv6 /64 (one customer has all of it)."""
+    """Whom to count together: an IPv4 address, however it is written, an IPv6 /64 (one customer has all of it).
+
+    What is no address (whatever a proxy wrote) is taken as it stands, up to what one may have.
+    """
+    return _counted_as(address[:_LONGEST])
+
+
+@lru_cache(maxsize=4096)
+def _counted_as(address: str) -> str:
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is None:
-        return str(IPv6Address(int(ip) >> 64 << 64))
-    return address
+    if not isinstance(ip, IPv6Address):
+        return address
+    return str(ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from litestar.types import Receive, Scope, Send
@@ -10,6 +11,10 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
+
+
+class BrokenOff(Exception):
+    """What an answer is made from is there no more: the client sees that it is cut short."""
 
 
 class Answer:
@@ -45,14 +50,32 @@ class Stream(Answer):
         super().__init__(first, status, headers)
         self.rest = rest
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send(
             {"type": "http.response.start", "status": self.status, "headers": list(self.headers)}
         )
         if scope["method"] == "HEAD":  # type: ignore[typeddict-item]
             self.rest = None
         if self.rest is not None:
-            await send({"type": "http.response.body", "body": self.body, "more_body": True})
-            async for piece in self.rest:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            try:
+                await self._send_pieces(self.rest, receive, send)
+            except BrokenOff:
+                return  # uvicorn closes the connection
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_pieces(self, rest: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+        """No more of them than the client takes: for one that is gone nothing is read."""
+        leaving = asyncio.ensure_future(_gone(receive))
+        try:
+            await send({"type": "http.response.body", "body": self.body, "more_body": True})
+            async for piece in rest:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                if leaving.done():
+                    raise BrokenOff
+        finally:
+            leaving.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -21,11 +21,15 @@ _PATH = re.compile(rf"(?:/(?:[{_AS_THEY_ARE}]|%[0-9A-Fa-f]{{2}})+)+|/".encode())
 _NEVER_ESCAPED = re.compile(rb"[A-Za-z0-9._~/\\%\x00-\x1f\x7f-]")
 """What is the same unescaped, divides a path, is an escape itself, or is no text."""
 _ESCAPES = re.compile(rb"%[0-9A-Fa-f]{2}")
+_LONGEST = 4096
+"""No path of ours is longer, and thousands of paths are remembered, here and in the framework's routing."""
 
 
 def is_canonical(raw: bytes) -> bool:
     """Is this path as it came (without its query) written in the one form that we know?"""
-    if _PATH.fullmatch(raw) is None or any(part in (b".", b"..") for part in raw.split(b"/")):
+    if len(raw) > _LONGEST or _PATH.fullmatch(raw) is None:
+        return False
+    if any(part in (b".", b"..") for part in raw.split(b"/")):
         return False
     return b"%" not in raw or _escapes_are_needed(raw)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
@@ -58,7 +59,9 @@ def _takes(pairs: Pairs) -> Iterator[Reading]:
     if len(last) == len(pairs):
         yield Reading(last)
         return
-    names = [name for name, _ in pairs]
-    twice = frozenset(name for name in last if names.count(name) > 1)
+    sent = Counter(
+        name for name, _ in pairs
+    )  # one look at each: a query may have thousands of names
+    twice = frozenset(name for name, times in sent.items() if times > 1)
     yield Reading(dict(reversed(pairs)), twice)
     yield Reading(last, twice)

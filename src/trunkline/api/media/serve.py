@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from litestar.types import Scope
 
-from trunkline.api.http.answers import Headers, Stream
+from trunkline.api.http.answers import BrokenOff, Headers, Stream
 from trunkline.api.http.deps import ApiDeps
 from trunkline.api.http.errors import refuse
 from trunkline.api.http.query import readings
@@ -53,7 +55,15 @@ class Media:
             return Stream(status, headers)
         pieces = self._deps.store.stream(name, start, end)
         first = await anext(pieces, b"")
-        return Stream(status, headers, first, pieces)
+        return Stream(status, headers, first, _as_long_as_it_is_there(pieces))
+
+
+async def _as_long_as_it_is_there(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        async for piece in pieces:
+            yield piece
+    except RecordingMissing as error:
+        raise BrokenOff from error
 
 
 def _part(scope: Scope, size: int) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ from trunkline.api.v1.conventions.routing import (
     ResponseBody,
     Route,
 )
-from trunkline.events.bindings import Binding, BindingInvalid, parse
+from trunkline.events.bindings import Binding, BindingInvalid, BindingSet, parse
 from trunkline.events.envelope import EventEnvelope, envelope
 from trunkline.events.stored import StoredEvent
 
@@ -99,7 +99,7 @@ class _Filter:
 
     def __init__(self, query: EventsQuery) -> None:
         self.call_id = query.call_id
-        self._bindings = bindings_of(query.types)
+        self._bindings = BindingSet(bindings_of(query.types))
 
     def at_once(self, limit: int) -> int:
         """How many events to read for ``limit`` of them: most may have to be passed over."""
@@ -109,7 +109,7 @@ class _Filter:
         if self.call_id is not None and event.call_id != self.call_id:
             return False
         key = (event.category, event.name, event.subject)
-        return not self._bindings or any(binding.matches(key) for binding in self._bindings)
+        return not self._bindings or self._bindings.matches(key)
 
 
 def bindings_of(texts: Iterable[str]) -> list[Binding]:

@@ -14,10 +14,14 @@ _FORM = re.compile(
 )
 
 
-@lru_cache(maxsize=1024)
 def host_of(sent: bytes) -> str | None:
     """The host, in small letters and without its port; None where it is none."""
-    match = _FORM.fullmatch(sent.decode("latin-1")) if len(sent) <= _LONGEST + 7 else None
+    return _read(sent) if len(sent) <= _LONGEST + 7 else None
+
+
+@lru_cache(maxsize=1024)
+def _read(sent: bytes) -> str | None:
+    match = _FORM.fullmatch(sent.decode("latin-1"))
     if match is None or not 0 < int(match["port"] or 80) < 65536:
         return None
     if match["six"] is not None:

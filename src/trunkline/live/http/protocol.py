@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from uvicorn.middleware.proxy_headers import _TrustedHosts
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from trunkline.live.http.addresses import Addresses, Place, TooManyOfAddress
 from trunkline.live.http.asgi import Receive, Scope, Send
@@ -28,6 +29,14 @@ PLACE = "trunkline.place"
 
 HEAD_BYTES = 64 * 1024
 """Of a request's head, a chunk's head, or trailers; uvicorn would keep as much as comes."""
+_MAPPED = "::ffff:"
+"""Before the address of a client that came by IPv4 to a socket of IPv6 (RFC 4291, 2.5.5.2): nobody writes a proxy's so."""
+_SLICE = 4096
+"""Bytes that are read before it is seen how many requests they were."""
+_MOST_AHEAD = 16
+"""Requests of a connection that wait behind one another; what comes behind them waits unread."""
+MOST_HEADERS = 200
+"""A short one takes twenty times its size."""
 STALL_SECONDS = 60.0
 """How long a client may take nothing of an answer that waits for it."""
 
@@ -87,6 +96,16 @@ class _OfClients(logging.LoggerAdapter[logging.Logger]):
         self.debug(msg, *args, **kwargs)
 
 
+class _Flow(FlowControl):
+    """uvicorn's, which goes on reading with each answer; ``holds``: there is enough to be answered yet."""
+
+    holds = False
+
+    def resume_reading(self) -> None:
+        if not self.holds:
+            super().resume_reading()
+
+
 class EventHttp(HttpToolsProtocol):
     """uvicorn takes it as ``Config(http=…)``."""
 
@@ -100,17 +119,25 @@ class EventHttp(HttpToolsProtocol):
     _stall: asyncio.TimerHandle | None = None
     _left = 0
     _wrong = ""
+    _held = b""
+    """What has come, and is read once those before it are answered."""
+    _upgraded = False
+    flow: _Flow
 
     def __init__(self, *args: Any, rules: HttpRules | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._rules = rules or HttpRules()
         self._time = RequestTime(self._rules.request_seconds, self._late, self._is_paused)
         self._requests: deque[Place | None] = deque()
+        self._cycles: deque[RequestResponseCycle] = deque()
         self._served_by = self.app
         self.logger = _OfClients(self.logger)  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport)
+        if self.client and self.client[0].startswith(_MAPPED):
+            self.client = (self.client[0].removeprefix(_MAPPED), self.client[1])
         self._time.begin()
         if transport.get_extra_info("socket").fileno() >= self._rules.descriptors:
             self._rules.addresses.let_one_go()
@@ -124,8 +151,24 @@ class EventHttp(HttpToolsProtocol):
             self._place.idle(self._let_go)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
-            return
+        self._held = self._held + data if self._held else data
+        self._feed_held()
+
+    def _feed_held(self) -> None:
+        """Read what has come, but no more requests than a few ahead of our answers: each takes kilobytes and its time."""
+        held, at = self._held, 0
+        while at < len(held) and len(self._requests) <= _MOST_AHEAD and not self._is_over():
+            self._feed(held[at : at + _SLICE])
+            at += _SLICE
+        self._held = b"" if self._is_over() else held[at:]
+        self.flow.holds = bool(self._held)
+        if self._held:
+            self.flow.pause_reading()
+
+    def _is_over(self) -> bool:
+        return self._upgraded or self.transport.is_closing()
+
+    def _feed(self, data: bytes) -> None:
         self._unread += len(data)
         super().data_received(data)
         if self._unread > HEAD_BYTES and not self.transport.is_closing():
@@ -140,17 +183,28 @@ class EventHttp(HttpToolsProtocol):
         self._coming = "head"
         self._time.begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers are no headers (RFC 9110, 6.5.1): proxies look at headers alone, and so do we."""
+        if self._coming != "head":
+            return
+        super().on_header(name, value)
+        if len(self.headers) > MOST_HEADERS:
+            self._wrong = f"A request has {MOST_HEADERS} headers at most."
+            raise ValueError(self._wrong)
+
     def on_headers_complete(self) -> None:
-        self._unread = 0
         self._check()
+        self._unread = 0
         self._coming = "body"
         place = self._place_of_request()
         self.app = self._served_by if place else too_many
         if self.parser.should_upgrade() and self._should_upgrade():
             self.app_state = {**self.app_state, PLACE: place}  # for the WebSocket
+            super().on_headers_complete()
         else:
             self._requests.append(place)
-        super().on_headers_complete()
+            super().on_headers_complete()
+            self._cycles.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
@@ -168,9 +222,17 @@ class EventHttp(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if self._requests:
             self._leave(self._requests.popleft())
+            self._cycles.popleft()
         if self._place is not None and not self._requests:
             self._place.idle(self._let_go)
         super().on_response_complete()
+        if self._held and len(self._requests) <= _MOST_AHEAD // 2:
+            self.loop.call_soon(self._feed_more)
+
+    def _feed_more(self) -> None:
+        if self._held:
+            self._feed_held()
+            self.flow.resume_reading()
 
     def handle_websocket_upgrade(self) -> None:
         self._time.end()
@@ -179,6 +241,7 @@ class EventHttp(HttpToolsProtocol):
         if place is None:
             self._turn_away(_TOO_MANY)
             return
+        self._upgraded = True
         place.busy()
         if place is not self._place and self._place is not None:
             self._place.leave()
@@ -211,9 +274,19 @@ class EventHttp(HttpToolsProtocol):
             if place is not None:
                 place.leave()
         self._requests.clear()
+        self._held = b""
         super().connection_lost(exc)
+        self._tell_all()
         if self.stream:
             self.stream.closed()
+
+    def _tell_all(self) -> None:
+        """uvicorn tells only the newest request that its client is gone, and goes on with those that wait behind others."""
+        self.pipeline.clear()
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._cycles.clear()
 
     def shutdown(self) -> None:
         if self.stream:
@@ -232,12 +305,30 @@ class EventHttp(HttpToolsProtocol):
             raise ValueError(self._wrong)  # which uvicorn answers with a 400, and closes
 
     def _fault(self) -> str:
-        """What is wrong with the target and the Host, if anything."""
+        """What is wrong with the head, if anything."""
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             return "HTTP/1.1 is spoken here."
+        if self._unread > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
+            return "The request's head is larger than 64 KiB."
         if not self.url.startswith(b"/") or b"#" in self.url:
             return "The request's target is to be a path (RFC 9112, 3.2.1)."
+        return self._wrong_framing(version) or self._wrong_host(version)
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _wrong_framing(self, version: str) -> str:
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and version == "1.0":
+            return "HTTP/1.0 has no Transfer-Encoding (RFC 9112, 6.1)."
+        if codings and [each.strip().lower() for each in codings] != [b"chunked"]:
+            return "The one Transfer-Encoding that is taken is chunked."
+        if self._requests and self.parser.should_upgrade() and self._should_upgrade():
+            return "A WebSocket is asked for once all else is answered."
+        return ""
+
+    def _wrong_host(self, version: str) -> str:
         sent = [value for name, value in self.headers if name == b"host"]
         if not sent and version == "1.0":
             return ""

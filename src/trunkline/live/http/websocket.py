@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 GOING_AWAY = 1012  # "Service Restart": come back
 FAILED = 1011
+POLICY = 1008
 NOT_UTF8 = 1007
 TRY_AGAIN = 1013
 NO_SIGN_IN = 4001
@@ -40,6 +41,8 @@ TOO_MANY = 4029
 
 _PING = b"\x89\x00"  # RFC 6455 5.5.2, without a payload
 _SILENT_PINGS = 2
+_SLICE = 4096  # bytes that are read before it is seen how many frames they were
+_MOST_FRAMES = 1000  # in a second
 _LARGEST = 4  # times the longest message: up to there it is answered, beyond it is a 1009
 _SHUTDOWN_SECONDS = 2.0
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -104,6 +107,7 @@ class WebSocket(asyncio.Protocol):
     __slots__ = (
         "_address",
         "_connections",
+        "_frames",
         "_handler",
         "_is_text",
         "_kept",
@@ -112,6 +116,7 @@ class WebSocket(asyncio.Protocol):
         "_place",
         "_room",
         "_root",
+        "_second",
         "_silent",
         "_sockets",
         "_stall",
@@ -142,6 +147,7 @@ class WebSocket(asyncio.Protocol):
         self._room: asyncio.Future[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._silent = self._left = 0
+        self._second = self._frames = 0
         self._address = ""
 
     # What a handler may do.
@@ -213,15 +219,32 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._silent = 0
-        if self._transport.is_closing():
-            return
+        for at in range(0, len(data), _SLICE):
+            if self._transport.is_closing():
+                return
+            self._feed(data[at : at + _SLICE])
+        self._sent()  # last: messages that came together with a close frame count
+
+    def _feed(self, data: bytes) -> None:
         self._parser.receive_data(data)
-        for event in self._parser.events_received():
+        events = self._parser.events_received()
+        if self._floods(len(events)):
+            self.close(POLICY, "too many frames")
+            self._transport.close()
+            return
+        for event in events:
             if isinstance(event, Frame):
                 self._take(event)
             elif isinstance(event, Request):
                 self._shake_hands(event)
-        self._sent()  # last: messages that came together with a close frame count
+
+    def _floods(self, frames: int) -> bool:
+        """Pings and fragments count, too: to read one takes as long as to read a message."""
+        second = int(asyncio.get_running_loop().time())
+        if second != self._second:
+            self._second, self._frames = second, 0
+        self._frames += frames
+        return self._frames > _MOST_FRAMES
 
     def eof_received(self) -> None:
         """The peer sends no more: what is buffered for it is still written, for a while."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from trunkline.calls.times import SECOND
 from trunkline.live.deps import LiveDeps
+from trunkline.live.hub.app_checks import AppChecks
 from trunkline.live.hub.hub import Client
 from trunkline.live.hub.subscribe_request import (
     BadRequest,
@@ -37,7 +38,8 @@ class ClientCommands:
     """
 
     __slots__ = (
-        *("_apps", "_closed", "_count", "_deps", "_name", "_second", "_told", "_usage"),
+        *("_apps", "_checks", "_closed", "_count", "_deps", "_name", "_second", "_told", "_usage"),
+        "revoked",
         "client",
     )
 
@@ -45,11 +47,16 @@ class ClientCommands:
         self,
         deps: LiveDeps,
         usage: Usage,
+        checks: AppChecks,
         client: Client,
         name: str,
         told: Callable[[], None] = lambda: None,
+        revoked: Callable[[], None] = lambda: None,
     ) -> None:
-        """``told`` is called at the first token that is good; may raise TooManyOfAddress."""
+        """``told`` is called at the first token that is good, and may raise TooManyOfAddress; ``revoked`` when an app whose
+        token was shown may do nothing any more: then close the connection.
+        """
+        self._checks, self.revoked = checks, revoked
         self._deps, self._usage, self._name, self._told = deps, usage, name, told
         self._apps: tuple[str, ...] = ()
         self._closed = False
@@ -91,7 +98,8 @@ class ClientCommands:
     def unsubscribe(self, data: object) -> list[str]:
         """End the bindings in ``data``, or all where it names none; returns those that there were."""
         texts = binding_texts(data if isinstance(data, dict) else {})
-        return self.client.unsubscribe(texts or None)
+        named = frozenset(text for text in texts if isinstance(text, str))
+        return self.client.unsubscribe(named if texts else None)
 
     def close(self) -> None:
         """End everything; doing it again does nothing."""
@@ -99,6 +107,7 @@ class ClientCommands:
         self.client.close()
         for app_id in self._apps:
             self._usage.disconnect(app_id)
+            self._checks.remove(app_id, self)
         self._apps = ()
 
     def _count_here(self) -> None:
@@ -120,6 +129,7 @@ class ClientCommands:
             raise BadRequest("the connection is closed")
         if owner.app_id not in self._apps:
             self._usage.connect(owner.app_id)
+            self._checks.add(owner.app_id, self)
             self._apps = (*self._apps, owner.app_id)
             if len(self._apps) == 1:
                 self._told()

@@ -6,13 +6,14 @@ nothing, and `trunkline.live.hub.groups` for why one more subscriber costs one m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
 from trunkline.events.bindings import Binding
 from trunkline.events.stored import StoredEvent
 from trunkline.live.hub.account import AccountEvents
+from trunkline.live.hub.app_checks import AppChecks
 from trunkline.live.hub.connection import Connection
 from trunkline.live.hub.feed import Feed
 from trunkline.live.hub.subscription import Subscription
@@ -89,11 +90,12 @@ class Client:
         for _ in new:
             self._hub.usage.subscribed(app_id)
 
-    def unsubscribe(self, texts: Sequence[str] | None) -> list[str]:
+    def unsubscribe(self, texts: Collection[str] | None) -> list[str]:
         """End these bindings, or all (None); returns those that there were."""
         ended = [text for text in self.subscriptions() if texts is None or text in texts]
+        over = frozenset(ended)
         for account_id, feed in tuple(self._feeds.items()):
-            here = [text for text in feed.subscriptions if text in ended]
+            here = [text for text in feed.subscriptions if text in over]
             if len(here) == len(feed.subscriptions):
                 self._close(account_id)
             else:
@@ -164,9 +166,15 @@ class Hub:
     """
 
     def __init__(
-        self, events: Events, limits: LiveLimits, usage: Usage, clock: Callable[[], int]
+        self,
+        events: Events,
+        limits: LiveLimits,
+        usage: Usage,
+        clock: Callable[[], int],
+        app_checks: AppChecks,
     ) -> None:
         self._events = events
+        self.app_checks = app_checks
         self._accounts: dict[str, AccountEvents] = {}
         self.limits = limits
         self.usage = usage

@@ -10,6 +10,7 @@ import structlog
 
 log = structlog.get_logger()
 
+REVOKED = "the app may not be used any more"
 NOT_SIGNED_IN = "no subscription came with a token that is good"
 
 

@@ -16,6 +16,8 @@ from trunkline.live.socketio.client_packet import BINARY, PacketInvalid
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0", "1", "2", "3", "4", "5", "6"
 PROBE = "probe"
+MOST_PACKETS = 1000
+"""In one payload; clients send what they have, which is a handful."""
 
 _TYPES = frozenset("0123456")
 _SEPARATOR = "\x1e"
@@ -85,7 +87,12 @@ def payload(version: int, packets: Sequence[str]) -> str:
 
 def packets(version: int, body: str) -> list[str]:
     """The packets in a body; raises PacketInvalid."""
-    return body.split(_SEPARATOR) if version == 4 else counted(_HEAD, body)
+    if version != 4:
+        return counted(_HEAD, body)
+    found = body.split(_SEPARATOR, MOST_PACKETS)
+    if len(found) > MOST_PACKETS:
+        raise PacketInvalid
+    return found
 
 
 def length(text: str) -> int:
@@ -111,10 +118,11 @@ def _escape(found: re.Match[str]) -> str:
 
 def counted(heads: re.Pattern[str], body: str) -> list[str]:
     """The packets of a body in which each follows a head that says its length; raises PacketInvalid."""
-    found, at = [], 0
+    found: list[str] = []
+    at = 0
     while at < len(body):
         head = heads.match(body, at)
-        if not head:
+        if not head or len(found) == MOST_PACKETS:
             raise PacketInvalid
         found.append(_units(body, head.end(), int(head[1])))
         at = head.end() + len(found[-1])

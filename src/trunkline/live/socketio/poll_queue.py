@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+_EACH = 64
+"""Bytes that a packet takes besides its characters."""
+
 
 class PollQueue:
-    """Packets in their order, counted in characters; one poll at a time may wait for them."""
+    """Packets in their order; one poll at a time may wait for them. ``size``: what they take, in bytes about."""
 
     __slots__ = ("_packets", "_poll", "size")
 
@@ -23,13 +26,13 @@ class PollQueue:
     def put(self, packet: str) -> None:
         """Add a packet; a waiting poll takes it in the loop's next step, with all that follow."""
         self._packets.append(packet)
-        self.size += len(packet)
+        self.size += len(packet) + _EACH
         self.wake()
 
     def take(self, most: int) -> list[str]:
         """Remove the first packets, at most so many, and return them."""
         packets = [self._packets.popleft() for _ in range(min(most, len(self._packets)))]
-        self.size -= sum(map(len, packets))
+        self.size -= sum(map(len, packets)) + _EACH * len(packets)
         return packets
 
     def take_all(self) -> list[str]:

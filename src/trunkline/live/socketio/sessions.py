@@ -20,7 +20,7 @@ from trunkline.live.http.websocket import FAILED, NO_SIGN_IN, TOO_SLOW, WebSocke
 from trunkline.live.hub.client_commands import ClientCommands
 from trunkline.live.hub.command_queue import CommandQueue
 from trunkline.live.hub.hub import Hub
-from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, SignIns
+from trunkline.live.hub.sign_ins import NOT_SIGNED_IN, REVOKED, SignIns
 from trunkline.live.hub.subscribe_request import BadRequest
 from trunkline.live.hub.wire import Encoding
 from trunkline.live.socketio.client_packet import BINARY, ClientPacket, PacketInvalid, PacketKind
@@ -30,6 +30,8 @@ from trunkline.live.socketio.timers import HeartbeatTimes, TimerWheel
 
 NORMAL = 1000
 ROOT = "/"
+_STRANGERS = 64 * 1024
+"""Bytes of answers that may wait for a client that has shown no token."""
 
 Answer = Callable[["Session", ClientPacket], None]
 
@@ -73,7 +75,13 @@ class Session:
         self.write: Callable[[Any], None] = _nowhere
         self.client = context.hub.client(self)
         self.commands = ClientCommands(
-            context.deps, context.hub.usage, self.client, self.name, self._signed_in
+            context.deps,
+            context.hub.usage,
+            context.hub.app_checks,
+            self.client,
+            self.name,
+            self._signed_in,
+            self._revoked,
         )
         self.place = place
         if place is not None:
@@ -119,6 +127,9 @@ class Session:
         for place in (self.place, self.socket):
             if place is not None:
                 place.sign_in()
+
+    def _revoked(self) -> None:
+        self.cut(REVOKED, NO_SIGN_IN)
 
     def send_away(self) -> None:
         self.cut(NOT_SIGNED_IN, NO_SIGN_IN)
@@ -200,7 +211,7 @@ class Session:
             self.socket.send_text(packet)
         elif self.poll_queue is not None:
             self._queue(packet)
-        if self.buffered() > 2 * self._most():
+        if self.buffered() > (2 * self._most() if self.commands.signed_in else _STRANGERS):
             self.end()  # asks and asks, and takes no answer
 
     def received_all(self, data: str | bytes) -> None:
@@ -215,8 +226,7 @@ class Session:
         try:
             self._act(self._client_packet(packet))
         except PacketInvalid as invalid:
-            with contextlib.suppress(BadRequest):  # one complaint too many is not answered
-                self.commands.count()
+            if self._may_ask():
                 self.refuse("error", str(invalid))
 
     def refuse(self, event: str, message: str, **more: Any) -> dict[str, Any]:
@@ -236,7 +246,7 @@ class Session:
     def _act(self, packet: ClientPacket) -> None:
         match packet.kind:
             case PacketKind.PING:
-                self.send(f"3{packet.data}")
+                self._reply(f"3{packet.data}")
             case PacketKind.PONG:
                 self.pong()
             case PacketKind.CLOSE:
@@ -254,8 +264,8 @@ class Session:
 
     def _connect(self, namespace: str) -> None:
         if namespace != ROOT:
-            self.send(self.codec.refused(namespace, "Invalid namespace"))
-        elif not self.joined:
+            self._reply(self.codec.refused(namespace, "Invalid namespace"))
+        elif not self.joined and self._may_ask():
             self.join()
 
     def _disconnect(self, namespace: str) -> None:
@@ -268,11 +278,23 @@ class Session:
 
     def _event(self, packet: ClientPacket) -> None:
         if packet.namespace != ROOT:
-            self.send(self.codec.refused(packet.namespace, "Invalid namespace"))
+            self._reply(self.codec.refused(packet.namespace, "Invalid namespace"))
         elif not self.joined:
-            self.send(self.codec.refused(ROOT, "connect to the namespace first"))
+            self._reply(self.codec.refused(ROOT, "connect to the namespace first"))
         else:
             self.context.answer(self, packet)
+
+    def _reply(self, packet: str) -> None:
+        """Answer what costs the client nothing to send; one too many in a second is not answered."""
+        if self._may_ask():
+            self.send(packet)
+
+    def _may_ask(self) -> bool:
+        try:
+            self.commands.count()
+        except BadRequest:
+            return False
+        return True
 
     # The end.
 

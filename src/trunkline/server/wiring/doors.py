@@ -59,6 +59,10 @@ def _as_set(deps: ApiDeps, settings: Settings) -> ApiDeps:
 
 def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits, addresses: Addresses) -> LiveDeps:
     """The doors do not know each other: the stream gets here what it needs of /v1."""
+
+    async def app_good(app_id: str) -> bool:
+        return await deps.db.directory.app(app_id) is not None
+
     return LiveDeps(
         deps.db.events,
         deps.db.tokens,
@@ -72,6 +76,7 @@ def _live_deps(deps: ApiDeps, v1: V1, limits: LiveLimits, addresses: Addresses) 
         cors_origins=tuple(each.strip() for each in deps.cors_origins.split(",") if each.strip()),
         limits=limits,
         addresses=addresses,
+        app_good=app_good,
     )
 
 

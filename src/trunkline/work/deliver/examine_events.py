@@ -14,7 +14,7 @@ from functools import lru_cache
 import structlog
 
 from trunkline.delivery.webhook import Outgoing, Webhook, outgoing, outgoing_gap
-from trunkline.events.bindings import Binding, BindingInvalid, parse
+from trunkline.events.bindings import Binding, BindingInvalid, BindingSet, parse
 from trunkline.events.stored import StoredEvent
 from trunkline.store.ports.database import Database
 
@@ -134,12 +134,14 @@ def _wanted(webhook: Webhook, events: Sequence[StoredEvent]) -> list[Outgoing]:
 def wants(bindings: tuple[str, ...], event: StoredEvent) -> bool:
     """Does an endpoint with these bindings get the event? One without bindings gets all."""
     key = (event.category, event.name, event.subject)
-    return not bindings or any(
-        binding is not None and binding.matches(key) for binding in map(_parsed, bindings)
-    )
+    return not bindings or _together(bindings).matches(key)
 
 
-@lru_cache(4096)
+@lru_cache(1024)
+def _together(bindings: tuple[str, ...]) -> BindingSet:
+    return BindingSet(binding for binding in map(_parsed, bindings) if binding is not None)
+
+
 def _parsed(text: str) -> Binding | None:
     """None for a binding that another version accepted, and this one does not know."""
     try:

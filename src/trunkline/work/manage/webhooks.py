@@ -18,6 +18,8 @@ from trunkline.work.refused import Refused
 
 MOST = 20  # endpoints of an account
 MOST_REPLAYED = 100_000
+_LATER = 60
+"""Seconds after which a replay that is refused may be asked for again."""
 """Numbers that one replay may span."""
 OVERLAP = 24 * 3600 * 1_000_000
 """For so many microseconds the secret before a rotation signs, too."""
@@ -54,6 +56,7 @@ class ManageWebhooks:
         self._db, self._check, self._clock = db, check, clock
         self._secret_key = secret_key
         self._on_change = changed
+        self._replaying: set[str] = set()
 
     async def find(self, webhook_id: str, account_id: str | None = None) -> Webhook:
         """The endpoint, if it belongs to the account (None: to any)."""
@@ -151,6 +154,7 @@ class ManageWebhooks:
         if delivery.kind == "test":
             raise Refused("EVENT_GONE", "A test is not sent again: test the webhook anew.")
         if not await self._db.deliveries.retry(delivery.id, self._clock()):
+            await self._refuse_crowded(webhook)
             await self._db.deliveries.queue(
                 webhook.id, [await self._again(delivery)], self._clock()
             )
@@ -159,8 +163,24 @@ class ManageWebhooks:
     async def replay(self, webhook: Webhook, span: ReplayRange) -> int:
         """Send the events of the range again that its filters match, in order; returns how many.
 
-        Events that it has not had yet are left out: they are on their way. Raises Refused RANGE_INVALID.
+        Events that it has not had yet are left out: they are on their way. Raises Refused RANGE_INVALID, and RATE_LIMITED while
+        so many are pending that another replay would only fill the disk.
         """
+        if webhook.id in self._replaying:
+            raise Refused("RATE_LIMITED", "A replay to this endpoint is under way.", _LATER)
+        self._replaying.add(webhook.id)
+        try:
+            await self._refuse_crowded(webhook)
+            return await self._replayed(webhook, span)
+        finally:
+            self._replaying.discard(webhook.id)
+
+    async def _refuse_crowded(self, webhook: Webhook) -> None:
+        if await self._db.deliveries.crowded(webhook.id, MOST_REPLAYED):
+            detail = f"The endpoint has over {MOST_REPLAYED:,} deliveries pending."
+            raise Refused("RATE_LIMITED", detail, _LATER)
+
+    async def _replayed(self, webhook: Webhook, span: ReplayRange) -> int:
         first, last = await self._bounds(webhook, span)
         queued = 0
         while first <= last:

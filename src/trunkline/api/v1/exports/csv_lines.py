@@ -10,7 +10,8 @@ from typing import Any
 from trunkline.api.v1.exports.columns import COLUMNS
 from trunkline.store.ports.history import CallRow
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How formulas begin, by OWASP's list; the last four are the full-width ones, which some spreadsheets take for the first four."""
 
 
 class Csv:
