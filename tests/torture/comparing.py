@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -41,9 +41,13 @@ def findings(
     posted: Sequence[int],
 ) -> list[str]:
     """All that is not true; nothing, it is hoped."""
+    of = defaultdict[str, list[dict[str, Any]]](list)
+    for record in records:
+        for number in {record["caller"]["number"], record["callee"]["number"]}:
+            of[number].append(record)
     return [
         *_log(events, records, posted),
-        *(line for each in attempts for line in _attempt(each, windows, _of(each, records))),
+        *(line for each in attempts for line in _attempt(each, windows, of[each.number])),
     ]
 
 
@@ -66,14 +70,6 @@ def _log(
     odd += [f"{call_id}: a record without events" for call_id in known.keys() - by_call.keys()]
     missing = set(numbers) - set(posted)
     return [*odd, *([f"the webhook never got {sorted(missing)[:9]}"] if missing else [])]
-
-
-def _of(attempt: Attempt, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        one
-        for one in records
-        if attempt.number in (one["caller"]["number"], one["callee"]["number"])
-    ]
 
 
 def _attempt(

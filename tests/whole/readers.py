@@ -51,6 +51,8 @@ class Receiver:
 
     def __init__(self) -> None:
         self.posts: Timeline[tuple[dict[str, str], bytes]] = Timeline("the webhook")
+        self.numbers: list[int] = []
+        """Those of the events, in the order in which they came."""
 
     async def open(self) -> str:
         """Listen; gives the URL."""
@@ -68,6 +70,7 @@ class Receiver:
         }
         body = await reader.readexactly(int(headers["content-length"]))
         await self.posts.add((headers, body))
+        self.numbers.append(json.loads(body).get("seq", 0))
         writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
         writer.close()
 
