@@ -24,6 +24,11 @@ _LATER = (503, 500)
 """RFC 3261, 21.5: Asterisk says 500 to a phone whose password it cannot look up."""
 
 
+_SET = (480, 401)
+"""Asterisk rings by the clock on the wall: where that is set, who rings has rung for too long, and a challenge is
+too old, which is told by another one."""
+
+
 class Window(NamedTuple):
     """A fault: from when until when (monotonic seconds) all was well again, and what it may refuse."""
 
@@ -127,6 +132,8 @@ def _refused(
     if attempt.code == _OFFLINE.get(attempt.kind):
         if "phones" not in may:
             odd.append("its phone is not offline")
+    elif attempt.code in _SET and any(each.name == "clock" for each in meanwhile):
+        pass
     elif attempt.code not in _LATER:
         odd.append("it may work later, which is not what was said")
     elif not may & ({"calls", "clicks"} if attempt.kind == "click" else {"calls"}) and not (

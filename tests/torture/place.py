@@ -227,7 +227,10 @@ async def _people(made: Place, ports: Ports, seed: int, rate: float) -> None:
     tenant = made.tenant = await made.stage.tenant("--no-record")
     address, port = loopback(), ports.one()
     device = await tenant.user("desk")
-    await tenant.trunk(f"{address}:{port}", "--match", address)
+    unlimited = ("--max-calls", "none", "--max-rate", "none")  # calls pile up while a fault lasts
+    await made.server.cli("account", "set", tenant.name, *unlimited)
+    await made.server.cli("device", "set", device.sip_user, *unlimited)
+    await tenant.trunk(f"{address}:{port}", "--match", address, *unlimited)
     await tenant.number(DID, "desk")
     whose = ("--account", tenant.name)
     key = await made.server.cli(
