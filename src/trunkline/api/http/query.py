@@ -59,9 +59,7 @@ def _takes(pairs: Pairs) -> Iterator[Reading]:
     if len(last) == len(pairs):
         yield Reading(last)
         return
-    sent = Counter(
-        name for name, _ in pairs
-    )  # one look at each: a query may have thousands of names
+    sent = Counter(name for name, _ in pairs)  # a query may have thousands
     twice = frozenset(name for name, times in sent.items() if times > 1)
     yield Reading(dict(reversed(pairs)), twice)
     yield Reading(last, twice)

@@ -18,9 +18,9 @@ from trunkline.work.refused import Refused
 
 MOST = 20  # endpoints of an account
 MOST_REPLAYED = 100_000
+"""Numbers that one replay may span, and deliveries that may be pending before it."""
 _LATER = 60
 """Seconds after which a replay that is refused may be asked for again."""
-"""Numbers that one replay may span."""
 OVERLAP = 24 * 3600 * 1_000_000
 """For so many microseconds the secret before a rotation signs, too."""
 
