@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -232,6 +232,26 @@ async def test_left_overs_of_a_crash_are_cleared_after_a_day(file: File, tmp_pat
     await store.put(NAME, file(b"x"))
 
     assert (old.exists(), young.exists()) == (False, True)
+
+
+async def test_what_takes_its_name_meanwhile_is_in_nobodys_way(
+    file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many are put at a time: what one of them has seen in incoming may be gone when it looks closer."""
+    root, look = tmp_path / "recordings", os.scandir
+    store = DiskStore(root)
+    (root / "incoming" / f"{NAME}.00#1").write_bytes(b"x")
+
+    def seen(path: Path) -> Iterator[os.DirEntry[str]]:
+        found = list(look(path))
+        for entry in found:
+            os.unlink(entry.path)
+        return iter(found)
+
+    monkeypatch.setattr("trunkline.recordings.disk.os.scandir", seen)
+    await store.put(NAME, file(b"x"))
+
+    assert (root / NAME).read_bytes() == b"x"
 
 
 _PUTTER = """

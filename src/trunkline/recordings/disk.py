@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import time
@@ -54,8 +55,9 @@ class DiskStore(ObjectStore):
         """Remove what crashes have left; younger files may belong to a writer that is at work."""
         old = time.time() - _LEFT_OVER_SECONDS
         for entry in os.scandir(self._stage):
-            if entry.stat().st_mtime < old:
-                Path(entry.path).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # it has taken its name meanwhile
+                if entry.stat().st_mtime < old:
+                    os.unlink(entry.path)
 
 
 def _fsync(path: Path) -> None:
