@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from .firm import Firm
@@ -96,6 +97,20 @@ async def test_a_contact_with_other_parameters_is_kept(stage: Stage) -> None:
     device = await tenant.user("bob", "--extension", "102")
     async with caller(stage, device, stage.ports.one(), ";ob;line=a1").registered():
         assert await tenant.click(device, "102")
+
+
+@pytest.mark.parametrize("length", [1900, 2000, 3000])
+async def test_a_contact_of_any_length_is_read(length: int, stage: Stage) -> None:
+    """One of over 2 KB, with another behind it, stopped the engine, whoever sent it."""
+    tenant = await stage.tenant()
+    device = await tenant.user("bob", "--extension", "102")
+    more = f";far={'x' * length}>, <sip:x@127.0.0.9:5060"
+    stranger = msgspec.structs.replace(device, sip_user="nobody", password="")
+    answers = []
+    for each in (stranger, device):
+        async with asyncio.timeout(10):
+            answers.append((await caller(stage, each, stage.ports.one(), more).register()).code)
+    assert answers in ([401, 200], [401, 400])
 
 
 async def test_it_is_not_registered_and_the_engines_log_says_so(stage: Stage) -> None:

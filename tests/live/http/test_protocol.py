@@ -7,6 +7,8 @@ import contextlib
 import functools
 import gc
 import logging
+import random
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -527,8 +529,10 @@ async def test_a_socket_is_not_asked_for_behind_another_request() -> None:
     lines = "\r\n".join(("GET / HTTP/1.1", "Host: a", *upgrade, key, "", "")).encode()
     rules = HttpRules(addresses=Addresses(3))
     async with waiting_server(rules) as (port, go_on):
-        said = await answered(port, START + b"\r\n" + lines)
+        answers = asyncio.create_task(answered(port, START + b"\r\n" + lines))
+        await until(lambda: read_ahead())
         go_on.set()
+        said = await answers
     assert b"A WebSocket is asked for once all else is answered" in said
 
 
@@ -588,3 +592,84 @@ async def test_a_head_has_so_many_headers(port: int) -> None:
     assert said[9:12] == b"400"
     assert b"200 headers at most" in said
     assert (await answered(port, many.rstrip()))[9:12] == b"400"  # it need not be whole
+
+
+BAD = request("nowhere", "Host: a")
+BAD_CHUNK = CHUNKED + b"\r\n1\r\na\r\nz\r\n"
+LARGE = START + b"X: " + b"x" * 70_000
+
+
+@pytest.mark.parametrize("wrong", [BAD, BAD_CHUNK, LARGE], ids=["head", "chunk", "size"])
+async def test_what_is_wrong_is_told_behind_the_answers_before_it(wrong: bytes) -> None:
+    """Else the client takes it for the answer to its first request."""
+    async with waiting_server(HttpRules(addresses=Addresses(3))) as (port, go_on):
+        answers = asyncio.create_task(answered(port, (START + b"\r\n") * 20 + wrong))
+        await until(lambda: read_ahead())
+        go_on.set()
+        said = await answers
+    statuses = [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]]
+    assert statuses in ([b"200"] * 20 + [b"400"], [b"200"] * 20 + [b"431"])
+
+
+LAST = request("/", "Host: a")
+
+
+def kept(*lines: str) -> bytes:
+    """The head of a request, whose connection stays."""
+    return START + "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
+
+
+WANTS_HTTP_2 = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA")
+
+
+@pytest.mark.parametrize("size", [0, 5, 9000])
+async def test_who_wants_another_protocol_is_answered_in_ours(port: int, size: int) -> None:
+    """As Java's client does: its bodies got lost, or were read as requests."""
+    head = kept(*WANTS_HTTP_2, f"Content-Length: {size}")
+    for parts in ([head + b"b" * size + LAST], [head, b"b" * size, LAST]):
+        said = await answered(port, *parts)
+        assert [said[at : at + 4] for at in ends(said)] == [b"%04d" % size, b"0000"]
+    smuggling = kept(*WANTS_HTTP_2, f"Content-Length: {len(LAST)}")
+    assert len(ends(await answered(port, smuggling, LAST, LAST))) == 2
+
+
+def ends(said: bytes) -> list[int]:
+    """Where the bodies of these answers begin."""
+    assert said.count(b"HTTP/1.1 200 OK") == said.count(b"\r\n\r\n"), said
+    return [found.end() for found in re.finditer(b"\r\n\r\n", said)]
+
+
+async def test_there_is_no_tunnel(port: int) -> None:
+    said = await answered(port, LAST.replace(b"GET", b"CONNECT"))
+    assert said[9:12] == b"400"
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_requests_that_come_in_any_pieces_are_answered_in_their_order(
+    port: int, seed: int
+) -> None:
+    rnd = random.Random(seed)
+    asked, sizes = b"", [rnd.choice([0, 1, 10, 4095, 4097, 8999]) for _ in range(60)]
+    for size in sizes:
+        asked += (
+            kept(f"Content-Length: {size}") + b"b" * size
+            if rnd.random() < 0.5
+            else kept("Transfer-Encoding: chunked") + chunked(rnd, size)
+        )
+    asked += LAST
+    pieces = []
+    while asked:
+        length = rnd.choice([1, 100, 4096, 5000, 100_000])
+        pieces.append(asked[:length])
+        asked = asked[length:]
+    said = await answered(port, *pieces)
+    assert [int(said[at : at + 4]) for at in ends(said)] == [*sizes, 0]
+
+
+def chunked(rnd: random.Random, size: int) -> bytes:
+    chunks = b""
+    while size:
+        part = rnd.randint(1, size)
+        chunks += b"%x\r\n%s\r\n" % (part, b"c" * part)
+        size -= part
+    return chunks + b"0\r\n" + rnd.choice([b"", b"X: x\r\n"]) + b"\r\n"

@@ -76,7 +76,7 @@ extern void *pjsip_endpt_create_pool(void *endpoint, const char *name, size_t fi
 extern void pjsip_endpt_release_pool(void *endpoint, void *pool);
 extern void *pjsip_parse_rdata(char *text, size_t length, void *received);
 extern struct header *pjsip_msg_find_hdr_by_name(const void *message, const struct text *name, const void *from);
-extern ssize_t pjsip_hdr_print_on(void *header, char *text, size_t room);
+extern int pjsip_hdr_print_on(void *header, char *text, size_t room);
 
 /*! Where in a received message its pointers to what was parsed of it stand: to all of it, and to its first Record-Route. */
 static size_t message_at, record_route_at;
@@ -94,7 +94,7 @@ static void drop(struct header *header)
 static int ends(struct header *header)
 {
 	char text[2048], *parameters;
-	ssize_t length = pjsip_hdr_print_on(header, text, sizeof(text) - 1);
+	int length = pjsip_hdr_print_on(header, text, sizeof(text) - 1);
 
 	if (length <= 0) {
 		return 0;

@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import httptools
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -46,6 +47,7 @@ def _refusal(status: bytes, *headers: bytes) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
+_PLAIN = b"content-type: text/plain; charset=utf-8"
 _TOO_LARGE = _refusal(b"431 Request Header Fields Too Large")
 _TOO_LATE = _refusal(b"408 Request Timeout")
 _TOO_MANY = _refusal(b"429 Too Many Requests", b"retry-after: 1")
@@ -122,6 +124,10 @@ class EventHttp(HttpToolsProtocol):
     _held = b""
     """What has come, and is read once those before it are answered."""
     _upgraded = False
+    _other_protocol = False
+    """The request wants another protocol than we speak, which is ignored (RFC 9110, 7.8)."""
+    _farewell = b""
+    """Our last answer, which waits for those before it."""
     flow: _Flow
 
     def __init__(self, *args: Any, rules: HttpRules | None = None, **kwargs: Any) -> None:
@@ -161,20 +167,46 @@ class EventHttp(HttpToolsProtocol):
             self._feed(held[at : at + _SLICE])
             at += _SLICE
         self._held = b"" if self._is_over() else held[at:]
-        self.flow.holds = bool(self._held)
-        if self._held:
+        self.flow.holds = bool(self._held or self._farewell)
+        if self.flow.holds:
             self.flow.pause_reading()
 
     def _is_over(self) -> bool:
-        return self._upgraded or self.transport.is_closing()
+        return bool(self._upgraded or self._farewell or self.transport.is_closing())
 
     def _feed(self, data: bytes) -> None:
         self._unread += len(data)
-        super().data_received(data)
-        if self._unread > HEAD_BYTES and not self.transport.is_closing():
+        self._unset_keepalive_if_required()
+        self._parse(data)
+        if self._is_over():
+            return
+        if self._unread > HEAD_BYTES:
             self._turn_away(_TOO_LARGE)
         elif self._unread and not self._time.runs:  # blank lines, which begin nothing
             self._time.begin()
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            wrong = self._wrong or "Invalid HTTP request received."
+            self.logger.warning(wrong)
+            self.send_400_response(wrong)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._other_protocol:
+                self._unsupported_upgrade_warning()
+                self._parse_anew(data[upgrade.args[0] :])
+            else:
+                self.handle_websocket_upgrade()
+
+    def _parse_anew(self, rest: bytes) -> None:
+        """The parser takes the request for the last one, without a body: the next request would be what its body says."""
+        version = self.parser.get_http_version()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version.encode())]
+        lines += [b"%s: %s" % each for each in self.headers if each[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self._parse(b"\r\n".join((*lines, b"", rest)))
 
     def on_message_begin(self) -> None:
         """Put the protocol into the scope, where `lent` finds it."""
@@ -194,6 +226,9 @@ class EventHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._check()
+        self._other_protocol = self.parser.should_upgrade() and not self._should_upgrade()
+        if self._other_protocol:
+            return
         self._unread = 0
         self._coming = "body"
         place = self._place_of_request()
@@ -212,6 +247,8 @@ class EventHttp(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._other_protocol:
+            return
         self._unread = 0
         self._coming = ""
         self._time.end()
@@ -225,6 +262,8 @@ class EventHttp(HttpToolsProtocol):
             self._cycles.popleft()
         if self._place is not None and not self._requests:
             self._place.idle(self._let_go)
+        if self._farewell and not self._asked_before():
+            self._turn_away(self._farewell)
         super().on_response_complete()
         if self._held and len(self._requests) <= _MOST_AHEAD // 2:
             self.loop.call_soon(self._feed_more)
@@ -294,8 +333,9 @@ class EventHttp(HttpToolsProtocol):
         super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        """Say what is wrong where we know it."""
-        super().send_400_response(self._wrong or msg)
+        length = b"content-length: %d" % len(msg)
+        head = (b"HTTP/1.1 400 Bad Request", _PLAIN, length, b"connection: close", b"", b"")
+        self._turn_away(b"\r\n".join(head) + msg.encode())
 
     # What it asks for.
 
@@ -309,6 +349,8 @@ class EventHttp(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in ("1.0", "1.1"):
             return "HTTP/1.1 is spoken here."
+        if self.parser.get_method() == b"CONNECT":
+            return "This is no proxy."
         if self._unread > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
             return "The request's head is larger than 64 KiB."
         if not self.url.startswith(b"/") or b"#" in self.url:
@@ -373,8 +415,22 @@ class EventHttp(HttpToolsProtocol):
     # Who is let go.
 
     def _turn_away(self, answer: bytes) -> None:
-        self.transport.write(answer)
+        """Close with that answer, once what was asked before is answered: a client takes answers in the order of its requests."""
+        if self._asked_before():
+            self._farewell = answer
+            self._time.end()
+            return
+        if not self._is_answered() and not self.transport.is_closing():
+            self.transport.write(answer)
         self.transport.close()
+
+    def _asked_before(self) -> int:
+        """How many requests before the one that comes wait for their answers."""
+        return len(self._requests) - (self._coming == "body" and not self.cycle.response_complete)
+
+    def _is_answered(self) -> bool:
+        """Has the one that comes got an answer, or the beginning of one?"""
+        return self._coming == "body" and self.cycle.response_started
 
     def _let_go(self) -> None:
         """Others of its address need its place. What it has not read of an answer keeps nobody waiting."""
@@ -389,9 +445,7 @@ class EventHttp(HttpToolsProtocol):
 
     def _late(self) -> None:
         """Close; with an answer, where there is a question and no answer to it or to another one is on its way."""
-        asked_before = len(self._requests) - (self._coming == "body")
-        answered = self._coming == "body" and self.cycle.response_started
-        if self._coming and not asked_before and not answered:
+        if self._coming and not self._asked_before() and not self._is_answered():
             self.transport.write(_TOO_LATE)
         self.transport.close()
 
