@@ -13,6 +13,8 @@ from trunkline.engine.port import Trunk
 
 # Calls go by the first AOR, which is not qualified: an unreachable contact would not be dialled at
 # all (res_pjsip_session.c, AST_SIP_CONTACT_FILTER_REACHABLE), and not every carrier answers OPTIONS.
+# accept_multiple_sdp_answers: a carrier may ring from one machine and talk from another. The answer's SDP would count for
+# nothing, as RFC 6337 has it, and after five seconds of ringing nobody is heard who sends from there.
 _ENDPOINT = """\
 [{name}]
 type = aor
@@ -35,6 +37,7 @@ disallow = all
 allow = ulaw,alaw
 direct_media = no
 rtp_symmetric = yes
+accept_multiple_sdp_answers = yes
 force_rport = yes
 from_domain = {host}
 trust_id_outbound = yes
