@@ -294,7 +294,7 @@ def _subscribe(token: str) -> dict[str, Any]:
 
 
 async def test_a_slow_reader_is_cut_off_and_told_where_to_resume(start: Start) -> None:
-    world = await start(LiveLimits(buffered_bytes=50_000))
+    world = await start(LiveLimits(buffered_bytes=50_000, behind_seconds=0.1))
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", world.port))

@@ -36,7 +36,7 @@ NOW = 1_700_000_000_000_000
 FOR_EVER = 2**60
 SMALL = 16_384
 """Bytes of the kernel's buffers: what a frozen client does not take is the server's to hold."""
-LIMITS = LiveLimits(buffered_bytes=65_536)
+LIMITS = LiveLimits(buffered_bytes=65_536, behind_seconds=0.2)
 
 
 @dataclass(frozen=True)

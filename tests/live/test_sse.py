@@ -251,7 +251,7 @@ async def test_a_key_may_have_so_many_bindings(start: Start) -> None:
 
 
 async def test_a_slow_reader_is_cut_off_and_resumes(start: Start) -> None:
-    world = await start(LiveLimits(buffered_bytes=50_000))
+    world = await start(LiveLimits(buffered_bytes=50_000, behind_seconds=0.1))
     reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
     writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n{_lines(KEY)}\r\n".encode())
     await reader.readuntil(b"retry: 1000\n\n")
@@ -273,7 +273,7 @@ async def test_a_slow_reader_is_cut_off_and_resumes(start: Start) -> None:
 
 
 async def test_a_frozen_reader_is_let_go(start: Start) -> None:
-    world = await start(LiveLimits(buffered_bytes=50_000, stall_seconds=0.2))
+    world = await start(LiveLimits(buffered_bytes=50_000, behind_seconds=0.1, stall_seconds=0.2))
     reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
     writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n{_lines(KEY)}\r\n".encode())
     await reader.readuntil(b"retry: 1000\n\n")

@@ -125,7 +125,7 @@ async def test_sockets_behind_a_proxy_count_for_whom_it_tells(start: Start) -> N
 async def test_what_waits_for_all_of_an_app_is_shared_evenly(start: Start) -> None:
     """Ten streams that nobody reads get a tenth of it each, and are cut off."""
     share = 200_000
-    world = await start(LiveLimits(buffered_bytes_per_app=10 * share))
+    world = await start(LiveLimits(buffered_bytes_per_app=10 * share, behind_seconds=0.05))
     usage = world.live._hub.usage
     most = 0
     async with contextlib.AsyncExitStack() as stack:

@@ -12,7 +12,9 @@ class LiveLimits:
     subscriptions: int = 100
     """Bindings on one connection."""
     buffered_bytes: int = 524_288
-    """Bytes waiting for a slow reader; more at the next event, and it is cut off (4008)."""
+    """Bytes waiting for a slow reader; where there are more at the next event, nothing more is written."""
+    behind_seconds: float = 5.0
+    """How long a reader may take nothing; after that, more than ``buffered_bytes`` cut it off (4008)."""
     frame_bytes: int = 65_536
     """The longest message that a client may send."""
     frames_per_second: int = 100

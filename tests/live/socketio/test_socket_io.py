@@ -181,7 +181,7 @@ async def test_an_expired_token_ends_no_subscription_but_makes_no_new_one(
 
 
 async def test_a_slow_reader_is_cut_off_and_told_where_to_resume(start: Start) -> None:
-    world = await start(LiveLimits(buffered_bytes=50_000))
+    world = await start(LiveLimits(buffered_bytes=50_000, behind_seconds=0.1))
     url = f"ws://127.0.0.1:{world.port}/socket.io/?EIO=4&transport=websocket"
     async with connect(url, max_queue=1, compression=None) as socket:
         await socket.recv()
@@ -209,7 +209,7 @@ async def test_a_slow_reader_is_cut_off_and_told_where_to_resume(start: Start) -
 
 
 async def test_a_poller_that_stays_away_is_cut_off_and_told(start: Start) -> None:
-    world = await start(LiveLimits(buffered_bytes=5_000))
+    world = await start(LiveLimits(buffered_bytes=5_000, behind_seconds=0.1))
     async with httpx.AsyncClient(base_url=world.url, timeout=20) as http:
         base = "/socket.io/?EIO=4&transport=polling"
         sid = json.loads((await http.get(base)).text[1:])["sid"]

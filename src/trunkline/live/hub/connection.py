@@ -41,4 +41,4 @@ class Subscriber(Protocol):
     clock: Callable[[], int]
 
     def check(self) -> None:
-        """Close the connection if it is congested and too much waits for it."""
+        """Write nothing more while too much waits for it, and close it if it has taken nothing for long."""

@@ -113,6 +113,14 @@ class Feed:
         self.subscriber.check()
         self.settle()
 
+    def hold(self) -> None:
+        """Write nothing until there is room: what comes meanwhile is read from the log then.
+
+        Events may come faster than anybody can read, as after an outage of the database.
+        """
+        if not self.closed:
+            self._start_replay()
+
     def write_failed(self) -> None:
         """Close the connection: it misses an event, and is to come back and resume."""
         self.subscriber.connection.failed()
@@ -207,6 +215,7 @@ class Feed:
     async def _replay_all(self) -> None:
         try:
             await asyncio.sleep(self.subscriber.limits.gather_seconds)
+            await self.subscriber.connection.room()
             while await self._replay_some():
                 await self.subscriber.connection.room()
                 await asyncio.sleep(0)

@@ -7,6 +7,7 @@ nothing, and `trunkline.live.hub.groups` for why one more subscriber costs one m
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from time import monotonic
 
 import structlog
 
@@ -30,10 +31,12 @@ class Client:
     __slots__ = (
         "_app",
         "_closed",
+        "_congested_at",
         "_congested_for",
         "_feeds",
         "_hub",
         "_is_cut",
+        "_is_held",
         "clock",
         "connection",
         "is_congested",
@@ -48,8 +51,9 @@ class Client:
         self.clock = hub.clock
         self.is_congested = False
         self._app = ""
+        self._congested_at = 0.0
         self._congested_for: str | None = None
-        self._closed = self._is_cut = False
+        self._closed = self._is_cut = self._is_held = False
 
     def __len__(self) -> int:
         return sum(len(feed.subscriptions) for feed in self._feeds.values())
@@ -113,6 +117,8 @@ class Client:
 
     def congested(self) -> None:
         """The peer does not take what is written: check at every event how much waits."""
+        if not self.is_congested:
+            self._congested_at = monotonic()
         self.is_congested = True
         if self._congested_for is None and not self._closed:
             self._congested_for = self._app
@@ -120,7 +126,7 @@ class Client:
         self._settle()
 
     def flowing(self) -> None:
-        self.is_congested = False
+        self.is_congested = self._is_held = False
         self.gone()
         self._settle()
 
@@ -131,12 +137,24 @@ class Client:
             self._hub.usage.congested(app, -1)
 
     def check(self) -> None:
-        if self.is_congested and self.connection.buffered() > self._hub.usage.may_wait(self._app):
-            resume = self.resume_after()
-            self._is_cut = resume is not None
-            self.close()
-            if resume is not None:
-                self.connection.fell_behind(resume)
+        if not self.is_congested:
+            return
+        if self.connection.buffered() > self._hub.usage.may_wait(self._app):
+            self._hold()
+        if self._is_held and monotonic() - self._congested_at >= self.limits.behind_seconds:
+            self._cut()
+
+    def _hold(self) -> None:
+        self._is_held = True
+        for feed in self._feeds.values():
+            feed.hold()
+
+    def _cut(self) -> None:
+        resume = self.resume_after()
+        self._is_cut = resume is not None
+        self.close()
+        if resume is not None:
+            self.connection.fell_behind(resume)
 
     def close(self) -> None:
         """End all subscriptions; the cost grows with their number, not with who else is connected."""
