@@ -20,7 +20,7 @@ import msgspec
 from .codecs import G722, OPUS, PCMA, PCMU, STEP, Codec
 from .exact_voice import Network, Said
 from .firm import DID, Firm
-from .measured import Measured, Side, Uttered, decoded, measured
+from .measured import BUSY, Measured, Side, Uttered, decoded, measured
 from .party import Call, Party
 from .script import Script, frames
 from .stage import Stage, together
@@ -32,6 +32,10 @@ HERS, OTHER, NEW = (437.0, 5230.0), (653.0, 5570.0), (871.0, 5870.0)
 """Tones of the one who calls, or transfers; of whom that one talks with; of who comes later. The second of each only in wideband."""
 _EDGE = 0.3
 _ON_TOP = 0.25
+
+
+class Disturbed(AssertionError):
+    """It went wrong on a machine that was late."""
 
 
 class NotTaken(Exception):
@@ -431,11 +435,16 @@ async def play_all(cells: Sequence[Cell], firms: Sequence[Firm]) -> list[Recorde
         pairs = list(zip(cells[first:], firms, strict=False))
         with undisturbed() as machine:
             these = await asyncio.gather(*(one(*pair, n / 5) for n, pair in enumerate(pairs)))
-        played += [
-            each._replace(late=max(each.late, machine.late)) if isinstance(each, Recorded) else each
-            for each in these
-        ]
+        played += [_with_lateness(each, machine.late) for each in these]
     return played
+
+
+def _with_lateness(played: Recorded | Exception, late: float) -> Recorded | Exception:
+    if isinstance(played, Recorded):
+        return played._replace(late=max(played.late, late))
+    if isinstance(played, NotTaken) or late <= BUSY:
+        return played
+    return Disturbed(f"{late * 1000:.0f} ms late: {played}")
 
 
 class Machine:
@@ -464,8 +473,7 @@ class Machine:
 @contextmanager
 def undisturbed() -> Generator[Machine, None, None]:
     """Whoever sends is not late: before all others where this is allowed, and without Python's collection of garbage."""
-    gc.collect()
-    gc.disable()
+    gc.disable()  # without a collection first: in a long run it would keep phones silent for seconds
     before = os.getpriority(os.PRIO_PROCESS, 0)  # Linux: of this thread alone
     with Machine() as machine:
         try:
