@@ -45,7 +45,7 @@ def test_the_limits_in_the_guide_are_right() -> None:
     assert f"more than {limits.subscriptions} bindings" in GUIDE
     assert f"more than {limits.frames_per_second} frames" in GUIDE
     assert f"{limits.buffered_bytes // 1024} KiB wait" in GUIDE
-    assert f"takes nothing for {limits.behind_seconds:.0f} seconds" in GUIDE
+    assert f"not taken them within {limits.behind_seconds:.0f} seconds" in GUIDE
     assert f"{limits.frame_bytes // 1024} KiB" in GUIDE
     assert f"has {limits.stall_seconds:.0f} seconds to take" in GUIDE
     assert f"pings every {limits.ping_seconds:.0f} seconds" in GUIDE

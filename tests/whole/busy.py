@@ -97,12 +97,8 @@ class Office:
         stage, address = self.stage, loopback()
         self.tenant = tenant = await stage.tenant()
         self.alice, desk = await tenant.user("alice"), await tenant.user("desk")
-        unlimited = (
-            "--max-calls",
-            "none",
-            "--max-rate",
-            "none",
-        )  # they pile up beside another load
+        # Calls pile up beside another load.
+        unlimited = ("--max-calls", "none", "--max-rate", "none")
         await stage.server.cli("device", "set", desk.sip_user, *unlimited)
         bob = await tenant.user("bob", "--extension", BOB)
         await tenant.trunk(f"{address}:5060")

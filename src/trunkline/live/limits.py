@@ -14,7 +14,7 @@ class LiveLimits:
     buffered_bytes: int = 524_288
     """Bytes waiting for a slow reader; where there are more at the next event, nothing more is written."""
     behind_seconds: float = 5.0
-    """How long a reader may take nothing; after that, more than ``buffered_bytes`` cut it off (4008)."""
+    """How long a reader may take to make room once nothing more is written; then it is cut off (4008)."""
     frame_bytes: int = 65_536
     """The longest message that a client may send."""
     frames_per_second: int = 100

@@ -49,9 +49,8 @@ class _Thief(asyncio.DatagramProtocol):
     async def proof(self, device: Device, uri: str, invite: str) -> bytes:
         """The field with credentials for such an INVITE."""
         async with asyncio.timeout(20):
-            while (
-                not self._refusal.done()
-            ):  # what was sent before may have left no room: as every phone, anew
+            # What was sent before may have left no room for it: as every phone, anew.
+            while not self._refusal.done():
                 self.transport.sendto(invite.encode())
                 await asyncio.wait([self._refusal], timeout=0.5)
         refusal = self._refusal.result()

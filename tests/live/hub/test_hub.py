@@ -364,7 +364,7 @@ async def test_a_burst_waits_in_the_log_for_who_has_had_no_time_to_read_it(once:
     assert s.reader.seqs() == list(range(1, 1002))
 
 
-async def test_who_takes_nothing_for_long_is_cut_off_though_nothing_is_written() -> None:
+async def test_who_makes_no_room_is_cut_off_though_nothing_more_is_written() -> None:
     s = Setting(limits=dataclasses.replace(LIMITS, buffered_bytes=1000, behind_seconds=0.05))
     s.subscribe("#")
     s.reader.fill(True)

@@ -41,4 +41,4 @@ class Subscriber(Protocol):
     clock: Callable[[], int]
 
     def check(self) -> None:
-        """Write nothing more while too much waits for it, and close it if it has taken nothing for long."""
+        """Write nothing more while too much waits for it, and close it if it makes no room for long."""
